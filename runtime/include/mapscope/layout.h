@@ -71,8 +71,9 @@
  *              growth is not installed, all entries are in `oldbuckets`, whose
  *              B is ~nevacuate. Before (2), oldbuckets is nil and nevacuate
  *              has no meaning.
- *   evacuate   for each cell of the old chain in order: an empty cell's mark
- *              becomes evacuatedEmpty. A live cell: mark evacuatedX or
+ *   evacuate   mapextra.evacuating = 1 + the old bucket's index. Then for each
+ *              cell of the old chain in order: an empty cell's mark becomes
+ *              evacuatedEmpty. A live cell: mark evacuatedX or
  *              evacuatedY in the old cell; the key slot, then the element
  *              slot are relocated; then the new cell's tophash. An old cell
  *              with tophash >= 5 is live; a marked one whose new cell is
@@ -81,7 +82,9 @@
  *              of the n-th X mark in a chain is the n-th cell filled
  *              in the X chain (a new chain is filled by evacuation alone
  *              until its old bucket is evacuated), and so for Y. A new
- *              overflow bucket is linked before its first cell is filled.
+ *              overflow bucket is linked before its first cell is filled. Last,
+ *              mapextra.evacuating = 0. Only in the chain that `evacuating`
+ *              names can an entry be in flight.
  *   end        (nevacuate reaches the number of old buckets) oldbuckets =
  *              nil; then sameSizeGrow off; then the old array is given back.
  *   destroy    the map leaves the registry; count = 0; then entries and
@@ -236,6 +239,7 @@ struct MAPSCOPE_STRUCT(mapextra) {
   struct MAPSCOPE_STRUCT(hmap) *next; /* 32: next map of the same registry shard, or nil */
   struct MAPSCOPE_STRUCT(hmap) *prev; /* 40: previous one, or nil */
   void *iterators;   /* 48: live iterators, or nil */
+  uint64_t evacuating; /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
 };
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), nextOverflow) == 16, "mapextra.nextOverflow");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), type) == 24, "mapextra.type");
@@ -267,7 +271,7 @@ struct MAPSCOPE_STRUCT(abi) {
   uint16_t mapextra_nextOverflow; /*  48 */
   uint16_t mapextra_type;         /*  50 */
   uint16_t mapextra_next;         /*  52 */
-  uint16_t mapextra_iterators;    /*  54 */
+  uint16_t mapextra_evacuating;   /*  54 */
   /* maptype: bytes up to the function pointers, then offsets */
   uint16_t maptype_size;            /*  56 */
   uint16_t maptype_abi;             /*  58 */
