@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: MIT
+#
+# Builds and runs consumer/ against the library:
+#   USE=package       installed to a prefix, found by find_package
+#   USE=subdirectory  added by add_subdirectory
+#   LINKAGE           static or shared
+#   SOURCE, WORK      the project's folder, and a folder to work in
+#   GDB               gdb, or something false: loads the installed scripts
+#   GENERATOR, CXX    as for CMake
+
+function(step)
+  execute_process(COMMAND ${ARGN} COMMAND_ECHO STDOUT RESULT_VARIABLE status
+                  OUTPUT_VARIABLE output ERROR_VARIABLE output)
+  message("${output}")
+  if(NOT status EQUAL 0)
+    message(FATAL_ERROR "failed: ${ARGN}")
+  endif()
+  set(output "${output}" PARENT_SCOPE)
+endfunction()
+
+# What an earlier run left behind would hide a file that is not installed.
+file(REMOVE_RECURSE "${WORK}")
+set(prefix "${WORK}/prefix")
+set(configure "${CMAKE_COMMAND}" -G "${GENERATOR}" "-DCMAKE_CXX_COMPILER=${CXX}"
+    -DCMAKE_BUILD_TYPE=Release)
+if(LINKAGE STREQUAL "shared")
+  list(APPEND configure -DBUILD_SHARED_LIBS=ON)
+endif()
+
+set(find "-DMAPSCOPE_SOURCE=${SOURCE}")
+if(USE STREQUAL "package")
+  step(${configure} -S "${SOURCE}" -B "${WORK}/mapscope" -DMAPSCOPE_TESTS=OFF
+       -DMAPSCOPE_EXAMPLES=OFF)
+  step("${CMAKE_COMMAND}" --build "${WORK}/mapscope")
+  step("${CMAKE_COMMAND}" --install "${WORK}/mapscope" --prefix "${prefix}")
+  set(find "-DCMAKE_PREFIX_PATH=${prefix}")
+  # It must stand on its own.
+  file(REMOVE_RECURSE "${WORK}/mapscope")
+endif()
+
+step(${configure} -S "${CMAKE_CURRENT_LIST_DIR}/consumer" -B "${WORK}/consumer" "${find}")
+step("${CMAKE_COMMAND}" --build "${WORK}/consumer")
+step("${WORK}/consumer/consumer")
+if(NOT output MATCHES "consumer: 1000 entries")
+  message(FATAL_ERROR "the consumer printed something else: ${output}")
+endif()
+
+if(USE STREQUAL "subdirectory")
+  file(GLOB_RECURSE unwanted "${WORK}/consumer/mapscope/growing*"
+       "${WORK}/consumer/mapscope/CTestTestfile.cmake")
+  if(unwanted)
+    message(FATAL_ERROR "examples or tests were added to the consumer's build: ${unwanted}")
+  endif()
+elseif(GDB)
+  step("${GDB}" -nx -batch -x "${prefix}/share/mapscope/gdb/mapscope_gdb.py" -ex "help map")
+  if(NOT output MATCHES "inspect")
+    message(FATAL_ERROR "gdb did not load the installed scripts: ${output}")
+  endif()
+endif()
