@@ -5,10 +5,10 @@ A test is a file NAME.test: RUN lines, and the output that FileCheck expects.
 They run in bash, with pipefail. A clone's path may hold spaces: what stands
 below is quoted already; lit's own %s, %S and %t are not, so write "%s".
 
-  %gdb           gdb, in batch mode, without init files and without any
-                 auto-loaded script; ended after two minutes
-  %gdb-autoload  the same, but it loads what a program names, such as Go's
-                 runtime-gdb.py
+  %gdb           gdb as it comes, in batch mode and without init files: it loads
+                 libstdc++'s printers, and declines Go's runtime-gdb.py; ended
+                 after two minutes
+  %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %mapscope      gdb/mapscope_gdb.py
   %gdbserver, %gcore, %strip, %go, %python
                  these tools
@@ -17,6 +17,8 @@ below is quoted already; lit's own %s, %S and %t are not, so write "%s".
   %build         the build's folder; programs are at %build/examples/... and
                  %build/tests/debugger/programs/...
   %same-entries  same_entries.py: TRUTH ENTRIES
+  %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
+                 what the pretty-printer shows, to compare it with --bare
 
 Features (REQUIRES: ...): gdb, gdbserver, gcore, strip, go, go-classic (its
 maps are those of Go 1.17 to 1.23), go-runtime-gdb.
@@ -51,7 +53,7 @@ gdb = (
     " -iex 'set debuginfod enabled off' -iex 'set width 0'"
 )
 tools = {
-    "%gdb": f"{gdb} -iex 'set auto-load off'",
+    "%gdb": gdb,
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
     "%mapscope": q(os.path.join(config.source, "gdb", "mapscope_gdb.py")),
     "%gdbserver": f"timeout --kill-after=5 120 {q(config.gdbserver)}",
@@ -62,6 +64,7 @@ tools = {
     "%FileCheck": f"{q(config.filecheck)} --dump-input-context=20",
     "%source": q(config.source),
     "%build": q(config.build),
+    "%printed": q(os.path.join(config.suite, "printed.py")),
     "%same-entries": f"{q(config.python)} {q(os.path.join(config.suite, 'same_entries.py'))}",
 }
 # lit takes patterns; %gdb must not match the beginning of %gdbserver.

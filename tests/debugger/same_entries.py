@@ -3,7 +3,8 @@
 
 Both files hold JSON lines. The truth has one object {"key": ..., "value": ...}
 for each entry; the entries have a header and a trailer around theirs
-(mapscope.entries/1). Every entry must be there exactly once, and nothing else.
+(mapscope.entries/1), unless --bare says that it has none. Every entry must be
+there exactly once, and nothing else.
 """
 import argparse
 import collections
@@ -25,19 +26,25 @@ def entry(row: Dict[str, Any]) -> Entry:
     return json.dumps(row["key"], sort_keys=True), json.dumps(row["value"], sort_keys=True)
 
 
-def compare(truth: List[Dict[str, Any]], shown: List[Dict[str, Any]]) -> List[str]:
-    """Returns what is wrong, a line each; nothing if the two agree."""
+def frame(shown: List[Dict[str, Any]], count: int) -> List[str]:
+    """Returns what is wrong with the header and the trailer for `count` entries."""
     schema = shown[0].get("schema") if shown else None
     if schema != "mapscope.entries/1" or "entries" not in shown[-1]:
         return ["not a whole mapscope.entries/1: header or trailer missing"]
-    header, rows, trailer = shown[0], shown[1:-1], shown[-1]
+    header, trailer = shown[0], shown[-1]
     wrong = []
-    if header["count"] != len(truth):
-        wrong.append(f"header: count {header['count']}, expected {len(truth)}")
-    if trailer != {"entries": len(truth), "complete": True, "error": None}:
-        wrong.append(f"trailer: {json.dumps(trailer)}, expected {len(truth)} entries, complete")
+    if header["count"] != count:
+        wrong.append(f"header: count {header['count']}, expected {count}")
+    if trailer != {"entries": count, "complete": True, "error": None}:
+        wrong.append(f"trailer: {json.dumps(trailer)}, expected {count} entries, complete")
+    return wrong
+
+
+def compare(truth: List[Dict[str, Any]], rows: List[Dict[str, Any]]) -> List[str]:
+    """Returns how the entries in `rows` differ from the truth, a line each."""
     expected = collections.Counter(map(entry, truth))
     found = collections.Counter(map(entry, rows))
+    wrong = []
     for name, difference in (("missing", expected - found), ("too many", found - expected)):
         if difference:
             first = ", ".join(f"{key}: {value}" for key, value in sorted(difference)[:5])
@@ -50,9 +57,14 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("truth", metavar="TRUTH", help="what the program wrote")
     parser.add_argument("entries", metavar="ENTRIES", help="what `map entries --json -o` wrote")
+    parser.add_argument("--bare", action="store_true", help="ENTRIES has no header or trailer")
     arguments = parser.parse_args()
-    truth = read(arguments.truth)
-    wrong = compare(truth, read(arguments.entries))
+    truth, shown = read(arguments.truth), read(arguments.entries)
+    wrong = []
+    if not arguments.bare:
+        wrong = frame(shown, len(truth))
+        shown = [row for row in shown if "key" in row]
+    wrong += compare(truth, shown)
     for line in wrong:
         print(line)
     if not wrong:
