@@ -8,6 +8,7 @@
 # caller go on if none of the missing ones is required.
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
+setup_log=$root/build/setup.log # what apt-get said
 jobs=$(nproc 2>/dev/null || echo 2)
 
 # Debian's own Python: a python3 that comes first on PATH would not have its
@@ -71,7 +72,9 @@ look() {
   for wants in "$@"; do "$wants"; done
 }
 
-apt() { "${as_root[@]}" apt-get -qq -o Dpkg::Use-Pty=0 -o DPkg::Lock::Timeout=300 "$@" </dev/null; }
+apt() {
+  "${as_root[@]}" apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$setup_log" 2>&1
+}
 
 # Keeps in `missing` what apt-get knows; the rest cannot be installed here.
 only_known() {
@@ -113,7 +116,9 @@ install_missing() {
 provide() {
   look "$@"
   [ ${#missing[@]} -gt 0 ] || return 0
-  install_missing || true
+  mkdir -p "$(dirname "$setup_log")"
+  : >"$setup_log"
+  install_missing || tail -n 20 "$setup_log"
   look "$@"
   [ ${#missing[@]} -gt 0 ] || return 0
   say "Missing, and not installed (needs Debian, and root or sudo): ${missing[*]}"

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+#
+# The walk-through of README.md, up to the first look at the map:
+#   gdb -x gdb/mapscope_gdb.py -x examples/growing/growing_go.gdb <build>/examples/growing/growing_go
+break main.checkpoint
+run
+map inspect m

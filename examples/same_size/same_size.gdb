@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+#
+# The walk-through of README.md, up to the first look at the map:
+#   gdb -x gdb/mapscope_gdb.py -x examples/same_size/same_size.gdb <build>/examples/same_size/same_size
+break checkpoint
+run
+map inspect m
