@@ -38,7 +38,7 @@ python_has() { "$python" -c "import $1"; }
 
 # What the library and the examples are built and shown with.
 want_build() {
-  want required build-essential have c++
+  want required g++ have c++
   want required cmake have cmake
   want required ninja-build have ninja
   want required gdb have gdb
