@@ -224,7 +224,7 @@ struct MAPSCOPE_STRUCT(maptype) {
   uint32_t reserved;       /* 52: 0 */
   struct MAPSCOPE_STRUCT(typeinfo) key;  /* 56 */
   struct MAPSCOPE_STRUCT(typeinfo) elem; /* 80 */
-  /* 104: function pointers follow (internal.hpp of the runtime) */
+  /* 104: function pointers follow (runtime.hpp) */
 };
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(maptype), key) == 56, "maptype.key");
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(maptype)) == 104, "maptype");

@@ -1,0 +1,989 @@
+// SPDX-License-Identifier: MIT
+//
+// mapscope::map<K, V>: Go's classic hash map as a C++ container. What this
+// header knows: K and V, and the paths that ought to be fast: lookup, insert,
+// erase, iteration, and the inner loops of evacuation. The rest is in the
+// runtime library (runtime.hpp), without types.
+//
+// How it works, in short (layout.h has the pictures). An entry lies in one of
+// the 8 cells of bucket number hash & (2^B - 1), or of the overflow buckets
+// chained to it; the bucket's 8 tophash bytes are compared first, all at once,
+// so that a lookup compares a wrong key once in about 40 probes. When there are
+// more than 6.5 entries a bucket, the number of buckets doubles: the new array
+// starts out empty, and every later insert, overwrite or erase moves at most
+// two old buckets to it. No single write rehashes the whole map. Until its old
+// bucket is moved, an entry is looked for there.
+//
+// Differs from std::unordered_map: entries move when the map grows, and
+// references and pointers to them are good until the next insert or erase;
+// iterators stay good. docs/runtime.md has the whole list.
+#ifndef MAPSCOPE_MAP_HPP
+#define MAPSCOPE_MAP_HPP
+
+#include <algorithm>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <functional>
+#include <initializer_list>
+#include <iterator>
+#include <limits>
+#include <memory>
+#include <new>
+#include <stdexcept>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+
+#include <mapscope/hash.hpp>
+#include <mapscope/layout.h>
+#include <mapscope/relocate.hpp>
+#include <mapscope/runtime.hpp>
+#include <mapscope/tophash.hpp>
+#include <mapscope/typeinfo.hpp>
+
+namespace mapscope {
+
+namespace detail {
+
+// Whether Hash takes the map's seed itself, as hash<K> does for built-in types.
+template <class Hash, class Q>
+concept seeded_hash = requires(const Hash &hash, const Q &key, uint32_t seed) {
+  { hash(key, seed) } -> std::same_as<uint64_t>;
+};
+
+template <class Hash, class Q>
+inline constexpr bool nothrow_hash = [] {
+  if constexpr (seeded_hash<Hash, Q>) {
+    return std::is_nothrow_invocable_v<const Hash &, const Q &, uint32_t>;
+  } else {
+    return std::is_nothrow_invocable_v<const Hash &, const Q &>;
+  }
+}();
+
+// The hash that a map uses: seeded, and mixed if Hash may not be.
+template <class Hash, class Q>
+inline uint64_t hash_key(const Hash &hash, const Q &key,
+                         uint32_t seed) noexcept(nothrow_hash<Hash, Q>) {
+  if constexpr (seeded_hash<Hash, Q>) {
+    return hash(key, seed);
+  } else {
+    return hash_integer(static_cast<uint64_t>(hash(key)), seed);
+  }
+}
+
+constexpr size_t round_up(size_t n, size_t unit) { return (n + unit - 1) / unit * unit; }
+
+// Hash and equality of a map that is not nil: behind the header if they have
+// state, and otherwise nowhere, since one object is as good as another.
+template <class Hash, class KeyEqual> struct functors {
+  [[no_unique_address]] Hash hash;
+  [[no_unique_address]] KeyEqual equal;
+};
+
+template <class Hash, class KeyEqual>
+inline constexpr bool is_stateless = std::is_empty_v<Hash> &&std::is_empty_v<KeyEqual>;
+
+// Whether keys may be looked up by a Q, which is not K.
+template <class K, class Q, class Hash, class KeyEqual>
+concept transparent_key = requires {
+  typename Hash::is_transparent;
+  typename KeyEqual::is_transparent;
+}
+&&!std::is_same_v<K, Q> && std::is_invocable_v<const KeyEqual &, const K &, const Q &> &&
+    (seeded_hash<Hash, K> ? seeded_hash<Hash, Q> : std::is_invocable_v<const Hash &, const Q &>);
+
+// What the runtime and debuggers know of one map type.
+template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
+  using key_slot = slot<K>;
+  using elem_slot = slot<V>;
+  using functors_type = functors<Hash, KeyEqual>;
+
+  static constexpr bool stateless = is_stateless<Hash, KeyEqual>;
+  static constexpr size_t keys_offset = round_up(sizeof(bmap), key_slot::align);
+  static constexpr size_t elems_offset =
+      round_up(keys_offset + MAPSCOPE_BUCKET_CNT * key_slot::size, elem_slot::align);
+  static constexpr size_t bucketalign =
+      std::max({alignof(void *), key_slot::align, elem_slot::align});
+  static constexpr size_t bucketsize =
+      round_up(elems_offset + MAPSCOPE_BUCKET_CNT * elem_slot::size + sizeof(void *), bucketalign);
+  static constexpr size_t overflow_offset = bucketsize - sizeof(void *);
+
+  // k == k for every key, as far as one can know.
+  static constexpr bool reflexive =
+      (std::is_same_v<KeyEqual, equal_to<K>> || std::is_same_v<KeyEqual, std::equal_to<K>>)&&(
+          builtin_hash_kind<K>() == MAPSCOPE_HASH_INTEGER ||
+          builtin_hash_kind<K>() == MAPSCOPE_HASH_STRING);
+  static constexpr bool nothrow =
+      nothrow_hash<Hash, K> && std::is_nothrow_invocable_v<const KeyEqual &, const K &, const K &>;
+  static constexpr uint32_t flags = (key_slot::indirect ? MAPSCOPE_INDIRECT_KEY : 0U) |
+                                    (elem_slot::indirect ? MAPSCOPE_INDIRECT_ELEM : 0U) |
+                                    (reflexive ? MAPSCOPE_REFLEXIVE_KEY : 0U) |
+                                    (nothrow ? 0U : MAPSCOPE_HASH_MIGHT_PANIC);
+  static constexpr uint32_t hash_kind =
+      std::is_same_v<Hash, hash<K>> ? builtin_hash_kind<K>() : uint32_t{MAPSCOPE_HASH_CUSTOM};
+
+  static void *key_place(const bmap *b, unsigned i) noexcept {
+    return reinterpret_cast<char *>(const_cast<bmap *>(b)) + keys_offset + i * key_slot::size;
+  }
+  static void *elem_place(const bmap *b, unsigned i) noexcept {
+    return reinterpret_cast<char *>(const_cast<bmap *>(b)) + elems_offset + i * elem_slot::size;
+  }
+  static const K &key(const bmap *b, unsigned i) noexcept {
+    return *key_slot::get(key_place(b, i));
+  }
+  static V &elem(const bmap *b, unsigned i) noexcept { return *elem_slot::get(elem_place(b, i)); }
+  static bmap *overflow(const bmap *b) noexcept {
+    return *overflow_slot(const_cast<bmap *>(b), overflow_offset);
+  }
+
+  static constexpr size_t functors_offset = round_up(header_functors, alignof(functors_type));
+  static const functors_type &functors_of(const hmap *h) noexcept {
+    if constexpr (stateless) {
+      // Empty: reads nothing of what it points at.
+      return *reinterpret_cast<const functors_type *>(h);
+    } else {
+      return *std::launder(reinterpret_cast<const functors_type *>(
+          reinterpret_cast<const char *>(h) + functors_offset));
+    }
+  }
+
+  static bucket_plan plan_bucket(const hmap *h, const bmap *b, uint64_t newbit) {
+    const functors_type &f = functors_of(h);
+    bucket_plan plan{0, 0};
+    for (unsigned live = tophash_group(b).live(); live != 0; live &= live - 1) {
+      const unsigned i = first_cell(live);
+      const uint64_t hash = hash_key(f.hash, key(b, i), h->hash0);
+      bool y = (hash & newbit) != 0;
+      if constexpr (!reflexive) {
+        // A key like NaN has a new hash each time. While an iteration goes on
+        // it goes where its tophash says, since Go's iterator does so; then it
+        // needs another tophash, or it would go the same way for ever.
+        if ((load_flags(h) & MAPSCOPE_ITERATOR) != 0 && !f.equal(key(b, i), key(b, i))) {
+          y = (b->tophash[i] & 1) != 0;
+          plan.rehash = static_cast<uint8_t>(plan.rehash | 1U << i);
+        }
+      }
+      plan.y = static_cast<uint8_t>(plan.y | (y ? 1U : 0U) << i);
+    }
+    return plan;
+  }
+
+  static void move_bucket(evacuation &move, bmap *b, bucket_plan plan) {
+    for (unsigned i = 0; i < MAPSCOPE_BUCKET_CNT; i++) {
+      uint8_t top = b->tophash[i];
+      if (top <= MAPSCOPE_EMPTY_ONE) {
+        b->tophash[i] = MAPSCOPE_EVACUATED_EMPTY;
+        continue;
+      }
+      if (top < MAPSCOPE_MIN_TOP_HASH) {
+        fatal("bad map state");
+      }
+      if constexpr (!reflexive) {
+        if ((plan.rehash >> i & 1) != 0) {
+          top = tophash(fastrand64());
+        }
+      }
+      const unsigned y = plan.y >> i & 1;
+      cell &to = move.target(y);
+      b->tophash[i] = static_cast<uint8_t>(MAPSCOPE_EVACUATED_X + y);
+      store_order();
+      key_slot::relocate(key_place(to.b, to.i), key_place(b, i));
+      store_order();
+      elem_slot::relocate(elem_place(to.b, to.i), elem_place(b, i));
+      store_order();
+      to.b->tophash[to.i] = top;
+      store_order();
+      move.moved(b, i, to);
+      to.i++;
+    }
+  }
+
+  static void destroy_cell(const bmap *b, unsigned i) noexcept {
+    key_slot::destroy(key_place(b, i));
+    elem_slot::destroy(elem_place(b, i));
+  }
+
+  static void empty_bucket(hmap *h, bmap *b) noexcept {
+    for (unsigned live = tophash_group(b).live(); live != 0; live &= live - 1) {
+      const unsigned i = first_cell(live);
+      b->tophash[i] = MAPSCOPE_EMPTY_ONE;
+      store_order();
+      destroy_cell(b, i);
+      store_order();
+      h->count--;
+    }
+  }
+
+  static void destroy_bucket(bmap *b) noexcept {
+    for (unsigned live = tophash_group(b).live(); live != 0; live &= live - 1) {
+      destroy_cell(b, first_cell(live));
+    }
+  }
+
+  static void copy_functors(void *header, const void *from) {
+    ::new (static_cast<char *>(header) + functors_offset)
+        functors_type(*static_cast<const functors_type *>(from));
+  }
+  static void destroy_functors(void *header) noexcept {
+    std::launder(reinterpret_cast<functors_type *>(static_cast<char *>(header) + functors_offset))
+        ->~functors_type();
+  }
+
+  static constexpr bool trivial =
+      key_slot::trivially_destructible && elem_slot::trivially_destructible;
+
+  static constinit const inline maptype_functions type = {
+      {&mapscope_abi, map_name_text<K, V>.data(), flags, hash_kind, bucketsize, bucketalign,
+       key_slot::size, elem_slot::size, keys_offset, elems_offset, overflow_offset, 0,
+       typeinfo_of<K>(), typeinfo_of<V>()},
+      plan_bucket,
+      move_bucket,
+      empty_bucket,
+      trivial ? nullptr : destroy_bucket,
+      stateless ? nullptr : copy_functors,
+      stateless ? nullptr : destroy_functors,
+      stateless ? header_functors : functors_offset + sizeof(functors_type),
+      std::max<uint32_t>(64, alignof(functors_type)),
+  };
+};
+
+// Marks a map as being written to, as long as it lives. Go checks the same, at
+// the same places; it finds most races without costing anything, not all.
+class write_guard {
+public:
+  explicit write_guard(hmap *h) : h_(h) {
+    const uint8_t flags = load_flags(h);
+    if ((flags & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
+      h_ = nullptr;
+      fatal("concurrent map writes");
+    }
+    store_flags(h, flags | unsigned{MAPSCOPE_HASH_WRITING});
+    store_order();
+  }
+  write_guard(const write_guard &) = delete;
+  write_guard &operator=(const write_guard &) = delete;
+  ~write_guard() {
+    if (h_ != nullptr) { // something threw
+      store_flags(h_, load_flags(h_) & ~unsigned{MAPSCOPE_HASH_WRITING});
+    }
+  }
+  // The write is done. Finds out if another thread began one meanwhile.
+  void done() {
+    store_order();
+    hmap *const h = std::exchange(h_, nullptr);
+    const uint8_t flags = load_flags(h);
+    if ((flags & MAPSCOPE_HASH_WRITING) == 0) [[unlikely]] {
+      fatal("concurrent map writes");
+    }
+    store_flags(h, flags & ~unsigned{MAPSCOPE_HASH_WRITING});
+  }
+
+private:
+  hmap *h_;
+};
+
+// An iterator's -> needs something to point at.
+template <class Reference> class arrow {
+public:
+  explicit arrow(Reference reference) : reference_(reference) {}
+  Reference *operator->() noexcept { return std::addressof(reference_); }
+
+private:
+  Reference reference_;
+};
+
+} // namespace detail
+
+// A hash map that grows little by little. K and V are any object types that can
+// be destroyed without throwing. Hash is called with a key, or with a key and
+// the map's seed (uint32_t) if it returns uint64_t for that.
+//
+// A throwing hash, equality, constructor or allocation leaves the entries as
+// they were. Exceptions of its own: std::bad_alloc, std::length_error,
+// std::out_of_range (at).
+//
+// Threads may read and iterate one map at once; a write needs the map for
+// itself. What breaks that rule is reported, where noticed: set_fatal_handler.
+template <class K, class V, class Hash = hash<K>, class KeyEqual = equal_to<K>> class map {
+  // Only named inside functions, so that a map may be a member of its own V.
+  using T = detail::type_of_map<K, V, Hash, KeyEqual>;
+  using functors_type = detail::functors<Hash, KeyEqual>;
+
+  template <class Q>
+  static constexpr bool transparent = detail::transparent_key<K, Q, Hash, KeyEqual>;
+
+  template <bool Const> class basic_iterator;
+
+public:
+  using key_type = K;
+  using mapped_type = V;
+  using value_type = std::pair<const K, V>;
+  using size_type = size_t;
+  using difference_type = ptrdiff_t;
+  using hasher = Hash;
+  using key_equal = KeyEqual;
+  // An entry is not stored as a pair; dereferencing an iterator makes one.
+  using reference = std::pair<const K &, V &>;
+  using const_reference = std::pair<const K &, const V &>;
+  using iterator = basic_iterator<false>;
+  using const_iterator = basic_iterator<true>;
+
+  // A nil map: allocates nothing until the first write.
+  map() = default;
+  // A map with room for n entries before it grows.
+  explicit map(size_type n, const Hash &hash = Hash(), const KeyEqual &equal = KeyEqual())
+      : functors_{hash, equal} {
+    reserve(n);
+  }
+  explicit map(const Hash &hash, const KeyEqual &equal = KeyEqual()) : functors_{hash, equal} {}
+  template <std::input_iterator It>
+  map(It first, It last, size_type n = 0, const Hash &hash = Hash(),
+      const KeyEqual &equal = KeyEqual())
+      : functors_{hash, equal} {
+    construct([&] {
+      reserve(n);
+      insert(first, last);
+    });
+  }
+  map(std::initializer_list<value_type> entries, size_type n = 0, const Hash &hash = Hash(),
+      const KeyEqual &equal = KeyEqual())
+      : map(entries.begin(), entries.end(), n, hash, equal) {}
+  map(const map &other) : functors_(other.functors_) {
+    construct([&] {
+      reserve(other.size());
+      for (const auto &[key, value] : other) {
+        insert_absent(key, value);
+      }
+    });
+  }
+  map(map &&other) noexcept(std::is_nothrow_copy_constructible_v<functors_type>)
+      : h_(std::exchange(other.h_, nullptr)), functors_(other.functors_) {}
+  ~map() { destroy(); }
+
+  map &operator=(const map &other) {
+    if (this != std::addressof(other)) {
+      map copy(other);
+      swap(copy);
+    }
+    return *this;
+  }
+  map &operator=(map &&other) noexcept(noexcept(std::declval<map &>().swap(other)) &&
+                                       std::is_nothrow_move_constructible_v<map>) {
+    if (this != std::addressof(other)) {
+      map moved(std::move(other));
+      swap(moved);
+    }
+    return *this;
+  }
+  map &operator=(std::initializer_list<value_type> entries) {
+    map fresh(entries, 0, functors_.hash, functors_.equal);
+    swap(fresh);
+    return *this;
+  }
+
+  // Iterators of either map go on with the entries they were at.
+  void swap(map &other) noexcept(
+      std::is_nothrow_swappable_v<Hash> &&std::is_nothrow_swappable_v<KeyEqual>) {
+    if constexpr (!detail::is_stateless<Hash, KeyEqual>) {
+      using std::swap;
+      swap(functors_.hash, other.functors_.hash);
+      swap(functors_.equal, other.functors_.equal);
+    }
+    std::swap(h_, other.h_);
+  }
+  friend void swap(map &a, map &b) noexcept(noexcept(a.swap(b))) { a.swap(b); }
+
+  [[nodiscard]] size_type size() const noexcept { return h_ == nullptr ? 0 : h_->count; }
+  [[nodiscard]] bool empty() const noexcept { return size() == 0; }
+  [[nodiscard]] size_type max_size() const noexcept {
+    return static_cast<size_type>(std::numeric_limits<ptrdiff_t>::max()) / T::bucketsize *
+           MAPSCOPE_LOAD_FACTOR_NUM / MAPSCOPE_LOAD_FACTOR_DEN;
+  }
+  // Buckets of the present array, 2^B; overflow buckets not counted.
+  [[nodiscard]] size_type bucket_count() const noexcept {
+    return h_ == nullptr || h_->buckets == nullptr ? 0 : size_type{1} << h_->B;
+  }
+  // Entries for each bucket; the map doubles when it would exceed 6.5.
+  [[nodiscard]] double load_factor() const noexcept {
+    const size_type buckets = bucket_count();
+    return buckets == 0 ? 0.0 : static_cast<double>(size()) / static_cast<double>(buckets);
+  }
+  [[nodiscard]] static constexpr double max_load_factor() noexcept {
+    return double{MAPSCOPE_LOAD_FACTOR_NUM} / MAPSCOPE_LOAD_FACTOR_DEN;
+  }
+  [[nodiscard]] hasher hash_function() const { return functors_.hash; }
+  [[nodiscard]] key_equal key_eq() const { return functors_.equal; }
+
+  // Makes room for n entries in all. On an empty map as cheap as making it so
+  // large; on one with entries it does whole growths at once.
+  void reserve(size_type n) {
+    if (n > max_size()) {
+      throw std::length_error("mapscope::map::reserve");
+    }
+    if (h_ == nullptr) {
+      if (n != 0) {
+        h_ = makemap(&T::type, n, &functors_);
+      }
+      return;
+    }
+    detail::write_guard writing(h_);
+    mapscope::reserve(&T::type, h_, n);
+    writing.done();
+  }
+
+  // Removes all entries; keeps the buckets.
+  void clear() noexcept {
+    if (h_ == nullptr || h_->count == 0) {
+      return;
+    }
+    detail::write_guard writing(h_);
+    mapclear(&T::type, h_);
+    writing.done();
+  }
+
+  iterator begin() noexcept { return iterator(h_, start_tag()); }
+  const_iterator begin() const noexcept { return const_iterator(h_, start_tag()); }
+  const_iterator cbegin() const noexcept { return begin(); }
+  iterator end() noexcept { return {}; }
+  const_iterator end() const noexcept { return {}; }
+  const_iterator cend() const noexcept { return {}; }
+
+  iterator find(const K &key) { return iterator(h_, mapaccess(key)); }
+  const_iterator find(const K &key) const { return const_iterator(h_, mapaccess(key)); }
+  template <class Q>
+  requires transparent<Q> iterator find(const Q &key) { return iterator(h_, mapaccess(key)); }
+  template <class Q>
+  requires transparent<Q> const_iterator find(const Q &key)
+  const { return const_iterator(h_, mapaccess(key)); }
+
+  bool contains(const K &key) const { return mapaccess(key).b != nullptr; }
+  template <class Q>
+  requires transparent<Q>
+  bool contains(const Q &key) const { return mapaccess(key).b != nullptr; }
+  size_type count(const K &key) const { return contains(key) ? 1 : 0; }
+  template <class Q>
+  requires transparent<Q> size_type count(const Q &key)
+  const { return contains(key) ? 1 : 0; }
+
+  V &at(const K &key) { return mapaccess1(key); }
+  const V &at(const K &key) const { return mapaccess1(key); }
+  template <class Q>
+  requires transparent<Q> V &at(const Q &key) { return mapaccess1(key); }
+  template <class Q>
+  requires transparent<Q>
+  const V &at(const Q &key) const { return mapaccess1(key); }
+
+  V &operator[](const K &key) { return elem(assign_default(key)); }
+  V &operator[](K &&key) { return elem(assign_default(std::move(key))); }
+  template <class Q>
+  requires(transparent<Q> &&std::is_constructible_v<K, const Q &>) V &operator[](const Q &key) {
+    return elem(assign_default(key));
+  }
+
+  // Inserts {key, V(args...)} if the key is absent; otherwise touches neither.
+  template <class... Args> std::pair<iterator, bool> try_emplace(const K &key, Args &&...args) {
+    return emplace_key(key, std::forward<Args>(args)...);
+  }
+  template <class... Args> std::pair<iterator, bool> try_emplace(K &&key, Args &&...args) {
+    return emplace_key(std::move(key), std::forward<Args>(args)...);
+  }
+  template <class Q, class... Args>
+  requires(transparent<Q> &&std::is_constructible_v<K, const Q &>)
+      std::pair<iterator, bool> try_emplace(const Q &key, Args &&...args) {
+    return emplace_key(key, std::forward<Args>(args)...);
+  }
+
+  template <class M> std::pair<iterator, bool> insert_or_assign(const K &key, M &&value) {
+    return assign_key(key, std::forward<M>(value));
+  }
+  template <class M> std::pair<iterator, bool> insert_or_assign(K &&key, M &&value) {
+    return assign_key(std::move(key), std::forward<M>(value));
+  }
+  template <class Q, class M>
+  requires(transparent<Q> &&std::is_constructible_v<K, const Q &>)
+      std::pair<iterator, bool> insert_or_assign(const Q &key, M &&value) {
+    return assign_key(key, std::forward<M>(value));
+  }
+
+  // Inserts std::pair<K, V>(args...) if its key is absent.
+  template <class... Args> std::pair<iterator, bool> emplace(Args &&...args) {
+    if constexpr (sizeof...(Args) == 2) {
+      using first = std::remove_cvref_t<std::tuple_element_t<0, std::tuple<Args...>>>;
+      if constexpr (std::is_same_v<first, K>) {
+        return emplace_key(std::forward<Args>(args)...);
+      } else {
+        return emplace_pair(std::pair<K, V>(std::forward<Args>(args)...));
+      }
+    } else {
+      return emplace_pair(std::pair<K, V>(std::forward<Args>(args)...));
+    }
+  }
+  std::pair<iterator, bool> insert(const value_type &entry) {
+    return emplace_key(entry.first, entry.second);
+  }
+  template <class P>
+  requires std::is_constructible_v<std::pair<K, V>, P &&> std::pair<iterator, bool>
+  insert(P &&entry) {
+    return emplace(std::forward<P>(entry));
+  }
+  template <std::input_iterator It> void insert(It first, It last) {
+    for (; first != last; ++first) {
+      auto &&entry = *first;
+      emplace_key(std::forward<decltype(entry)>(entry).first,
+                  std::forward<decltype(entry)>(entry).second);
+    }
+  }
+  void insert(std::initializer_list<value_type> entries) { insert(entries.begin(), entries.end()); }
+
+  // Number of entries removed, 0 or 1.
+  size_type erase(const K &key) { return mapdelete(key); }
+  template <class Q>
+  requires(transparent<Q> && !std::is_convertible_v<const Q &, const_iterator>) size_type
+      erase(const Q &key) {
+    return mapdelete(key);
+  }
+  // Removes the entry at `position`; returns an iterator at the next one. Needs
+  // no hash, so it throws only what a growth in progress makes it throw.
+  iterator erase(const_iterator position) {
+    detail::write_guard writing(h_);
+    position.follow();
+    if (h_->oldbuckets != nullptr) {
+      growWork(&T::type, h_, position.it_.at.chain); // `position` follows the entry
+    }
+    const cell at = position.it_.at;
+    iterator next = to_mutable(std::move(position));
+    remove(chain_head(&T::type, h_, at), at.b, at.i);
+    writing.done();
+    ++next;
+    return next;
+  }
+  iterator erase(iterator position) { return erase(const_iterator(std::move(position))); }
+
+  // Removes the entries for which predicate(entry) holds; returns how many.
+  template <class Predicate> friend size_type erase_if(map &m, Predicate predicate) {
+    const size_type before = m.size();
+    for (auto it = m.begin(); it != m.end();) {
+      if (predicate(*it)) {
+        it = m.erase(std::move(it));
+      } else {
+        ++it;
+      }
+    }
+    return before - m.size();
+  }
+
+  // Equal if each entry of one has an equal one in the other.
+  friend bool operator==(const map &a, const map &b) requires std::equality_comparable<V> {
+    if (a.size() != b.size()) {
+      return false;
+    }
+    for (const auto &[key, value] : a) {
+      const cell at = b.mapaccess(key);
+      if (at.b == nullptr || !(T::elem(at.b, at.i) == value)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+private:
+  struct start_tag {};
+
+  static V &elem(const std::pair<cell, bool> &at) noexcept {
+    return T::elem(at.first.b, at.first.i);
+  }
+
+  // The hash of a key in this map, which is not nil.
+  template <class Q> uint64_t hash_of(const Q &key) const {
+    return detail::hash_key(functors_.hash, key, h_->hash0);
+  }
+
+  template <class Q> bool equal(const K &stored, const Q &key) const {
+    return functors_.equal(stored, key);
+  }
+
+  bmap *bucket(void *array, uint64_t index) const noexcept {
+    return bucket_at(array, index, T::bucketsize);
+  }
+
+  // Where the key is; a nil bucket if it is absent (Go: mapaccess2).
+  template <class Q> cell mapaccess(const Q &key) const {
+    const hmap *const h = h_;
+    if (h == nullptr || h->count == 0) {
+      return {};
+    }
+    if ((load_flags(h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
+      fatal("concurrent map read and map write");
+    }
+    const uint64_t hash = hash_of(key);
+    cell at;
+    at.level = h->B;
+    at.chain = hash & bucketMask(at.level);
+    at.b = bucket(h->buckets, at.chain);
+    if (h->oldbuckets != nullptr) [[unlikely]] {
+      const uint8_t level = old_B(h);
+      const uint64_t chain = hash & bucketMask(level);
+      bmap *const old = bucket(h->oldbuckets, chain);
+      if (!evacuated(old)) {
+        at = {old, chain, 0, level};
+      }
+    }
+    const uint8_t top = tophash(hash);
+    for (;;) {
+      const tophash_group group(at.b);
+      for (unsigned same = group.match(top); same != 0; same &= same - 1) {
+        const unsigned i = first_cell(same);
+        if (equal(T::key(at.b, i), key)) [[likely]] {
+          at.i = static_cast<uint8_t>(i);
+          return at;
+        }
+      }
+      if (group.rest() != 0) {
+        return {};
+      }
+      at.b = T::overflow(at.b);
+      if (at.b == nullptr) {
+        return {};
+      }
+    }
+  }
+
+  template <class Q> V &mapaccess1(const Q &key) const {
+    const cell at = mapaccess(key);
+    if (at.b == nullptr) {
+      throw std::out_of_range("mapscope::map::at");
+    }
+    return T::elem(at.b, at.i);
+  }
+
+  // Finds or makes the cell of a key. If the key is there, calls found(elem);
+  // else calls build(key place, elem place), which constructs both or throws
+  // with neither constructed. Returns the cell and whether it was built.
+  template <bool Absent = false, class Q, class Build, class Found>
+  std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
+    if (h_ == nullptr) [[unlikely]] {
+      h_ = makemap(&T::type, 0, &functors_);
+    }
+    hmap *const h = h_;
+    const uint64_t hash = hash_of(key);
+    const uint8_t top = tophash(hash);
+    detail::write_guard writing(h);
+    if (h->buckets == nullptr) [[unlikely]] {
+      newbuckets(&T::type, h);
+    }
+    for (;;) {
+      const uint8_t B = h->B;
+      const uint64_t chain = hash & bucketMask(B);
+      if (h->oldbuckets != nullptr) [[unlikely]] {
+        growWork(&T::type, h, chain);
+      }
+      bmap *b = bucket(h->buckets, chain);
+      bmap *free = nullptr;
+      unsigned free_cell = 0;
+      for (;;) {
+        const tophash_group group(b);
+        if constexpr (!Absent) {
+          for (unsigned same = group.match(top); same != 0; same &= same - 1) {
+            const unsigned i = first_cell(same);
+            if (equal(T::key(b, i), key)) [[likely]] {
+              found(T::elem(b, i));
+              writing.done();
+              return {cell{b, chain, static_cast<uint8_t>(i), B}, false};
+            }
+          }
+        }
+        if (const unsigned empty = group.empty(); empty != 0 && free == nullptr) {
+          free = b;
+          free_cell = first_cell(empty);
+        }
+        if (group.rest() != 0) {
+          break;
+        }
+        bmap *const next = T::overflow(b);
+        if (next == nullptr) {
+          break;
+        }
+        b = next;
+      }
+      if (h->oldbuckets == nullptr) {
+        const bool bigger = overLoadFactor(h->count + 1, B);
+        if (bigger || tooManyOverflowBuckets(h->noverflow, B)) [[unlikely]] {
+          hashGrow(&T::type, h, bigger);
+          continue;
+        }
+      }
+      if (state_of(h)->retired != nullptr) [[unlikely]] {
+        release_retired(h);
+      }
+      if (free == nullptr) [[unlikely]] {
+        // All buckets of the chain are full, and b is the last. The entry goes
+        // into a new one before that becomes part of the map.
+        free = peekoverflow(&T::type, h);
+        build(T::key_place(free, 0), T::elem_place(free, 0));
+        store_order();
+        free->tophash[0] = top;
+        store_order();
+        newoverflow(&T::type, h, b);
+      } else {
+        build(T::key_place(free, free_cell), T::elem_place(free, free_cell));
+        store_order();
+        free->tophash[free_cell] = top;
+      }
+      store_order();
+      h->count++;
+      writing.done();
+      return {cell{free, chain, static_cast<uint8_t>(free_cell), B}, true};
+    }
+  }
+
+  // Constructs an entry; if the value throws, the key goes too.
+  template <class Q, class... Args>
+  static void build_entry(void *key_place, void *elem_place, Q &&key, Args &&...args) {
+    T::key_slot::construct(key_place, std::forward<Q>(key));
+    if constexpr (!T::elem_slot::indirect && std::is_nothrow_constructible_v<V, Args &&...>) {
+      T::elem_slot::construct(elem_place, std::forward<Args>(args)...);
+    } else {
+      try {
+        T::elem_slot::construct(elem_place, std::forward<Args>(args)...);
+      } catch (...) {
+        T::key_slot::destroy(key_place);
+        throw;
+      }
+    }
+  }
+
+  template <class Q> std::pair<cell, bool> assign_default(Q &&key) {
+    return mapassign(
+        key, [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); }, [](V &) {});
+  }
+
+  template <class Q, class... Args> std::pair<iterator, bool> emplace_key(Q &&key, Args &&...args) {
+    const auto [at, inserted] = mapassign(
+        key,
+        [&](void *k, void *e) {
+          build_entry(k, e, std::forward<Q>(key), std::forward<Args>(args)...);
+        },
+        [](V &) {});
+    return {iterator(h_, at), inserted};
+  }
+
+  std::pair<iterator, bool> emplace_pair(std::pair<K, V> entry) {
+    return emplace_key(std::move(entry.first), std::move(entry.second));
+  }
+
+  template <class Q, class M> std::pair<iterator, bool> assign_key(Q &&key, M &&value) {
+    const auto [at, inserted] = mapassign(
+        key,
+        [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key), std::forward<M>(value)); },
+        [&](V &elem) { elem = std::forward<M>(value); });
+    return {iterator(h_, at), inserted};
+  }
+
+  // Inserts an entry whose key is known to be absent.
+  void insert_absent(const K &key, const V &value) {
+    mapassign<true>(
+        key, [&](void *k, void *e) { build_entry(k, e, key, value); }, [](V &) {});
+  }
+
+  template <class Q> size_type mapdelete(const Q &key) {
+    hmap *const h = h_;
+    if (h == nullptr || h->count == 0) {
+      return 0;
+    }
+    const uint64_t hash = hash_of(key);
+    const uint8_t top = tophash(hash);
+    detail::write_guard writing(h);
+    const uint64_t chain = hash & bucketMask(h->B);
+    if (h->oldbuckets != nullptr) [[unlikely]] {
+      growWork(&T::type, h, chain);
+    }
+    bmap *const head = bucket(h->buckets, chain);
+    for (bmap *b = head; b != nullptr; b = T::overflow(b)) {
+      const tophash_group group(b);
+      for (unsigned same = group.match(top); same != 0; same &= same - 1) {
+        const unsigned i = first_cell(same);
+        if (equal(T::key(b, i), key)) [[likely]] {
+          remove(head, b, i);
+          writing.done();
+          return 1;
+        }
+      }
+      if (group.rest() != 0) {
+        break;
+      }
+    }
+    writing.done();
+    return 0;
+  }
+
+  // Empties a live cell, in the order that layout.h gives for "erase".
+  void remove(bmap *head, bmap *b, unsigned i) {
+    hmap *const h = h_;
+    if (h->extra->iterators != nullptr) [[unlikely]] {
+      forget_cell(h, b, i);
+    }
+    b->tophash[i] = MAPSCOPE_EMPTY_ONE;
+    store_order();
+    T::destroy_cell(b, i);
+    store_order();
+    h->count--;
+    store_order();
+    mark_empty_rest(head, b, i, T::overflow_offset);
+    if (h->count == 0) {
+      reseed(h); // makes it harder to provoke collisions, says Go
+    }
+    if (state_of(h)->retired != nullptr) [[unlikely]] {
+      release_retired(h);
+    }
+  }
+
+  // The same place as `it`, which must be an iterator of this map.
+  static iterator to_mutable(const_iterator &&it) noexcept {
+    iterator mutable_it;
+    mutable_it.take(it.it_);
+    return mutable_it;
+  }
+
+  void destroy() noexcept {
+    if (h_ != nullptr) {
+      destroymap(&T::type, std::exchange(h_, nullptr));
+    }
+  }
+
+  // Runs a constructor's work; leaves nothing behind if that throws.
+  template <class Work> void construct(Work work) {
+    try {
+      work();
+    } catch (...) {
+      destroy();
+      throw;
+    }
+  }
+
+  hmap *h_ = nullptr; // first: debuggers find the hmap here
+  [[no_unique_address]] functors_type functors_;
+};
+
+// An iterator visits every entry that is present from its begin to its end
+// exactly once, whatever is inserted and erased meanwhile; of entries inserted
+// meanwhile it may visit some. It starts at a random place.
+//
+// Each iterator that begin() made, and each that has been advanced, is known
+// to its map and stays good until that is destroyed, or cleared: then it
+// equals end(). An iterator that came from find or an insertion and has not been
+// advanced is cheaper, and good until the next write.
+template <class K, class V, class Hash, class KeyEqual>
+template <bool Const>
+class map<K, V, Hash, KeyEqual>::basic_iterator {
+public:
+  using reference = std::pair<const K &, std::conditional_t<Const, const V &, V &>>;
+  using value_type = reference;
+  using pointer = detail::arrow<reference>;
+  using difference_type = ptrdiff_t;
+  // A forward iterator but for the reference being a pair by value.
+  using iterator_category = std::input_iterator_tag;
+  using iterator_concept = std::forward_iterator_tag;
+
+  basic_iterator() = default;
+  basic_iterator(const basic_iterator &other) { copy(other.it_); }
+  basic_iterator(basic_iterator &&other) noexcept { take(other.it_); }
+  basic_iterator(const basic_iterator<false> &other) requires Const { copy(other.it_); }
+  ~basic_iterator() { free(); }
+  basic_iterator &operator=(const basic_iterator &other) {
+    if (this != &other) {
+      basic_iterator(other).swap(*this);
+    }
+    return *this;
+  }
+  basic_iterator &operator=(basic_iterator &&other) noexcept {
+    if (this != &other) {
+      free();
+      it_ = {};
+      take(other.it_);
+    }
+    return *this;
+  }
+
+  reference operator*() const noexcept {
+    return {T::key(it_.at.b, it_.at.i), T::elem(it_.at.b, it_.at.i)};
+  }
+  pointer operator->() const noexcept { return pointer(**this); }
+
+  basic_iterator &operator++() {
+    if (it_.mode == hiter_mode::scanning) {
+      if ((load_flags(it_.h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
+        fatal("concurrent map iteration and map write");
+      }
+      const unsigned next = it_.at.i + 1U;
+      if (const unsigned live = tophash_group(it_.at.b).live() >> next; live != 0) {
+        it_.at.i = static_cast<uint8_t>(next + first_cell(live));
+        return *this;
+      }
+    }
+    mapiternext(&it_);
+    return *this;
+  }
+  basic_iterator operator++(int) {
+    basic_iterator before(*this);
+    ++*this;
+    return before;
+  }
+
+  friend bool operator==(const basic_iterator &a, const basic_iterator &b) noexcept {
+    return a.it_.at.b == b.it_.at.b && a.it_.at.i == b.it_.at.i;
+  }
+
+private:
+  friend class map;
+  template <bool> friend class basic_iterator;
+
+  basic_iterator(hmap *h, const cell &at) noexcept {
+    if (at.b != nullptr) {
+      it_.h = h;
+      it_.at = at;
+    }
+  }
+  basic_iterator(hmap *h, start_tag) { mapiterinit(&T::type, h, &it_); }
+
+  void follow() { mapiterregister(&it_); }
+  void free() noexcept {
+    if (it_.mode != hiter_mode::unregistered) {
+      mapiterfree(&it_);
+    }
+  }
+  void copy(const hiter &from) {
+    if (from.mode == hiter_mode::unregistered) {
+      it_ = from;
+    } else {
+      mapitercopy(&it_, &from);
+    }
+  }
+  // Takes over another iterator's place; it_ must not be registered.
+  void take(hiter &from) noexcept {
+    if (from.mode == hiter_mode::unregistered) {
+      it_ = from;
+    } else {
+      mapitermove(&it_, &from);
+    }
+  }
+  void swap(basic_iterator &other) noexcept {
+    basic_iterator old(std::move(*this));
+    take(other.it_);
+    other.it_ = {};
+    other.take(old.it_);
+  }
+
+  hiter it_;
+};
+
+// A map is one pointer (and its hash and equality, if those have state), which
+// nothing points back to.
+template <class K, class V, class Hash, class KeyEqual>
+struct is_bytewise_relocatable<map<K, V, Hash, KeyEqual>>
+    : std::bool_constant<detail::is_stateless<Hash, KeyEqual>> {};
+
+} // namespace mapscope
+
+#endif

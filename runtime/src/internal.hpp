@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: MIT
+//
+// What the runtime's own source files share. Not installed.
+#ifndef MAPSCOPE_SRC_INTERNAL_HPP
+#define MAPSCOPE_SRC_INTERNAL_HPP
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include <mapscope/hash.hpp>
+#include <mapscope/runtime.hpp>
+
+namespace mapscope {
+
+// A lock of four bytes for short, rarely contended sections: nothing is
+// allocated, called back or thrown under it but where said.
+class spin_lock {
+public:
+  explicit spin_lock(std::atomic<uint32_t> &word) noexcept;
+  ~spin_lock() { word_.store(0, std::memory_order_release); }
+  spin_lock(const spin_lock &) = delete;
+  spin_lock &operator=(const spin_lock &) = delete;
+
+private:
+  std::atomic<uint32_t> &word_;
+};
+
+// The seed for a new map or one just emptied.
+uint32_t new_hash0() noexcept;
+
+// registry.cpp
+inline constexpr uint32_t registry_shard_count = 64;
+struct alignas(64) registry_shard {
+  std::atomic<uint32_t> lock;
+  hmap *head;
+};
+extern registry_shard registry[registry_shard_count];
+// Adds a map to, and takes it from, the list of live maps.
+void register_map(hmap *h) noexcept;
+void unregister_map(hmap *h) noexcept;
+
+// memory.cpp
+// Zeroed memory, aligned. Throws std::bad_alloc.
+void *allocate(size_t bytes, size_t align);
+void release(void *memory, size_t bytes, size_t align) noexcept;
+// Gives memory back at once if it is small, else little by little: see
+// release_retired. The bytes are lost at once.
+void retire(hmap *h, void *memory, size_t bytes, size_t align) noexcept;
+void release_all_retired(hmap *h) noexcept;
+
+// Overflow buckets outside the array, several in one piece of memory. The
+// pieces of an array are chained, so that giving them back walks no buckets;
+// the first one has the free buckets.
+struct overflow_chunk {
+  overflow_chunk *next;
+  uint32_t used;
+  uint32_t capacity;
+};
+
+// iterators.cpp
+// Before the chain `oldbucket` is evacuated: iterators in its logical bucket
+// take their lists. Returns what evacuation::moved needs, or nil. Throws
+// std::bad_alloc before anything changed.
+iterator_fixups *list_cells(const maptype_functions *t, hmap *h, uint64_t oldbucket);
+void drop_fixups(iterator_fixups *fixups) noexcept;
+// The map loses all its entries, or itself: its iterators are at the end.
+void exhaust_iterators(hmap *h) noexcept;
+void detach_iterators(hmap *h) noexcept;
+
+} // namespace mapscope
+
+#endif
