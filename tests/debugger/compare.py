@@ -1,0 +1,149 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Compare what `map entries --json` showed with what the program says is there.
+
+The program's own record (the files truth.go, truth.hpp in programs/) is one
+line of JSON for each map: {"name", "address", "type", "count", "entries":
+[{"key", "value"}, ...]}. For line N the debugger's output is the file N.json
+in a directory (dump_entries.py), or N.error where the command failed.
+
+Entries are compared as multisets: an entry that is missing, shown twice, or
+shown and not there is a difference, the order is not.
+"""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any, Dict, List, Tuple
+
+SCHEMA = "mapscope.entries/1"
+
+
+def unique_fields(pairs: List[Tuple[str, Any]]) -> Dict[str, Any]:
+    """Make an object, refusing a field that stands twice.
+
+    Fields named _ are dropped: a Go struct may have any number of them, and no
+    program can read one.
+    """
+    result: Dict[str, Any] = {}
+    for name, value in pairs:
+        if name == "_":
+            continue
+        if name in result:
+            raise ValueError(f"field {name!r} stands twice in an object")
+        result[name] = value
+    return result
+
+
+def refuse_constant(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
+
+
+def parse(line: str) -> Any:
+    """Parse one line of strict JSON."""
+    return json.loads(line, object_pairs_hook=unique_fields, parse_constant=refuse_constant)
+
+
+def plain(value: Any) -> Any:
+    """Turn the record's marks into what a debugger shows: {"text": t} is the text t."""
+    if isinstance(value, dict):
+        if set(value) == {"text"}:
+            return value["text"]
+        return {name: plain(field) for name, field in value.items()}
+    if isinstance(value, list):
+        return [plain(item) for item in value]
+    return value
+
+
+def nameless(value: Any) -> Any:
+    """Replace the type names of nested maps by "*", where the record leaves them open."""
+    if isinstance(value, dict):
+        if set(value) == {"map", "address", "count"} and isinstance(value["map"], str):
+            return {**value, "map": "*"}
+        return {name: nameless(field) for name, field in value.items()}
+    if isinstance(value, list):
+        return [nameless(item) for item in value]
+    return value
+
+
+def canonical(value: Any) -> str:
+    return json.dumps(value, sort_keys=True)
+
+
+def shortened(text: str, limit: int = 300) -> str:
+    return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
+
+
+def compare_entries(truth: List[Dict[str, Any]], shown: List[Dict[str, Any]]) -> List[str]:
+    """Differences between two lists of {"key", "value"}, as multisets."""
+    expected = [plain(entry) for entry in truth]
+    if '"map": "*"' in canonical(expected):
+        shown = [nameless(entry) for entry in shown]
+    wanted = Counter(canonical(entry) for entry in expected)
+    found = Counter(canonical(entry) for entry in shown)
+    differences = [f"missing: {shortened(entry)}" for entry in (wanted - found).elements()]
+    differences += [f"not there: {shortened(entry)}" for entry in (found - wanted).elements()]
+    return differences
+
+
+def compare_map(truth: Dict[str, Any], output: Path) -> List[str]:
+    """Differences between one map's record and the debugger's output for it."""
+    error = output.with_suffix(".error")
+    if error.exists():
+        return [f"the command failed: {error.read_text(encoding='utf-8').strip()}"]
+    try:
+        lines = [parse(line) for line in output.read_text(encoding="utf-8").splitlines()]
+    except (OSError, ValueError) as problem:
+        return [f"no JSON lines in the output: {problem}"]
+    if len(lines) < 2:
+        return [f"{len(lines)} lines instead of a header and a trailer"]
+    header, *shown, trailer = lines
+    differences = []
+    expected_header = {"schema": SCHEMA, "address": truth["address"], "count": truth["count"]}
+    if list(header) != ["schema", "address", "type", "count"]:
+        differences.append(f"header has the fields {list(header)}")
+    expected_header["type"] = truth.get("type", header.get("type"))
+    if header != expected_header:
+        differences.append(f"header is {header}, not {expected_header}")
+    expected_trailer = {"entries": len(truth["entries"]), "complete": True, "error": None}
+    if trailer != expected_trailer:
+        differences.append(f"trailer is {trailer}, not {expected_trailer}")
+    if truth["count"] != len(truth["entries"]):
+        differences.append("the record itself is wrong: count is not its number of entries")
+    return differences + compare_entries(truth["entries"], shown)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
+    parser.add_argument("truth", type=Path, help="the program's record")
+    parser.add_argument("outputs", type=Path, help="directory of the debugger's outputs")
+    parser.add_argument("--no-nil", action="store_true", help="nil maps were left out")
+    parser.add_argument("--at-least", type=int, default=1, help="maps there must be")
+    parser.add_argument("--show", type=int, default=5, help="differences to print for a map")
+    arguments = parser.parse_args()
+    maps = [parse(line) for line in arguments.truth.read_text(encoding="utf-8").splitlines()]
+    wrong = 0
+    compared = [
+        (number, truth)
+        for number, truth in enumerate(maps)
+        if truth["address"] is not None or not arguments.no_nil
+    ]
+    for number, truth in compared:
+        differences = compare_map(truth, arguments.outputs / f"{number}.json")
+        wrong += bool(differences)
+        for difference in differences[: arguments.show]:
+            print(f"{truth['name']}: {difference}")
+        if len(differences) > arguments.show:
+            print(f"{truth['name']}: ... {len(differences)} differences in all")
+    entries = sum(len(truth["entries"]) for _, truth in compared)
+    print(f"{len(compared)} maps with {entries} entries, {wrong} maps shown wrongly")
+    if len(compared) < arguments.at_least:
+        print(f"expected at least {arguments.at_least} maps")
+        return 1
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+"""A gdb command for tests: run `map entries --json` on every map of a record.
+
+    dump-entries TRUTH DIRECTORY [--by name|address]
+
+TRUTH is a program's record of its maps (compare.py says how it looks). The
+output for line N goes to DIRECTORY/N.json, an error message to DIRECTORY/N.error.
+A map is named by the record's expression; or by its address, in Go with its
+type from the record, in C++ alone. A nil map has no address: then it is left out
+(compare.py --no-nil).
+"""
+
+import argparse
+import json
+import shlex
+from pathlib import Path
+
+import gdb
+
+
+class DumpEntries(gdb.Command):
+    """Run `map entries --json` on every map of a test program's record."""
+
+    def __init__(self) -> None:
+        super().__init__("dump-entries", gdb.COMMAND_DATA)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        parser = argparse.ArgumentParser(prog="dump-entries")
+        parser.add_argument("truth", type=Path)
+        parser.add_argument("directory", type=Path)
+        parser.add_argument("--by", choices=("name", "address"), default="name")
+        arguments = parser.parse_args(shlex.split(argument))
+        arguments.directory.mkdir(parents=True, exist_ok=True)
+        lines = arguments.truth.read_text(encoding="utf-8").splitlines()
+        for number, line in enumerate(lines):
+            truth = json.loads(line)
+            output = arguments.directory / f"{number}.json"
+            if arguments.by == "name":
+                name = quoted(truth["name"])
+            elif truth["address"] is None:
+                continue
+            else:
+                name = truth["address"]
+                if "type" in truth:
+                    name += f" --type {quoted(truth['type'])}"
+            try:
+                gdb.execute(f"map entries {name} --json -o {quoted(str(output))}", to_string=True)
+            except gdb.error as error:
+                output.with_suffix(".error").write_text(f"{error}\n", encoding="utf-8")
+        print(f"dumped {len(lines)} maps")
+
+
+def quoted(word: str) -> str:
+    """One word of a `map` command, whatever is in it."""
+    return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
+DumpEntries()
