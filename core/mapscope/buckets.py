@@ -1,0 +1,263 @@
+# SPDX-License-Identifier: MIT
+"""The one walk over an array of classic buckets, in bulk.
+
+What this knows: a bucket's layout, and how to read an array of them with the
+overflow chains behind it in pieces of about a mebibyte. What it must not know:
+headers, growth, what keys mean.
+
+An array is given out in chunks; a chunk is a list of Levels, the buckets
+themselves first, then all their first overflow buckets, and so on. Byte i of
+every bucket of a level is `data[i::size]`, which is how consumers count
+millions of cells without a loop over them.
+"""
+
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .errors import Corrupt, MemoryUnreadable
+from .memory import ADDRESS_LIMIT, CHUNK, Memory
+from .view import Progress, no_progress
+
+#: cells of a bucket (runtime/map.go, bucketCnt)
+CELLS = 8
+
+# Cell states (runtime/map.go, Go 1.17 to 1.23).
+EMPTY_REST, EMPTY_ONE, EVACUATED_X, EVACUATED_Y, EVACUATED_EMPTY, MIN_TOP_HASH = range(6)
+STATES = ("emptyRest", "emptyOne", "evacuatedX", "evacuatedY", "evacuatedEmpty")
+
+#: for bytes.translate: 1 for a live cell's tophash, else 0
+LIVE = bytes(MIN_TOP_HASH) + b"\1" * (256 - MIN_TOP_HASH)
+#: for bytes.translate: 1 for an evacuated mark, else 0
+EVACUATED = bytes(1 if EVACUATED_X <= i <= EVACUATED_EMPTY else 0 for i in range(256))
+
+#: longest chain followed, in buckets
+MAX_CHAIN = 1 << 20
+#: problems noted for one map before the walk gives up on details
+MAX_PROBLEMS = 20
+
+
+@dataclass(frozen=True)
+class BucketLayout:
+    """Where the parts of a bucket are, in bytes."""
+
+    size: int
+    keys: int
+    elems: int
+    overflow: int
+    keysize: int  # of a key slot
+    elemsize: int  # of an element slot
+    indirect_key: bool = False
+    indirect_elem: bool = False
+
+    def key_offset(self, cell: int) -> int:
+        """Of a key slot in its bucket."""
+        return self.keys + cell * self.keysize
+
+    def elem_offset(self, cell: int) -> int:
+        """Of an element slot in its bucket."""
+        return self.elems + cell * self.elemsize
+
+    def validate(self) -> None:
+        """:raises Corrupt: if no bucket can look like that"""
+        keys_end = self.keys + CELLS * self.keysize
+        elems_end = self.elems + CELLS * self.elemsize
+        if not (
+            CELLS <= self.keys
+            and keys_end <= self.elems
+            and elems_end <= self.overflow
+            and self.overflow + 8 <= self.size <= 1 << 20
+            and self.size % 8 == 0
+            and self.overflow % 8 == 0
+        ):
+            raise Corrupt(f"impossible bucket layout ({self.size} bytes a bucket)")
+
+
+@dataclass(frozen=True)
+class BucketArray:
+    """`count` buckets at `address`; name is "new" or "old"."""
+
+    name: str
+    address: int
+    count: int
+
+
+@dataclass(frozen=True)
+class Level:
+    """Buckets at the same position of their chains.
+
+    :ivar chain: 0 for the buckets themselves, n for n-th overflow buckets
+    :ivar owners: for each bucket, the index of the chain's head in the array
+    :ivar addresses: of each bucket
+    :ivar data: the buckets, one behind the other
+    """
+
+    array: BucketArray
+    chain: int
+    owners: Sequence[int]
+    addresses: Sequence[int]
+    data: bytes
+
+    def live_counts(self, layout: BucketLayout) -> bytes:
+        """Live cells of each bucket, one byte each."""
+        data, size = self.data, layout.size
+        # eight vectors of 0/1 bytes, added as long integers: no byte exceeds 8
+        total = 0
+        for cell in range(CELLS):
+            total += int.from_bytes(data[cell::size].translate(LIVE), "little")
+        return total.to_bytes(len(self.owners), "little")
+
+    def evacuated(self, layout: BucketLayout) -> bytes:
+        """1 for each bucket whose tophash[0] is an evacuated mark, else 0."""
+        return self.data[0 :: layout.size].translate(EVACUATED)
+
+
+class Walker:
+    """Walks arrays of one map.
+
+    :param problems: what is found impossible or unreadable is added here; the
+        walk then goes on with what is left
+    """
+
+    def __init__(self, memory: Memory, layout: BucketLayout, problems: List[str]) -> None:
+        layout.validate()
+        self.memory = memory
+        self.layout = layout
+        self.problems = problems
+
+    def walk(
+        self,
+        array: BucketArray,
+        into_evacuated: bool = True,
+        progress: Progress = no_progress,
+    ) -> Iterator[List[Level]]:
+        """The array's chunks.
+
+        :param into_evacuated: also follow the overflow chains of evacuated
+            buckets (they hold entries only while their evacuation runs)
+        """
+        for head in self.heads(array):
+            progress(head.owners[0], array.count)
+            levels = [head]
+            seen: Dict[int, int] = {}
+            while True:
+                following = self._next_level(levels[-1], seen, into_evacuated)
+                if following is None:
+                    break
+                levels.append(following)
+            yield levels
+
+    def heads(self, array: BucketArray) -> Iterator[Level]:
+        """The array's chunks without their overflow buckets."""
+        most = max(1, CHUNK // self.layout.size)
+        first = 0
+        while first < array.count:
+            head, number = self._head(array, first, min(most, array.count - first))
+            if head is None:
+                return
+            yield head
+            first += number
+
+    def chain(self, array: BucketArray, index: int) -> List[Tuple[int, bytes]]:
+        """One chain: (address, bytes) of each bucket; stops at what is wrong."""
+        result: List[Tuple[int, bytes]] = []
+        address = array.address + index * self.layout.size
+        seen = set()
+        while address and len(result) < MAX_CHAIN:
+            if address in seen:
+                self.problem(f"overflow chain of {array.name} bucket {index} loops at {address:#x}")
+                break
+            seen.add(address)
+            try:
+                data = self.memory.read(address, self.layout.size)
+            except MemoryUnreadable as error:
+                self.problem(f"{array.name} bucket {index}: {error}")
+                break
+            result.append((address, data))
+            overflow = data[self.layout.overflow : self.layout.overflow + 8]
+            address = int.from_bytes(overflow, "little")
+        return result
+
+    def problem(self, text: str) -> None:
+        """Note what is wrong, within bounds."""
+        if text in self.problems:
+            return
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(text)
+
+    def _head(self, array: BucketArray, first: int, number: int) -> Tuple[Optional[Level], int]:
+        """Buckets first.. of the array, as many of `number` as can be read."""
+        size = self.layout.size
+        start = array.address + first * size
+        while True:
+            try:
+                data = self.memory.read_chunk(start, number * size)
+                break
+            except MemoryUnreadable:
+                if number == 1:
+                    self.problem(
+                        f"{array.name} buckets from {first} of {array.count} on: "
+                        f"cannot read {size} bytes at {start:#x}"
+                    )
+                    return None, 0
+                number //= 2
+        level = Level(
+            array,
+            0,
+            range(first, first + number),
+            range(start, start + number * size, size),
+            data,
+        )
+        return level, number
+
+    def _next_level(
+        self, level: Level, seen: Dict[int, int], into_evacuated: bool
+    ) -> Optional[Level]:
+        """The overflow buckets of a level's buckets."""
+        layout = self.layout
+        words = memoryview(level.data).cast("Q")
+        pointers = words[layout.overflow // 8 :: layout.size // 8].tolist()
+        if not any(pointers):
+            return None
+        if level.chain == 0 and not into_evacuated:
+            evacuated = level.evacuated(layout)
+            pairs = [(p, i) for i, p in enumerate(pointers) if p and not evacuated[i]]
+        else:
+            pairs = [(p, i) for i, p in enumerate(pointers) if p]
+        places: List[Tuple[int, int]] = []
+        owners: List[int] = []
+        for pointer, index in pairs:
+            owner = level.owners[index]
+            other = seen.get(pointer)
+            if other is not None:
+                what = "loops" if other == owner else f"joins that of bucket {other}"
+                self.problem(
+                    f"overflow chain of {level.array.name} bucket {owner} {what} at {pointer:#x}"
+                )
+            elif pointer % 8 or not 4096 <= pointer < ADDRESS_LIMIT:
+                self.problem(
+                    f"overflow pointer {pointer:#x} of {level.array.name} bucket {owner}: "
+                    "no bucket can be there"
+                )
+            else:
+                seen[pointer] = owner
+                places.append((pointer, layout.size))
+                owners.append(owner)
+        if level.chain >= MAX_CHAIN:
+            self.problem(f"overflow chain longer than {MAX_CHAIN} buckets")
+            return None
+        kept: List[bytes] = []
+        kept_owners: List[int] = []
+        kept_addresses: List[int] = []
+        for (address, _), owner, data in zip(places, owners, self.memory.read_many(places)):
+            if data is None:
+                self.problem(
+                    f"overflow chain of {level.array.name} bucket {owner}: "
+                    f"cannot read {layout.size} bytes at {address:#x}"
+                )
+                continue
+            kept.append(data)
+            kept_owners.append(owner)
+            kept_addresses.append(address)
+        if not kept:
+            return None
+        return Level(level.array, level.chain + 1, kept_owners, kept_addresses, b"".join(kept))

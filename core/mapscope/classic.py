@@ -1,0 +1,919 @@
+# SPDX-License-Identifier: MIT
+"""A map of 8-cell buckets that grows incrementally: Go's classic map and ours.
+
+What this knows: how arrays, marks and counts fit together (runtime/map.go, Go
+1.17 to 1.23), given a header that a flavour has read. What it must not know:
+where the header's fields lie and where types come from.
+"""
+
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from itertools import compress
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .buckets import (
+    CELLS,
+    EVACUATED_X,
+    EVACUATED_Y,
+    LIVE,
+    MIN_TOP_HASH,
+    STATES,
+    BucketArray,
+    BucketLayout,
+    Level,
+    Walker,
+)
+from .errors import Corrupt, TypeNeeded, UsageError
+from .memory import ADDRESS_LIMIT, Memory
+from .types import Kind, Type
+from .values import Decoded, Unreadable
+from .view import (
+    Bucket,
+    Candidate,
+    Cell,
+    Chain,
+    Column,
+    Distribution,
+    EntryBatch,
+    Found,
+    Growth,
+    KeyTest,
+    MapView,
+    Progress,
+    Summary,
+    Where,
+    no_progress,
+)
+
+FLAG_NAMES = ((1, "iterator"), (2, "oldIterator"), (4, "hashWriting"), (8, "sameSizeGrow"))
+HASH_WRITING = 4
+
+#: 2^B buckets of at least 24 bytes end below ADDRESS_LIMIT
+MAX_B = 43
+
+#: a cell of the program: (address of its bucket, index in it)
+Place = Tuple[int, int]
+
+
+@dataclass
+class Header:
+    """An hmap with every state between two stores resolved.
+
+    :ivar oldbuckets: 0 unless a growth is installed
+    :ivar kind: of the growth; None when there is none
+    :ivar old_B: log2 of the old array's buckets
+    """
+
+    count: int
+    flags: int
+    B: int
+    noverflow: int
+    hash0: int
+    buckets: int
+    oldbuckets: int = 0
+    nevacuate: int = 0
+    kind: Optional[str] = None
+    old_B: int = 0
+    flag_names: Tuple[Tuple[int, str], ...] = FLAG_NAMES
+
+    def validate(self, where: int) -> None:
+        """:raises Corrupt: if no map can look like that"""
+        if self.B > MAX_B or self.old_B > MAX_B:
+            raise Corrupt(
+                f"no map at {where:#x}: B is {self.B} (2^{self.B} buckets), at most {MAX_B} expected"
+            )
+        for name, pointer in (("buckets", self.buckets), ("oldbuckets", self.oldbuckets)):
+            if pointer and (pointer % 8 or not 4096 <= pointer < ADDRESS_LIMIT):
+                raise Corrupt(
+                    f"no map at {where:#x}: {name} is {pointer:#x}, no array can be there"
+                )
+        if self.oldbuckets and not self.buckets:
+            raise Corrupt(f"no map at {where:#x}: oldbuckets is set but buckets is nil")
+
+
+@dataclass
+class Writing:
+    """What is known of a write that is stopped half-way.
+
+    :ivar evacuating: old buckets that may be half moved
+    :ivar copies_late: a new cell's tophash is set before its key and element
+        are copied (Go), not after (the runtime)
+    :ivar pending: cells whose tophash is set but whose key may not be; with
+        the key's bytes where they are known
+    :ivar cleared: the map is being cleared; what is left in it does not count
+    """
+
+    evacuating: List[int] = field(default_factory=list)
+    copies_late: bool = False
+    pending: Dict[Place, Optional[bytes]] = field(default_factory=dict)
+    cleared: bool = False
+
+
+@dataclass
+class _Moving:
+    """The entry that is between its mark and the end of its copy."""
+
+    where: Where
+    place: Place
+    target: Optional[Place]  # its new cell, if that is live already
+    key: bytes
+    elem: bytes
+
+
+class ClassicMap(MapView):
+    """A classic map.
+
+    :ivar header: None for a nil map
+    :ivar layout: None where the type is not known (then: header only)
+    :param hasher: the hash of a key's bytes, where it can be computed: given
+        (bytes of the key, or of a string's text), or None
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        address: Optional[int],
+        type_name: str,
+        key: Optional[Type],
+        elem: Optional[Type],
+        header: Optional[Header],
+        layout: Optional[BucketLayout],
+        load_limit: Callable[[int], int],
+        writing: Optional[Writing] = None,
+        spare: Optional[Callable[[], Optional[int]]] = None,
+        hasher: Optional[Callable[[KeyTest], Optional[int]]] = None,
+    ) -> None:
+        super().__init__(memory, address, type_name, key, elem)
+        self.header = header
+        self.layout = layout
+        self.writing = writing or Writing()
+        self._load_limit = load_limit
+        self._spare = spare
+        self._hasher = hasher
+        self._moving_cache: Optional[List[_Moving]] = None
+        if header is not None and address is not None:
+            header.validate(address)
+            cells = CELLS << header.B
+            if header.count > 1 << 47 or (header.count >> 24 and header.count > 64 * cells):
+                self.problems.append(
+                    f"count is {header.count}, impossible for {1 << header.B} buckets"
+                )
+
+    # --- the header ---
+
+    @property
+    def count(self) -> int:
+        return self.header.count if self.header else 0
+
+    def load_factor(self) -> float:
+        return self.count / (1 << self.header.B) if self.header else 0.0
+
+    def header_form(self) -> Dict[str, object]:
+        header = self.header
+        if header is None:
+            return {
+                "flags": [],
+                "hash0": 0,
+                "B": 0,
+                "buckets": 0,
+                "bucket_bytes": self.layout.size if self.layout else None,
+                "load_factor": 0.0,
+                "grows_above": self._load_limit(0),
+                "noverflow": 0,
+            }
+        known = sum(bit for bit, _ in header.flag_names)
+        names = [name for bit, name in header.flag_names if header.flags & bit]
+        names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
+        return {
+            "flags": names,
+            "hash0": header.hash0,
+            "B": header.B,
+            "buckets": 1 << header.B,
+            "bucket_bytes": self.layout.size if self.layout else None,
+            "load_factor": self.load_factor(),
+            "grows_above": self._load_limit(header.B),
+            "noverflow": header.noverflow,
+        }
+
+    def growth(self) -> Optional[Growth]:
+        header = self.header
+        if header is None or header.kind is None:
+            return None
+        return Growth(header.kind, 1 << header.old_B, header.nevacuate)
+
+    # --- arrays ---
+
+    def _arrays(self) -> Tuple[Optional[BucketArray], Optional[BucketArray]]:
+        """(new, old)"""
+        header = self.header
+        if header is None or not header.buckets or self.writing.cleared:
+            return None, None
+        new = BucketArray("new", header.buckets, 1 << header.B)
+        if not header.oldbuckets:
+            return new, None
+        return new, BucketArray("old", header.oldbuckets, 1 << header.old_B)
+
+    def _walker(self) -> Walker:
+        if self.layout is None:
+            raise TypeNeeded(f"map at {self.address or 0:#x}")
+        return Walker(self.memory, self.layout, self.problems)
+
+    def _is_writing(self) -> bool:
+        return self.header is not None and bool(self.header.flags & HASH_WRITING)
+
+    def _chunks(self, progress: Progress) -> Iterator[List[Level]]:
+        """All chunks of both arrays, those of the new one first."""
+        arrays = [array for array in self._arrays() if array]
+        if not arrays:
+            return
+        walker = self._walker()
+        total = sum(array.count for array in arrays)
+        done = 0
+        for array in arrays:
+            base = done
+
+            def step(part: int, _: int, base: int = base) -> None:
+                progress(base + part, total)
+
+            into_evacuated = array.name == "new" or self._is_writing()
+            yield from walker.walk(array, into_evacuated, step)
+            done += array.count
+
+    # --- inspect, stats ---
+
+    def progress(self) -> Optional[float]:
+        growth = self.growth()
+        _, old = self._arrays()
+        if growth is None or old is None:
+            return None
+        if self.layout is None:
+            return growth.nevacuate / growth.old_buckets
+        evacuated = sum(head.evacuated(self.layout).count(1) for head in self._walker().heads(old))
+        return evacuated / growth.old_buckets
+
+    def summary(self, progress: Progress = no_progress) -> Summary:
+        result = Summary(growth=self.growth())
+        if self.layout is None:
+            return result
+        layout, new_live, old_live, evacuated, ahead = self.layout, 0, 0, 0, 0
+        overflow = {"new": 0, "old": 0}
+        chains: Dict[int, int] = {}
+        for levels in self._chunks(progress):
+            head = levels[0]
+            name = head.array.name
+            live = sum(_total(level.live_counts(layout)) for level in levels)
+            overflow[name] += sum(len(level.owners) for level in levels[1:])
+            if name == "new":
+                new_live += live
+                for length, number in _chain_lengths(levels).items():
+                    chains[length] = chains.get(length, 0) + number
+            else:
+                old_live += live
+                marks = head.evacuated(layout)
+                evacuated += marks.count(1)
+                passed = (self.header.nevacuate if self.header else 0) - head.owners[0]
+                ahead += marks.count(1, max(0, passed))
+        moving = sum(1 for m in self._moving() if m.target is None)
+        result.chains = dict(sorted(chains.items()))
+        result.live = new_live + old_live + moving
+        result.overflow_in_use = overflow["new"] + overflow["old"]
+        result.bytes_overflow = result.overflow_in_use * layout.size
+        new, old = self._arrays()
+        result.bytes_buckets = new.count * layout.size if new else 0
+        result.bytes_old = old.count * layout.size if old else 0
+        result.spare = self._spare() if self._spare else 0
+        if result.growth is not None and old is not None:
+            result.growth.evacuated = evacuated
+            result.growth.ahead = ahead
+            result.growth.entries_moved = new_live + moving
+            result.growth.entries_waiting = old_live
+        return result
+
+    def distribution(self, progress: Progress = no_progress) -> Distribution:
+        layout = self._walker().layout
+        cells: Dict[str, Dict[int, int]] = {"new": {}, "old": {}}
+        chains: Dict[str, Dict[int, int]] = {"new": {}, "old": {}}
+        overflow = {"new": 0, "old": 0}
+        evacuated = 0
+        for levels in self._chunks(progress):
+            name = levels[0].array.name
+            overflow[name] += sum(len(level.owners) for level in levels[1:])
+            _merge(cells[name], _cells_per_chain(levels, layout))
+            _merge(chains[name], _chain_lengths(levels))
+            if name == "old":
+                evacuated += levels[0].evacuated(layout).count(1)
+        new, old = self._arrays()
+        if new and old:
+            # Evacuated old buckets and the new buckets that nothing was moved to yet
+            # are empty by design: they say nothing about the hash.
+            for name, idle in (("old", evacuated), ("new", self._idle_new(evacuated))):
+                for counts, value in ((cells, 0), (chains, 1)):
+                    left = counts[name].get(value, 0) - idle
+                    counts[name][value] = max(0, left)
+                    if left <= 0:
+                        del counts[name][value]
+        entries = sum(n * number for c in cells.values() for n, number in c.items())
+        total = layout.size * (
+            (new.count if new else 0) + (old.count if old else 0) + sum(overflow.values())
+        )
+        keys = self.key.size if self.key else layout.keysize
+        elems = self.elem.size if self.elem else layout.elemsize
+        slots = (8 + keys if layout.indirect_key else keys) + (
+            8 + elems if layout.indirect_elem else elems
+        )
+        outside = (keys if layout.indirect_key else 0) + (elems if layout.indirect_elem else 0)
+        larger = max(cells.values(), key=lambda c: sum(c.values()))
+        return Distribution(
+            cells=dict(sorted(cells["new"].items())),
+            chains=dict(sorted(chains["new"].items())),
+            old_cells=dict(sorted(cells["old"].items())),
+            old_chains=dict(sorted(chains["old"].items())),
+            entries=entries,
+            uniformity=_dispersion(larger),
+            bytes_total=total + entries * outside,
+            bytes_used=entries * slots,
+            bytes_retained_old=layout.size * ((old.count if old else 0) + overflow["old"]),
+            bytes_overflow=layout.size * sum(overflow.values()),
+        )
+
+    def _idle_new(self, evacuated: int) -> int:
+        """New buckets whose old bucket is not evacuated."""
+        assert self.header is not None
+        remaining = (1 << self.header.old_B) - evacuated
+        if self.header.B >= self.header.old_B:
+            return remaining << (self.header.B - self.header.old_B)
+        return 0
+
+    # --- entries ---
+
+    def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        if self.header is None:
+            return
+        self.types()
+        self._walker()
+        moving = self._moving()
+        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]] = {
+            place: (key, None) for place, key in self.writing.pending.items()
+        }
+        for move in moving:
+            if move.target is not None:
+                patches[move.target] = (move.key, move.elem)
+        for levels in self._chunks(progress):
+            batch = self._batch(levels, patches)
+            if batch is not None:
+                yield batch
+        for move in moving:
+            if move.target is None:
+                yield self._moving_batch(move)
+
+    def _batch(
+        self,
+        levels: List[Level],
+        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]],
+    ) -> Optional[EntryBatch]:
+        layout = self.layout
+        assert layout is not None
+        positions: List[List[int]] = []
+        kept: List[Level] = []
+        masks: List[bytes] = []
+        for level in levels:
+            number = CELLS * len(level.owners)
+            tops = bytearray(number)
+            for cell in range(CELLS):
+                tops[cell::CELLS] = level.data[cell :: layout.size]
+            mask = bytes(tops.translate(LIVE))
+            live = list(compress(range(number), mask))
+            if live:
+                positions.append(live)
+                kept.append(level)
+                masks.append(mask)
+        if not kept:
+            return None
+        starts = [0]
+        for live in positions:
+            starts.append(starts[-1] + len(live))
+
+        def locate(index: int) -> Tuple[Level, int]:
+            at = bisect_right(starts, index) - 1
+            return kept[at], positions[at][index - starts[at]]
+
+        def where(index: int) -> Where:
+            level, position = locate(index)
+            owner = level.owners[position >> 3]
+            return Where(level.array.name, owner, level.chain, position & 7)
+
+        key_type, elem_type = self.types()
+        keys = self._column(
+            kept,
+            positions,
+            masks,
+            locate,
+            key_type,
+            layout.keys,
+            layout.keysize,
+            layout.indirect_key,
+        )
+        elems = self._column(
+            kept,
+            positions,
+            masks,
+            locate,
+            elem_type,
+            layout.elems,
+            layout.elemsize,
+            layout.indirect_elem,
+        )
+        total = starts[-1]
+        order: Sequence[int] = range(total)
+        if len(kept) > 1:
+            owners: List[int] = []
+            for level, live in zip(kept, positions):
+                of = level.owners
+                owners.extend([of[p >> 3] for p in live])
+            order = sorted(order, key=owners.__getitem__)
+        batch = EntryBatch(keys, elems, order, where)
+        if patches:
+            self._patch(batch, kept, positions, starts, patches)
+        return batch
+
+    def _column(
+        self,
+        levels: Sequence[Level],
+        positions: Sequence[Sequence[int]],
+        masks: Sequence[bytes],
+        locate: Callable[[int], Tuple[Level, int]],
+        type: Type,
+        offset: int,
+        slot: int,
+        indirect: bool,
+    ) -> Column:
+        assert self.layout is not None
+        size = self.layout.size
+        code = type.scalar_format
+        width = type.size
+
+        def slot_address(index: int) -> int:
+            level, position = locate(index)
+            return level.addresses[position >> 3] + offset + (position & 7) * slot
+
+        if (
+            code is not None
+            and slot == width
+            and not indirect
+            and not (offset % width or size % width)
+        ):
+            scalars: List[Any] = []
+            for level, mask in zip(levels, masks):
+                words = memoryview(level.data).cast(code)
+                flat: List[Any] = [None] * len(mask)
+                for cell in range(CELLS):
+                    start = (offset + cell * slot) // width
+                    flat[cell::CELLS] = words[start :: size // width].tolist()
+                scalars.extend(compress(flat, mask))
+            return _ScalarColumn(type, scalars, slot_address)
+        raw: List[Optional[bytes]] = []
+        for level, live in zip(levels, positions):
+            data = level.data
+            places = [(p >> 3) * size + offset + (p & 7) * slot for p in live]
+            raw.extend([data[at : at + slot] for at in places])
+        if not indirect:
+            return Column(type, None, raw, slot_address)
+        pointers = [int.from_bytes(word or b"", "little") for word in raw]
+        values = self.memory.read_many([(p, width) for p in pointers])
+        return Column(type, None, values, pointers.__getitem__)
+
+    def _patch(
+        self,
+        batch: EntryBatch,
+        levels: Sequence[Level],
+        positions: Sequence[Sequence[int]],
+        starts: Sequence[int],
+        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]],
+    ) -> None:
+        """Put what is really meant into cells that a stopped write has half done."""
+        layout = self.layout
+        assert layout is not None
+        for (address, cell), (key, elem) in patches.items():
+            for at, level in enumerate(levels):
+                index = _index_of(level.addresses, address)
+                if index is None:
+                    continue
+                position = index * CELLS + cell
+                live = positions[at]
+                place = bisect_right(live, position) - 1
+                if place < 0 or live[place] != position:
+                    continue
+                entry = starts[at] + place
+                changed = False
+                for column, data, indirect in (
+                    (batch.keys, key, layout.indirect_key),
+                    (batch.elems, elem, layout.indirect_elem),
+                ):
+                    if data is None:
+                        continue
+                    if indirect:
+                        pointer = int.from_bytes(data, "little")
+                        found = self.memory.read_many([(pointer, column.type.size)])[0]
+                    else:
+                        found = data
+                    if found != column.data(entry):
+                        column.put(entry, found)
+                        changed = True
+                # a pending cell is being written whatever its key holds
+                if changed or (address, cell) in self.writing.pending:
+                    batch.in_flight[entry] = True
+
+    def _moving_batch(self, move: _Moving) -> EntryBatch:
+        """The entry in flight, read where it still is."""
+        layout = self.layout
+        assert layout is not None
+        address, cell = move.place
+        key_type, elem_type = self.types()
+        columns = []
+        for type, data, offset, indirect in (
+            (key_type, move.key, layout.key_offset(cell), layout.indirect_key),
+            (elem_type, move.elem, layout.elem_offset(cell), layout.indirect_elem),
+        ):
+            place = address + offset
+            found: Optional[bytes] = data
+            if indirect:
+                place = int.from_bytes(data, "little")
+                found = self.memory.read_many([(place, type.size)])[0]
+            columns.append(Column(type, None, [found], [place].__getitem__))
+        return EntryBatch(columns[0], columns[1], [0], lambda _: move.where, {0: True})
+
+    # --- the entry that a stopped evacuation is moving ---
+
+    def _moving(self) -> List[_Moving]:
+        if self._moving_cache is None:
+            self._moving_cache = []
+            new, old = self._arrays()
+            if new and old and self.layout is not None:
+                for bucket in sorted(set(self.writing.evacuating)):
+                    if bucket < old.count:
+                        move = self._moving_in(new, old, bucket)
+                        if move is not None:
+                            self._moving_cache.append(move)
+        return self._moving_cache
+
+    def _moving_in(self, new: BucketArray, old: BucketArray, bucket: int) -> Optional[_Moving]:
+        """The last marked cell of an old chain, if its copy is not complete.
+
+        The new cell of the n-th X mark is the n-th cell of the X chain, since
+        evacuation alone fills that chain while it runs (evacuate in
+        runtime/map.go); so for Y.
+        """
+        layout = self.layout
+        assert layout is not None
+        walker = self._walker()
+        ranks = {EVACUATED_X: 0, EVACUATED_Y: 0}
+        last: Optional[Tuple[int, int, bytes, int, int, int]] = None
+        for chain, (address, data) in enumerate(walker.chain(old, bucket)):
+            for cell in range(CELLS):
+                mark = data[cell]
+                if mark in ranks:
+                    last = (address, cell, data, chain, mark, ranks[mark])
+                    ranks[mark] += 1
+        if last is None:
+            return None
+        address, cell, data, chain, mark, rank = last
+        key, elem = self._slots(data, cell)
+        target = self._target_cell(new, old, bucket, mark, rank)
+        where = Where("old", bucket, chain, cell)
+        if target is None:
+            return _Moving(where, (address, cell), None, key, elem)
+        if not self.writing.copies_late:
+            return None
+        # New cells are zero before they are written and old ones are zero when they
+        # were cleared: where the two differ, the byte that is not zero is right.
+        new_key, new_elem = self._slots(target[1], target[2])
+        return _Moving(
+            where, (address, cell), (target[0], target[2]), _or(key, new_key), _or(elem, new_elem)
+        )
+
+    def _target_cell(
+        self, new: BucketArray, old: BucketArray, bucket: int, mark: int, rank: int
+    ) -> Optional[Tuple[int, bytes, int]]:
+        """(bucket address, its bytes, cell) of a moved cell, if it is live yet."""
+        index = self._target_bucket(new, old, bucket, mark)
+        chain = self._walker().chain(new, index)
+        at, cell = divmod(rank, CELLS)
+        if at >= len(chain) or chain[at][1][cell] < MIN_TOP_HASH:
+            return None
+        return chain[at][0], chain[at][1], cell
+
+    @staticmethod
+    def _target_bucket(new: BucketArray, old: BucketArray, bucket: int, mark: int) -> int:
+        if mark == EVACUATED_Y:
+            bucket += old.count
+        return bucket & (new.count - 1)
+
+    def _slots(self, data: bytes, cell: int) -> Tuple[bytes, bytes]:
+        layout = self.layout
+        assert layout is not None
+        key, elem = layout.key_offset(cell), layout.elem_offset(cell)
+        return data[key : key + layout.keysize], data[elem : elem + layout.elemsize]
+
+    # --- one bucket ---
+
+    def chain(self, index: int, old: bool) -> Chain:
+        new_array, old_array = self._arrays()
+        array = old_array if old else new_array
+        if array is None:
+            if old:
+                raise UsageError("the map is not growing: it has no old buckets")
+            raise UsageError("the map has no buckets: nothing was written to it yet")
+        if not 0 <= index < array.count:
+            raise UsageError(
+                f"no {array.name} bucket {index}: the map has {array.count} (0 to {array.count - 1})"
+            )
+        walker = self._walker()
+        layout = walker.layout
+        ranks = {EVACUATED_X: 0, EVACUATED_Y: 0}
+        unfinished = {m.place for m in self._moving() if m.target is None}
+        buckets: List[Bucket] = []
+        for position, (address, data) in enumerate(walker.chain(array, index)):
+            cells: List[Cell] = []
+            for cell in range(CELLS):
+                top = data[cell]
+                live = top >= MIN_TOP_HASH
+                shown = Cell(
+                    cell,
+                    address + cell,
+                    layout.key_offset(cell),
+                    layout.elem_offset(cell),
+                    top,
+                    "live" if live else STATES[top],
+                    live=live,
+                )
+                if live and self.key and self.elem:
+                    key, elem = self._slots(data, cell)
+                    shown.key = self._slot_value(
+                        self.key, key, address + shown.key_offset, layout.indirect_key
+                    )
+                    shown.value = self._slot_value(
+                        self.elem, elem, address + shown.elem_offset, layout.indirect_elem
+                    )
+                    shown.in_flight = (address, cell) in self.writing.pending
+                elif top in ranks and old and new_array and old_array:
+                    at, place = divmod(ranks[top], CELLS)
+                    target = self._target_bucket(new_array, old_array, index, top)
+                    shown.moved_to = Where("new", target, at, place)
+                    shown.in_flight = (address, cell) in unfinished
+                    ranks[top] += 1
+                cells.append(shown)
+            overflow = int.from_bytes(data[layout.overflow : layout.overflow + 8], "little")
+            buckets.append(Bucket(address, position, overflow, layout.overflow, cells))
+        evacuated = bool(buckets) and EVACUATED_X <= buckets[0].cells[0].tophash < MIN_TOP_HASH
+        return Chain(array.name, index, evacuated, buckets)
+
+    def _slot_value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
+        if not indirect:
+            return self.decoder.decode(type, slot, address)
+        pointer = int.from_bytes(slot, "little")
+        data = self.memory.read_many([(pointer, type.size)])[0]
+        if data is None:
+            return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
+        return self.decoder.decode(type, data, pointer)
+
+    # --- find ---
+
+    def find(self, test: KeyTest) -> Found:
+        if self.header is None or not self.header.buckets:
+            return Found(None, None, "hash", "the map has no buckets", [], 0, 0)
+        key_hash = self._hasher(test) if self._hasher else None
+        if key_hash is None:
+            return self._find_by_scan(test)
+        top = key_hash >> 56
+        if top < MIN_TOP_HASH:
+            top += MIN_TOP_HASH
+        new, old = self._arrays()
+        if new is None:
+            return Found(key_hash, top, "hash", "the map is being cleared", [], 0, 0)
+        candidates, array, index = self._candidates(key_hash, new, old)
+        result = Found(key_hash, top, "hash", "", candidates, 0, 0)
+        for where, key, elem, address in self._live_cells(array, index, result, top):
+            if test.matches(key):
+                result.key, result.value = key, elem
+                result.elem_address, result.where = address, where
+                return result
+        # An entry in flight is in neither chain's live cells.
+        for move in self._moving():
+            if old and move.target is None and move.where.bucket == key_hash & (old.count - 1):
+                batch = self._moving_batch(move)
+                if test.matches(batch.keys.value(0, self.decoder)):
+                    _take(result, batch, 0, self.decoder)
+        return result
+
+    def _candidates(
+        self, key_hash: int, new: BucketArray, old: Optional[BucketArray]
+    ) -> Tuple[List[Candidate], BucketArray, int]:
+        """Where the key could be, and the one chain where it is looked for."""
+        index = key_hash & (new.count - 1)
+        if old is None:
+            reason = "the map is not growing"
+            return [Candidate("new", index, True, reason)], new, index
+        old_index = key_hash & (old.count - 1)
+        chain = self._walker().chain(old, old_index)
+        head = chain[0][1][0] if chain else 0
+        if EVACUATED_X <= head < MIN_TOP_HASH:
+            reason = f"old bucket {old_index} is evacuated"
+            both = [
+                Candidate("old", old_index, False, reason),
+                Candidate("new", index, True, reason),
+            ]
+            if not any(top >= MIN_TOP_HASH for _, data in chain for top in data[:CELLS]):
+                return both, new, index
+            # stopped inside evacuate: what is not marked yet is still here
+            reason = f"old bucket {old_index} is being evacuated: both hold entries"
+            both = [
+                Candidate("old", old_index, True, reason),
+                Candidate("new", index, True, reason),
+            ]
+            return both, old, old_index
+        reason = f"old bucket {old_index} is not evacuated"
+        return (
+            [
+                Candidate("old", old_index, True, reason),
+                Candidate("new", index, False, reason),
+            ],
+            old,
+            old_index,
+        )
+
+    def _live_cells(
+        self, array: BucketArray, index: int, result: Found, top: int
+    ) -> Iterator[Tuple[Where, Decoded, Decoded, int]]:
+        """Cells with this tophash in the authoritative chains, counted as they go."""
+        layout = self.layout
+        assert layout is not None
+        key_type, elem_type = self.types()
+        places = [(array, index)]
+        for candidate in result.candidates:
+            if candidate.authoritative and candidate.array != array.name:
+                new, _ = self._arrays()
+                assert new is not None
+                places.append((new, candidate.bucket))
+        for place, bucket in places:
+            for chain, (address, data) in enumerate(self._walker().chain(place, bucket)):
+                result.chain_hops += 1 if chain else 0
+                for cell in range(CELLS):
+                    if data[cell] == 0:
+                        break  # emptyRest ends the search
+                    if data[cell] != top:
+                        continue
+                    result.cells_compared += 1
+                    key, elem = self._slots(data, cell)
+                    key_at = address + layout.key_offset(cell)
+                    elem_at = address + layout.elem_offset(cell)
+                    elem_address = (
+                        int.from_bytes(elem, "little") if layout.indirect_elem else elem_at
+                    )
+                    yield (
+                        Where(place.name, bucket, chain, cell),
+                        self._slot_value(key_type, key, key_at, layout.indirect_key),
+                        self._slot_value(elem_type, elem, elem_at, layout.indirect_elem),
+                        elem_address,
+                    )
+
+    def _find_by_scan(self, test: KeyTest) -> Found:
+        result = Found(
+            None,
+            None,
+            "scan",
+            "the hash of this key type cannot be computed outside the program: "
+            "all entries were looked at",
+            [],
+            0,
+            0,
+        )
+        for batch in self.entries():
+            index = _find_in(batch, test, self.decoder, result)
+            if index is None:
+                continue
+            _take(result, batch, index, self.decoder)
+            where = result.where
+            assert where is not None
+            new, old = self._arrays()
+            result.chain_hops = where.chain
+            if where.array == "old" or old is None:
+                reason = (
+                    "the map is not growing"
+                    if old is None
+                    else f"old bucket {where.bucket} is not evacuated"
+                )
+                result.candidates = [Candidate(where.array, where.bucket, True, reason)]
+            else:
+                home = where.bucket & (old.count - 1)
+                reason = f"old bucket {home} is evacuated"
+                result.candidates = [
+                    Candidate("old", home, False, reason),
+                    Candidate("new", where.bucket, True, reason),
+                ]
+            break
+        return result
+
+
+class _ScalarColumn(Column):
+    """A column whose values were decoded in bulk."""
+
+    def __init__(self, type: Type, scalars: List[Any], address: Callable[[int], int]) -> None:
+        super().__init__(type, scalars, [], address)
+        self._values = scalars
+        self._layout = struct.Struct("<" + (type.scalar_format or "B"))
+
+    def data(self, index: int) -> Optional[bytes]:
+        return self._layout.pack(self._values[index])
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        if data is not None:
+            self._values[index] = self._layout.unpack(data)[0]
+
+
+def _take(result: Found, batch: EntryBatch, index: int, decoder: Any) -> None:
+    result.key = batch.keys.value(index, decoder)
+    result.value = batch.elems.value(index, decoder)
+    result.elem_address = batch.elems.address(index)
+    result.where = batch.where(index)
+    result.in_flight = index in batch.in_flight
+
+
+def _find_in(batch: EntryBatch, test: KeyTest, decoder: Any, result: Found) -> Optional[int]:
+    """The index of the entry whose key passes the test."""
+    type = batch.keys.type
+    scalars = batch.keys.scalars()
+    if scalars is not None and test.data is not None and type.kind is not Kind.FLOAT:
+        wanted = struct.unpack("<" + (type.scalar_format or "B"), test.data)[0]
+        result.cells_compared += len(scalars)
+        try:
+            return scalars.index(wanted)
+        except ValueError:
+            return None
+    length = None if test.text is None else len(test.text).to_bytes(8, "little")
+    for index in batch.order:
+        result.cells_compared += 1
+        if length is not None and type.kind is Kind.STRING:
+            raw = batch.keys.data(index)
+            if raw is None or raw[type.len_offset : type.len_offset + 8] != length:
+                continue
+        if test.matches(batch.keys.value(index, decoder)):
+            return index
+    return None
+
+
+def _index_of(addresses: Sequence[int], address: int) -> Optional[int]:
+    try:
+        return addresses.index(address)
+    except ValueError:
+        return None
+
+
+def _or(first: bytes, second: bytes) -> bytes:
+    return bytes(a | b for a, b in zip(first, second))
+
+
+def _total(counts: bytes) -> int:
+    return sum(value * counts.count(value) for value in range(1, CELLS + 1))
+
+
+def _merge(into: Dict[int, int], more: Dict[int, int]) -> None:
+    for key, value in more.items():
+        into[key] = into.get(key, 0) + value
+
+
+def _chain_lengths(levels: Sequence[Level]) -> Dict[int, int]:
+    """Chain length in buckets: number of chains, for one chunk."""
+    sizes = [len(level.owners) for level in levels] + [0]
+    return {
+        length + 1: sizes[length] - sizes[length + 1]
+        for length in range(len(levels))
+        if sizes[length] > sizes[length + 1]
+    }
+
+
+def _cells_per_chain(levels: Sequence[Level], layout: BucketLayout) -> Dict[int, int]:
+    """Live cells in a chain: number of chains, for one chunk."""
+    head = levels[0].live_counts(layout)
+    result = {n: head.count(n) for n in range(CELLS + 1)}
+    more: Dict[int, int] = {}
+    for level in levels[1:]:
+        for owner, number in zip(level.owners, level.live_counts(layout)):
+            more[owner] = more.get(owner, 0) + number
+    first = levels[0].owners[0]
+    for owner, number in more.items():
+        in_head = head[owner - first]
+        result[in_head] -= 1
+        result[in_head + number] = result.get(in_head + number, 0) + 1
+    return {n: number for n, number in result.items() if number}
+
+
+def _dispersion(cells: Dict[int, int]) -> Optional[float]:
+    """Variance / mean of entries per bucket: about 1 where the hash is uniform."""
+    buckets = sum(cells.values())
+    entries = sum(n * number for n, number in cells.items())
+    if not buckets or not entries:
+        return None
+    mean = entries / buckets
+    variance = sum(number * (n - mean) ** 2 for n, number in cells.items()) / buckets
+    return variance / mean

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""What a subcommand is, and how its words are read.
+
+A command takes a session and parsed arguments and returns a Result; text and
+JSON are two renderings of it. Nothing here prints.
+"""
+
+import argparse
+import json
+import re
+from dataclasses import dataclass
+from typing import Callable, Iterator, List, NoReturn, Optional
+
+from ..errors import UsageError
+from ..session import Session
+from ..values import escape
+
+
+class Result:
+    """What a command found out."""
+
+    def text(self) -> Iterator[str]:
+        """Lines for a reader, each with its newline; a piece may hold several."""
+        raise NotImplementedError
+
+    def json(self) -> Iterator[str]:
+        """The same as JSON: one object, or JSON lines."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Command:
+    """One row of the table.
+
+    :ivar name: as typed behind `map`
+    :ivar summary: one line
+    :ivar description: what --help explains, with an example
+    :ivar arguments: adds the command's own arguments to a parser
+    :ivar run: does it
+    """
+
+    name: str
+    summary: str
+    description: str
+    arguments: Callable[[argparse.ArgumentParser], None]
+    run: Callable[[Session, argparse.Namespace], Result]
+
+    def parser(self) -> "Parser":
+        """The parser of this command's words."""
+        parser = Parser(
+            prog=f"map {self.name}",
+            description=self.description,
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            add_help=False,
+            allow_abbrev=False,
+        )
+        self.arguments(parser)
+        group = parser.add_argument_group("options of every command that prints")
+        group.add_argument("--json", action="store_true", help="print JSON instead of text")
+        group.add_argument("-o", metavar="FILE", dest="output", help="write to FILE")
+        group.add_argument("-h", "--help", action="store_true", help="show this text")
+        return parser
+
+    def options(self) -> List[str]:
+        """Option words, for completion."""
+        found: List[str] = []
+        for action in self.parser()._actions:
+            found += [word for word in action.option_strings if word.startswith("--")]
+        return found
+
+
+class Parser(argparse.ArgumentParser):
+    """argparse that reports to us instead of ending the debugger."""
+
+    def __init__(self, *args: object, **keywords: object) -> None:
+        super().__init__(*args, **keywords)  # type: ignore[arg-type]
+        # keys such as -1, -0x10, -.5 and -Infinity are arguments
+        self._negative_number_matcher = re.compile(r"^-(\d|\.\d|[Ii]nf)")
+
+    def error(self, message: str) -> NoReturn:
+        """Instead of printing usage and exiting."""
+        raise UsageError(f"{self.prog}: {escape(message)}; see {self.prog} --help")
+
+    def read(self, words: List[str]) -> argparse.Namespace:
+        """The words' meaning; options may stand anywhere.
+
+        :raises UsageError: if they have none
+        """
+        options, rest = words, []
+        if "--" in words:
+            at = words.index("--")
+            options, rest = words[:at], words[at:]
+        if "-h" in options or "--help" in options:
+            return argparse.Namespace(help=True)
+        return self.parse_intermixed_args(options + rest)
+
+
+def split_words(line: str) -> List[str]:
+    """A command line's words.
+
+    A quote groups only at the start of a word, so m["a"] stays as it is and
+    'a b' is one word. In double quotes JSON's escapes hold.
+
+    :raises UsageError: if a quote is not closed
+    """
+    words: List[str] = []
+    at = 0
+    while True:
+        while at < len(line) and line[at].isspace():
+            at += 1
+        if at == len(line):
+            return words
+        quote = line[at]
+        if quote in "\"'":
+            end = at + 1
+            while end < len(line) and line[end] != quote:
+                end += 2 if line[end] == "\\" and quote == '"' else 1
+            if end >= len(line):
+                raise UsageError(f"no closing {quote} in: {escape(line[at:])}")
+            words.append(_unquoted(line[at : end + 1]))
+            at = end + 1
+        else:
+            end = at
+            while end < len(line) and not line[end].isspace():
+                end += 1
+            words.append(line[at:end])
+            at = end
+
+
+def _unquoted(word: str) -> str:
+    if word[0] == '"':
+        try:
+            return str(json.loads(word))
+        except ValueError:
+            pass
+    return word[1:-1]
+
+
+def natural(text: str) -> int:
+    """argparse type: a number from 0 on."""
+    value = int(text, 0)
+    if value < 0:
+        raise ValueError(text)
+    return value
+
+
+def add_map(parser: argparse.ArgumentParser) -> None:
+    """The MAP argument and --type."""
+    parser.add_argument(
+        "map",
+        metavar="MAP",
+        nargs="?",
+        help="an expression, an address or a register; without it: the map of the current stop",
+    )
+    parser.add_argument(
+        "--type",
+        metavar="TYPE",
+        help="a Go map's type where MAP is an address, as in 'map[string]int'",
+    )
+
+
+def problem_lines(problems: List[str]) -> Iterator[str]:
+    """What could not be read, for a reader."""
+    for problem in problems:
+        yield f"warning: {escape(problem)}\n"
+
+
+def optional(value: Optional[int]) -> str:
+    """A number that may not be known."""
+    return "?" if value is None else str(value)

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+"""`map bucket`: one bucket chain, cell by cell."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Dict, Iterator
+
+from ..locate import find_map
+from ..session import Session
+from ..values import dumps, escape, json_form, text_form
+from ..view import Bucket, Cell, Chain, MapView
+from .base import Command, Result, add_map, natural, problem_lines
+
+
+@dataclass
+class BucketResult(Result):
+    """A bucket and its overflow chain."""
+
+    view: MapView
+    chain: Chain
+    elements: int
+
+    def json(self) -> Iterator[str]:
+        view, chain = self.view, self.chain
+        yield dumps(
+            {
+                "schema": "mapscope.bucket/1",
+                "address": hex(view.address or 0),
+                "type": view.type_name,
+                "array": chain.array,
+                "bucket": chain.index,
+                "evacuated": chain.evacuated,
+                "buckets": [_bucket_form(bucket) for bucket in chain.buckets],
+                "problems": view.problems,
+            }
+        ) + "\n"
+
+    def text(self) -> Iterator[str]:
+        view, chain = self.view, self.chain
+        state = ", evacuated" if chain.evacuated else ""
+        yield (
+            f"{escape(view.type_name)} {view.address or 0:#x}, "
+            f"{chain.array} bucket {chain.index}{state}\n"
+        )
+        for bucket in chain.buckets:
+            name = "bucket" if bucket.chain == 0 else f"overflow bucket {bucket.chain}"
+            yield f"  {name} at {bucket.address:#x}\n"
+            for cell in bucket.cells:
+                yield self._cell_line(cell)
+            overflow = hex(bucket.overflow) if bucket.overflow else "nil"
+            yield f"    +{bucket.overflow_offset:<5} overflow  {overflow}\n"
+        yield from problem_lines(view.problems)
+
+    def _cell_line(self, cell: Cell) -> str:
+        line = (
+            f"    cell {cell.index}  tophash {cell.tophash:#04x}  "
+            f"key +{cell.key_offset}  elem +{cell.elem_offset}  {cell.state}"
+        )
+        if cell.live and cell.key is not None:
+            line += f"  [{text_form(cell.key, self.elements)}] = "
+            line += text_form(cell.value, self.elements)
+        elif cell.live:
+            line += f"  [nil] = {text_form(cell.value, self.elements)}"
+        if cell.moved_to is not None:
+            line += f"  -> {cell.moved_to.text()}"
+        if cell.in_flight:
+            line += "  (in flight)"
+        return line + "\n"
+
+
+def _bucket_form(bucket: Bucket) -> Dict[str, object]:
+    return {
+        "address": hex(bucket.address),
+        "chain": bucket.chain,
+        "cells": [_cell_form(cell) for cell in bucket.cells],
+        "overflow_offset": bucket.overflow_offset,
+        "overflow": hex(bucket.overflow) if bucket.overflow else None,
+    }
+
+
+def _cell_form(cell: Cell) -> Dict[str, object]:
+    form: Dict[str, object] = {
+        "cell": cell.index,
+        "address": hex(cell.address),
+        "key_offset": cell.key_offset,
+        "value_offset": cell.elem_offset,
+        "tophash": cell.tophash,
+        "state": cell.state,
+    }
+    if cell.live:
+        form["key"] = json_form(cell.key)
+        form["value"] = json_form(cell.value)
+    if cell.moved_to is not None:
+        form["moved_to"] = cell.moved_to.json_form()
+    if cell.in_flight:
+        form["in_flight"] = True
+    return form
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_map(parser)
+    parser.add_argument("bucket", metavar="N", type=natural, help="the bucket's index, from 0")
+    parser.add_argument(
+        "--old", action="store_true", help="of the old array, while the map is growing"
+    )
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    view = find_map(session, args.map, args.type)
+    return BucketResult(view, view.chain(args.bucket, args.old), session.target.element_limit())
+
+
+COMMAND = Command(
+    "bucket",
+    "one bucket chain, cell by cell",
+    "Show one bucket and its overflow chain cell by cell: the tophash byte, what state that is,\n"
+    "key and value, and for an evacuated old bucket where each cell went.\n\n"
+    "example: map bucket m 3 --old",
+    _arguments,
+    _run,
+)

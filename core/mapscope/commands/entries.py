@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: MIT
+"""`map entries`: each live entry exactly once, at any point of a migration."""
+
+import argparse
+from typing import Iterator, List, Optional, Sequence, Tuple
+
+from ..locate import find_map
+from ..session import Session
+from ..values import dumps, escape, text_form
+from ..view import EntryBatch, MapView
+from .base import Command, Result, add_map, natural, problem_lines
+
+
+class EntriesResult(Result):
+    """A map's entries; read from the program as they are printed.
+
+    :param limit: entries to show; None: all
+    :param elements: elements and characters of each value shown in text; 0: all
+    """
+
+    def __init__(
+        self,
+        view: MapView,
+        session: Session,
+        limit: Optional[int],
+        offset: int,
+        match: Optional[str],
+        where: bool,
+        elements: int,
+    ) -> None:
+        self._view = view
+        self._session = session
+        self._limit = limit
+        self._offset = offset
+        self._match = match
+        self._where = where
+        self._elements = elements
+        self._shown = 0
+        self._more = False
+        self._error: Optional[str] = None
+
+    def json(self) -> Iterator[str]:
+        view = self._view
+        yield dumps(
+            {
+                "schema": "mapscope.entries/1",
+                "address": None if view.address is None else hex(view.address),
+                "type": view.type_name,
+                "count": view.count,
+            }
+        ) + "\n"
+        for batch, order in self._selected():
+            yield self._json_lines(batch, order)
+        error = self._error or "; ".join(view.problems) or None
+        yield dumps(
+            {
+                "entries": self._shown,
+                "complete": error is None and not self._more,
+                "error": error,
+            }
+        ) + "\n"
+
+    def text(self) -> Iterator[str]:
+        view = self._view
+        where = "nil" if view.address is None else hex(view.address)
+        yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
+        for batch, order in self._selected():
+            yield "".join(self._text_line(batch, index) for index in order)
+        yield from problem_lines(view.problems)
+        if self._error is not None:
+            yield f"warning: {escape(self._error)}\n"
+        if self._more:
+            yield f"{self._shown} entries shown; --limit 0 shows all, --offset N goes on from N\n"
+        elif self._match is not None or self._offset:
+            yield f"{self._shown} entries shown\n"
+
+    def _selected(self) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
+        """Batches with the indices to show, after --offset, --match and --limit."""
+        skip, left = self._offset, self._limit
+        try:
+            for batch in self._view.entries(self._session.target.progress):
+                order: Sequence[int] = batch.order
+                if self._match is not None:
+                    order = [i for i in order if self._matches(batch, i)]
+                if skip:
+                    dropped = min(skip, len(order))
+                    skip -= dropped
+                    order = order[dropped:]
+                if left is not None and len(order) > left:
+                    order = order[:left]
+                    self._more = True
+                if order:
+                    self._shown += len(order)
+                    yield batch, order
+                if left is not None:
+                    left -= len(order)
+                if self._more:
+                    return
+        except KeyboardInterrupt:
+            self._error = "interrupted"
+
+    def _matches(self, batch: EntryBatch, index: int) -> bool:
+        decoder, text = self._view.decoder, self._match or ""
+        return text in text_form(batch.keys.value(index, decoder)) or text in text_form(
+            batch.elems.value(index, decoder)
+        )
+
+    def _json_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
+        decoder = self._view.decoder
+        keys = batch.keys.json_texts(decoder, order)
+        values = batch.elems.json_texts(decoder, order)
+        if not self._where and not batch.in_flight:
+            return "".join(
+                [f'{{"key": {key}, "value": {value}}}\n' for key, value in zip(keys, values)]
+            )
+        lines: List[str] = []
+        for index, key, value in zip(order, keys, values):
+            line = f'{{"key": {key}, "value": {value}'
+            if self._where:
+                line += f', "where": {dumps(batch.where(index).json_form())}'
+            if index in batch.in_flight:
+                line += ', "in_flight": true'
+            lines.append(line + "}\n")
+        return "".join(lines)
+
+    def _text_line(self, batch: EntryBatch, index: int) -> str:
+        decoder = self._view.decoder
+        key = text_form(batch.keys.value(index, decoder), self._elements)
+        value = text_form(batch.elems.value(index, decoder), self._elements)
+        line = f"  [{key}] = {value}"
+        if self._where:
+            line += f"  ({batch.where(index).text()})"
+        if index in batch.in_flight:
+            line += "  (in flight)"
+        return line + "\n"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_map(parser)
+    parser.add_argument(
+        "--limit",
+        metavar="N",
+        type=natural,
+        help="show at most N entries, 0 for all (text: the debugger's element limit; JSON: all)",
+    )
+    parser.add_argument("--offset", metavar="N", type=natural, default=0, help="skip N entries")
+    parser.add_argument(
+        "--match", metavar="TEXT", help="only entries whose key or value shows TEXT"
+    )
+    parser.add_argument("--where", action="store_true", help="add each entry's place")
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    elements = session.target.element_limit()
+    limit = args.limit
+    if limit is None and not args.json:
+        limit = elements
+    view = find_map(session, args.map, args.type)
+    view.types()
+    return EntriesResult(
+        view, session, limit or None, args.offset, args.match, args.where, elements
+    )
+
+
+COMMAND = Command(
+    "entries",
+    "each live entry exactly once, at any point of a migration",
+    "Print each live entry of a map exactly once, at any point of a migration.\n\n"
+    "example: map entries m --match user --where\n"
+    "example: map entries m --limit 0 --json -o entries.jsonl",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: MIT
+"""`map find`: the path of a lookup."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Dict, Iterator
+
+from ..keys import parse_key
+from ..locate import find_map
+from ..session import Session
+from ..values import dumps, escape, json_form, text_form
+from ..view import Found, MapView
+from .base import Command, Result, add_map, problem_lines
+
+
+@dataclass
+class FindResult(Result):
+    """Where a key is, or would be."""
+
+    view: MapView
+    key: str
+    found: Found
+    elements: int
+
+    def json(self) -> Iterator[str]:
+        view, found = self.view, self.found
+        entry: object = None
+        if found.where is not None:
+            form: Dict[str, object] = {
+                "key": json_form(found.key),
+                "value": json_form(found.value),
+                "where": found.where.json_form(),
+            }
+            if found.in_flight:
+                form["in_flight"] = True
+            entry = form
+        yield dumps(
+            {
+                "schema": "mapscope.find/1",
+                "address": None if view.address is None else hex(view.address),
+                "type": view.type_name,
+                "found": found.where is not None,
+                "method": found.method,
+                "hash": None if found.hash is None else hex(found.hash),
+                "tophash": found.tophash,
+                "candidates": [
+                    {
+                        "array": c.array,
+                        "bucket": c.bucket,
+                        "authoritative": c.authoritative,
+                        "reason": c.reason,
+                    }
+                    for c in found.candidates
+                ],
+                "cells_compared": found.cells_compared,
+                "chain_hops": found.chain_hops,
+                "entry": entry,
+                "problems": view.problems,
+            }
+        ) + "\n"
+
+    def text(self) -> Iterator[str]:
+        view, found = self.view, self.found
+        where = "nil" if view.address is None else hex(view.address)
+        yield f"{escape(view.type_name)} {where}, key {escape(self.key)}\n"
+        if found.hash is not None:
+            yield f"  hash       {found.hash:#018x}, tophash {found.tophash:#04x}\n"
+        if found.note:
+            yield f"  note       {found.note}\n"
+        for candidate in found.candidates:
+            verdict = "looked in" if candidate.authoritative else "passed over"
+            yield (f"  {candidate.array} bucket {candidate.bucket} {verdict}: {candidate.reason}\n")
+        yield (
+            f"  compared   {found.cells_compared} cells, {found.chain_hops} overflow buckets "
+            "followed\n"
+        )
+        if found.where is None:
+            yield "  absent\n"
+        else:
+            key = text_form(found.key, self.elements)
+            value = text_form(found.value, self.elements)
+            flight = "  (in flight)" if found.in_flight else ""
+            yield f"  found      [{key}] = {value}  ({found.where.text()}){flight}\n"
+        yield from problem_lines(view.problems)
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_map(parser)
+    parser.add_argument(
+        "key",
+        metavar="KEY",
+        help='text for string keys, else the key as JSON: 42, {"X":1,"Y":2}, [1,2], true',
+    )
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    view = find_map(session, args.map, args.type)
+    key, _ = view.types()
+    found = view.find(parse_key(key, args.key))
+    return FindResult(view, args.key, found, session.target.element_limit())
+
+
+COMMAND = Command(
+    "find",
+    "the path of a lookup, step by step",
+    "Show the path of a lookup: the hash, the buckets where the key could be, old and new, which\n"
+    "of them counts now and why, the cells compared, and the entry or that it is absent. Where\n"
+    "the hash cannot be computed outside the program, all entries are searched instead.\n\n"
+    "example: map find m user17\n"
+    'example: map find points {"X":1,"Y":2}',
+    _arguments,
+    _run,
+)

@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""`map inspect`: a map's header, its buckets and its migration at a glance."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional
+
+from ..locate import find_map
+from ..session import Session
+from ..values import dumps, escape
+from ..view import Growth, MapView, Summary
+from .base import Command, Result, add_map, optional, problem_lines
+
+_BAR = 40
+
+
+@dataclass
+class InspectResult(Result):
+    """A map's header and what a walk over it counted."""
+
+    view: MapView
+    summary: Summary
+
+    def form(self) -> Dict[str, object]:
+        """The object of mapscope.inspect/1."""
+        view, summary = self.view, self.summary
+        header = view.header_form()
+        noverflow = header.pop("noverflow")
+        growth = summary.growth
+        return {
+            "schema": "mapscope.inspect/1",
+            "flavor": view.flavor,
+            "go_version": view.go_version,
+            "address": None if view.address is None else hex(view.address),
+            "type": view.type_name,
+            "key_type": view.key.name if view.key else None,
+            "value_type": view.elem.name if view.elem else None,
+            "count": view.count,
+            **header,
+            "overflow": {
+                "noverflow": noverflow,
+                "in_use": summary.overflow_in_use,
+                "spare": summary.spare,
+            },
+            "bytes": {
+                "buckets": summary.bytes_buckets,
+                "old": summary.bytes_old,
+                "overflow": summary.bytes_overflow,
+            },
+            "chains": {str(length): number for length, number in summary.chains.items()},
+            "growth": growth.json_form() if growth else None,
+            "problems": view.problems,
+        }
+
+    def json(self) -> Iterator[str]:
+        yield dumps(self.form()) + "\n"
+
+    def text(self) -> Iterator[str]:
+        view, summary = self.view, self.summary
+        header = view.header_form()
+        about = view.flavor + (f", {escape(view.go_version)}" if view.go_version else "")
+        where = "nil" if view.address is None else hex(view.address)
+        yield f"{escape(view.type_name)} {where} ({about})\n"
+        limit = header["grows_above"]
+        yield (
+            f"  entries    {view.count}, load factor {view.load_factor():.2f}, "
+            f"grows above {limit}\n"
+        )
+        if view.address is None:
+            return
+        size = header["bucket_bytes"]
+        if size is None:
+            yield f"  buckets    {header['buckets']} (B = {header['B']}) of unknown size\n"
+        else:
+            total = (summary.bytes_buckets or 0) + (summary.bytes_old or 0)
+            total += summary.bytes_overflow or 0
+            yield (
+                f"  buckets    {header['buckets']} (B = {header['B']}) of {size} bytes, "
+                f"{size_text(total)} in all\n"
+            )
+            yield (
+                f"  overflow   {optional(summary.overflow_in_use)} in use, "
+                f"{optional(summary.spare)} spare, noverflow {header['noverflow']}\n"
+            )
+            yield f"  chains     {_chains(summary.chains)}\n"
+        flags = header["flags"]
+        assert isinstance(flags, list)
+        yield f"  flags      {', '.join(flags) or 'none'}, hash0 {header['hash0']:#x}\n"
+        if summary.growth is not None:
+            yield from _growth_lines(summary.growth, view)
+        if size is None:
+            yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
+        yield from problem_lines(self._problems())
+
+    def _problems(self) -> List[str]:
+        view, live = self.view, self.summary.live
+        flags = view.header_form()["flags"]
+        assert isinstance(flags, list)
+        if live is not None and live != view.count and "hashWriting" not in flags:
+            return [*view.problems, f"count is {view.count}, but {live} live cells were found"]
+        return view.problems
+
+
+def size_text(size: int) -> str:
+    """Bytes for a reader."""
+    value = float(size)
+    for unit in ("bytes", "KiB", "MiB", "GiB"):
+        if value < 1024 or unit == "GiB":
+            break
+        value /= 1024
+    return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
+
+
+def _chains(chains: Dict[int, int]) -> str:
+    """Chain lengths, longest last."""
+    if not chains:
+        return "none"
+    parts = [f"{number} of {length}" for length, number in chains.items()]
+    if len(parts) > 8:
+        parts = parts[:7] + ["..."] + parts[-1:]
+    return ", ".join(parts) + (" bucket" if list(chains) == [1] else " buckets")
+
+
+def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:
+    new = view.header_form()["buckets"]
+    yield f"  growing    {growth.kind}, {growth.old_buckets} -> {new} buckets\n"
+    evacuated, progress = growth.evacuated, growth.progress
+    if evacuated is None or progress is None:
+        yield f"             nevacuate {growth.nevacuate}\n"
+        return
+    yield f"             {bar(progress)} {progress * 100:.1f}%\n"
+    yield (
+        f"             {evacuated} old buckets evacuated, "
+        f"{growth.old_buckets - evacuated} remaining\n"
+    )
+    yield (
+        f"             nevacuate {growth.nevacuate}, "
+        f"{optional(growth.ahead)} evacuated ahead of it\n"
+    )
+    yield (
+        f"             {optional(growth.entries_moved)} entries in the new buckets, "
+        f"{optional(growth.entries_waiting)} waiting in the old\n"
+    )
+
+
+def bar(progress: float) -> str:
+    """A progress bar."""
+    done = int(max(0.0, min(1.0, progress)) * _BAR)
+    return "[" + "#" * done + "." * (_BAR - done) + "]"
+
+
+def inspect(view: MapView, session: Optional[Session] = None) -> InspectResult:
+    """The result for a map that is found already."""
+    progress = session.target.progress if session else lambda done, total: None
+    return InspectResult(view, view.summary(progress))
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    return inspect(find_map(session, args.map, args.type), session)
+
+
+COMMAND = Command(
+    "inspect",
+    "a map's size, load, buckets and, if it is growing, its migration",
+    "Show a map's size, load, buckets, overflow chains and flags and, while it is growing,\n"
+    "how far the migration is.\n\n"
+    "example: map inspect m",
+    add_map,
+    _run,
+)

@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: MIT
+"""`map list`: every live map that can be enumerated."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Iterator, List
+
+from ..locate import list_maps
+from ..session import Session
+from ..values import dumps, escape
+from ..view import MapView
+from .base import Command, Result
+
+
+@dataclass
+class Row:
+    """One map."""
+
+    name: str
+    view: MapView
+    progress: object
+
+
+@dataclass
+class ListResult(Result):
+    """Maps, biggest first."""
+
+    rows: List[Row]
+
+    def json(self) -> Iterator[str]:
+        maps = []
+        for row in self.rows:
+            view = row.view
+            growth = view.growth()
+            maps.append(
+                {
+                    "address": hex(view.address or 0),
+                    "type": view.type_name,
+                    "name": row.name or None,
+                    "flavor": view.flavor,
+                    "count": view.count,
+                    "buckets": view.header_form()["buckets"],
+                    "growing": growth.kind if growth else None,
+                    "progress": row.progress,
+                }
+            )
+        yield dumps({"schema": "mapscope.list/1", "maps": maps}) + "\n"
+
+    def text(self) -> Iterator[str]:
+        if not self.rows:
+            yield "no maps found\n"
+            return
+        yield f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'growing':<16}  type\n"
+        for row in self.rows:
+            view = row.view
+            growth = view.growth()
+            state = ""
+            if growth is not None:
+                state = growth.kind
+                if isinstance(row.progress, float):
+                    state += f" {row.progress * 100:.1f}%"
+            name = f"  {escape(row.name)}" if row.name else ""
+            yield (
+                f"{view.address or 0:<#18x}  {view.count:>10}  "
+                f"{view.header_form()['buckets']:>9}  {state:<16}  "
+                f"{escape(view.type_name)}{name}\n"
+            )
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
+    rows.sort(key=lambda row: -row.view.count)
+    return ListResult(rows)
+
+
+COMMAND = Command(
+    "list",
+    "every live map that can be enumerated, biggest first",
+    "List the live maps: all maps of the C++ runtime (from its registry) and a Go program's\n"
+    "global variables that are maps; biggest first, growing ones marked.\n\n"
+    "example: map list",
+    lambda parser: None,
+    _run,
+)

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: MIT
+"""What can go wrong, one class for each thing a user can do something about.
+
+Every message is one line: what was found, what was expected, what to do.
+"""
+
+from typing import Sequence
+
+
+class MapscopeError(Exception):
+    """Base of all errors that are shown to the user as one line."""
+
+
+class UsageError(MapscopeError):
+    """The command's words are off."""
+
+
+class NotAMap(MapscopeError):
+    """The expression or address is no map."""
+
+
+class TypeNeeded(MapscopeError):
+    """The map's type cannot be known from what was given."""
+
+    def __init__(self, what: str) -> None:
+        super().__init__(f"{what}: its type is not known; name it with --type 'map[K]V'")
+
+
+class UnknownType(MapscopeError):
+    """The program has no type of that name."""
+
+    def __init__(self, name: str, near: Sequence[str] = ()) -> None:
+        hint = f"; did you mean {' or '.join(near)}?" if near else ""
+        super().__init__(f"no type {name} in this program{hint}")
+
+
+class MemoryUnreadable(MapscopeError):
+    """Memory of the process that could not be read."""
+
+    def __init__(self, address: int, size: int) -> None:
+        self.address = address
+        self.size = size
+        super().__init__(f"cannot read {size} bytes at {address:#x}")
+
+
+class LayoutUnknown(MapscopeError):
+    """A map of a layout that this version does not know."""
+
+
+class Corrupt(MapscopeError):
+    """Memory that no map can look like."""
+
+
+class NeedsProcess(MapscopeError):
+    """The command needs a program that is running or a core dump."""

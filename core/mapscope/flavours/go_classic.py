@@ -1,0 +1,454 @@
+# SPDX-License-Identifier: MIT
+"""Go's classic map: Go 1.17 to 1.23, and later ones built without Swiss maps.
+
+Offsets and rules: runtime/map.go, runtime/map_fast*.go and runtime/type.go of
+those versions (amd64). An hmap does not say what it holds; the type comes from
+debug information, from the type table by name, or from the runtime function
+that is working on the map.
+
+Go orders its stores for its collector, not for readers: while hashWriting is
+set, the frames of the threads tell which write is stopped, and where.
+"""
+
+import re
+import struct
+from dataclasses import replace
+from typing import Iterator, List, Optional, Tuple
+
+from ..buckets import EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
+from ..classic import HASH_WRITING, ClassicMap, Header, Writing
+from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
+from ..gotypes import MapType, swiss_not_supported
+from ..memory import ADDRESS_LIMIT, Memory
+from ..session import Session
+from ..target import Frame, Variable
+from ..types import Kind, Type
+from ..values import escape
+from ..view import MapView
+
+NAME = "go-classic"
+
+_HMAP = struct.Struct("<QBBHIQQQ")  # count flags B noverflow hash0 buckets oldbuckets nevacuate
+_SAME_SIZE_GROW = 8
+_KNOWN_FLAGS = 15
+_INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
+_KEYS = 8  # bmap: keys follow the tophash bytes
+
+_MAP_FUNCTION = re.compile(
+    r"^runtime\.(map(assign|access[12]|access[12]_fat|delete|clear|iterinit|iternext)(_fast\w+)?"
+    r"|hashGrow|growWork(_fast\w+)?|evacuate(_fast\w+)?|advanceEvacuationMark)$"
+)
+_WRITE_FUNCTION = re.compile(
+    r"^runtime\.(mapassign|mapdelete|mapclear|hashGrow|growWork|evacuate|advanceEvacuationMark)"
+)
+#: largest old array searched for a half-moved chain when no frame tells, in buckets
+_SEARCHED = 1 << 20
+
+
+def present(session: Session) -> bool:
+    """Whether the program is a Go program."""
+    return session.is_go()
+
+
+def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
+    """A map[K]V, or a runtime.hmap."""
+    type = variable.type
+    if type.kind is Kind.GO_HMAP and variable.address is not None:
+        return _open(session, variable.address, _type_of(session, variable.address, None))
+    if type.kind is not Kind.GO_MAP:
+        return None
+    if type.swiss:
+        raise swiss_not_supported(session.go.version)
+    if variable.data is not None:
+        hmap = int.from_bytes(variable.data[:8], "little")
+    elif variable.address is not None:
+        hmap = session.memory.read_word(variable.address)
+    else:
+        return None
+    return _open(session, hmap, _Typed.from_type(session, type))
+
+
+def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
+    """An hmap at `address`, typed by name or by what else is known of it."""
+    if not session.is_go():
+        return None
+    if session.go.has_swiss_maps:
+        raise swiss_not_supported(session.go.version)
+    typed = _type_of(session, address, type)
+    _require_plausible(session.memory, address)
+    return _open(session, address, typed)
+
+
+def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
+    """The map that a function of the Go runtime works on."""
+    if not _MAP_FUNCTION.match(frame.function):
+        return None
+    hmap = _word(session, frame, "h")
+    if not hmap:
+        return None
+    maptype = _word(session, frame, "t")
+    typed = None
+    if maptype:
+        typed = _Typed.from_map_type(session.go.map_type(maptype))
+    return _open(session, hmap, typed or _type_of(session, hmap, None))
+
+
+def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
+    """Global variables that are maps."""
+    for name, variable in session.target.global_maps():
+        try:
+            view = from_variable(session, variable)
+        except MapscopeError:
+            continue
+        if view is not None and view.address is not None:
+            yield name, view
+
+
+class _Typed:
+    """A map type and the bucket that it makes."""
+
+    def __init__(self, name: str, key: Type, elem: Type, layout: BucketLayout) -> None:
+        self.name = name
+        self.key = key
+        self.elem = elem
+        self.layout = layout
+
+    @classmethod
+    def from_map_type(cls, found: MapType) -> "_Typed":
+        """From the program's own maptype."""
+        elems = _KEYS + 8 * found.keysize
+        layout = BucketLayout(
+            found.bucketsize,
+            _KEYS,
+            elems,
+            found.bucketsize - 8,
+            found.keysize,
+            found.elemsize,
+            bool(found.flags & _INDIRECT_KEY),
+            bool(found.flags & _INDIRECT_ELEM),
+        )
+        return cls(found.name, found.key, found.elem, layout)
+
+    @classmethod
+    def from_type(cls, session: Session, type: Type) -> "_Typed":
+        """From a type that the debugger gave, or that a type descriptor gave."""
+        if type.go_type:
+            return cls.from_map_type(session.go.map_type(type.go_type))
+        places = {field.name: field.offset for field in type.fields}
+        key, elem = type.key_type(), type.target()
+        elems, overflow = places["values"], places["overflow"]
+        layout = BucketLayout(
+            overflow + 8,
+            places["keys"],
+            elems,
+            overflow,
+            (elems - places["keys"]) // 8,
+            (overflow - elems) // 8,
+            key.size > 128,
+            elem.size > 128,
+        )
+        return cls(type.name, key, elem, layout)
+
+
+def _type_of(session: Session, address: int, name: Optional[str]) -> Optional[_Typed]:
+    """The type of the map at `address`: as named, else as frames or variables have it."""
+    if name is not None:
+        declared = session.target.find_type(name)
+        if declared is not None and declared.kind is Kind.GO_MAP:
+            return _Typed.from_type(session, declared)
+        try:
+            return _Typed.from_map_type(session.go.map_type(session.go.find(name)))
+        except UnknownType:
+            if declared is not None:
+                raise NotAMap(f"{escape(name)} is not a map type") from None
+            raise
+    for frame in session.runtime_frames():
+        if _MAP_FUNCTION.match(frame.function) and _word(session, frame, "h") == address:
+            maptype = _word(session, frame, "t")
+            if maptype:
+                return _Typed.from_map_type(session.go.map_type(maptype))
+    target = session.target
+    for _, variable in target.frame_maps() + target.global_maps():
+        if variable.type.kind is Kind.GO_MAP and not variable.type.swiss:
+            if _variable_word(session, variable) == address:
+                return _Typed.from_type(session, variable.type)
+    return None
+
+
+def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
+    header: Optional[Header] = None
+    writing = Writing(copies_late=True)
+    spare = None
+    if address:
+        memory = session.memory
+        try:
+            raw = memory.read(address, _HMAP.size)
+        except MemoryUnreadable as error:
+            raise NotAMap(f"no Go map at {address:#x}: {error}") from None
+        header = Header(*_HMAP.unpack(raw))
+        header.validate(address)
+        frames = _write_frames(session, address) if header.flags & HASH_WRITING else []
+        header = _resolve(header, raw, frames, typed, memory)
+        if typed is not None:
+            layout = typed.layout
+            layout.validate()
+            writing = _writing(session, address, header, frames, typed)
+            found = header
+
+            def count_spare() -> Optional[int]:
+                return _spare(session, address, found, layout)
+
+            spare = count_spare
+    minor = session.go.minor
+
+    def load_limit(B: int) -> int:
+        """overLoadFactor of runtime/map.go; the factor is 6 in 1.21, 6.5 elsewhere."""
+        return 8 if B == 0 else (12 if minor == 21 else 13) * ((1 << B) // 2)
+
+    view = ClassicMap(
+        session.memory,
+        address or None,
+        typed.name if typed else "map[?]?",
+        typed.key if typed else None,
+        typed.elem if typed else None,
+        header,
+        typed.layout if typed else None,
+        load_limit,
+        writing,
+        spare,
+    )
+    view.flavor = NAME
+    view.go_version = session.go.version or None
+    view.decoder = session.decoder()
+    return view
+
+
+def _resolve(
+    header: Header,
+    raw: bytes,
+    frames: List[Frame],
+    typed: Optional[_Typed],
+    memory: Memory,
+) -> Header:
+    """The header with a growth that is being installed, or is installed, made plain."""
+    old: int = struct.unpack_from("<Q", raw, 24)[0]
+    nevacuate: int = struct.unpack_from("<Q", raw, 32)[0]
+    same_size = bool(header.flags & _SAME_SIZE_GROW)
+    if not old:
+        header = replace(header, nevacuate=0)
+        in_hash_grow = any(f.function == "runtime.hashGrow" for f in frames)
+        if in_hash_grow and not same_size and header.B:
+            # h.B += bigger comes before h.oldbuckets = oldbuckets. hashGrow was called
+            # because count + 1 is over the limit of the old B.
+            limit = 8 if header.B == 0 else 12 * ((1 << header.B) // 2)
+            if header.count + 1 <= limit:
+                return replace(header, B=header.B - 1)
+        return header
+    old_B = header.B if same_size else header.B - 1
+    if old_B < 0:
+        raise NotAMap("no Go map: B is 0 in the middle of a doubling")
+    if header.buckets == old:
+        # hashGrow has set oldbuckets and not yet buckets: nothing is migrating
+        return replace(header, oldbuckets=0, nevacuate=0, noverflow=0, B=old_B)
+    if nevacuate and typed is not None and any(f.function == "runtime.hashGrow" for f in frames):
+        # h.nevacuate = 0 and h.noverflow = 0 come last
+        head = memory.read(old, 8)[0]
+        if not EVACUATED_X <= head < MIN_TOP_HASH:
+            return replace(header, nevacuate=0, noverflow=0, kind=_kind(same_size), old_B=old_B)
+    return replace(header, kind=_kind(same_size), old_B=old_B)
+
+
+def _kind(same_size: bool) -> str:
+    return "same-size" if same_size else "double"
+
+
+def _require_plausible(memory: Memory, address: int) -> None:
+    """:raises NotAMap: if the bytes at `address` cannot be an hmap"""
+    try:
+        count, flags, B, _, _, buckets, old, _ = _HMAP.unpack(memory.read(address, _HMAP.size))
+    except MemoryUnreadable as error:
+        raise NotAMap(f"no Go map at {address:#x}: {error}") from None
+    reason = ""
+    if flags & ~_KNOWN_FLAGS:
+        reason = f"flags is {flags:#x}, at most {_KNOWN_FLAGS:#x} expected"
+    elif B > 43:
+        reason = f"B is {B}, at most 43 expected"
+    elif count and not buckets:
+        reason = f"count is {count} and buckets is nil"
+    elif count > 1 << 47:
+        reason = f"count is {count}"
+    else:
+        for name, pointer in (("buckets", buckets), ("oldbuckets", old)):
+            if pointer and (pointer % 8 or not 4096 <= pointer < ADDRESS_LIMIT):
+                reason = f"{name} is {pointer:#x}"
+            elif pointer and not memory.readable(pointer, 8):
+                reason = f"{name} is {pointer:#x}, which cannot be read"
+    if reason:
+        raise NotAMap(f"no Go map at {address:#x}: {reason}")
+
+
+# --- writes that are stopped half-way ---
+
+
+def _write_frames(session: Session, address: int) -> List[Frame]:
+    """Frames of runtime functions that are writing to this map, of all threads."""
+    return [
+        frame
+        for frame in session.runtime_frames()
+        if _WRITE_FUNCTION.match(frame.function) and _word(session, frame, "h") == address
+    ]
+
+
+def _writing(
+    session: Session, address: int, header: Header, frames: List[Frame], typed: _Typed
+) -> Writing:
+    writing = Writing(copies_late=True)
+    if not header.flags & HASH_WRITING:
+        return writing
+    memory = session.memory
+    for frame in frames:
+        name = frame.function[len("runtime.") :]
+        if name.startswith("evacuate"):
+            bucket = _word(session, frame, "oldbucket")
+            if bucket is not None:
+                writing.evacuating.append(bucket)
+        elif name.startswith("mapclear"):
+            writing.cleared = True
+        elif name.startswith("mapassign_fast"):
+            place = _place(session, frame, "insertb", "inserti")
+            if place is not None:
+                writing.pending[place] = _assigned_key(session, frame, typed)
+        elif name.startswith("mapdelete"):
+            place = _place(session, frame, "b", "i")
+            if place is not None and _is_being_deleted(session, frame, place, typed):
+                writing.pending[place] = None
+    if header.oldbuckets:
+        old = BucketArray("old", header.oldbuckets, 1 << header.old_B)
+        if header.nevacuate < old.count:
+            # nevacuate advances after its bucket is moved, so a mark there means that
+            # the move is running or has just ended
+            place_of = old.address + header.nevacuate * typed.layout.size
+            if memory.readable(place_of, 1):
+                if EVACUATED_X <= memory.read(place_of, 1)[0] < MIN_TOP_HASH:
+                    writing.evacuating.append(header.nevacuate)
+        if not writing.evacuating and old.count <= _SEARCHED:
+            writing.evacuating += _half_moved(memory, typed.layout, old)
+    return writing
+
+
+def _half_moved(memory: Memory, layout: BucketLayout, old: BucketArray) -> List[int]:
+    """Old buckets with an evacuated mark in front and live cells behind it."""
+    result: List[int] = []
+    for levels in Walker(memory, layout, []).walk(old):
+        marks = levels[0].evacuated(layout)
+        first = levels[0].owners[0]
+        for level in levels:
+            for owner, live in zip(level.owners, level.live_counts(layout)):
+                if live and marks[owner - first]:
+                    result.append(owner)
+    return result[:16]
+
+
+def _place(session: Session, frame: Frame, bucket: str, index: str) -> Optional[Tuple[int, int]]:
+    address, cell = _word(session, frame, bucket), _word(session, frame, index)
+    if not address or cell is None:
+        return None
+    return address, cell & 7
+
+
+def _assigned_key(session: Session, frame: Frame, typed: _Typed) -> Optional[bytes]:
+    """The key slot's bytes that mapassign_fast* is going to store."""
+    variable = frame.variable("s" if frame.function.endswith("str") else "key")
+    if variable is None:
+        return None
+    data = variable.data
+    try:
+        if data is None and variable.address is not None:
+            data = session.memory.read(variable.address, variable.type.size)
+    except MemoryUnreadable:
+        return None
+    if data is None or len(data) < typed.layout.keysize:
+        return None
+    return data[: typed.layout.keysize]
+
+
+def _is_being_deleted(
+    session: Session, frame: Frame, place: Tuple[int, int], typed: _Typed
+) -> bool:
+    """Whether mapdelete* has found its key in this cell, or has cleared it already."""
+    memory = session.memory
+    layout = typed.layout
+    offset = layout.key_offset(place[1])
+    try:
+        slot = memory.read(place[0] + offset, layout.keysize)
+        if not any(slot):
+            return True
+        if frame.function.endswith("str"):
+            wanted = frame.variable("ky")
+            length = slot[8:16]
+            if wanted is None or wanted.data is None or wanted.data[8:16] != length:
+                return False
+            start, other = slot[:8], wanted.data[:8]
+            if start == other or not any(start):
+                return True
+            size = int.from_bytes(length, "little")
+            return memory.read(int.from_bytes(start, "little"), size) == memory.read(
+                int.from_bytes(other, "little"), size
+            )
+        key = _word(session, frame, "key")
+        if key is None:
+            return False
+        if "_fast" in frame.function:
+            return slot == key.to_bytes(8, "little")[: layout.keysize]
+        wanted_bytes = memory.read(key, typed.key.size)
+        if layout.indirect_key:
+            slot = memory.read(int.from_bytes(slot, "little"), typed.key.size)
+        return slot == wanted_bytes
+    except MemoryUnreadable:
+        return False
+
+
+def _spare(session: Session, address: int, header: Header, layout: BucketLayout) -> Optional[int]:
+    """Free spare overflow buckets: from mapextra.nextOverflow to the end mark."""
+    memory = session.memory
+    try:
+        # since 1.24, clearSeq lies before extra (runtime/map_noswiss.go)
+        extra = memory.read_word(address + (48 if session.go.minor >= 24 else 40))
+        following = memory.read_word(extra + 16) if extra else 0
+        if not following:
+            return 0
+        # makeBucketArray rounds 2^(B-4) up to a size class: at most one eighth more
+        most = (1 << header.B >> 4) * 2 + 1024
+        count = 0
+        step = max(1, (1 << 16) // layout.size)
+        while count < most:
+            start = following + count * layout.size
+            raw = memory.read_chunk(start, step * layout.size)
+            words = memoryview(raw).cast("Q")
+            pointers = words[layout.overflow // 8 :: layout.size // 8].tolist()
+            for index, pointer in enumerate(pointers):
+                if pointer:
+                    return count + index + 1
+            count += step
+    except MemoryUnreadable:
+        pass
+    return None
+
+
+def _word(session: Session, frame: Frame, name: str) -> Optional[int]:
+    variable = frame.variable(name)
+    if variable is None:
+        return None
+    return _variable_word(session, variable)
+
+
+def _variable_word(session: Session, variable: Variable) -> Optional[int]:
+    if variable.data is not None:
+        return int.from_bytes(variable.data[:8], "little")
+    if variable.address is not None:
+        try:
+            size = min(8, variable.type.size) or 8
+            return int.from_bytes(session.memory.read(variable.address, size), "little")
+        except MemoryUnreadable:
+            return None
+    return None

@@ -1,0 +1,515 @@
+# SPDX-License-Identifier: MIT
+"""Maps of the mapscope C++ runtime.
+
+Every size and offset is taken from the program's own `mapscope_abi`
+(runtime/include/mapscope/layout.h), so that a program built against another
+version is refused by name, never misread. An hmap leads to its maptype and so
+to everything else, without debug information.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+
+from ..buckets import BucketLayout
+from ..classic import FLAG_NAMES, ClassicMap, Header, Writing
+from ..errors import Corrupt, LayoutUnknown, MapscopeError, MemoryUnreadable, NotAMap
+from ..memory import Memory
+from ..session import Session
+from ..target import Frame, Variable
+from ..types import Kind, Type
+from ..values import escape
+from ..view import KeyTest, MapView
+
+NAME = "runtime"
+
+MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
+VERSION = 1
+_ABI_SIZE = 136
+_ABI_SYMBOL = "mapscope_abi"
+_ABI_SECTION = ".mapscope"
+#: sections searched for the magic where neither symbol nor section is found
+_DATA_SECTIONS = (".data.rel.ro", ".rodata", ".data", ".data.rel.ro.local")
+_SCAN_LIMIT = 64 << 20
+#: maps of one registry shard that are listed before it is called corrupt
+_MAX_LISTED = 1 << 22
+
+#: hmap.nevacuate has this bit while a growth is not installed (layout.h, hashGrow)
+_NOT_INSTALLED = 1 << 63
+
+_SAME_SIZE_GROW, _SHRINKING = 8, 16
+_FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"),)
+
+# maptype.flags
+_INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
+
+_KINDS: Dict[int, Kind] = {
+    1: Kind.BOOL,
+    3: Kind.INT,
+    4: Kind.INT,
+    5: Kind.INT,
+    6: Kind.INT,
+    8: Kind.UINT,
+    9: Kind.UINT,
+    10: Kind.UINT,
+    11: Kind.UINT,
+    13: Kind.FLOAT,
+    14: Kind.FLOAT,
+    22: Kind.POINTER,
+    24: Kind.STRING,
+}
+
+_HASH_INTEGER, _HASH_FLOAT, _HASH_STRING = 1, 2, 3
+
+
+@dataclass(frozen=True)
+class Abi:
+    """The program's mapscope_abi, field for field as in layout.h."""
+
+    address: int
+    version: int
+    size: int
+    hmap_size: int
+    hmap_count: int
+    hmap_flags: int
+    hmap_B: int
+    hmap_noverflow: int
+    hmap_hash0: int
+    hmap_buckets: int
+    hmap_oldbuckets: int
+    hmap_nevacuate: int
+    hmap_extra: int
+    mapextra_overflow: int
+    mapextra_oldoverflow: int
+    mapextra_nextOverflow: int
+    mapextra_type: int
+    mapextra_next: int
+    mapextra_evacuating: int
+    maptype_size: int
+    maptype_abi: int
+    maptype_name: int
+    maptype_flags: int
+    maptype_hash_kind: int
+    maptype_bucketsize: int
+    maptype_keysize: int
+    maptype_elemsize: int
+    maptype_keys_offset: int
+    maptype_elems_offset: int
+    maptype_overflow_offset: int
+    maptype_key: int
+    maptype_elem: int
+    typeinfo_size: int
+    typeinfo_kind: int
+    typeinfo_bytes: int
+    typeinfo_data_offset: int
+    typeinfo_len_offset: int
+    typeinfo_name: int
+    registry_head: int
+    registry_shards: int
+    registry_stride: int
+    registry: int
+    stop_filter: int
+    stop_hook: int
+    history: int
+
+
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ")
+
+
+def read_abi(memory: Memory, address: int) -> Abi:
+    """The mapscope_abi at `address`.
+
+    :raises LayoutUnknown: if it is of another version
+    :raises Corrupt: if it is none, or impossible
+    """
+    head = memory.read(address, 24)
+    if not head.startswith(MAGIC):
+        raise Corrupt(f"no mapscope_abi at {address:#x}")
+    version, size = struct.unpack_from("<II", head, 16)
+    if version != VERSION:
+        raise LayoutUnknown(
+            f"mapscope layout version {version} (mapscope_abi at {address:#x}) not recognised: "
+            f"these scripts read version {VERSION}; use those that came with the program's library"
+        )
+    if size < _ABI_SIZE:
+        raise LayoutUnknown(
+            f"mapscope_abi at {address:#x} has {size} bytes, {_ABI_SIZE} expected for version {version}"
+        )
+    fields = _ABI_LAYOUT.unpack(memory.read(address, _ABI_SIZE))
+    abi = Abi(address, *fields[1:])
+    if abi.hmap_size > 4096 or abi.maptype_size > 4096 or abi.typeinfo_size > 4096:
+        raise Corrupt(f"mapscope_abi at {address:#x} is impossible")
+    return abi
+
+
+@dataclass(frozen=True)
+class RuntimeMapType:
+    """A maptype in memory."""
+
+    name: str
+    flags: int
+    hash_kind: int
+    layout: BucketLayout
+    key: Type
+    elem: Type
+
+
+def present(session: Session) -> bool:
+    """Whether the program has the runtime."""
+    return next(_abi_addresses(session), None) is not None
+
+
+def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
+    """A mapscope::map or mapscope::hmap."""
+    type = variable.type
+    if type.kind is Kind.RUNTIME_MAP:
+        if variable.data is not None:
+            hmap = int.from_bytes(variable.data[:8], "little")
+        elif variable.address is not None:
+            hmap = session.memory.read_word(variable.address)
+        else:
+            return None
+        if hmap == 0:
+            return _nil(session, type)
+        return _open(session, hmap, type)
+    if type.kind is Kind.RUNTIME_HMAP and variable.address is not None:
+        return _open(session, variable.address, None)
+    return None
+
+
+def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
+    """A map object or an hmap at `address`; neither may be, then None."""
+    memory = session.memory
+    for hmap in (address, _word_or_zero(memory, address)):
+        if hmap and looks_like_hmap(memory, hmap):
+            return _open(session, hmap, None)
+    return None
+
+
+def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
+    """The map that a function of the runtime, or a member of mapscope::map, works on."""
+    if not frame.function.startswith("mapscope::"):
+        return None
+    for name in ("h", "this"):
+        variable = frame.variable(name)
+        if variable is None:
+            continue
+        type = variable.type
+        address = variable.address
+        if type.kind is Kind.POINTER:
+            address = _variable_word(session, variable)
+            type = type.target()
+        if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP) and address:
+            return from_variable(session, Variable(type, address))
+    return None
+
+
+def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
+    """Every live map of the registry, of all copies of the runtime in the program."""
+    for address in _abi_addresses(session):
+        abi = read_abi(session.memory, address)
+        for shard in range(min(abi.registry_shards, 4096)):
+            head = abi.registry + shard * abi.registry_stride + abi.registry_head
+            hmap = session.memory.read_word(head)
+            seen: Set[int] = set()
+            while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
+                seen.add(hmap)
+                try:
+                    following = session.memory.read_word(hmap + abi.hmap_size + abi.mapextra_next)
+                except MemoryUnreadable:
+                    break
+                try:
+                    yield "", _open(session, hmap, None)
+                except MapscopeError:
+                    pass
+                hmap = following
+
+
+def looks_like_hmap(memory: Memory, address: int) -> bool:
+    """hmap.extra points right behind the hmap, and leads to a mapscope_abi."""
+    try:
+        if address % 8 or memory.read_word(address + 40) != address + 48:
+            return False
+        maptype = memory.read_word(address + 48 + 24)
+        abi = memory.read_word(maptype)
+        return memory.read(abi, len(MAGIC)) == MAGIC
+    except MemoryUnreadable:
+        return False
+
+
+def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
+    """The map whose hmap is at `address`.
+
+    :param declared: the mapscope::map type, if debug information gave it
+    """
+    memory = session.memory
+    # The two offsets below are what leads to the abi; all others come from it.
+    try:
+        extra = memory.read_word(address + 40)
+        if extra != address + 48:
+            raise NotAMap(
+                f"no mapscope map at {address:#x}: extra is {extra:#x}, {address + 48:#x} expected "
+                "(not constructed yet, destroyed, or no map)"
+            )
+        maptype = memory.read_word(extra + 24)
+        abi = read_abi(memory, memory.read_word(maptype))
+        raw = memory.read(address, abi.hmap_size)
+        evacuating = memory.read_word(extra + abi.mapextra_evacuating)
+        next_overflow = memory.read_word(extra + abi.mapextra_nextOverflow)
+    except MemoryUnreadable as error:
+        raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
+    except Corrupt as error:
+        raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
+    type = _read_maptype(session, abi, maptype)
+    type.layout.validate()
+    header = _header(abi, raw)
+    key, elem = type.key, type.elem
+    if declared is not None:
+        key = _prefer(declared.key_type(), key)
+        elem = _prefer(declared.target(), elem)
+    else:
+        key = _prefer(session.target.find_type(key.name), key)
+        elem = _prefer(session.target.find_type(elem.name), elem)
+    size = type.layout.size
+    spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
+
+    def spare() -> Optional[int]:
+        if header.buckets and header.B >= 4 and header.buckets < next_overflow < spare_end:
+            return (spare_end - next_overflow) // size
+        return 0
+
+    view = ClassicMap(
+        memory,
+        address,
+        map_type_name(key, elem),
+        key,
+        elem,
+        header,
+        type.layout,
+        load_limit,
+        Writing(evacuating=[evacuating - 1] if evacuating else []),
+        spare,
+        _hasher(type, header.hash0),
+    )
+    view.flavor = NAME
+    view.decoder = session.decoder()
+    return view
+
+
+def _nil(session: Session, type: Type) -> MapView:
+    """A map that was never written to."""
+    key, elem = type.key_type(), type.target()
+    view = ClassicMap(
+        session.memory, None, map_type_name(key, elem), key, elem, None, None, load_limit
+    )
+    view.flavor = NAME
+    view.decoder = session.decoder()
+    return view
+
+
+def load_limit(B: int) -> int:
+    """Entries above which a map of 2^B buckets grows (layout.h, as in Go 1.19)."""
+    return 8 if B == 0 else 13 * ((1 << B) // 2)
+
+
+def map_type_name(key: Type, elem: Type) -> str:
+    """As users write it."""
+    return f"mapscope::map<{key.name}, {elem.name}>"
+
+
+def _header(abi: Abi, raw: bytes) -> Header:
+    def word(offset: int) -> int:
+        value: int = struct.unpack_from("<Q", raw, offset)[0]
+        return value
+
+    header = Header(
+        count=word(abi.hmap_count),
+        flags=raw[abi.hmap_flags],
+        B=raw[abi.hmap_B],
+        noverflow=struct.unpack_from("<H", raw, abi.hmap_noverflow)[0],
+        hash0=struct.unpack_from("<I", raw, abi.hmap_hash0)[0],
+        buckets=word(abi.hmap_buckets),
+        flag_names=_FLAGS,
+    )
+    old = word(abi.hmap_oldbuckets)
+    nevacuate = word(abi.hmap_nevacuate)
+    if not old:
+        return header
+    if nevacuate & _NOT_INSTALLED:
+        # hashGrow has not committed: all is still in the old array, whose B is ~nevacuate
+        return replace(header, buckets=old, B=~nevacuate & 0xFF, noverflow=0)
+    kind, old_B = "double", header.B - 1
+    if header.flags & _SAME_SIZE_GROW:
+        kind, old_B = "same-size", header.B
+    elif header.flags & _SHRINKING:
+        kind, old_B = "shrink", header.B + 1
+    if old_B < 0:
+        raise Corrupt("B is 0 in the middle of a doubling")
+    return replace(header, oldbuckets=old, nevacuate=nevacuate, kind=kind, old_B=old_B)
+
+
+def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
+    memory = session.memory
+    raw = memory.read(address, abi.maptype_size)
+
+    def u32(offset: int) -> int:
+        value: int = struct.unpack_from("<I", raw, offset)[0]
+        return value
+
+    flags = u32(abi.maptype_flags)
+    layout = BucketLayout(
+        size=u32(abi.maptype_bucketsize),
+        keys=u32(abi.maptype_keys_offset),
+        elems=u32(abi.maptype_elems_offset),
+        overflow=u32(abi.maptype_overflow_offset),
+        keysize=u32(abi.maptype_keysize),
+        elemsize=u32(abi.maptype_elemsize),
+        indirect_key=bool(flags & _INDIRECT_KEY),
+        indirect_elem=bool(flags & _INDIRECT_ELEM),
+    )
+
+    def typeinfo(offset: int) -> Type:
+        kind = u32(offset + abi.typeinfo_kind)
+        size = u32(offset + abi.typeinfo_bytes)
+        pointer = struct.unpack_from("<Q", raw, offset + abi.typeinfo_name)[0]
+        try:
+            name = escape(memory.read_cstring(pointer))
+        except MemoryUnreadable:
+            name = f"{size} bytes"
+        return Type(
+            _KINDS.get(kind, Kind.OPAQUE),
+            name,
+            size,
+            data_offset=struct.unpack_from("<H", raw, offset + abi.typeinfo_data_offset)[0],
+            len_offset=struct.unpack_from("<H", raw, offset + abi.typeinfo_len_offset)[0],
+        )
+
+    pointer = struct.unpack_from("<Q", raw, abi.maptype_name)[0]
+    try:
+        name = escape(memory.read_cstring(pointer))
+    except MemoryUnreadable:
+        name = "mapscope::map"
+    return RuntimeMapType(
+        name,
+        flags,
+        u32(abi.maptype_hash_kind),
+        layout,
+        typeinfo(abi.maptype_key),
+        typeinfo(abi.maptype_elem),
+    )
+
+
+def _prefer(found: Optional[Type], told: Type) -> Type:
+    """Debug information's type where it fits what the program says of its size."""
+    if found is not None and found.size == told.size and found.kind is not Kind.VOID:
+        return found
+    return told
+
+
+def _abi_addresses(session: Session) -> Iterator[int]:
+    """Addresses of every mapscope_abi: by symbol, else by section, else by a scan."""
+    found: List[int] = list(session.target.symbols(_ABI_SYMBOL))
+    sections = session.sections()
+    found += [s.start for s in sections if s.name == _ABI_SECTION]
+    if not found:
+        left = _SCAN_LIMIT
+        for section in sections:
+            size = section.end - section.start
+            if section.name not in _DATA_SECTIONS or size > left:
+                continue
+            left -= size
+            try:
+                raw = session.memory.read_chunk(section.start, size)
+            except MemoryUnreadable:
+                continue
+            at = raw.find(MAGIC)
+            while at >= 0:
+                found.append(section.start + at)
+                at = raw.find(MAGIC, at + 1)
+    for address in sorted(set(found)):
+        try:
+            if session.memory.read(address, len(MAGIC)) == MAGIC:
+                yield address
+        except MemoryUnreadable:
+            continue
+
+
+def _word_or_zero(memory: Memory, address: int) -> int:
+    try:
+        return memory.read_word(address)
+    except MemoryUnreadable:
+        return 0
+
+
+def _variable_word(session: Session, variable: Variable) -> int:
+    if variable.data is not None:
+        return int.from_bytes(variable.data[:8], "little")
+    if variable.address is not None:
+        return _word_or_zero(session.memory, variable.address)
+    return 0
+
+
+# --- the built-in hashes (runtime/include/mapscope/hash.hpp) ---
+
+_MASK = (1 << 64) - 1
+_K0 = 0x9E3779B97F4A7C15
+_K1 = 0x243F6A8885A308D3
+_K2 = 0x13198A2E03707345
+
+
+def _fold(a: int, b: int) -> int:
+    product = a * b
+    return (product & _MASK) ^ (product >> 64)
+
+
+def hash_integer(x: int, seed: int) -> int:
+    """hash_integer of hash.hpp; x extended to 64 bits by its sign."""
+    return _fold((x & _MASK) ^ _K0 ^ seed, _K1 ^ (seed << 32))
+
+
+def hash_bytes(data: bytes, seed: int) -> int:
+    """hash_bytes of hash.hpp."""
+
+    def read(at: int, size: int) -> int:
+        return int.from_bytes(data[at : at + size], "little")
+
+    n = len(data)
+    s = _K0 ^ seed
+    a = b = 0
+    if n > 16:
+        at = 0
+        while n - at > 16:
+            s = _fold(read(at, 8) ^ _K1, read(at + 8, 8) ^ s)
+            at += 16
+        a, b = read(n - 16, 8), read(n - 8, 8)
+    elif n >= 8:
+        a, b = read(0, 8), read(n - 8, 8)
+    elif n >= 4:
+        a, b = read(0, 4), read(n - 4, 4)
+    elif n:
+        a = data[0] | data[n // 2] << 8 | data[n - 1] << 16
+    return _fold(_fold(a ^ _K1, b ^ s) ^ n, _K2 ^ (seed << 32))
+
+
+def _hasher(type: RuntimeMapType, seed: int) -> Optional[Callable[[KeyTest], Optional[int]]]:
+    """Computes the map's hash of a key, if its hash is a built-in one."""
+    signed = type.key.kind is Kind.INT
+
+    def integer(test: KeyTest) -> Optional[int]:
+        if test.data is None:
+            return None
+        return hash_integer(int.from_bytes(test.data, "little", signed=signed), seed)
+
+    def floating(test: KeyTest) -> Optional[int]:
+        if test.data is None or len(test.data) not in (4, 8):
+            return None
+        layout = "<f" if len(test.data) == 4 else "<d"
+        value = struct.unpack(layout, test.data)[0]
+        if value != value:
+            return None
+        return hash_integer(struct.unpack("<Q", struct.pack("<d", value + 0.0))[0], seed)
+
+    def string(test: KeyTest) -> Optional[int]:
+        return None if test.text is None else hash_bytes(test.text, seed)
+
+    return {_HASH_INTEGER: integer, _HASH_FLOAT: floating, _HASH_STRING: string}.get(type.hash_kind)

@@ -1,0 +1,358 @@
+# SPDX-License-Identifier: MIT
+"""Go's type descriptors in memory: types without debug information.
+
+Layouts: runtime/type.go and reflect/type.go of Go 1.17 to 1.20,
+internal/abi/type.go of 1.21 to 1.26; runtime/symtab.go for moduledata. They
+are recognised by what memory holds, not by version, wherever the two differ.
+"""
+
+import difflib
+import re
+import struct
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from .errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
+from .memory import Memory
+from .target import Section, Target
+from .types import Field, Kind, Type
+from .values import escape
+
+_WORD = struct.Struct("<Q")
+#: bytes of abi.Type, followed by what its kind adds
+RTYPE_SIZE = 48
+
+# abi.Kind
+_BOOL, _INT, _UINT, _UINTPTR, _FLOAT32, _FLOAT64 = 1, 2, 7, 12, 13, 14
+_COMPLEX64, _COMPLEX128, _ARRAY, _CHAN, _FUNC, _INTERFACE = 15, 16, 17, 18, 19, 20
+_MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 25, 26
+_KIND_MASK = 0x1F
+_TFLAG_EXTRA_STAR = 2
+
+#: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.26
+_TYPES_OFFSETS = (280, 296)
+#: words between etypes and typelinks, at most
+_TYPELINKS_SEARCH = 16
+
+
+@dataclass(frozen=True)
+class MapType:
+    """The part of a classic maptype (runtime/type.go, Go 1.17 to 1.23) that a walk needs."""
+
+    address: int
+    name: str
+    key: Type
+    elem: Type
+    keysize: int
+    elemsize: int
+    bucketsize: int
+    flags: int
+
+
+@dataclass(frozen=True)
+class TypeTable:
+    """moduledata's types, etypes and typelinks."""
+
+    types: int
+    etypes: int
+    links: Tuple[int, ...]
+
+
+class GoProgram:
+    """What is known of a Go program: its version and its type table."""
+
+    def __init__(self, target: Target, memory: Memory) -> None:
+        self._target = target
+        self.memory = memory
+        self._types: Dict[int, Type] = {}
+        self._table: Optional[TypeTable] = None
+        self.version = _build_version(target, memory)
+
+    @property
+    def minor(self) -> int:
+        """The N of go1.N; 0 where the version is not known."""
+        match = re.match(r"(?:devel )?go1\.(\d+)", self.version)
+        return int(match.group(1)) if match else 0
+
+    @property
+    def has_swiss_maps(self) -> bool:
+        """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without)."""
+        return self.minor >= 24 and "noswissmap" not in self.version
+
+    def type_at(self, address: int) -> Type:
+        """The Type of the descriptor at `address`.
+
+        :raises MapscopeError: if no type can be there
+        """
+        known = self._types.get(address)
+        if known is None:
+            known = self._read_type(address)
+            self._types[address] = known
+        return known
+
+    def find(self, name: str) -> int:
+        """The descriptor of the type `name` of the program's type table.
+
+        :raises UnknownType: if there is none, with the nearest names
+        """
+        names: Dict[str, int] = {}
+        wanted = _normalised(name)
+        table = self._tables()
+        for address in (table.types + link for link in table.links):
+            try:
+                found = self.name_at(address)
+            except MapscopeError:
+                continue
+            if _normalised(found) == wanted:
+                return address
+            names.setdefault(found, address)
+        maps = [n for n in names if n.startswith("map[")] or list(names)
+        near = difflib.get_close_matches(name, maps, 3, 0.6)
+        raise UnknownType(escape(name), [escape(n) for n in near])
+
+    def name_at(self, address: int) -> str:
+        """The name of the type descriptor at `address`, as Go prints it."""
+        rtype = self.memory.read(address, RTYPE_SIZE)
+        table = self._tables()
+        if not table.types <= address < table.etypes:
+            raise LayoutUnknown(f"{address:#x} is outside this Go program's types")
+        offset = struct.unpack_from("<i", rtype, 40)[0]
+        name = self._name(table.types + offset)
+        return name[1:] if rtype[20] & _TFLAG_EXTRA_STAR else name
+
+    def map_type(self, address: int) -> MapType:
+        """The classic maptype at `address`.
+
+        :raises LayoutUnknown: if it describes no classic map
+        """
+        raw = self.memory.read(address, 88)
+        name = self.name_at(address)
+        if raw[23] & _KIND_MASK != _MAP:
+            raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
+        if self.has_swiss_maps:
+            raise swiss_not_supported(self.version)
+        key, elem = struct.unpack_from("<QQ", raw, 48)
+        keysize, elemsize, bucketsize, flags = struct.unpack_from("<BBHI", raw, 80)
+        if bucketsize != 8 + 8 * (keysize + elemsize) + 8:
+            raise LayoutUnknown(
+                f"maptype {escape(name)} at {address:#x} not recognised: bucket of {bucketsize} "
+                f"bytes with keys of {keysize} and elements of {elemsize}"
+            )
+        return MapType(
+            address,
+            name,
+            self.type_at(key),
+            self.type_at(elem),
+            keysize,
+            elemsize,
+            bucketsize,
+            flags,
+        )
+
+    # --- type descriptors ---
+
+    def _read_type(self, address: int) -> Type:
+        rtype = self.memory.read(address, RTYPE_SIZE)
+        size = _WORD.unpack_from(rtype, 0)[0]
+        kind = rtype[23] & _KIND_MASK
+        name = self.name_at(address)
+        if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER:
+            raise LayoutUnknown(f"no Go type at {address:#x} (kind {kind}, size {size})")
+
+        def simple(core: Kind) -> Type:
+            return Type(core, name, size, go_type=address)
+
+        def word(offset: int) -> int:
+            return self.memory.read_word(address + offset)
+
+        if kind == _BOOL:
+            return simple(Kind.BOOL)
+        if _INT <= kind < _UINT:
+            return simple(Kind.INT)
+        if _UINT <= kind <= _UINTPTR:
+            return simple(Kind.UINT)
+        if kind in (_FLOAT32, _FLOAT64):
+            return simple(Kind.FLOAT)
+        if kind in (_COMPLEX64, _COMPLEX128):
+            return simple(Kind.COMPLEX)
+        if kind == _STRING:
+            return Type(Kind.STRING, name, size, data_offset=0, len_offset=8, go_type=address)
+        if kind == _CHAN:
+            return simple(Kind.CHAN)
+        if kind == _FUNC:
+            return simple(Kind.FUNC)
+        if kind == _UNSAFE_POINTER:
+            return simple(Kind.POINTER)
+        if kind in (_POINTER, _SLICE):
+            element = word(48)
+            core = Kind.POINTER if kind == _POINTER else Kind.SLICE
+            return Type(core, name, size, element=lambda: self.type_at(element), go_type=address)
+        if kind == _ARRAY:
+            element, length = word(48), word(64)
+            return Type(
+                Kind.ARRAY,
+                name,
+                size,
+                element=lambda: self.type_at(element),
+                length=length,
+                go_type=address,
+            )
+        if kind == _MAP:
+            key, elem = word(48), word(56)
+            return Type(
+                Kind.GO_MAP,
+                name,
+                size,
+                key=lambda: self.type_at(key),
+                element=lambda: self.type_at(elem),
+                swiss=self.has_swiss_maps,
+                go_type=address,
+            )
+        if kind == _INTERFACE:
+            # InterfaceType: pkgPath 48, methods (slice) 56
+            return simple(Kind.INTERFACE if word(64) else Kind.EMPTY_INTERFACE)
+        return Type(Kind.STRUCT, name, size, self._fields(address, size), go_type=address)
+
+    def _fields(self, address: int, size: int) -> Tuple[Field, ...]:
+        """Fields of the struct type at `address`."""
+        # StructType: pkgPath 48, fields (slice) 56; structField: name 0, typ 8, offset 16
+        start, count = struct.unpack("<QQ", self.memory.read(address + 56, 16))
+        if count > 1 << 16:
+            raise LayoutUnknown(f"struct type at {address:#x} with {count} fields")
+        raw = self.memory.read(start, 24 * count) if count else b""
+        entries = list(struct.iter_unpack("<QQQ", raw))
+        # Until Go 1.18 the last word is offset << 1 | embedded (reflect, offsetEmbed).
+        shift = 1 if 0 < self.minor <= 18 else 0
+        fields: List[Field] = []
+        for name, type_address, offset in entries:
+            field = Field(self._name(name), offset >> shift, self.type_at(type_address))
+            if field.offset + field.type.size > size:
+                raise LayoutUnknown(f"struct type at {address:#x}: field beyond its end")
+            fields.append(field)
+        return tuple(fields)
+
+    def _name(self, address: int) -> str:
+        """A name of the type table: flags, varint length, bytes (abi.Name)."""
+        head = self.memory.read(address, 4)
+        length, used = head[1] & 0x7F, 2
+        if head[1] & 0x80:
+            length |= (head[2] & 0x7F) << 7
+            used = 3
+            if head[2] & 0x80:
+                length |= (head[3] & 0x7F) << 14
+                used = 4
+        return self.memory.read(address + used, length).decode("utf-8", "replace")
+
+    # --- the type table ---
+
+    def _tables(self) -> "TypeTable":
+        """Where the program's type descriptors are."""
+        if self._table is None:
+            # The newer layout's offset holds other pointers in the older one and the
+            # reverse, so the version decides which is tried first.
+            offsets = _TYPES_OFFSETS if 0 < self.minor <= 19 else _TYPES_OFFSETS[::-1]
+            for module in self._module_candidates():
+                for offset in offsets:
+                    self._table = self._table_at(module + offset)
+                    if self._table is not None:
+                        return self._table
+            raise LayoutUnknown("this Go program's type table was not found")
+        return self._table
+
+    def _table_at(self, place: int) -> "Optional[TypeTable]":
+        """The type table whose moduledata.types is at `place`, if one is."""
+        size = 8 * (2 + _TYPELINKS_SEARCH)
+        try:
+            words = struct.unpack(f"<{2 + _TYPELINKS_SEARCH}Q", self.memory.read(place, size))
+        except MemoryUnreadable:
+            return None
+        types, etypes = words[:2]
+        if not 4096 < types < etypes < types + (1 << 32):
+            return None
+        for index in range(2, _TYPELINKS_SEARCH):
+            start, count, capacity = words[index : index + 3]
+            if not 0 < count == capacity < 1 << 24:
+                continue
+            try:
+                links = struct.unpack(f"<{count}i", self.memory.read(start, 4 * count))
+            except MemoryUnreadable:
+                continue
+            if all(0 < link < etypes - types for link in links):
+                return TypeTable(types, etypes, links)
+        return None
+
+    def _module_candidates(self) -> Iterator[int]:
+        yield from self._target.symbols("runtime.firstmoduledata")
+        sections = self._target.sections()
+        tables = [s.start for s in sections if s.name.endswith(".gopclntab")]
+        for section in sections:
+            if section.name not in (
+                ".noptrdata",
+                ".data",
+                ".go.module",
+                ".data.rel.ro",
+                ".data.rel.ro.gopclntab",
+            ):
+                continue
+            try:
+                raw = self.memory.read_chunk(section.start, section.end - section.start)
+            except MemoryUnreadable:
+                continue
+            for table in tables:
+                # moduledata begins with a pointer to the pclntab's header
+                place = raw.find(_WORD.pack(table))
+                while place >= 0:
+                    if (section.start + place) % 8 == 0:
+                        yield section.start + place
+                    place = raw.find(_WORD.pack(table), place + 1)
+
+
+def swiss_not_supported(version: str) -> LayoutUnknown:
+    """The error for a map of Go 1.24 and later."""
+    return LayoutUnknown(
+        f"this map has Go's Swiss layout ({escape(version) or 'Go 1.24 or later'}), which this "
+        "version does not read; it reads the classic layout of Go 1.17 to 1.23"
+    )
+
+
+def is_go(target: Target) -> bool:
+    """Whether a Go runtime is in the program."""
+    return any(s.name.endswith(".gopclntab") for s in target.sections()) or bool(
+        target.symbols("runtime.buildVersion")
+    )
+
+
+def _normalised(name: str) -> str:
+    """A type name as users and as different Go versions write it."""
+    name = re.sub(r"\bany\b", "interface {}", name)
+    return re.sub(r"\s+", "", name)
+
+
+def _build_version(target: Target, memory: Memory) -> str:
+    """As in "go1.19.8"; empty where it cannot be found."""
+    for address in target.symbols("runtime.buildVersion"):
+        try:
+            start, length = struct.unpack("<QQ", memory.read(address, 16))
+            if 0 < length < 256:
+                return memory.read(start, length).decode("utf-8", "replace")
+        except MemoryUnreadable:
+            continue
+    for section in target.sections():
+        if section.name == ".go.buildinfo":
+            return _version_from_buildinfo(memory, section)
+    return ""
+
+
+def _version_from_buildinfo(memory: Memory, section: Section) -> str:
+    """The version in .go.buildinfo (debug/buildinfo: magic 14, ptrSize 14, flags 15)."""
+    try:
+        head = memory.read(section.start, 48)
+        if not head.startswith(b"\xff Go buildinf:"):
+            return ""
+        if head[15] & 2:  # since Go 1.18: a varint length and the string, at 32
+            length = head[32] & 0x7F
+            return memory.read(section.start + 33, length).decode("utf-8", "replace")
+        start, length = struct.unpack("<QQ", memory.read(_WORD.unpack_from(head, 16)[0], 16))
+        return memory.read(start, min(length, 256)).decode("utf-8", "replace")
+    except MemoryUnreadable:
+        return ""

@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: MIT
+"""What the user typed -> a map.
+
+MAP is an expression of the debugger, an address, or nothing (the map of the
+current stop); see docs/commands.md, "Naming a map".
+"""
+
+from typing import Iterator, List, Optional, Protocol, Tuple, cast
+
+from .errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
+from .flavours import go_classic, runtime
+from .session import Session
+from .target import Frame, Variable
+from .types import Kind
+from .values import escape
+from .view import MapView
+
+
+class Flavour(Protocol):
+    """What a module of flavours/ offers."""
+
+    NAME: str
+
+    def present(self, session: Session) -> bool:
+        """Whether the program has such maps."""
+
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        """The map that a value is; None: not of this flavour."""
+
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        """The map at an address; None: not of this flavour."""
+
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        """The map that a frame works on; None: not of this flavour."""
+
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """(name, map) of all maps that can be listed."""
+
+
+FLAVOURS: Tuple[Flavour, ...] = (
+    cast(Flavour, runtime),
+    cast(Flavour, go_classic),
+)
+
+#: pointers and references followed from an expression to its map
+_MAX_HOPS = 3
+
+
+def find_map(session: Session, expression: Optional[str], type: Optional[str] = None) -> MapView:
+    """The map that the user named.
+
+    :param expression: MAP as typed; None: the map of the current stop
+    :param type: the value of --type
+    :raises NotAMap: if it is none
+    """
+    session.require_memory()
+    session.require_architecture()
+    if expression is None:
+        return _map_of_stop(session)
+    return map_of(session, session.target.evaluate(expression), expression, type)
+
+
+def map_of(
+    session: Session, variable: Variable, expression: str, type: Optional[str] = None
+) -> MapView:
+    """The map that a value is, points at or is the address of."""
+    what = escape(expression)
+    first = variable
+    for _ in range(_MAX_HOPS):
+        kind = variable.type.kind
+        if kind is Kind.GO_MAP and type is not None:
+            break
+        for flavour in FLAVOURS:
+            view = flavour.from_variable(session, variable)
+            if view is not None:
+                return view
+        if kind is not Kind.POINTER:
+            break
+        address = _word(session, variable)
+        pointee = variable.type.target()
+        if pointee.kind is Kind.VOID:
+            return _map_at(session, address, what, type)
+        if not address:
+            raise NotAMap(f"{what} is a nil {escape(variable.type.name)}, not a map")
+        variable = Variable(pointee, address)
+    kind = variable.type.kind
+    if kind in (Kind.INT, Kind.UINT) and first is variable:
+        return _map_at(session, _word(session, variable), what, type)
+    if kind is Kind.GO_MAP:
+        return _map_at(session, _word(session, variable), what, type)
+    raise NotAMap(f"{what} is not a map: its type is {escape(first.type.name)}")
+
+
+def list_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
+    """All maps that can be enumerated, with their names (of globals) or ""."""
+    session.require_memory()
+    session.require_architecture()
+    for flavour in FLAVOURS:
+        if flavour.present(session):
+            yield from flavour.enumerate_maps(session)
+
+
+def _map_at(session: Session, address: int, what: str, type: Optional[str]) -> MapView:
+    if address == 0:
+        raise NotAMap(f"{what} is 0, not the address of a map")
+    try:
+        session.memory.read(address & ~7, 8)
+    except MemoryUnreadable:
+        raise NotAMap(f"{what}: no map there, cannot read memory at {address:#x}") from None
+    reasons: List[str] = []
+    for flavour in FLAVOURS:
+        try:
+            view = flavour.from_address(session, address, type)
+        except NotAMap as error:
+            reasons.append(str(error))
+            continue
+        if view is not None:
+            return view
+    if reasons:
+        raise NotAMap(reasons[0])
+    raise NotAMap(f"no map at {address:#x}: it is neither a mapscope::map nor an hmap")
+
+
+def _map_of_stop(session: Session) -> MapView:
+    """The map whose runtime function the selected thread is in."""
+    error: Optional[MapscopeError] = None
+    for frame in session.target.selected_frames():
+        for flavour in FLAVOURS:
+            try:
+                view = flavour.from_frame(session, frame)
+            except MapscopeError as problem:
+                error = error or problem
+                continue
+            if view is not None:
+                return view
+    if error is not None:
+        raise error
+    raise UsageError("which map? The selected thread is in no map operation: name a MAP")
+
+
+def _word(session: Session, variable: Variable) -> int:
+    if variable.data is not None:
+        signed = variable.type.kind is Kind.INT
+        value = int.from_bytes(variable.data[: variable.type.size], "little", signed=signed)
+        return value & ((1 << 64) - 1)
+    if variable.address is not None:
+        size = variable.type.size or 8
+        return int.from_bytes(session.memory.read(variable.address, size), "little")
+    raise NotAMap("the value is not available here")

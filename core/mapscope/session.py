@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""What one command works with: the target, its memory, and what was learnt of
+the program on the way.
+
+A session lives as long as one command (or one printed value) while the
+process is stopped.
+"""
+
+from typing import Iterator, List, Optional
+
+from . import gotypes
+from .errors import MapscopeError, NeedsProcess
+from .memory import Memory
+from .target import Frame, Section, Target
+from .types import Type
+from .values import Decoder
+
+
+class Session:
+    """One command's view of the program."""
+
+    def __init__(self, target: Target) -> None:
+        self.target = target
+        self.memory = Memory(target.read_memory)
+        self._go: Optional[gotypes.GoProgram] = None
+        self._sections: Optional[List[Section]] = None
+        self._is_go: Optional[bool] = None
+        self._frames: Optional[List[Frame]] = None
+
+    def require_memory(self) -> None:
+        """:raises NeedsProcess: if there is no process and no core dump"""
+        if not self.target.has_memory():
+            raise NeedsProcess("no process: run the program, attach to it or load a core dump")
+
+    def require_architecture(self) -> None:
+        """:raises NeedsProcess: on anything but x86-64"""
+        name = self.target.architecture()
+        if "x86-64" not in name and "x86_64" not in name:
+            raise NeedsProcess(f"mapscope reads x86-64 programs, and this one is for {name}")
+
+    def is_go(self) -> bool:
+        """Whether the program has a Go runtime."""
+        if self._is_go is None:
+            self._is_go = gotypes.is_go(self.target)
+        return self._is_go
+
+    @property
+    def go(self) -> gotypes.GoProgram:
+        """The Go program's version and types."""
+        if self._go is None:
+            self._go = gotypes.GoProgram(self.target, self.memory)
+        return self._go
+
+    def sections(self) -> List[Section]:
+        """Loaded sections."""
+        if self._sections is None:
+            self._sections = self.target.sections()
+        return self._sections
+
+    def runtime_frames(self) -> List[Frame]:
+        """The innermost frames of every thread."""
+        if self._frames is None:
+            self._frames = list(_bounded(self.target.runtime_frames(), 4096))
+        return self._frames
+
+    def decoder(self) -> Decoder:
+        """Takes values of this program apart."""
+        return Decoder(
+            self.memory,
+            self._go_type if self.is_go() else None,
+            self.target.format_value,
+        )
+
+    def _go_type(self, address: int) -> Type:
+        return self.go.type_at(address)
+
+
+def _bounded(frames: Iterator[Frame], most: int) -> Iterator[Frame]:
+    for _, frame in zip(range(most), frames):
+        yield frame
+
+
+def describe(error: BaseException) -> str:
+    """One line for an error that reached the top."""
+    if isinstance(error, MapscopeError):
+        return str(error)
+    return f"internal error ({type(error).__name__}): {error}"

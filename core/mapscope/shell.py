@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""Runs one `map` command line: words in, text or JSON out.
+
+What the adapters call; they print what `write` is given and show the one line
+of a MapscopeError on the debugger's error channel.
+"""
+
+from typing import Callable, List
+
+from .commands import COMMANDS
+from .commands.base import split_words
+from .errors import MapscopeError, UsageError
+from .session import Session, describe
+from .target import Target
+from .values import escape
+
+Write = Callable[[str], None]
+
+
+def run(target: Target, name: str, line: str, write: Write) -> None:
+    """Run `map NAME LINE`.
+
+    :raises MapscopeError: with one line for the user, whatever went wrong
+    """
+    try:
+        _run(target, name, line, write)
+    except MapscopeError:
+        raise
+    except KeyboardInterrupt:
+        raise MapscopeError("interrupted") from None
+    except RecursionError:
+        raise MapscopeError("the map's type is nested too deep") from None
+    except MemoryError:
+        raise MapscopeError("not enough memory in the debugger for this map") from None
+    except Exception as error:  # never a traceback in a user's debugger
+        raise MapscopeError(describe(error)) from error
+
+
+def _run(target: Target, name: str, line: str, write: Write) -> None:
+    command = COMMANDS[name]
+    parser = command.parser()
+    args = parser.read(split_words(line))
+    if args.help:
+        write(parser.format_help())
+        return
+    result = command.run(Session(target), args)
+    pieces = result.json() if args.json else result.text()
+    if args.output is None:
+        for piece in pieces:
+            write(piece)
+        return
+    try:
+        with open(args.output, "w", encoding="utf-8") as file:
+            for piece in pieces:
+                file.write(piece)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise UsageError(f"cannot write {escape(args.output)}: {reason}") from None
+
+
+def help_text(name: str) -> str:
+    """What `help map NAME` prints."""
+    return COMMANDS[name].parser().format_help()
+
+
+def overview() -> str:
+    """What `help map` prints."""
+    lines = ["Show what a hash map is really doing, above all while it is growing.", ""]
+    lines += [f"map {command.name:<9} {command.summary}" for command in COMMANDS.values()]
+    lines += ["", "map SUBCOMMAND --help explains every option."]
+    return "\n".join(lines)
+
+
+def complete(name: str, word: str) -> List[str]:
+    """Options of `map NAME` that start with `word`."""
+    return [option for option in COMMANDS[name].options() if option.startswith(word)]

@@ -1,0 +1,376 @@
+# SPDX-License-Identifier: MIT
+"""What every kind of map offers to the commands.
+
+A MapView is a map as it was found, its header taken apart and checked; a
+flavour makes it. Commands use this interface alone and so never ask which
+flavour they have.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from .errors import TypeNeeded
+from .memory import Memory
+from .types import Kind, Type
+from .values import Decoded, Decoder, Unreadable, json_text, text_or_bytes
+
+#: (done, total): called now and then while long work runs
+Progress = Callable[[int, int], None]
+
+
+def no_progress(done: int, total: int) -> None:
+    """Where nobody watches."""
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of an entry."""
+
+    array: str  # "new" or "old"
+    bucket: int
+    chain: int  # 0: in the bucket itself; n: in the n-th overflow bucket
+    cell: int
+
+    def json_form(self) -> Dict[str, object]:
+        """As docs/commands.md has it."""
+        return {
+            "array": self.array,
+            "bucket": self.bucket,
+            "chain": self.chain,
+            "cell": self.cell,
+        }
+
+    def text(self) -> str:
+        """For a reader."""
+        return f"{self.array} bucket {self.bucket}, chain {self.chain}, cell {self.cell}"
+
+
+class Column:
+    """All keys, or all elements, of a batch of entries.
+
+    Holds what was cheap to get, and decodes when asked: scalars come decoded
+    in bulk, everything else as the bytes of each value.
+    """
+
+    def __init__(
+        self,
+        type: Type,
+        scalars: Optional[Sequence[object]],
+        raw: Sequence[Optional[bytes]],
+        address: Callable[[int], int],
+    ) -> None:
+        self.type = type
+        self._scalars = scalars
+        self._raw = raw
+        #: address of the i-th value in the program (through the pointer, if indirect)
+        self.address = address
+
+    def value(self, index: int, decoder: Decoder) -> Decoded:
+        """The i-th value."""
+        raw = self.data(index)
+        if raw is None:
+            return Unreadable(f"cannot read {self.type.size} bytes at {self.address(index):#x}")
+        return decoder.decode(self.type, raw, self.address(index))
+
+    def data(self, index: int) -> Optional[bytes]:
+        """The i-th value's bytes; None where they cannot be read."""
+        return self._raw[index]
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        """Replace the i-th value's bytes (of an entry in flight)."""
+        raw = list(self._raw)
+        raw[index] = data
+        self._raw = raw
+
+    def scalars(self) -> Optional[Sequence[object]]:
+        """All values as Python numbers, where the type is one."""
+        return self._scalars
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        """The JSON of the values with these indices, as fast as the type allows."""
+        kind = self.type.kind
+        if self._scalars is not None and kind in (Kind.INT, Kind.UINT):
+            scalars = self._scalars
+            return [str(scalars[i]) for i in order]
+        if kind is Kind.STRING:
+            return self._string_texts(decoder, order)
+        return [json_text(self.value(i, decoder)) for i in order]
+
+    def _string_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        data_offset, len_offset = self.type.data_offset, self.type.len_offset
+        from_bytes = int.from_bytes
+        places: List[Tuple[int, int]] = []
+        raw = self._raw
+        for i in order:
+            slot = raw[i]
+            if slot is None:
+                places.append((0, 1))
+                continue
+            places.append(
+                (
+                    from_bytes(slot[data_offset : data_offset + 8], "little"),
+                    from_bytes(slot[len_offset : len_offset + 8], "little"),
+                )
+            )
+        texts: List[str] = []
+        for i, (place, found) in zip(
+            order, zip(places, decoder.memory.read_many([_small(p) for p in places]))
+        ):
+            if found is None or place[1] > _SMALL:
+                texts.append(json_text(self.value(i, decoder)))
+            else:
+                texts.append(json_text(text_or_bytes(found)))
+        return texts
+
+
+_SMALL = 4096
+
+
+def _small(place: Tuple[int, int]) -> Tuple[int, int]:
+    """Keep long strings out of the bulk read; they go the careful way."""
+    if place[1] == 0:
+        return (0, 0)
+    return place if place[1] <= _SMALL else (0, 1)
+
+
+@dataclass
+class EntryBatch:
+    """Some live entries, each exactly once over all batches of a walk.
+
+    :ivar order: indices into the columns, in the order to show
+    :ivar where: the place of the i-th entry
+    :ivar in_flight: indices of entries that are being written or moved
+    """
+
+    keys: Column
+    elems: Column
+    order: Sequence[int]
+    where: Callable[[int], Where]
+    in_flight: Dict[int, bool] = field(default_factory=dict)
+
+
+@dataclass
+class Growth:
+    """A migration in progress; see docs/commands.md, inspect."""
+
+    kind: str
+    old_buckets: int
+    nevacuate: int
+    evacuated: Optional[int] = None
+    ahead: Optional[int] = None
+    entries_moved: Optional[int] = None
+    entries_waiting: Optional[int] = None
+
+    @property
+    def progress(self) -> Optional[float]:
+        """The part of the old buckets that is evacuated, 0..1."""
+        if self.evacuated is None:
+            return None
+        return self.evacuated / self.old_buckets
+
+    def json_form(self) -> Dict[str, object]:
+        """As docs/commands.md has it."""
+        return {
+            "kind": self.kind,
+            "old_buckets": self.old_buckets,
+            "evacuated": self.evacuated,
+            "remaining": None if self.evacuated is None else self.old_buckets - self.evacuated,
+            "nevacuate": self.nevacuate,
+            "ahead": self.ahead,
+            "progress": self.progress,
+            "entries_moved": self.entries_moved,
+            "entries_waiting": self.entries_waiting,
+        }
+
+
+@dataclass
+class Summary:
+    """What `map inspect` shows beyond the header; None: could not be known."""
+
+    overflow_in_use: Optional[int] = None
+    spare: Optional[int] = None
+    bytes_buckets: Optional[int] = None
+    bytes_old: Optional[int] = None
+    bytes_overflow: Optional[int] = None
+    chains: Dict[int, int] = field(default_factory=dict)
+    growth: Optional[Growth] = None
+    live: Optional[int] = None
+
+
+@dataclass
+class Distribution:
+    """What `map stats` shows of one map."""
+
+    cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
+    chains: Dict[int, int]
+    old_cells: Dict[int, int]  # the same of old buckets not yet evacuated
+    old_chains: Dict[int, int]
+    entries: int
+    uniformity: Optional[float]  # variance / mean of entries per bucket; 1: as by chance
+    bytes_total: int
+    bytes_used: int
+    bytes_retained_old: int
+    bytes_overflow: int
+
+
+@dataclass
+class Cell:
+    """One cell of a bucket."""
+
+    index: int
+    address: int
+    key_offset: int
+    elem_offset: int
+    tophash: int
+    state: str
+    key: Optional[Decoded] = None
+    value: Optional[Decoded] = None
+    live: bool = False
+    moved_to: Optional[Where] = None
+    in_flight: bool = False
+
+
+@dataclass
+class Bucket:
+    """One bucket of a chain."""
+
+    address: int
+    chain: int
+    overflow: int
+    overflow_offset: int
+    cells: List[Cell]
+
+
+@dataclass
+class Chain:
+    """What `map bucket` shows."""
+
+    array: str
+    index: int
+    evacuated: bool
+    buckets: List[Bucket]
+
+
+@dataclass
+class Candidate:
+    """A chain in which a lookup could find the key."""
+
+    array: str
+    bucket: int
+    authoritative: bool
+    reason: str
+
+
+@dataclass
+class Found:
+    """What `map find` shows."""
+
+    hash: Optional[int]
+    tophash: Optional[int]
+    method: str  # "hash" or "scan"
+    note: str
+    candidates: List[Candidate]
+    cells_compared: int
+    chain_hops: int
+    key: Optional[Decoded] = None
+    value: Optional[Decoded] = None
+    elem_address: Optional[int] = None
+    where: Optional[Where] = None
+    in_flight: bool = False
+
+
+@dataclass(frozen=True)
+class KeyTest:
+    """A key to look for.
+
+    :ivar matches: whether a decoded key of the map equals it
+    :ivar data: its bytes, where equal keys have equal bytes
+    :ivar text: of a string key, its bytes
+    """
+
+    matches: Callable[[Decoded], bool]
+    data: Optional[bytes] = None
+    text: Optional[bytes] = None
+
+
+class MapView(ABC):
+    """One map, found and understood as far as it can be.
+
+    :ivar flavor: "runtime", "go-classic", ...
+    :ivar go_version: as in "go1.19.8", for Go maps
+    :ivar address: of the header; None for a nil map
+    :ivar problems: what was found impossible or unreadable on the way
+    """
+
+    flavor: str = ""
+    go_version: Optional[str] = None
+
+    def __init__(
+        self,
+        memory: Memory,
+        address: Optional[int],
+        type_name: str,
+        key: Optional[Type],
+        elem: Optional[Type],
+    ) -> None:
+        self.memory = memory
+        self.address = address
+        self.type_name = type_name
+        self.key = key
+        self.elem = elem
+        self.problems: List[str] = []
+        self.decoder = Decoder(memory)
+
+    @property
+    @abstractmethod
+    def count(self) -> int:
+        """Live entries, as the header says."""
+
+    @abstractmethod
+    def header_form(self) -> Dict[str, object]:
+        """The flavour's own fields of `inspect`, without what needs a walk."""
+
+    @abstractmethod
+    def growth(self) -> Optional[Growth]:
+        """The migration in progress, as far as the header alone tells."""
+
+    @abstractmethod
+    def progress(self) -> Optional[float]:
+        """The evacuated part of the old buckets, 0..1; None: not migrating."""
+
+    @abstractmethod
+    def load_factor(self) -> float:
+        """Entries for each bucket."""
+
+    @abstractmethod
+    def summary(self, progress: Progress = no_progress) -> Summary:
+        """Walks the whole map."""
+
+    @abstractmethod
+    def distribution(self, progress: Progress = no_progress) -> Distribution:
+        """Walks the whole map."""
+
+    @abstractmethod
+    def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        """Every live entry exactly once.
+
+        :raises TypeNeeded: where keys cannot be found without the map's type
+        """
+
+    @abstractmethod
+    def chain(self, index: int, old: bool) -> Chain:
+        """One bucket with its overflow buckets."""
+
+    @abstractmethod
+    def find(self, test: KeyTest) -> Found:
+        """Looks a key up."""
+
+    def types(self) -> Tuple[Type, Type]:
+        """The key and element types.
+
+        :raises TypeNeeded: where they are not known
+        """
+        if self.key is None or self.elem is None:
+            raise TypeNeeded(f"map at {self.address or 0:#x}")
+        return self.key, self.elem

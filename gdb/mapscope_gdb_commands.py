@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""`map` and its subcommands in gdb, made from core's table."""
+
+from typing import List
+
+import gdb
+
+from mapscope import shell
+from mapscope.commands import COMMANDS
+from mapscope.errors import MapscopeError
+from mapscope_gdb_target import GdbTarget
+
+
+def write(text: str) -> None:
+    """To gdb's output; where its character set is too small, escaped."""
+    try:
+        gdb.write(text)
+    except UnicodeError:
+        gdb.write(text.encode("ascii", "backslashreplace").decode("ascii"))
+
+
+class Prefix(gdb.Command):
+    """The prefix command itself."""
+
+    def __init__(self) -> None:
+        self.__doc__ = shell.overview()
+        super().__init__("map", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, prefix=True)
+
+    def invoke(self, line: str, from_tty: bool) -> None:
+        word = line.split(None, 1)[0] if line.strip() else ""
+        if word in ("", "-h", "--help"):
+            write(shell.overview() + "\n")
+            return
+        raise gdb.GdbError(
+            f"map has no subcommand {shell.escape(word)}; it has: {', '.join(COMMANDS)}"
+        )
+
+
+class Subcommand(gdb.Command):
+    """One subcommand."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self.__doc__ = shell.help_text(name)
+        super().__init__(f"map {name}", gdb.COMMAND_DATA)
+
+    def invoke(self, line: str, from_tty: bool) -> None:
+        target = GdbTarget()
+        try:
+            shell.run(target, self._name, line, write)
+        except MapscopeError as error:
+            raise gdb.GdbError(f"mapscope: {error}") from None
+        finally:
+            target.finish()
+
+    def complete(self, text: str, word: str) -> "List[str] | int":
+        if text.endswith(" ") or not text.split()[-1:]:
+            last = ""
+        else:
+            last = text.split()[-1]
+        if last.startswith("-"):
+            # gdb completes behind the last word break, which "-" is not part of
+            start = len(last) - len(word)
+            return [option[start:] for option in shell.complete(self._name, last)]
+        return int(gdb.COMPLETE_EXPRESSION)
+
+
+def register() -> None:
+    """Define (or, when sourced again, redefine) the commands."""
+    Prefix()
+    for name in COMMANDS:
+        Subcommand(name)

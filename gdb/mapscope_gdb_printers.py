@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: MIT
+"""Pretty-printers: maps print as maps, at any instruction of a migration.
+
+Children are gdb values and are made as gdb asks for them, so a map of millions
+prints its first 200 entries at once and nested values print as users expect.
+
+gdb asks the printers of an object file first, in the order of its list (gdb
+manual, "Selecting Pretty-Printers"); Go's own script appends to that list. So
+ours stands in front of the list of every object file, also of those that are
+loaded later.
+"""
+
+import time
+from typing import Any, Iterator, Optional, Tuple
+
+import gdb
+
+from mapscope.buckets import CELLS, MIN_TOP_HASH, STATES
+from mapscope.errors import MapscopeError
+from mapscope.locate import map_of
+from mapscope.session import Session, describe
+from mapscope.values import escape, text_form
+from mapscope.view import Column, EntryBatch, MapView
+from mapscope_gdb_target import GdbTarget, value_at, variable_of
+from mapscope_gdb_types import is_go_map
+
+NAME = "mapscope"
+
+#: seconds that printing one value may look for entries (garbage can look large)
+_PATIENCE = 2.0
+
+Child = Tuple[str, Any]
+
+
+class _GaveUp(MapscopeError):
+    """Printing took too long."""
+
+
+class MapPrinter:
+    """A mapscope::map, a Go map, or the hmap of one."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+        self._view: Optional[MapView] = None
+        self._error = ""
+
+    def to_string(self) -> str:
+        """One line: type, entries, what growth is going on."""
+        view = self._open()
+        if view is None:
+            return f"<{escape(self._error)}>"
+        name = escape(view.type_name)
+        if view.address is None:
+            return f"{name} nil" if view.flavor.startswith("go") else f"{name} with 0 entries"
+        text = f"{name} with {view.count} entries"
+        growth = view.growth()
+        if growth is not None:
+            buckets = view.header_form()["buckets"]
+            text += f" (growing, {growth.kind} {growth.old_buckets} -> {buckets} buckets)"
+        return text
+
+    def children(self) -> Iterator[Child]:
+        """Key, value, key, value, ..."""
+        view = self._open()
+        if view is None or view.key is None:
+            return
+        number = 0
+        error = ""
+        deadline = time.monotonic() + _PATIENCE
+
+        def patience(done: int, total: int) -> None:
+            if time.monotonic() > deadline:
+                raise _GaveUp(f"gave up after {_PATIENCE:g} s, {number // 2} entries found")
+
+        try:
+            for batch in view.entries(patience):
+                for index in batch.order:
+                    yield f"[{number}]", _child(view, batch, batch.keys, index)
+                    yield f"[{number + 1}]", _child(view, batch, batch.elems, index)
+                    number += 2
+                    deadline = time.monotonic() + _PATIENCE
+        except (MapscopeError, gdb.error) as problem:
+            error = str(problem)
+        for problem_text in view.problems + ([error] if error else []):
+            yield f"[{number}]", "<error>"
+            yield f"[{number + 1}]", f"<{escape(problem_text)}>"
+            number += 2
+
+    def display_hint(self) -> str:
+        """gdb pairs the children."""
+        return "map"
+
+    def _open(self) -> Optional[MapView]:
+        if self._view is None and not self._error:
+            try:
+                session = Session(GdbTarget())
+                self._view = map_of(session, variable_of(self._value), "this value")
+            except MapscopeError as error:
+                self._error = str(error)
+            except Exception as error:  # gdb prints locals before they exist
+                self._error = describe(error)
+        return self._view
+
+
+def _child(view: MapView, batch: EntryBatch, column: Column, index: int) -> Any:
+    """One key or element as a gdb value, or as text where gdb has no type for it."""
+    native: Any = column.type.native
+    try:
+        if native is None:
+            native = _lookup(column.type.name, column.type.size)
+        if native is not None:
+            if index in batch.in_flight:
+                data = column.data(index)
+                if data is not None:
+                    return gdb.Value(data, native)
+            return value_at(native, column.address(index))
+    except (gdb.error, ValueError, TypeError) as error:
+        return f"<{escape(str(error))}>"
+    return text_form(column.value(index, view.decoder), 200)
+
+
+def _lookup(name: str, size: int) -> Optional[gdb.Type]:
+    """gdb's type for one that Go's type table or the runtime named."""
+    try:
+        found = gdb.lookup_type(name)
+    except (gdb.error, RuntimeError):
+        return None
+    return found if int(found.sizeof) == size else None
+
+
+class BucketPrinter:
+    """A bmap, or Go's bucket<K,V>: its cells' states, and what live cells hold."""
+
+    def __init__(self, value: gdb.Value) -> None:
+        self._value = value
+
+    def to_string(self) -> str:
+        """The type and the state of each cell."""
+        name = escape(str(self._value.type.strip_typedefs().name))
+        try:
+            states = [_state(top) for top in self._tops()]
+        except (gdb.error, ValueError) as error:
+            return f"{name} <{escape(str(error))}>"
+        return f"{name} {{{', '.join(states)}}}"
+
+    def children(self) -> Iterator[Child]:
+        """Live keys and elements, where the bucket's type says what they are."""
+        value = self._value
+        names = [field.name for field in value.type.strip_typedefs().fields()]
+        if "keys" not in names or "values" not in names:
+            return
+        number = 0
+        for cell, top in enumerate(self._tops()):
+            if top >= MIN_TOP_HASH:
+                yield f"[{number}]", value["keys"][cell]
+                yield f"[{number + 1}]", value["values"][cell]
+                number += 2
+
+    def display_hint(self) -> str:
+        """gdb pairs the children."""
+        return "map"
+
+    def _tops(self) -> "list[int]":
+        tops = self._value["tophash"]
+        return [int(tops[cell]) for cell in range(CELLS)]
+
+
+def _state(top: int) -> str:
+    return f"live {top:#04x}" if top >= MIN_TOP_HASH else STATES[top]
+
+
+class Lookup:
+    """gdb's way to ask for a printer; `enabled` obeys "disable pretty-printer"."""
+
+    name = NAME
+    enabled = True
+    subprinters = None
+
+    def __call__(self, value: gdb.Value) -> Any:
+        if not self.enabled:
+            return None
+        type = value.type
+        if type.code == gdb.TYPE_CODE_TYPEDEF and is_go_map(type):
+            return MapPrinter(value)
+        if type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+            type = type.target()
+        type = type.strip_typedefs()
+        if type.code != gdb.TYPE_CODE_STRUCT:
+            return None
+        tag = type.name or ""
+        if tag.startswith("mapscope::map<") or tag in ("mapscope::hmap", "runtime.hmap"):
+            return MapPrinter(value)
+        if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
+            return BucketPrinter(value)
+        return None
+
+
+def _claim(owner: Any, lookup: Lookup) -> None:
+    """Put ours in front of an object file's, a program's or gdb's printers."""
+    others = [p for p in owner.pretty_printers if getattr(p, "name", None) != NAME]
+    owner.pretty_printers = [lookup] + others
+
+
+def register(lookup: Lookup) -> None:
+    """In front of all printers that there are now."""
+    _claim(gdb, lookup)
+    for space in gdb.progspaces():
+        _claim(space, lookup)
+        for objfile in space.objfiles():
+            _claim(objfile, lookup)
+
+
+def claim_new(lookup: Lookup, event: Any) -> None:
+    """In front of the printers of an object file that was just loaded."""
+    _claim(event.new_objfile, lookup)

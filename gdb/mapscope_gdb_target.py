@@ -1,0 +1,312 @@
+# SPDX-License-Identifier: MIT
+"""core's Target, by gdb's Python API (gdb manual, "Python API")."""
+
+import os
+import re
+import struct
+import time
+from typing import Any, Iterator, List, Optional, Tuple
+
+import gdb
+
+from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
+from mapscope.target import Frame, Section, Target, Variable
+from mapscope.types import Type
+from mapscope.values import escape
+from mapscope_gdb_types import describe, is_go_map
+
+#: frames of each thread that are looked at for runtime functions
+_INNERMOST = 8
+#: frames of the selected thread that are looked at
+_SELECTED = 64
+#: characters of a value that gdb itself prints
+_TEXT_LIMIT = 4096
+
+_SECTION = re.compile(r"^\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is (\S+)(?: in .*)?$")
+_GO_PATH = re.compile(r"^(&?)([\w./\-]+\.\w+)$")
+
+
+class GdbTarget(Target):
+    """gdb's selected inferior."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._shown = False
+
+    def read_memory(self, address: int, size: int) -> bytes:
+        try:
+            return bytes(gdb.selected_inferior().read_memory(address, size))
+        except (gdb.error, OverflowError):
+            raise MemoryUnreadable(address, size) from None
+
+    def has_memory(self) -> bool:
+        return bool(gdb.selected_inferior().pid)
+
+    def architecture(self) -> str:
+        try:
+            return str(gdb.selected_frame().architecture().name())
+        except gdb.error:
+            return str(gdb.selected_inferior().architecture().name())
+
+    def evaluate(self, expression: str) -> Variable:
+        return variable_of(parse(expression))
+
+    def symbols(self, name: str) -> List[int]:
+        # In the C language, whatever the frame's: Go's parser knows no quotes.
+        try:
+            with _Language("c"):
+                return [int(gdb.parse_and_eval(f"&'{name}'"))]
+        except gdb.error:
+            return []
+
+    def sections(self) -> List[Section]:
+        # The API does not offer where sections are loaded; "info files" does, also for
+        # stripped libraries, core dumps and remote targets.
+        found: List[Section] = []
+        for line in gdb.execute("info files", to_string=True).splitlines():
+            match = _SECTION.match(line)
+            if match:
+                found.append(Section(match[3], int(match[1], 16), int(match[2], 16)))
+        return found
+
+    def find_type(self, name: str) -> Optional[Type]:
+        try:
+            return describe(gdb.lookup_type(name))
+        except (gdb.error, RuntimeError):
+            return None
+
+    def selected_frames(self) -> Iterator[Frame]:
+        thread = gdb.selected_thread()
+        if thread is None or not thread.is_valid():
+            return
+        frame = _newest_frame()
+        for _ in range(_SELECTED):
+            if frame is None:
+                return
+            yield GdbFrame(thread, frame)
+            frame = _older(frame)
+
+    def runtime_frames(self) -> Iterator[Frame]:
+        for thread in gdb.selected_inferior().threads():
+            if thread.is_running():
+                continue
+            found: List[GdbFrame] = []
+            with _Thread(thread):
+                frame = _newest_frame()
+                for _ in range(_INNERMOST):
+                    if frame is None:
+                        break
+                    found.append(GdbFrame(thread, frame))
+                    frame = _older(frame)
+            yield from found
+
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        for line in gdb.execute("info variables -q -n", to_string=True).splitlines():
+            # "12:	map[string]int main.G;", "	static int fmt.eof;"
+            if not line.endswith(";") or "." not in line:
+                continue
+            name = line[:-1].rsplit(" ", 1)[-1]
+            symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+            if symbol is None or symbol.type is None or not is_go_map(symbol.type):
+                continue
+            try:
+                found.append((name, variable_of(symbol.value())))
+            except (gdb.error, MapscopeError):
+                continue
+        return found
+
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        frame = _newest_frame() if gdb.selected_thread() else None
+        for _ in range(_SELECTED):
+            if frame is None:
+                break
+            found += _maps_of_frame(frame)
+            frame = _older(frame)
+        return found
+
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        native: Any = type.native
+        try:
+            if address is not None:
+                value = value_at(native, address)
+            else:
+                value = gdb.Value(data, native)
+            text = value.format_string(styling=False, max_elements=200)
+        except (gdb.error, ValueError, RuntimeError, TypeError) as error:
+            return f"<error: {escape(str(error))}>"
+        return text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "..."
+
+    def element_limit(self) -> int:
+        limit = gdb.parameter("print elements")
+        return int(limit) if limit and int(limit) > 0 else 0
+
+    def progress(self, done: int, total: int) -> None:
+        """On a terminal, after the first second: a line that is overwritten."""
+        if time.monotonic() - self._started < 1 or not os.isatty(2):
+            return
+        self._shown = True
+        os.write(2, f"\r{100 * done // max(total, 1)}%\r".encode())
+
+    def finish(self) -> None:
+        """Remove what progress has left on the terminal."""
+        if self._shown:
+            os.write(2, b"\r    \r")
+
+
+class GdbFrame(Frame):
+    """One frame of one thread."""
+
+    def __init__(self, thread: gdb.InferiorThread, frame: gdb.Frame) -> None:
+        self._thread = thread
+        self._frame = frame
+        self.thread = int(thread.num)
+        self.function = str(frame.name() or "")
+
+    def variable(self, name: str) -> Optional[Variable]:
+        with _Thread(self._thread):
+            try:
+                value = self._frame.read_var(name)
+                if value.is_optimized_out:
+                    return None
+                return variable_of(value)
+            except (gdb.error, ValueError, MapscopeError):
+                return None
+
+
+class _Thread:
+    """Makes a thread the selected one; the user's thread and frame come back."""
+
+    def __init__(self, thread: gdb.InferiorThread) -> None:
+        self._thread = thread
+        self._before: Optional[gdb.InferiorThread] = None
+        self._frame: Optional[gdb.Frame] = None
+
+    def __enter__(self) -> None:
+        selected = gdb.selected_thread()
+        if selected is None or selected.num == self._thread.num:
+            return
+        self._before = selected
+        try:
+            self._frame = gdb.selected_frame()
+        except gdb.error:
+            self._frame = None
+        self._thread.switch()
+
+    def __exit__(self, *_: object) -> None:
+        if self._before is not None and self._before.is_valid():
+            self._before.switch()
+            if self._frame is not None and self._frame.is_valid():
+                self._frame.select()
+
+
+class _Language:
+    """Parses expressions in one language, whatever the selected frame's is."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._before = ""
+
+    def __enter__(self) -> None:
+        self._before = str(gdb.parameter("language"))
+        gdb.execute(f"set language {self._name}", to_string=True)
+
+    def __exit__(self, *_: object) -> None:
+        gdb.execute(f"set language {self._before}", to_string=True)
+
+
+def parse(expression: str) -> gdb.Value:
+    """gdb's value of an expression.
+
+    :raises MapscopeError: with gdb's own words
+    """
+    if expression.startswith("-"):
+        raise UsageError(f"unknown option {escape(expression)}")
+    try:
+        return gdb.parse_and_eval(expression)
+    except gdb.error as error:
+        # Import paths (example.com/pkg.Table) and, in C frames, main.G need quotes.
+        match = _GO_PATH.match(expression)
+        if match:
+            try:
+                with _Language("c"):
+                    return gdb.parse_and_eval(f"{match[1]}'{match[2]}'")
+            except gdb.error:
+                pass
+        raise MapscopeError(escape(str(error).strip().rstrip("."))) from None
+
+
+def variable_of(value: gdb.Value) -> Variable:
+    """core's Variable of a gdb value, references followed."""
+    try:
+        if value.type.strip_typedefs().code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+            value = value.referenced_value()
+        if value.is_optimized_out:
+            raise MapscopeError("the value is optimized out here")
+        type = describe(value.type)
+        address = None if value.address is None else int(value.address)
+        data = bytes_of(value) if address is None else None
+    except gdb.error as error:
+        raise MapscopeError(escape(str(error).strip())) from None
+    return Variable(type, address, data)
+
+
+def bytes_of(value: gdb.Value) -> bytes:
+    """The bytes of a value that lies in no memory (registers, literals)."""
+    type = value.type.strip_typedefs()
+    size = int(type.sizeof)
+    if type.code == gdb.TYPE_CODE_STRUCT:
+        raw = bytearray(size)
+        for field in type.fields():
+            if hasattr(field, "bitpos") and not field.bitsize:
+                part = bytes_of(value[field])
+                at = int(field.bitpos) // 8
+                raw[at : at + len(part)] = part
+        return bytes(raw)
+    if type.code == gdb.TYPE_CODE_ARRAY:
+        low, high = type.range()
+        return b"".join(bytes_of(value[i]) for i in range(int(low), int(high) + 1))
+    if type.code == gdb.TYPE_CODE_FLT:
+        return struct.pack("<f" if size == 4 else "<d", float(value))
+    if type.code == gdb.TYPE_CODE_VOID:
+        raise MapscopeError("the expression has no value")
+    number = int(value)
+    return number.to_bytes(max(size, 1), "little", signed=number < 0)
+
+
+def value_at(native: gdb.Type, address: int) -> gdb.Value:
+    """A gdb value of memory, read when it is used."""
+    return gdb.Value(address).cast(native.pointer()).dereference()
+
+
+def _newest_frame() -> Optional[gdb.Frame]:
+    try:
+        return gdb.newest_frame()
+    except gdb.error:
+        return None
+
+
+def _older(frame: gdb.Frame) -> Optional[gdb.Frame]:
+    try:
+        return frame.older()
+    except gdb.error:
+        return None
+
+
+def _maps_of_frame(frame: gdb.Frame) -> List[Tuple[str, Variable]]:
+    found: List[Tuple[str, Variable]] = []
+    try:
+        block = frame.block()
+    except RuntimeError:
+        return found
+    while block is not None and not block.is_global and not block.is_static:
+        for symbol in block:
+            if not (symbol.is_variable or symbol.is_argument) or not is_go_map(symbol.type):
+                continue
+            try:
+                found.append((str(symbol.name), variable_of(frame.read_var(symbol, block))))
+            except (gdb.error, ValueError, MapscopeError):
+                continue
+        block = block.superblock
+    return found

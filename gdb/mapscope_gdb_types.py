@@ -1,0 +1,288 @@
+# SPDX-License-Identifier: MIT
+"""gdb.Type -> core's Type.
+
+What this knows: how gdb presents the DWARF of C++ and Go programs. Shapes are
+recognised by the names that the compilers and libstdc++ give them: cmd/link
+(dwarf.go) for Go's strings, slices, interfaces, channels and maps.
+"""
+
+import re
+from typing import Any, Callable, Dict, List, Optional, Tuple
+
+import gdb
+
+from mapscope.types import Field, Kind, Type
+
+_STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
+_STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
+_INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
+#: deepest nesting of types looked into
+_MAX_DEPTH = 12
+
+
+def describe(native: gdb.Type) -> Type:
+    """Core's Type of a gdb.Type; references become what they refer to."""
+    return _describe(native, 0)
+
+
+def is_go_map(native: gdb.Type) -> bool:
+    """Whether it is a Go map[K]V: a typedef of a pointer to hash<K,V> or map<K,V>."""
+    type = native.strip_typedefs()
+    if type.code != gdb.TYPE_CODE_PTR or native.code != gdb.TYPE_CODE_TYPEDEF:
+        return False
+    return _is_go_header(type.target())
+
+
+def _is_go_header(native: gdb.Type) -> bool:
+    name = native.strip_typedefs().name or ""
+    return (name.startswith("hash<") or name.startswith("map<")) and name.endswith(">")
+
+
+def _lazy(native: gdb.Type, depth: int) -> Callable[[], Type]:
+    return lambda: _describe(native, depth)
+
+
+def _describe(native: gdb.Type, depth: int) -> Type:
+    type = native.strip_typedefs()
+    if type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        return _describe(type.target(), depth)
+    name = _name(native)
+    code, size = type.code, int(type.sizeof)
+    if depth > _MAX_DEPTH:
+        return Type(Kind.OPAQUE, name, size, native=native)
+    if code == gdb.TYPE_CODE_PTR:
+        return _pointer(native, type, name, depth)
+    if code == gdb.TYPE_CODE_BOOL:
+        return Type(Kind.BOOL, name, size, native=native)
+    if code in _INTEGERS:
+        return Type(Kind.INT if _is_signed(type) else Kind.UINT, name, size, native=native)
+    if code == gdb.TYPE_CODE_FLT:
+        kind = Kind.FLOAT if size in (4, 8) else Kind.OPAQUE
+        return Type(kind, name, size, native=native)
+    if code == gdb.TYPE_CODE_COMPLEX:
+        return Type(Kind.COMPLEX, name, size, native=native)
+    if code == gdb.TYPE_CODE_ENUM:
+        names = {int(f.enumval): str(f.name) for f in type.fields()}
+        return Type(Kind.ENUM, name, size, names=names, native=native)
+    if code == gdb.TYPE_CODE_ARRAY:
+        return _array(native, type, name, depth)
+    if code == gdb.TYPE_CODE_STRUCT:
+        return _struct(native, type, name, depth)
+    if code == gdb.TYPE_CODE_FUNC:
+        # a Go func value is a pointer that cmd/link describes as the function itself
+        return Type(Kind.FUNC, name, 8, native=native)
+    if code == gdb.TYPE_CODE_VOID:
+        return Type(Kind.VOID, name, 0, native=native)
+    return Type(Kind.OPAQUE, name, size, native=native)
+
+
+def _name(native: gdb.Type) -> str:
+    """The type's name as users write it."""
+    name = str(native.unqualified().name or native.unqualified())
+    if _STRING.match(name):
+        return "std::string"
+    if _STRING_VIEW.match(name):
+        return "std::string_view"
+    return name
+
+
+def _is_signed(type: gdb.Type) -> bool:
+    try:
+        return bool(type.is_signed)
+    except (AttributeError, ValueError):  # before gdb 12
+        return bool(gdb.Value(b"\xff" * int(type.sizeof), type) < 0)
+
+
+def _pointer(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
+    target = type.target()
+    if native.code == gdb.TYPE_CODE_TYPEDEF:
+        if _is_go_header(target):
+            return _go_map(native, target.strip_typedefs(), name)
+        if (target.strip_typedefs().name or "").startswith("hchan<"):
+            return Type(Kind.CHAN, name, 8, native=native)
+    return Type(Kind.POINTER, name, 8, element=_lazy(target, depth + 1), native=native)
+
+
+def _go_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
+    """A map type of a Go program; its fields are those of its bucket."""
+    fields = {f.name: f for f in header.fields()}
+    buckets = fields.get("buckets")
+    if buckets is None:
+        return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)
+    bucket = buckets.type.strip_typedefs().target().strip_typedefs()
+    parts = {f.name: f for f in bucket.fields()}
+    key_name, elem_name = _split_arguments(header.name or "")
+    key = _slot_type(parts["keys"].type, key_name)
+    elem = _slot_type(parts["values"].type, elem_name)
+    return Type(
+        Kind.GO_MAP,
+        name,
+        8,
+        fields=tuple(
+            Field(n, int(parts[n].bitpos) // 8, Type(Kind.OPAQUE, n, 0))
+            for n in ("keys", "values", "overflow")
+        ),
+        key=_lazy(key, 1),
+        element=_lazy(elem, 1),
+        native=native,
+    )
+
+
+def _slot_type(array: gdb.Type, name: str) -> gdb.Type:
+    """The type K of a bucket's [8]K.
+
+    A key or element over 128 bytes stands in the bucket as a pointer to it
+    (cmd/link, dwarf.go, synthesizemaptypes); the header's name tells it from a
+    map whose keys are pointers.
+    """
+    slot = array.strip_typedefs().target()
+    if slot.code == gdb.TYPE_CODE_PTR and not name.startswith("*"):
+        target = slot.target()
+        if int(target.sizeof) > 128 and target.code != gdb.TYPE_CODE_FUNC:
+            return target
+    return slot
+
+
+def _split_arguments(name: str) -> Tuple[str, str]:
+    """("K", "V") of "hash<K,V>"."""
+    inner = name[name.index("<") + 1 : -1]
+    depth = 0
+    quote = ""
+    at = 0
+    while at < len(inner):
+        char = inner[at]
+        if quote:
+            if char == "\\":
+                at += 1
+            elif char == quote:
+                quote = ""
+        elif inner.startswith("<-", at) or inner.startswith("->", at):
+            at += 1
+        elif char in '"`':
+            quote = char
+        elif char in "<[({":
+            depth += 1
+        elif char in ">])}":
+            depth -= 1
+        elif char == "," and depth == 0:
+            return inner[:at], inner[at + 1 :]
+        at += 1
+    return inner, ""
+
+
+def _array(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
+    low, high = type.range()
+    element = type.target()
+    length = max(0, int(high) - int(low) + 1)
+    size = int(type.sizeof)
+    if element.strip_typedefs().code == gdb.TYPE_CODE_FUNC:
+        size = 8 * length
+    return Type(
+        Kind.ARRAY, name, size, element=_lazy(element, depth + 1), length=length, native=native
+    )
+
+
+def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
+    tag = type.name or ""
+    size = int(type.sizeof)
+    if tag.startswith("mapscope::map<"):
+        try:
+            key, elem = type.template_argument(0), type.template_argument(1)
+        except RuntimeError:
+            return Type(Kind.OPAQUE, name, size, native=native)
+        return Type(
+            Kind.RUNTIME_MAP,
+            f"mapscope::map<{_name(key)}, {_name(elem)}>",
+            size,
+            key=_lazy(key, depth + 1),
+            element=_lazy(elem, depth + 1),
+            native=native,
+        )
+    if tag == "mapscope::hmap":
+        return Type(Kind.RUNTIME_HMAP, name, size, native=native)
+    if tag == "runtime.hmap":
+        return Type(Kind.GO_HMAP, name, size, native=native)
+    if tag == "runtime.eface":
+        return Type(Kind.EMPTY_INTERFACE, name, size, native=native)
+    if tag == "runtime.iface":
+        return Type(Kind.INTERFACE, name, size, native=native)
+    known = _standard(native, type, tag, name, depth)
+    if known is not None:
+        return known
+    fields: List[Field] = []
+    places: Dict[str, Any] = {}
+    for field in type.fields():
+        if not hasattr(field, "bitpos"):
+            continue  # static
+        if field.bitsize or field.artificial:
+            return Type(Kind.OPAQUE, name, size, native=native)
+        label = str(field.name).rsplit(".", 1)[-1] if field.name else ""
+        places[label] = field
+        fields.append(Field(label, int(field.bitpos) // 8, _describe(field.type, depth + 1)))
+    if set(places) == {"str", "len"} and size == 16 and _is_go_name(tag):
+        return Type(Kind.STRING, name, size, data_offset=0, len_offset=8, native=native)
+    if list(places) == ["array", "len", "cap"] and size == 24 and _is_go_name(tag):
+        element = places["array"].type.strip_typedefs().target()
+        return Type(Kind.SLICE, name, size, element=_lazy(element, depth + 1), native=native)
+    return Type(Kind.STRUCT, name, size, tuple(fields), native=native)
+
+
+def _is_go_name(name: str) -> bool:
+    """Whether no C++ type can have this name, or it is Go's own string."""
+    return name == "string" or name.startswith("[]") or ("." in name and "::" not in name)
+
+
+def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int) -> Optional[Type]:
+    """Classes of the C++ library that core can read, or leaves to gdb."""
+    if "::" not in tag:
+        return None
+    if _STRING.match(tag):
+        return _text(native, type, name, ("_M_dataplus", "_M_p"), "_M_string_length")
+    if _STRING_VIEW.match(tag):
+        return _text(native, type, name, ("_M_str",), "_M_len")
+    if not tag.startswith("std::"):
+        return None
+    if tag.startswith("std::pair<"):
+        parts = [f for f in type.fields() if not f.is_base_class and hasattr(f, "bitpos")]
+        return Type(
+            Kind.STRUCT,
+            name,
+            int(type.sizeof),
+            tuple(
+                Field(str(f.name), int(f.bitpos) // 8, _describe(f.type, depth + 1)) for f in parts
+            ),
+            native=native,
+        )
+    if tag.startswith("std::array<"):
+        for field in type.fields():
+            if field.name == "_M_elems" and field.type.strip_typedefs().code == (
+                gdb.TYPE_CODE_ARRAY
+            ):
+                return _array(native, field.type.strip_typedefs(), name, depth)
+    return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
+
+
+def _text(native: gdb.Type, type: gdb.Type, name: str, data: Tuple[str, ...], length: str) -> Type:
+    """std::string or std::string_view of libstdc++."""
+    try:
+        data_offset = _offset(type, data)
+        len_offset = _offset(type, (length,))
+    except KeyError:  # another standard library
+        return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
+    return Type(
+        Kind.STRING,
+        name,
+        int(type.sizeof),
+        data_offset=data_offset,
+        len_offset=len_offset,
+        native=native,
+    )
+
+
+def _offset(type: gdb.Type, path: Tuple[str, ...]) -> int:
+    offset = 0
+    for name in path:
+        field = type[name]
+        offset += int(field.bitpos) // 8
+        type = field.type.strip_typedefs()
+    return offset
