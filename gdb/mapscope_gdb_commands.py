@@ -8,6 +8,7 @@ import gdb
 from mapscope import shell
 from mapscope.commands import COMMANDS
 from mapscope.errors import MapscopeError
+from mapscope.values import escape
 from mapscope_gdb_target import GdbTarget
 
 
@@ -31,9 +32,7 @@ class Prefix(gdb.Command):
         if word in ("", "-h", "--help"):
             write(shell.overview() + "\n")
             return
-        raise gdb.GdbError(
-            f"map has no subcommand {shell.escape(word)}; it has: {', '.join(COMMANDS)}"
-        )
+        raise gdb.GdbError(f"map has no subcommand {escape(word)}; it has: {', '.join(COMMANDS)}")
 
 
 class Subcommand(gdb.Command):

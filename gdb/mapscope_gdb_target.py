@@ -136,7 +136,8 @@ class GdbTarget(Target):
             text = value.format_string(styling=False, max_elements=200)
         except (gdb.error, ValueError, RuntimeError, TypeError) as error:
             return f"<error: {escape(str(error))}>"
-        return text if len(text) <= _TEXT_LIMIT else text[:_TEXT_LIMIT] + "..."
+        shown = str(text)
+        return shown if len(shown) <= _TEXT_LIMIT else shown[:_TEXT_LIMIT] + "..."
 
     def element_limit(self) -> int:
         limit = gdb.parameter("print elements")

@@ -81,7 +81,8 @@ class Header:
         """:raises Corrupt: if no map can look like that"""
         if self.B > MAX_B or self.old_B > MAX_B:
             raise Corrupt(
-                f"no map at {where:#x}: B is {self.B} (2^{self.B} buckets), at most {MAX_B} expected"
+                f"no map at {where:#x}: B is {self.B} (2^{self.B} buckets), "
+                f"at most {MAX_B} expected"
             )
         for name, pointer in (("buckets", self.buckets), ("oldbuckets", self.oldbuckets)):
             if pointer and (pointer % 8 or not 4096 <= pointer < ADDRESS_LIMIT):
@@ -626,7 +627,8 @@ class ClassicMap(MapView):
             raise UsageError("the map has no buckets: nothing was written to it yet")
         if not 0 <= index < array.count:
             raise UsageError(
-                f"no {array.name} bucket {index}: the map has {array.count} (0 to {array.count - 1})"
+                f"no {array.name} bucket {index}: the map has {array.count}, "
+                f"0 to {array.count - 1}"
             )
         walker = self._walker()
         layout = walker.layout

@@ -133,7 +133,8 @@ def read_abi(memory: Memory, address: int) -> Abi:
         )
     if size < _ABI_SIZE:
         raise LayoutUnknown(
-            f"mapscope_abi at {address:#x} has {size} bytes, {_ABI_SIZE} expected for version {version}"
+            f"mapscope_abi at {address:#x} has {size} bytes, "
+            f"{_ABI_SIZE} expected for version {version}"
         )
     fields = _ABI_LAYOUT.unpack(memory.read(address, _ABI_SIZE))
     abi = Abi(address, *fields[1:])
