@@ -106,8 +106,7 @@ inline std::string quote(std::string_view text) {
 // json(value) is a value as `map entries --json` shows one. Programs add
 // overloads for their own types beside them.
 template <class T>
-  requires(std::is_integral_v<T>)
-std::string json(T value) {
+requires(std::is_integral_v<T>) std::string json(T value) {
   if constexpr (std::is_same_v<T, bool>)
     return value ? "true" : "false";
   else if constexpr (std::is_signed_v<T>)
@@ -117,8 +116,7 @@ std::string json(T value) {
 }
 
 template <class T>
-  requires(std::is_floating_point_v<T>)
-std::string json(T value) {
+requires(std::is_floating_point_v<T>) std::string json(T value) {
   if (std::isnan(value))
     return "\"NaN\"";
   if (std::isinf(value))

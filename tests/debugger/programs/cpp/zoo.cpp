@@ -96,8 +96,7 @@ struct zoo_hash {
     return std::hash<std::string>{}(k.name) ^ (*this)(k.where);
   }
   std::size_t operator()(const big &k) const {
-    return std::hash<std::string_view>{}(
-        {reinterpret_cast<const char *>(k.bytes), sizeof k.bytes});
+    return std::hash<std::string_view>{}({reinterpret_cast<const char *>(k.bytes), sizeof k.bytes});
   }
   std::size_t operator()(const aligned32 &k) const { return std::hash<std::int64_t>{}(k.id); }
   std::size_t operator()(const aligned64 &k) const { return std::hash<std::int8_t>{}(k.id); }
@@ -285,12 +284,14 @@ void states() {
   for (int i = 0; i < 50; ++i)
     one_chain.put(crowded{i}, i);
   grow(track("zoo.doubling", zoo.doubling), zoo.doubling, 5, label, [](int i) { return -i; });
-  grow(track("zoo.doubling_plain", zoo.doubling_plain), zoo.doubling_plain, 6,
-       [](int i) { return -static_cast<std::int64_t>(i) * (std::int64_t{1} << 33); }, number);
+  grow(
+      track("zoo.doubling_plain", zoo.doubling_plain), zoo.doubling_plain, 6,
+      [](int i) { return -static_cast<std::int64_t>(i) * (std::int64_t{1} << 33); }, number);
   churn(track("zoo.same_size", zoo.same_size), zoo.same_size, 800, label, number);
-  churn(track("zoo.same_size_plain", zoo.same_size_plain), zoo.same_size_plain, 400,
-        [](int i) { return static_cast<std::uint32_t>(i) * 2654435761U; },
-        [](int i) { return static_cast<std::uint32_t>(i); });
+  churn(
+      track("zoo.same_size_plain", zoo.same_size_plain), zoo.same_size_plain, 400,
+      [](int i) { return static_cast<std::uint32_t>(i) * 2654435761U; },
+      [](int i) { return static_cast<std::uint32_t>(i); });
 
   auto &deleted = track("zoo.deleted", zoo.deleted);
   auto &deleted_text = track("zoo.deleted_text", zoo.deleted_text);

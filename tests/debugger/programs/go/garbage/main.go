@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: MIT
+
+// garbage stops at checkpoint with Go maps whose headers or buckets were
+// damaged, one kind of damage for each variable. The runtime itself never
+// sees them: nothing is done with them after they were damaged, and the
+// collector is off.
+package main
+
+import (
+	"fmt"
+	"runtime/debug"
+	"strconv"
+	"unsafe"
+)
+
+var (
+	Sound             map[uint32]uint32
+	B200              map[uint32]uint32
+	B40               map[uint32]uint32
+	Count60           map[uint32]uint32
+	BucketsNowhere    map[uint32]uint32
+	BucketsNil        map[uint32]uint32
+	OldbucketsNowhere map[uint32]uint32
+	NevacuateBeyond   map[uint32]uint32
+	ChainLoops        map[uint32]uint32
+	ChainLongLoop     map[uint32]uint32
+	ChainShared       map[uint32]uint32
+	ChainNowhere      map[uint32]uint32
+	TophashImpossible map[uint32]uint32
+	ExtraNowhere      map[uint32]uint32
+	HeaderNowhere     map[uint32]uint32
+	HeaderText        map[uint32]uint32
+	KeyNowhere        map[string]int
+	KeyHuge           map[string]int
+	ValueNowhere      map[string]any
+)
+
+// header is runtime.hmap of Go 1.17 to 1.23 (runtime/map.go).
+type header struct {
+	count      int
+	flags      uint8
+	b          uint8
+	noverflow  uint16
+	hash0      uint32
+	buckets    uintptr
+	oldbuckets uintptr
+	nevacuate  uintptr
+	extra      uintptr
+}
+
+// numberBucket is the size of a bucket of map[uint32]uint32: tophash, keys,
+// elements, overflow pointer.
+const (
+	numberBucket = 8 + 8*4 + 8*4 + 8
+	nowhere      = 0x5ead00000000
+)
+
+func number() (map[uint32]uint32, *header) {
+	m := map[uint32]uint32{}
+	for i := uint32(0); i < 300; i++ {
+		m[i] = i * i
+	}
+	return m, *(**header)(unsafe.Pointer(&m))
+}
+
+func at(address uintptr) unsafe.Pointer {
+	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
+}
+
+func link(h *header, bucket, overflow uintptr) {
+	*(*uintptr)(at(h.buckets + bucket*numberBucket + numberBucket - 8)) = overflow
+}
+
+func (h *header) bucket(i uintptr) uintptr { return h.buckets + i*numberBucket }
+
+// liveCell is the number of the first live cell of the bucket at address.
+func liveCell(bucket uintptr) uintptr {
+	tophash := (*[8]uint8)(at(bucket))
+	for i, t := range tophash {
+		if t >= 5 {
+			return uintptr(i)
+		}
+	}
+	panic("an empty bucket")
+}
+
+//go:noinline
+func checkpoint() {}
+
+func main() {
+	debug.SetGCPercent(-1)
+	var h *header
+	Sound, _ = number()
+	B200, h = number()
+	h.b = 200
+	B40, h = number()
+	h.b = 40
+	Count60, h = number()
+	h.count = 1 << 60
+	BucketsNowhere, h = number()
+	h.buckets = nowhere
+	BucketsNil, h = number()
+	h.buckets = 0
+	OldbucketsNowhere, h = number()
+	h.oldbuckets, h.nevacuate = nowhere, 3
+	NevacuateBeyond, h = number()
+	h.oldbuckets, h.nevacuate = h.buckets, 1<<40
+	ChainLoops, h = number()
+	link(h, 5, h.bucket(5))
+	ChainLongLoop, h = number()
+	link(h, 5, h.bucket(64))
+	link(h, 64, h.bucket(65))
+	link(h, 65, h.bucket(64))
+	ChainShared, h = number()
+	link(h, 5, h.bucket(64))
+	link(h, 6, h.bucket(64))
+	link(h, 64, 0)
+	ChainNowhere, h = number()
+	link(h, 5, nowhere)
+	TophashImpossible, h = number()
+	*(*[8]uint8)(at(h.bucket(7))) = [8]uint8{2, 3, 4, 0, 0x99, 0, 1, 0}
+	ExtraNowhere, h = number()
+	h.extra = 0x1234
+	*(*uintptr)(unsafe.Pointer(&HeaderNowhere)) = 0x10
+	letters := []byte("ABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGH")
+	*(*unsafe.Pointer)(unsafe.Pointer(&HeaderText)) = unsafe.Pointer(&letters[0])
+
+	KeyNowhere, KeyHuge, ValueNowhere = map[string]int{}, map[string]int{}, map[string]any{}
+	for i := 0; i < 300; i++ {
+		KeyNowhere["key "+strconv.Itoa(i)] = i
+		KeyHuge["key "+strconv.Itoa(i)] = i
+		ValueNowhere["key "+strconv.Itoa(i)] = i
+	}
+	h = *(**header)(unsafe.Pointer(&KeyNowhere))
+	*(*uintptr)(at(h.buckets + 8 + 16*liveCell(h.buckets))) = nowhere
+	h = *(**header)(unsafe.Pointer(&KeyHuge))
+	*(*uintptr)(at(h.buckets + 8 + 16*liveCell(h.buckets) + 8)) = 1 << 60
+	h = *(**header)(unsafe.Pointer(&ValueNowhere)) // the type word of its interface
+	*(*uintptr)(at(h.buckets + 8 + 16*8 + 16*liveCell(h.buckets))) = nowhere
+	checkpoint()
+	fmt.Println("done")
+}
