@@ -33,9 +33,10 @@ class GdbTarget(Target):
         self._started = time.monotonic()
         self._shown = False
 
-    def read_memory(self, address: int, size: int) -> bytes:
+    def read_memory(self, address: int, size: int) -> memoryview:
         try:
-            return bytes(gdb.selected_inferior().read_memory(address, size))
+            memory = gdb.selected_inferior().read_memory(address, size)
+            return memory if isinstance(memory, memoryview) else memoryview(memory)
         except (gdb.error, OverflowError):
             raise MemoryUnreadable(address, size) from None
 

@@ -12,7 +12,10 @@ millions of cells without a loop over them.
 """
 
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from functools import reduce
+from itertools import compress
+from operator import or_
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from .errors import Corrupt, MemoryUnreadable
 from .memory import ADDRESS_LIMIT, CHUNK, Memory
@@ -30,8 +33,15 @@ LIVE = bytes(MIN_TOP_HASH) + b"\1" * (256 - MIN_TOP_HASH)
 #: for bytes.translate: 1 for an evacuated mark, else 0
 EVACUATED = bytes(1 if EVACUATED_X <= i <= EVACUATED_EMPTY else 0 for i in range(256))
 
+_NOT_LIVE = bytes(range(MIN_TOP_HASH))
+#: bytes of overflow pointers that are looked at together
+_GROUP = 512
+_NIL = bytes(_GROUP)
+
 #: longest chain followed, in buckets
 MAX_CHAIN = 1 << 20
+#: buckets of the first chunk of a walk; each later one has twice as many, up to memory.CHUNK
+FIRST_CHUNK = 64
 #: problems noted for one map before the walk gives up on details
 MAX_PROBLEMS = 20
 
@@ -95,20 +105,57 @@ class Level:
     chain: int
     owners: Sequence[int]
     addresses: Sequence[int]
-    data: bytes
+    data: memoryview
+
+    def tophashes(self, layout: BucketLayout) -> bytes:
+        """The tophash bytes of all buckets, 8 for each, in order."""
+        return _words(self.data, 0, layout.size)
+
+    def live(self, layout: BucketLayout) -> int:
+        """How many cells are live."""
+        return len(self.tophashes(layout).translate(None, _NOT_LIVE))
 
     def live_counts(self, layout: BucketLayout) -> bytes:
         """Live cells of each bucket, one byte each."""
-        data, size = self.data, layout.size
+        live = self.tophashes(layout).translate(LIVE)
         # eight vectors of 0/1 bytes, added as long integers: no byte exceeds 8
-        total = 0
-        for cell in range(CELLS):
-            total += int.from_bytes(data[cell::size].translate(LIVE), "little")
+        total = sum(int.from_bytes(live[cell::CELLS], "little") for cell in range(CELLS))
         return total.to_bytes(len(self.owners), "little")
 
     def evacuated(self, layout: BucketLayout) -> bytes:
         """1 for each bucket whose tophash[0] is an evacuated mark, else 0."""
-        return self.data[0 :: layout.size].translate(EVACUATED)
+        return self.data[0 :: layout.size].tobytes().translate(EVACUATED)
+
+    def overflows(self, layout: BucketLayout) -> Tuple[List[int], List[int]]:
+        """(indices of buckets with an overflow bucket, its address)."""
+        raw = _words(self.data, layout.overflow, layout.size)
+        number = len(self.owners)
+        indices: List[int] = []
+        pointers: List[int] = []
+        # Mostly nil: look into the groups of buckets that hold any pointer.
+        filled = [at for at in range(0, len(raw), _GROUP) if raw[at : at + _GROUP] != _NIL]
+        if 4 * len(filled) < len(raw) // _GROUP:
+            words = memoryview(raw).cast("Q")
+            for at in filled:
+                first = at // 8
+                for index, pointer in enumerate(words[first : first + _GROUP // 8], first):
+                    if pointer:
+                        indices.append(index)
+                        pointers.append(pointer)
+            return indices, pointers
+        # Mostly not: one byte for each pointer that is 0 only if all its bytes are.
+        marks = 0
+        for byte in range(8):
+            marks |= int.from_bytes(raw[byte::8], "little")
+        flags = marks.to_bytes(number, "little")
+        indices = list(compress(range(number), flags))
+        pointers = list(compress(memoryview(raw).cast("Q").tolist(), flags))
+        return indices, pointers
+
+
+def _words(data: memoryview, offset: int, size: int) -> bytes:
+    """The 64-bit word at `offset` of each `size` bytes of data."""
+    return data.cast("Q")[offset // 8 :: size // 8].tobytes()
 
 
 class Walker:
@@ -138,7 +185,7 @@ class Walker:
         for head in self.heads(array):
             progress(head.owners[0], array.count)
             levels = [head]
-            seen: Dict[int, int] = {}
+            seen: Set[int] = set()
             while True:
                 following = self._next_level(levels[-1], seen, into_evacuated)
                 if following is None:
@@ -147,15 +194,20 @@ class Walker:
             yield levels
 
     def heads(self, array: BucketArray) -> Iterator[Level]:
-        """The array's chunks without their overflow buckets."""
+        """The array's chunks without their overflow buckets.
+
+        The first chunks are small, for those who want only the first entries.
+        """
         most = max(1, CHUNK // self.layout.size)
+        wanted = min(most, FIRST_CHUNK)
         first = 0
         while first < array.count:
-            head, number = self._head(array, first, min(most, array.count - first))
+            head, number = self._head(array, first, min(wanted, array.count - first))
             if head is None:
                 return
             yield head
             first += number
+            wanted = min(most, 2 * wanted)
 
     def chain(self, array: BucketArray, index: int) -> List[Tuple[int, bytes]]:
         """One chain: (address, bytes) of each bucket; stops at what is wrong."""
@@ -209,55 +261,71 @@ class Walker:
         )
         return level, number
 
-    def _next_level(
-        self, level: Level, seen: Dict[int, int], into_evacuated: bool
-    ) -> Optional[Level]:
-        """The overflow buckets of a level's buckets."""
-        layout = self.layout
-        words = memoryview(level.data).cast("Q")
-        pointers = words[layout.overflow // 8 :: layout.size // 8].tolist()
-        if not any(pointers):
-            return None
-        if level.chain == 0 and not into_evacuated:
+    def _next_level(self, level: Level, seen: Set[int], into_evacuated: bool) -> Optional[Level]:
+        """The overflow buckets of a level's buckets.
+
+        :param seen: overflow buckets of this chunk so far; those found are added
+        """
+        layout, name = self.layout, level.array.name
+        indices, pointers = level.overflows(layout)
+        if pointers and level.chain == 0 and not into_evacuated:
             evacuated = level.evacuated(layout)
-            pairs = [(p, i) for i, p in enumerate(pointers) if p and not evacuated[i]]
-        else:
-            pairs = [(p, i) for i, p in enumerate(pointers) if p]
-        places: List[Tuple[int, int]] = []
-        owners: List[int] = []
-        for pointer, index in pairs:
-            owner = level.owners[index]
-            other = seen.get(pointer)
-            if other is not None:
-                what = "loops" if other == owner else f"joins that of bucket {other}"
-                self.problem(
-                    f"overflow chain of {level.array.name} bucket {owner} {what} at {pointer:#x}"
-                )
-            elif pointer % 8 or not 4096 <= pointer < ADDRESS_LIMIT:
-                self.problem(
-                    f"overflow pointer {pointer:#x} of {level.array.name} bucket {owner}: "
-                    "no bucket can be there"
-                )
-            else:
-                seen[pointer] = owner
-                places.append((pointer, layout.size))
-                owners.append(owner)
+            kept = [at for at, index in enumerate(indices) if not evacuated[index]]
+            indices = [indices[at] for at in kept]
+            pointers = [pointers[at] for at in kept]
+        if not pointers:
+            return None
         if level.chain >= MAX_CHAIN:
             self.problem(f"overflow chain longer than {MAX_CHAIN} buckets")
             return None
-        kept: List[bytes] = []
-        kept_owners: List[int] = []
-        kept_addresses: List[int] = []
-        for (address, _), owner, data in zip(places, owners, self.memory.read_many(places)):
-            if data is None:
-                self.problem(
-                    f"overflow chain of {level.array.name} bucket {owner}: "
-                    f"cannot read {layout.size} bytes at {address:#x}"
-                )
-                continue
-            kept.append(data)
-            kept_owners.append(owner)
-            kept_addresses.append(address)
-        if not kept:
+        fresh = set(pointers)
+        if (
+            len(fresh) < len(pointers)
+            or not seen.isdisjoint(fresh)
+            or min(pointers) < 4096
+            or max(pointers) >= ADDRESS_LIMIT
+            or reduce(or_, pointers) & 7
+        ):
+            kept = self._sound(level, indices, pointers, seen)
+            indices = [indices[at] for at in kept]
+            pointers = [pointers[at] for at in kept]
+        seen |= fresh
+        pieces = self.memory.gather(pointers, layout.size)
+        if None in pieces:
+            for index, pointer, piece in zip(indices, pointers, pieces):
+                if piece is None:
+                    self.problem(
+                        f"overflow chain of {name} bucket {level.owners[index]}: "
+                        f"cannot read {layout.size} bytes at {pointer:#x}"
+                    )
+            good = [at for at, piece in enumerate(pieces) if piece is not None]
+            indices = [indices[at] for at in good]
+            pointers = [pointers[at] for at in good]
+        if not pointers:
             return None
-        return Level(level.array, level.chain + 1, kept_owners, kept_addresses, b"".join(kept))
+        owners = level.owners
+        return Level(
+            level.array,
+            level.chain + 1,
+            [owners[index] for index in indices],
+            pointers,
+            memoryview(b"".join([piece for piece in pieces if piece is not None])),
+        )
+
+    def _sound(
+        self, level: Level, indices: List[int], pointers: List[int], seen: Set[int]
+    ) -> List[int]:
+        """Positions of the overflow pointers that can be followed; says what is wrong
+        with the others."""
+        kept: List[int] = []
+        here: Set[int] = set()
+        for at, (index, pointer) in enumerate(zip(indices, pointers)):
+            what = f"{level.array.name} bucket {level.owners[index]}"
+            if pointer & 7 or not 4096 <= pointer < ADDRESS_LIMIT:
+                self.problem(f"overflow pointer {pointer:#x} of {what}: no bucket can be there")
+            elif pointer in seen or pointer in here:
+                self.problem(f"overflow chain of {what} loops or joins another at {pointer:#x}")
+            else:
+                here.add(pointer)
+                kept.append(at)
+        return kept

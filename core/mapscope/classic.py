@@ -8,9 +8,10 @@ where the header's fields lie and where types come from.
 
 import struct
 from bisect import bisect_right
+from collections import Counter
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .buckets import (
     CELLS,
@@ -263,7 +264,7 @@ class ClassicMap(MapView):
         for levels in self._chunks(progress):
             head = levels[0]
             name = head.array.name
-            live = sum(_total(level.live_counts(layout)) for level in levels)
+            live = sum(level.live(layout) for level in levels)
             overflow[name] += sum(len(level.owners) for level in levels[1:])
             if name == "new":
                 new_live += live
@@ -380,10 +381,7 @@ class ClassicMap(MapView):
         masks: List[bytes] = []
         for level in levels:
             number = CELLS * len(level.owners)
-            tops = bytearray(number)
-            for cell in range(CELLS):
-                tops[cell::CELLS] = level.data[cell :: layout.size]
-            mask = bytes(tops.translate(LIVE))
+            mask = level.tophashes(layout).translate(LIVE)
             live = list(compress(range(number), mask))
             if live:
                 positions.append(live)
@@ -466,7 +464,7 @@ class ClassicMap(MapView):
         ):
             scalars: List[Any] = []
             for level, mask in zip(levels, masks):
-                words = memoryview(level.data).cast(code)
+                words = level.data.cast(code)
                 flat: List[Any] = [None] * len(mask)
                 for cell in range(CELLS):
                     start = (offset + cell * slot) // width
@@ -475,7 +473,7 @@ class ClassicMap(MapView):
             return _ScalarColumn(type, scalars, slot_address)
         raw: List[Optional[bytes]] = []
         for level, live in zip(levels, positions):
-            data = level.data
+            data = bytes(level.data)
             places = [(p >> 3) * size + offset + (p & 7) * slot for p in live]
             raw.extend([data[at : at + slot] for at in places])
         if not indirect:
@@ -875,10 +873,6 @@ def _or(first: bytes, second: bytes) -> bytes:
     return bytes(a | b for a, b in zip(first, second))
 
 
-def _total(counts: bytes) -> int:
-    return sum(value * counts.count(value) for value in range(1, CELLS + 1))
-
-
 def _merge(into: Dict[int, int], more: Dict[int, int]) -> None:
     for key, value in more.items():
         into[key] = into.get(key, 0) + value
@@ -898,15 +892,20 @@ def _cells_per_chain(levels: Sequence[Level], layout: BucketLayout) -> Dict[int,
     """Live cells in a chain: number of chains, for one chunk."""
     head = levels[0].live_counts(layout)
     result = {n: head.count(n) for n in range(CELLS + 1)}
-    more: Dict[int, int] = {}
-    for level in levels[1:]:
-        for owner, number in zip(level.owners, level.live_counts(layout)):
-            more[owner] = more.get(owner, 0) + number
     first = levels[0].owners[0]
-    for owner, number in more.items():
-        in_head = head[owner - first]
-        result[in_head] -= 1
-        result[in_head + number] = result.get(in_head + number, 0) + 1
+    more: Iterable[Tuple[int, int]] = ()  # (owner, cells in its overflow buckets)
+    if len(levels) == 2:
+        more = zip(levels[1].owners, levels[1].live_counts(layout))
+    elif len(levels) > 2:
+        sums: Dict[int, int] = {}
+        for level in levels[1:]:
+            for owner, number in zip(level.owners, level.live_counts(layout)):
+                sums[owner] = sums.get(owner, 0) + number
+        more = sums.items()
+    pairs = Counter((head[owner - first], number) for owner, number in more)
+    for (in_head, number), chains in pairs.items():
+        result[in_head] -= chains
+        result[in_head + number] = result.get(in_head + number, 0) + chains
     return {n: number for n, number in result.items() if number}
 
 

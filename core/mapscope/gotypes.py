@@ -295,7 +295,7 @@ class GoProgram:
             ):
                 continue
             try:
-                raw = self.memory.read_chunk(section.start, section.end - section.start)
+                raw = bytes(self.memory.read_chunk(section.start, section.end - section.start))
             except MemoryUnreadable:
                 continue
             for table in tables:

@@ -7,7 +7,7 @@ the command, so nothing it remembers can be stale.
 
 import struct
 from collections import OrderedDict
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import Callable, List, Optional, Sequence, Tuple, Union
 
 from .errors import MemoryUnreadable
 
@@ -15,14 +15,17 @@ from .errors import MemoryUnreadable
 CHUNK = 1 << 20
 #: bytes of a cached page: small enough for scattered reads to stay cheap,
 #: large enough for neighbours (overflow buckets, strings) to come along
-PAGE = 8192
+PAGE = 32768
 #: bytes the cache may hold
-CACHE_LIMIT = 64 << 20
+CACHE_LIMIT = 96 << 20
 
 #: addresses of x86-64 user space end here
 ADDRESS_LIMIT = 1 << 47
 
 _WORD = struct.Struct("<Q")
+
+#: bytes, without a copy where the debugger can do without one
+Buffer = Union[bytes, memoryview]
 
 
 class Memory:
@@ -31,20 +34,20 @@ class Memory:
     :param read: reads exactly (address, size) or raises MemoryUnreadable
     """
 
-    def __init__(self, read: Callable[[int, int], bytes]) -> None:
+    def __init__(self, read: Callable[[int, int], Buffer]) -> None:
         self._read = read
         self._pages: "OrderedDict[int, bytes]" = OrderedDict()
 
-    def read_chunk(self, address: int, size: int) -> bytes:
+    def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
         check_address(address, size)
-        return self._read(address, size)
+        return memoryview(self._read(address, size)).cast("B")
 
     def read(self, address: int, size: int) -> bytes:
         """A small piece, through the cache."""
         check_address(address, size)
         if size > PAGE:
-            return self._read(address, size)
+            return bytes(self._read(address, size))
         offset = address % PAGE
         page = self._page(address - offset)
         end = offset + size
@@ -54,7 +57,7 @@ class Memory:
             following = self._page(address - offset + PAGE)
             if end - PAGE <= len(following):
                 return page[offset:] + following[: end - PAGE]
-        return self._read(address, size)
+        return bytes(self._read(address, size))
 
     def read_word(self, address: int) -> int:
         """One 64-bit word."""
@@ -83,6 +86,23 @@ class Memory:
                 pass
         return result
 
+    def gather(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
+        """`size` bytes at each address; None where unreadable."""
+        result: List[Optional[bytes]] = []
+        get = self._pages.get
+        append = result.append
+        for address in addresses:
+            offset = address % PAGE
+            page = get(address - offset)
+            if page is not None and offset + size <= len(page):
+                append(page[offset : offset + size])
+                continue
+            try:
+                append(self.read(address, size))
+            except MemoryUnreadable:
+                append(None)
+        return result
+
     def readable(self, address: int, size: int) -> bool:
         """Whether (address, size) can be read."""
         try:
@@ -108,7 +128,7 @@ class Memory:
         page = self._pages.get(start)
         if page is None:
             try:
-                page = self._read(start, PAGE)
+                page = bytes(self._read(start, PAGE))
             except MemoryUnreadable:
                 page = b""
             self._pages[start] = page

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Iterator, List, Optional, Tuple
 
+from .memory import Buffer
 from .types import Type
 
 
@@ -56,7 +57,7 @@ class Target(ABC):
     """What core asks of a debugger. All of it read-only."""
 
     @abstractmethod
-    def read_memory(self, address: int, size: int) -> bytes:
+    def read_memory(self, address: int, size: int) -> Buffer:
         """Exactly `size` bytes.
 
         :raises MemoryUnreadable: if any of them cannot be read

@@ -8,7 +8,7 @@ flavour they have.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import TypeNeeded
 from .memory import Memory
@@ -87,13 +87,17 @@ class Column:
         """All values as Python numbers, where the type is one."""
         return self._scalars
 
+    def json_numbers(self, order: Sequence[int]) -> Optional[Iterable[object]]:
+        """Values that str() turns into their JSON, if the type has such."""
+        if self._scalars is None or self.type.kind not in (Kind.INT, Kind.UINT):
+            return None
+        if isinstance(order, range) and len(order) == len(self._scalars):
+            return self._scalars
+        return map(self._scalars.__getitem__, order)
+
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         """The JSON of the values with these indices, as fast as the type allows."""
-        kind = self.type.kind
-        if self._scalars is not None and kind in (Kind.INT, Kind.UINT):
-            scalars = self._scalars
-            return [str(scalars[i]) for i in order]
-        if kind is Kind.STRING:
+        if self.type.kind is Kind.STRING:
             return self._string_texts(decoder, order)
         return [json_text(self.value(i, decoder)) for i in order]
 

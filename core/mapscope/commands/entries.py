@@ -107,8 +107,8 @@ class EntriesResult(Result):
 
     def _json_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
         decoder = self._view.decoder
-        keys = batch.keys.json_texts(decoder, order)
-        values = batch.elems.json_texts(decoder, order)
+        keys = batch.keys.json_numbers(order) or batch.keys.json_texts(decoder, order)
+        values = batch.elems.json_numbers(order) or batch.elems.json_texts(decoder, order)
         if not self._where and not batch.in_flight:
             return "".join(
                 [f'{{"key": {key}, "value": {value}}}\n' for key, value in zip(keys, values)]

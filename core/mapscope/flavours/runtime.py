@@ -420,7 +420,7 @@ def _abi_addresses(session: Session) -> Iterator[int]:
                 continue
             left -= size
             try:
-                raw = session.memory.read_chunk(section.start, size)
+                raw = bytes(session.memory.read_chunk(section.start, size))
             except MemoryUnreadable:
                 continue
             at = raw.find(MAGIC)
