@@ -14,7 +14,8 @@
 //
 //   MAPSCOPE_HASH_INTEGER (bool, integers, characters, enums, pointers)
 //       x = the value, extended to 64 bits by its sign if it is signed
-//       fold(x ^ K0 ^ seed, K1 ^ (seed << 32))
+//       fold(fold(x ^ K0 ^ seed, K1 ^ (seed << 32)), K0)
+//       Once is not enough: the low bits of fold(x * 2^8, ...) hardly vary.
 //
 //   MAPSCOPE_HASH_FLOAT (float, double)
 //       the value as a double, -0 replaced by +0; its 64 bits hashed as an
@@ -90,8 +91,10 @@ inline uint64_t read4(const char *p) noexcept {
 
 // Hash of an integer already extended to 64 bits.
 inline uint64_t hash_integer(uint64_t x, uint32_t seed) noexcept {
-  return detail::fold(x ^ detail::hash_k0 ^ seed,
-                      detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32));
+  using detail::fold;
+  return fold(fold(x ^ detail::hash_k0 ^ seed,
+                   detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32)),
+              detail::hash_k0);
 }
 
 // Hash of a float or double; random for a NaN, which equals nothing.
@@ -189,7 +192,9 @@ requires(detail::builtin_hash_kind<K>() == MAPSCOPE_HASH_STRING) struct hash<K> 
 
 // The default KeyEqual of a map: ==, and for strings also == with whatever
 // converts to std::string_view, so that a lookup need not build a string.
-template <class K> struct equal_to : std::equal_to<K> {};
+template <class K> struct equal_to {
+  bool operator()(const K &a, const K &b) const noexcept(noexcept(a == b)) { return a == b; }
+};
 
 template <class K>
 requires detail::is_plain_string<K>
