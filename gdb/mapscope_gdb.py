@@ -17,23 +17,23 @@ for _path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
 
 import mapscope_gdb_commands  # noqa: E402
 import mapscope_gdb_functions  # noqa: E402
-import mapscope_gdb_printers  # noqa: E402
+import mapscope_gdb_lookup  # noqa: E402
 
 
 def _register() -> None:
     mapscope_gdb_commands.register()
     mapscope_gdb_functions.register()
-    lookup = mapscope_gdb_printers.Lookup()
-    mapscope_gdb_printers.register(lookup)
+    lookup = mapscope_gdb_lookup.Lookup()
+    mapscope_gdb_lookup.register(lookup)
 
     def claim(event: gdb.NewObjFileEvent) -> None:
-        mapscope_gdb_printers.claim_new(lookup, event)
+        mapscope_gdb_lookup.claim(event.new_objfile, lookup)
 
     # Sourced again, the handler of the last time makes room for this one.
-    before = getattr(mapscope_gdb_printers, "connected", None)
+    before = getattr(mapscope_gdb_lookup, "connected", None)
     if before is not None:
         gdb.events.new_objfile.disconnect(before)
-    mapscope_gdb_printers.connected = claim  # type: ignore[attr-defined]
+    mapscope_gdb_lookup.connected = claim  # type: ignore[attr-defined]
     gdb.events.new_objfile.connect(claim)
 
 

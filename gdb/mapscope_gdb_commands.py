@@ -1,15 +1,15 @@
 # SPDX-License-Identifier: MIT
-"""`map` and its subcommands in gdb, made from core's table."""
+"""`map` and its subcommands in gdb, made from core's table.
+
+What a command needs is imported when it runs: sourcing stays quick.
+"""
 
 from typing import List
 
 import gdb
 
-from mapscope import shell
-from mapscope.commands import COMMANDS
+from mapscope.commands import OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
-from mapscope.values import escape
-from mapscope_gdb_target import GdbTarget
 
 
 def write(text: str) -> None:
@@ -24,15 +24,17 @@ class Prefix(gdb.Command):
     """The prefix command itself."""
 
     def __init__(self) -> None:
-        self.__doc__ = shell.overview()
+        self.__doc__ = OVERVIEW
         super().__init__("map", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, prefix=True)
 
     def invoke(self, line: str, from_tty: bool) -> None:
         word = line.split(None, 1)[0] if line.strip() else ""
         if word in ("", "-h", "--help"):
-            write(shell.overview() + "\n")
+            write(OVERVIEW + "\n")
             return
-        raise gdb.GdbError(f"map has no subcommand {escape(word)}; it has: {', '.join(COMMANDS)}")
+        raise gdb.GdbError(
+            f"map has no subcommand {ascii(word)[1:-1]}; it has: {', '.join(SUMMARIES)}"
+        )
 
 
 class Subcommand(gdb.Command):
@@ -40,10 +42,15 @@ class Subcommand(gdb.Command):
 
     def __init__(self, name: str) -> None:
         self._name = name
-        self.__doc__ = shell.help_text(name)
+        self.__doc__ = (
+            f"Show {SUMMARIES[name]}.\n\nmap {name} --help explains every option, with an example."
+        )
         super().__init__(f"map {name}", gdb.COMMAND_DATA)
 
     def invoke(self, line: str, from_tty: bool) -> None:
+        from mapscope import shell
+        from mapscope_gdb_target import GdbTarget
+
         target = GdbTarget()
         try:
             shell.run(target, self._name, line, write)
@@ -60,6 +67,8 @@ class Subcommand(gdb.Command):
         if last.startswith("-"):
             # gdb completes behind the last word break, which "-" is not part of
             start = len(last) - len(word)
+            from mapscope import shell
+
             return [option[start:] for option in shell.complete(self._name, last)]
         return int(gdb.COMPLETE_EXPRESSION)
 
@@ -67,5 +76,5 @@ class Subcommand(gdb.Command):
 def register() -> None:
     """Define (or, when sourced again, redefine) the commands."""
     Prefix()
-    for name in COMMANDS:
+    for name in SUMMARIES:
         Subcommand(name)

@@ -10,88 +10,12 @@ from typing import Any, List, Optional
 import gdb
 import gdb.xmethod
 
-from mapscope.errors import MapscopeError
-from mapscope.keys import parse_key
-from mapscope.locate import map_of
-from mapscope.session import Session
-from mapscope.types import Kind
-from mapscope.values import dumps, json_form, text_or_bytes
-from mapscope.view import Found, MapView
-from mapscope_gdb_target import GdbTarget, value_at, variable_of
 
-_CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
+def _access() -> Any:
+    """What does the work, imported when it is first needed."""
+    import mapscope_gdb_access
 
-
-def open_map(value: gdb.Value) -> MapView:
-    """The map that a gdb value is or points at.
-
-    :raises gdb.GdbError: if it is none
-    """
-    try:
-        session = Session(GdbTarget())
-        session.require_memory()
-        session.require_architecture()
-        return map_of(session, variable_of(value), str(value.type))
-    except MapscopeError as error:
-        raise gdb.GdbError(f"mapscope: {error}") from None
-
-
-def key_text(value: gdb.Value) -> str:
-    """A key as KEY would be typed."""
-    type = value.type.strip_typedefs()
-    if type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
-        value = value.referenced_value()
-        type = value.type.strip_typedefs()
-    if type.code in (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_PTR):
-        target = type.target().strip_typedefs()
-        if target.code in _CHARS and int(target.sizeof) == 1:
-            return str(value.string("utf-8", "surrogateescape"))
-    session = Session(GdbTarget())
-    variable = variable_of(value)
-    data = variable.data
-    if data is None:
-        data = session.memory.read(variable.address or 0, variable.type.size)
-    decoded = session.decoder().decode(variable.type, data, variable.address)
-    if isinstance(decoded, str):
-        return decoded
-    if isinstance(decoded, bytes) and text_or_bytes(decoded) is decoded:
-        return dumps(json_form(decoded))
-    form = json_form(decoded)
-    return form if isinstance(form, str) else dumps(form)
-
-
-def look_up(view: MapView, key: gdb.Value) -> Found:
-    """Where a key is.
-
-    :raises gdb.GdbError: if it cannot be a key of this map
-    """
-    try:
-        key_type, _ = view.types()
-        if key_type.kind is Kind.STRING:
-            text = key_text(key)
-            if len(text) >= 2 and text[0] == text[-1] == '"':
-                text = dumps(text)
-        else:
-            text = key_text(key)
-        return view.find(parse_key(key_type, text))
-    except MapscopeError as error:
-        raise gdb.GdbError(f"mapscope: {error}") from None
-
-
-def element(view: MapView, found: Found) -> gdb.Value:
-    """The element found, as a gdb value."""
-    _, elem = view.types()
-    native: Any = elem.native
-    if found.elem_address is None:
-        raise gdb.GdbError("mapscope: no such key in the map")
-    if native is None:
-        try:
-            native = gdb.lookup_type(elem.name)
-        except (gdb.error, RuntimeError):
-            raise gdb.GdbError(
-                f"mapscope: gdb has no type {elem.name} (no debug information)"
-            ) from None
-    return value_at(native, found.elem_address)
+    return mapscope_gdb_access
 
 
 class Length(gdb.Function):
@@ -102,7 +26,7 @@ class Length(gdb.Function):
 
     def invoke(self, map: gdb.Value) -> int:
         """:param map: a map, or a pointer to one"""
-        return open_map(map).count
+        return int(_access().open_map(map).count)
 
 
 class Growing(gdb.Function):
@@ -113,7 +37,7 @@ class Growing(gdb.Function):
 
     def invoke(self, map: gdb.Value) -> int:
         """:param map: a map, or a pointer to one"""
-        return int(open_map(map).growth() is not None)
+        return int(_access().open_map(map).growth() is not None)
 
 
 class Progress(gdb.Function):
@@ -124,8 +48,8 @@ class Progress(gdb.Function):
 
     def invoke(self, map: gdb.Value) -> float:
         """:param map: a map, or a pointer to one"""
-        progress = open_map(map).progress()
-        return 1.0 if progress is None else progress
+        progress = _access().open_map(map).progress()
+        return 1.0 if progress is None else float(progress)
 
 
 class Load(gdb.Function):
@@ -136,7 +60,7 @@ class Load(gdb.Function):
 
     def invoke(self, map: gdb.Value) -> float:
         """:param map: a map, or a pointer to one"""
-        return open_map(map).load_factor()
+        return float(_access().open_map(map).load_factor())
 
 
 class Get(gdb.Function):
@@ -147,8 +71,9 @@ class Get(gdb.Function):
 
     def invoke(self, map: gdb.Value, key: gdb.Value) -> gdb.Value:
         """:param map: a map, or a pointer to one"""
-        view = open_map(map)
-        return element(view, look_up(view, key))
+        access = _access()
+        view = access.open_map(map)
+        return access.element(view, access.look_up(view, key))
 
 
 # --- xmethods ---
@@ -173,20 +98,24 @@ class _Worker(gdb.xmethod.XMethodWorker):
     def __call__(self, obj: gdb.Value, *arguments: gdb.Value) -> Any:
         if obj.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
             obj = obj.dereference()
-        view = open_map(obj)
+        access = _access()
+        view = access.open_map(obj)
         if self._name == "size":
             return gdb.Value(view.count).cast(self._result)
         if self._name == "empty":
             return gdb.Value(view.count == 0).cast(self._result)
         if self._name == "load_factor":
             return gdb.Value(view.load_factor()).cast(self._result)
-        found = look_up(view, arguments[0])
+        found = access.look_up(view, arguments[0])
         if self._name in ("contains", "count"):
             return gdb.Value(found.where is not None).cast(self._result)
         if self._name == "find":
             elem = obj.type.strip_typedefs().template_argument(1)
             return gdb.Value(found.elem_address or 0).cast(elem.pointer())
-        return element(view, found)
+        if found.where is None:
+            # an exception here would show as "Python Exception"
+            return gdb.Value("<mapscope: no such key in the map>")
+        return access.element(view, found)
 
 
 class _Method:

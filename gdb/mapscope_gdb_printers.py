@@ -3,11 +3,6 @@
 
 Children are gdb values and are made as gdb asks for them, so a map of millions
 prints its first 200 entries at once and nested values print as users expect.
-
-gdb asks the printers of an object file first, in the order of its list (gdb
-manual, "Selecting Pretty-Printers"); Go's own script appends to that list. So
-ours stands in front of the list of every object file, also of those that are
-loaded later.
 """
 
 import time
@@ -22,9 +17,6 @@ from mapscope.session import Session, describe
 from mapscope.values import escape, text_form
 from mapscope.view import Column, EntryBatch, MapView
 from mapscope_gdb_target import GdbTarget, value_at, variable_of
-from mapscope_gdb_types import is_go_map
-
-NAME = "mapscope"
 
 #: seconds that printing one value may look for entries (garbage can look large)
 _PATIENCE = 2.0
@@ -167,49 +159,3 @@ class BucketPrinter:
 
 def _state(top: int) -> str:
     return f"live {top:#04x}" if top >= MIN_TOP_HASH else STATES[top]
-
-
-class Lookup:
-    """gdb's way to ask for a printer; `enabled` obeys "disable pretty-printer"."""
-
-    name = NAME
-    enabled = True
-    subprinters = None
-
-    def __call__(self, value: gdb.Value) -> Any:
-        if not self.enabled:
-            return None
-        type = value.type
-        if type.code == gdb.TYPE_CODE_TYPEDEF and is_go_map(type):
-            return MapPrinter(value)
-        if type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
-            type = type.target()
-        type = type.strip_typedefs()
-        if type.code != gdb.TYPE_CODE_STRUCT:
-            return None
-        tag = type.name or ""
-        if tag.startswith("mapscope::map<") or tag in ("mapscope::hmap", "runtime.hmap"):
-            return MapPrinter(value)
-        if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
-            return BucketPrinter(value)
-        return None
-
-
-def _claim(owner: Any, lookup: Lookup) -> None:
-    """Put ours in front of an object file's, a program's or gdb's printers."""
-    others = [p for p in owner.pretty_printers if getattr(p, "name", None) != NAME]
-    owner.pretty_printers = [lookup] + others
-
-
-def register(lookup: Lookup) -> None:
-    """In front of all printers that there are now."""
-    _claim(gdb, lookup)
-    for space in gdb.progspaces():
-        _claim(space, lookup)
-        for objfile in space.objfiles():
-            _claim(objfile, lookup)
-
-
-def claim_new(lookup: Lookup, event: Any) -> None:
-    """In front of the printers of an object file that was just loaded."""
-    _claim(event.new_objfile, lookup)

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.types import Field, Kind, Type
+from mapscope_gdb_lookup import is_go_header
 
 _STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
 _STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
@@ -30,12 +31,7 @@ def is_go_map(native: gdb.Type) -> bool:
     type = native.strip_typedefs()
     if type.code != gdb.TYPE_CODE_PTR or native.code != gdb.TYPE_CODE_TYPEDEF:
         return False
-    return _is_go_header(type.target())
-
-
-def _is_go_header(native: gdb.Type) -> bool:
-    name = native.strip_typedefs().name or ""
-    return (name.startswith("hash<") or name.startswith("map<")) and name.endswith(">")
+    return is_go_header(type.target())
 
 
 def _lazy(native: gdb.Type, depth: int) -> Callable[[], Type]:
@@ -96,7 +92,7 @@ def _is_signed(type: gdb.Type) -> bool:
 def _pointer(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
     target = type.target()
     if native.code == gdb.TYPE_CODE_TYPEDEF:
-        if _is_go_header(target):
+        if is_go_header(target):
             return _go_map(native, target.strip_typedefs(), name)
         if (target.strip_typedefs().name or "").startswith("hchan<"):
             return Type(Kind.CHAN, name, 8, native=native)

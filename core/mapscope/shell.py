@@ -7,7 +7,7 @@ of a MapscopeError on the debugger's error channel.
 
 from typing import Callable, List
 
-from .commands import COMMANDS
+from .commands import load
 from .commands.base import split_words
 from .errors import MapscopeError, UsageError
 from .session import Session, describe
@@ -37,7 +37,7 @@ def run(target: Target, name: str, line: str, write: Write) -> None:
 
 
 def _run(target: Target, name: str, line: str, write: Write) -> None:
-    command = COMMANDS[name]
+    command = load(name)
     parser = command.parser()
     args = parser.read(split_words(line))
     if args.help:
@@ -58,19 +58,6 @@ def _run(target: Target, name: str, line: str, write: Write) -> None:
         raise UsageError(f"cannot write {escape(args.output)}: {reason}") from None
 
 
-def help_text(name: str) -> str:
-    """What `help map NAME` prints."""
-    return COMMANDS[name].parser().format_help()
-
-
-def overview() -> str:
-    """What `help map` prints."""
-    lines = ["Show what a hash map is really doing, above all while it is growing.", ""]
-    lines += [f"map {command.name:<9} {command.summary}" for command in COMMANDS.values()]
-    lines += ["", "map SUBCOMMAND --help explains every option."]
-    return "\n".join(lines)
-
-
 def complete(name: str, word: str) -> List[str]:
     """Options of `map NAME` that start with `word`."""
-    return [option for option in COMMANDS[name].options() if option.startswith(word)]
+    return [option for option in load(name).options() if option.startswith(word)]

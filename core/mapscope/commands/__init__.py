@@ -1,14 +1,39 @@
 # SPDX-License-Identifier: MIT
 """The subcommands of `map`: one table, from which the debuggers' commands,
 help and completion are made.
+
+A command's module is imported when it is first used, so that loading mapscope
+into a debugger costs next to nothing.
 """
 
-from typing import Dict
+import importlib
+from typing import TYPE_CHECKING, Dict
 
-from . import bucket, entries, find, inspect, list, stats
-from .base import Command
+if TYPE_CHECKING:
+    from .base import Command
 
-#: by name, in the order of the manual
-COMMANDS: Dict[str, Command] = {
-    module.COMMAND.name: module.COMMAND for module in (inspect, entries, bucket, find, stats, list)
+#: name: one line about it, in the order of the manual; each is a module here
+SUMMARIES: Dict[str, str] = {
+    "inspect": "a map's size, load, buckets and, if it is growing, its migration",
+    "entries": "each live entry exactly once, at any point of a migration",
+    "bucket": "one bucket chain, cell by cell",
+    "find": "the path of a lookup, step by step",
+    "stats": "distributions of a map, or totals of the process",
+    "list": "every live map that can be enumerated, biggest first",
 }
+
+OVERVIEW = "\n".join(
+    [
+        "Show what a hash map is really doing, above all while it is growing.",
+        "",
+        *(f"map {name:<9} {summary}" for name, summary in SUMMARIES.items()),
+        "",
+        "map SUBCOMMAND --help explains every option, with an example.",
+    ]
+)
+
+
+def load(name: str) -> "Command":
+    """The subcommand `name` of the table."""
+    command: "Command" = importlib.import_module(f".{name}", __name__).COMMAND
+    return command

@@ -30,17 +30,15 @@ class Result:
 
 @dataclass(frozen=True)
 class Command:
-    """One row of the table.
+    """What stands behind one row of the table.
 
     :ivar name: as typed behind `map`
-    :ivar summary: one line
     :ivar description: what --help explains, with an example
     :ivar arguments: adds the command's own arguments to a parser
     :ivar run: does it
     """
 
     name: str
-    summary: str
     description: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Session, argparse.Namespace], Result]

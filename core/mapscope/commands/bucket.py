@@ -112,7 +112,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "bucket",
-    "one bucket chain, cell by cell",
     "Show one bucket and its overflow chain cell by cell: the tophash byte, what state that is,\n"
     "key and value, and for an evacuated old bucket where each cell went.\n\n"
     "example: map bucket m 3 --old",

@@ -164,7 +164,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "entries",
-    "each live entry exactly once, at any point of a migration",
     "Print each live entry of a map exactly once, at any point of a migration.\n\n"
     "example: map entries m --match user --where\n"
     "example: map entries m --limit 0 --json -o entries.jsonl",

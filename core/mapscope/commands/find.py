@@ -102,7 +102,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "find",
-    "the path of a lookup, step by step",
     "Show the path of a lookup: the hash, the buckets where the key could be, old and new, which\n"
     "of them counts now and why, the cells compared, and the entry or that it is absent. Where\n"
     "the hash cannot be computed outside the program, all entries are searched instead.\n\n"

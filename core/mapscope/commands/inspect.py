@@ -161,7 +161,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "inspect",
-    "a map's size, load, buckets and, if it is growing, its migration",
     "Show a map's size, load, buckets, overflow chains and flags and, while it is growing,\n"
     "how far the migration is.\n\n"
     "example: map inspect m",

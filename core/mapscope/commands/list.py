@@ -75,7 +75,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "list",
-    "every live map that can be enumerated, biggest first",
     "List the live maps: all maps of the C++ runtime (from its registry) and a Go program's\n"
     "global variables that are maps; biggest first, growing ones marked.\n\n"
     "example: map list",

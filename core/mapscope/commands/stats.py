@@ -155,7 +155,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 
 COMMAND = Command(
     "stats",
-    "distributions of a map, or totals of the process",
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
     "hash, bytes used and wasted, and bytes retained by the old array. Without MAP: totals over\n"
     "all maps that can be enumerated.\n\n"

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""Looking up in maps that are gdb values; what functions and xmethods share."""
+
+from typing import Any
+
+import gdb
+
+from mapscope.errors import MapscopeError
+from mapscope.keys import parse_key
+from mapscope.locate import map_of
+from mapscope.session import Session
+from mapscope.types import Kind
+from mapscope.values import dumps, json_form
+from mapscope.view import Found, MapView
+from mapscope_gdb_target import GdbTarget, value_at, variable_of
+
+_CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
+
+
+def open_map(value: gdb.Value) -> MapView:
+    """The map that a gdb value is or points at.
+
+    :raises gdb.GdbError: if it is none
+    """
+    try:
+        session = Session(GdbTarget())
+        session.require_memory()
+        session.require_architecture()
+        return map_of(session, variable_of(value), str(value.type))
+    except MapscopeError as error:
+        raise gdb.GdbError(f"mapscope: {error}") from None
+
+
+def key_text(value: gdb.Value) -> str:
+    """A key as KEY would be typed."""
+    type = value.type.strip_typedefs()
+    if type.code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+        value = value.referenced_value()
+        type = value.type.strip_typedefs()
+    if type.code in (gdb.TYPE_CODE_ARRAY, gdb.TYPE_CODE_PTR):
+        target = type.target().strip_typedefs()
+        if target.code in _CHARS and int(target.sizeof) == 1:
+            return str(value.string("utf-8", "surrogateescape"))
+    session = Session(GdbTarget())
+    variable = variable_of(value)
+    data = variable.data
+    if data is None:
+        data = session.memory.read(variable.address or 0, variable.type.size)
+    decoded = session.decoder().decode(variable.type, data, variable.address)
+    if isinstance(decoded, str):
+        return decoded
+    form = json_form(decoded)
+    return form if isinstance(form, str) else dumps(form)
+
+
+def look_up(view: MapView, key: gdb.Value) -> Found:
+    """Where a key is.
+
+    :raises gdb.GdbError: if it cannot be a key of this map
+    """
+    try:
+        key_type, _ = view.types()
+        if key_type.kind is Kind.STRING:
+            text = key_text(key)
+            if len(text) >= 2 and text[0] == text[-1] == '"':
+                text = dumps(text)
+        else:
+            text = key_text(key)
+        return view.find(parse_key(key_type, text))
+    except MapscopeError as error:
+        raise gdb.GdbError(f"mapscope: {error}") from None
+
+
+def element(view: MapView, found: Found) -> gdb.Value:
+    """The element found, as a gdb value."""
+    _, elem = view.types()
+    native: Any = elem.native
+    if found.elem_address is None:
+        raise gdb.GdbError("mapscope: no such key in the map")
+    if native is None:
+        try:
+            native = gdb.lookup_type(elem.name)
+        except (gdb.error, RuntimeError):
+            raise gdb.GdbError(
+                f"mapscope: gdb has no type {elem.name} (no debug information)"
+            ) from None
+    return value_at(native, found.elem_address)

@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: MIT
+"""Puts our pretty-printers where gdb asks first.
+
+gdb asks the printers of an object file first, in the order of its list (gdb
+manual, "Selecting Pretty-Printers"); Go's own script appends to that list. So
+ours stands in front of the list of every object file, also of those that are
+loaded later.
+"""
+
+from typing import Any
+
+import gdb
+
+NAME = "mapscope"
+
+
+class Lookup:
+    """gdb's way to ask for a printer; `enabled` obeys "disable pretty-printer"."""
+
+    name = NAME
+    enabled = True
+    subprinters = None
+
+    def __call__(self, value: gdb.Value) -> Any:
+        if not self.enabled:
+            return None
+        type = value.type
+        code = type.code
+        if code == gdb.TYPE_CODE_TYPEDEF:
+            target = type.strip_typedefs()
+            if target.code == gdb.TYPE_CODE_PTR:
+                if is_go_header(target.target()):
+                    return _printers().MapPrinter(value)
+                return None
+        elif code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
+            type = type.target()
+        type = type.strip_typedefs()
+        if type.code != gdb.TYPE_CODE_STRUCT:
+            return None
+        tag = type.name or ""
+        if tag.startswith("mapscope::map<") or tag in ("mapscope::hmap", "runtime.hmap"):
+            return _printers().MapPrinter(value)
+        if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
+            return _printers().BucketPrinter(value)
+        return None
+
+
+def is_go_header(native: gdb.Type) -> bool:
+    """Whether it is hash<K,V> or map<K,V>, the header of a Go map."""
+    name = native.strip_typedefs().name or ""
+    return name.endswith(">") and (name.startswith("hash<") or name.startswith("map<"))
+
+
+def _printers() -> Any:
+    import mapscope_gdb_printers
+
+    return mapscope_gdb_printers
+
+
+def claim(owner: Any, lookup: Lookup) -> None:
+    """Put ours in front of the printers of an object file, a program space or gdb."""
+    others = [p for p in owner.pretty_printers if getattr(p, "name", None) != NAME]
+    owner.pretty_printers = [lookup] + others
+
+
+def register(lookup: Lookup) -> None:
+    """In front of all printers that there are now."""
+    claim(gdb, lookup)
+    for space in gdb.progspaces():
+        claim(space, lookup)
+        for objfile in space.objfiles():
+            claim(objfile, lookup)
