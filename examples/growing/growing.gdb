@@ -1,7 +1,12 @@
 # SPDX-License-Identifier: MIT
 #
-# The walk-through of README.md, up to the first look at the map:
-#   gdb -x gdb/mapscope_gdb.py -x examples/growing/growing.gdb <build>/examples/growing/growing
+# The walk-through of README.md:
+#   gdb -x gdb/mapscope_gdb.py -x examples/growing/growing.gdb build/dev/examples/growing/growing
 break checkpoint
 run
+set trace-commands on
 map inspect m
+map find m session-00951
+map find m session-01114
+map entries m --limit 3 --where
+set trace-commands off

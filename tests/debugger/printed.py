@@ -17,7 +17,7 @@ import gdb
 def printed(child: Any) -> Any:
     """Returns a child as Python: pretty-printers may yield values or plain Python ones."""
     if isinstance(child, gdb.Value):
-        return json.loads(child.format_string(max_elements=0))
+        return json.loads(child.format_string(max_elements=0, address=False))
     return child
 
 
