@@ -7,6 +7,7 @@ pretty-printers, convenience functions and xmethods; docs/commands.md.
 
 import os
 import sys
+from typing import List
 
 import gdb
 
@@ -26,15 +27,35 @@ def _register() -> None:
     lookup = mapscope_gdb_lookup.Lookup()
     mapscope_gdb_lookup.register(lookup)
 
-    def claim(event: gdb.NewObjFileEvent) -> None:
-        mapscope_gdb_lookup.claim(event.new_objfile, lookup)
+    # gdb announces an object file before it loads the script that the file
+    # names, and Go's runtime-gdb.py begins by emptying the file's list. So the
+    # file is claimed now and whenever the user may look next: when the program
+    # stops, before a prompt, and when the next object file comes (which the
+    # start of any program brings). gdb.post_event would do, but gdb 13 crashes
+    # at its end if an event is still pending, as it is in batch mode.
+    announced: List[gdb.Objfile] = []
 
-    # Sourced again, the handler of the last time makes room for this one.
-    before = getattr(mapscope_gdb_lookup, "connected", None)
-    if before is not None:
-        gdb.events.new_objfile.disconnect(before)
-    mapscope_gdb_lookup.connected = claim  # type: ignore[attr-defined]
-    gdb.events.new_objfile.connect(claim)
+    def claim_announced(event: object = None) -> None:
+        for objfile in announced:
+            if objfile.is_valid():
+                mapscope_gdb_lookup.claim(objfile, lookup)
+
+    def announce(event: gdb.NewObjFileEvent) -> None:
+        claim_announced()
+        announced[:] = [event.new_objfile]
+        claim_announced()
+
+    # Sourced again, the handlers of the last time make room for these.
+    for registry, handler in getattr(mapscope_gdb_lookup, "connected", []):
+        registry.disconnect(handler)
+    handlers = [
+        (gdb.events.new_objfile, announce),
+        (gdb.events.stop, claim_announced),
+        (gdb.events.before_prompt, claim_announced),
+    ]
+    for registry, handler in handlers:
+        registry.connect(handler)
+    mapscope_gdb_lookup.connected = handlers  # type: ignore[attr-defined]
 
 
 _register()
