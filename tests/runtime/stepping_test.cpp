@@ -1,0 +1,325 @@
+// SPDX-License-Identifier: MIT
+//
+// Every instruction: a child process works on a map, its parent stops it after
+// each single instruction and reads the map from the child's memory. At every
+// stop, each entry must be found exactly once, but for the one that the child is
+// just writing.
+#include <csignal>
+#include <map>
+#include <string>
+
+#include <sys/ptrace.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <boost/test/unit_test.hpp>
+
+#include "support.hpp"
+
+BOOST_AUTO_TEST_SUITE(stepping)
+
+#if !MAPSCOPE_TESTS_SANITIZED
+
+namespace {
+
+enum operation : uint64_t { none, insert, erase, clear, iterate, destroy };
+
+// What the child is about to do; the parent reads it from the child's memory.
+struct volatile_note {
+  volatile uint64_t number = 0;
+  volatile uint64_t what = none;
+  volatile uint64_t key = 0;
+  volatile uint64_t value = 0;
+  void *volatile map = nullptr; // the map object
+};
+volatile_note note;
+
+void tell(operation what, uint64_t key = 0, uint64_t value = 0) {
+  note.what = none;
+  note.key = key;
+  note.value = value;
+  note.what = what;
+  note.number = note.number + 1;
+}
+
+// How a type of key or element is made, and read from the child's memory.
+template <class T> struct codec;
+template <> struct codec<uint64_t> {
+  static constexpr bool readable_in_flight = true;
+  static uint64_t make(uint64_t n) { return n; }
+  static uint64_t read(const decoder::reader &read, uint64_t address) {
+    uint64_t n;
+    read(address, &n, sizeof n);
+    return n;
+  }
+};
+template <> struct codec<std::string> { // short ones and long ones
+  static constexpr bool readable_in_flight = true;
+  static std::string make(uint64_t n) {
+    return std::string(n % 2 == 0 ? 3 : 30, 's') + std::to_string(n);
+  }
+  static uint64_t read(const decoder::reader &read, uint64_t address) {
+    uint64_t fields[2];
+    read(address, fields, sizeof fields);
+    BOOST_REQUIRE(fields[1] < 100);
+    std::string text(fields[1], '\0');
+    read(fields[0], text.data(), text.size());
+    const size_t digits = text.find_first_not_of('s');
+    BOOST_REQUIRE(digits != std::string::npos);
+    return std::stoull(text.substr(digits));
+  }
+};
+struct moved { // not relocatable by its bytes
+  uint64_t n;
+  explicit moved(uint64_t x) : n(x) {}
+  moved() : n(0) {}
+  moved(const moved &) = default;
+  moved(moved &&other) noexcept : n(std::exchange(other.n, ~uint64_t{0})) {}
+  moved &operator=(const moved &) = default;
+  moved &operator=(moved &&) = default;
+  ~moved() { n = ~uint64_t{0}; }
+  friend bool operator==(const moved &, const moved &) = default;
+};
+template <> struct codec<moved> {
+  static constexpr bool readable_in_flight = false;
+  static moved make(uint64_t n) { return moved(n); }
+  static uint64_t read(const decoder::reader &read, uint64_t address) {
+    return codec<uint64_t>::read(read, address);
+  }
+};
+struct large { // stored indirectly
+  uint64_t n;
+  char more[150];
+};
+template <> struct codec<large> {
+  static constexpr bool readable_in_flight = true;
+  static large make(uint64_t n) { return {n, {}}; }
+  static uint64_t read(const decoder::reader &read, uint64_t address) {
+    return codec<uint64_t>::read(read, address);
+  }
+};
+
+struct few_hashes { // long chains: three hashes in all
+  template <class K> size_t operator()(const K &key) const {
+    if constexpr (std::is_same_v<K, moved>) {
+      return key.n % 3;
+    } else {
+      return mapscope::hash<K>()(key, 1) % 3;
+    }
+  }
+};
+
+template <class Map> [[noreturn]] void work(uint64_t rounds) {
+  using K = typename Map::key_type;
+  using V = typename Map::mapped_type;
+  mapscope::set_seed(4);
+  support::random random(8);
+  {
+    Map map;
+    auto it = map.begin();
+    note.map = &map;
+    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+    raise(SIGSTOP);
+    for (uint64_t i = 1; i <= rounds; i++) {
+      // Mostly inserts, then mostly erases, then inserts again.
+      const bool filling = i * 3 / rounds != 1;
+      const uint64_t key = support::below(random, 150);
+      K k = codec<K>::make(key);
+      V v = codec<V>::make(i);
+      if (i * 16 / rounds == 14 && !map.empty()) {
+        tell(clear);
+        map.clear();
+      } else if (support::below(random, 8) == 0) {
+        tell(iterate);
+        if (it == map.end()) {
+          it = map.begin();
+        } else {
+          ++it;
+        }
+      } else if (support::below(random, 4) != 0 ? filling : !filling) {
+        tell(insert, key, i);
+        map.insert_or_assign(std::move(k), std::move(v));
+      } else {
+        tell(erase, key);
+        map.erase(k);
+      }
+      tell(none);
+    }
+    tell(destroy);
+    note.map = nullptr;
+  }
+  _exit(0);
+}
+
+// The parent's side.
+template <class Map> class observer {
+  using K = typename Map::key_type;
+  using V = typename Map::mapped_type;
+
+public:
+  explicit observer(pid_t child) : child_(child), read_(decoder::read_process(child)) {}
+
+  void run() {
+    int status = 0;
+    waitpid(child_, &status, 0);
+    BOOST_REQUIRE(WIFSTOPPED(status));
+    for (;;) {
+      look();
+      BOOST_REQUIRE(ptrace(PTRACE_SINGLESTEP, child_, nullptr, nullptr) == 0);
+      waitpid(child_, &status, 0);
+      if (!WIFSTOPPED(status)) {
+        break;
+      }
+      BOOST_REQUIRE(WSTOPSIG(status) == SIGTRAP);
+      steps_++;
+    }
+    BOOST_TEST(WIFEXITED(status));
+    BOOST_TEST(WEXITSTATUS(status) == 0);
+    BOOST_TEST_MESSAGE(steps_ << " steps, " << states_ << " states, " << growing_ << " growing, "
+                              << in_flight_ << " with an entry in flight");
+    BOOST_TEST(growing_ > 100U);
+    BOOST_TEST(in_flight_ > 10U);
+  }
+
+private:
+  // Everything that matters here is in few words: nothing to look at if they,
+  // and the bytes of the buckets, are as they were.
+  void look() {
+    volatile_note now;
+    read_(reinterpret_cast<uint64_t>(&note), &now, sizeof now);
+    if (now.map == nullptr) {
+      return;
+    }
+    if (now.number != number_) {
+      settle();
+      number_ = now.number;
+      what_ = static_cast<operation>(now.what);
+      key_ = now.key;
+      value_ = now.value;
+      last_raw_.clear();
+    }
+    uint64_t h;
+    read_(reinterpret_cast<uint64_t>(now.map), &h, sizeof h);
+    if (h == 0) {
+      BOOST_REQUIRE(model_.empty());
+      return;
+    }
+    char head[112];
+    read_(h, head, sizeof head);
+    const decoder::decoded decoded = decoder::map_decoder(read_, h).decode();
+    std::string raw = decoded.raw;
+    raw.append(head, sizeof head);
+    if (raw == last_raw_) {
+      return;
+    }
+    last_raw_ = std::move(raw);
+    states_++;
+    growing_ += decoded.growing ? 1 : 0;
+    check(decoded);
+  }
+
+  // The operation that the child was at is over.
+  void settle() {
+    if (what_ == insert) {
+      model_[key_] = value_;
+    } else if (what_ == erase) {
+      model_.erase(key_);
+    } else if (what_ == clear) {
+      model_.clear();
+    }
+    what_ = none;
+  }
+
+  void check(const decoder::decoded &decoded) {
+    std::map<uint64_t, uint64_t> seen;
+    unsigned in_flight = 0;
+    bool unreadable = false;
+    for (const decoder::entry &e : decoded.entries) {
+      if (e.in_flight) {
+        in_flight++;
+        if (!codec<K>::readable_in_flight || !codec<V>::readable_in_flight) {
+          unreadable = true; // half of it may be at either place
+          continue;
+        }
+      }
+      const uint64_t key = codec<K>::read(read_, e.key);
+      // An overwrite in progress may have left any value.
+      const uint64_t value =
+          what_ == insert && key == key_ ? value_or_zero(key) : codec<V>::read(read_, e.elem);
+      BOOST_REQUIRE_MESSAGE(seen.emplace(key, value).second, "entry " << key << " is there twice");
+    }
+    in_flight_ += in_flight;
+    BOOST_REQUIRE(in_flight <= 1);
+    uint64_t missing = 0;
+    for (const auto &[key, value] : model_) {
+      const auto found = seen.find(key);
+      if (found == seen.end()) {
+        missing++;
+        const bool may_be = (what_ == erase && key == key_) || what_ == clear || unreadable;
+        BOOST_REQUIRE_MESSAGE(may_be, "entry " << key << " is not there");
+      } else {
+        BOOST_REQUIRE((what_ == insert && key == key_) || found->second == value);
+        seen.erase(found);
+      }
+    }
+    BOOST_REQUIRE(missing <= 1 || what_ == clear);
+    // What is left over can only be the entry being inserted.
+    BOOST_REQUIRE(seen.empty() || (seen.size() == 1 && what_ == insert && seen.count(key_) == 1));
+    const uint64_t entries = decoded.entries.size();
+    BOOST_REQUIRE(decoded.count <= entries + 1);
+    BOOST_REQUIRE(entries <= decoded.count + 1);
+  }
+
+  uint64_t value_or_zero(uint64_t key) const {
+    const auto found = model_.find(key);
+    return found == model_.end() ? 0 : found->second;
+  }
+
+  pid_t child_;
+  decoder::reader read_;
+  uint64_t number_ = 0;
+  operation what_ = none;
+  uint64_t key_ = 0;
+  uint64_t value_ = 0;
+  std::map<uint64_t, uint64_t> model_;
+  std::string last_raw_;
+  uint64_t steps_ = 0;
+  uint64_t states_ = 0;
+  uint64_t growing_ = 0;
+  uint64_t in_flight_ = 0;
+};
+
+template <class Map> void run(uint64_t rounds) {
+  note.number = 0;
+  const pid_t child = fork();
+  BOOST_REQUIRE(child >= 0);
+  if (child == 0) {
+    work<Map>(rounds);
+  }
+  try {
+    observer<Map>(child).run();
+  } catch (...) {
+    kill(child, SIGKILL);
+    waitpid(child, nullptr, 0);
+    throw;
+  }
+}
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(numbers) { run<mapscope::map<uint64_t, uint64_t>>(600); }
+BOOST_AUTO_TEST_CASE(long_chains) { run<mapscope::map<uint64_t, uint64_t, few_hashes>>(500); }
+BOOST_AUTO_TEST_CASE(strings) { run<mapscope::map<std::string, std::string>>(400); }
+BOOST_AUTO_TEST_CASE(objects_that_are_moved) { run<mapscope::map<moved, moved, few_hashes>>(400); }
+BOOST_AUTO_TEST_CASE(objects_behind_pointers) { run<mapscope::map<uint64_t, large>>(400); }
+
+#else
+
+BOOST_AUTO_TEST_CASE(not_under_a_sanitizer) {
+  BOOST_TEST_MESSAGE("a sanitizer's own instructions would be stepped through too");
+  BOOST_TEST(MAPSCOPE_TESTS_SANITIZED == 1);
+}
+
+#endif
+
+BOOST_AUTO_TEST_SUITE_END()

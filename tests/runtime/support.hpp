@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: MIT
+//
+// What the library's tests share.
+#ifndef MAPSCOPE_TESTS_SUPPORT_HPP
+#define MAPSCOPE_TESTS_SUPPORT_HPP
+
+#include <cstdint>
+#include <cstring>
+#include <limits>
+#include <random>
+#include <stdexcept>
+
+#include <mapscope/map.hpp>
+
+#include "decoder.hpp"
+
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+#define MAPSCOPE_TESTS_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+#define MAPSCOPE_TESTS_SANITIZED 1
+#endif
+#endif
+#ifndef MAPSCOPE_TESTS_SANITIZED
+#define MAPSCOPE_TESTS_SANITIZED 0
+#endif
+
+namespace support {
+
+// Under a sanitizer, a smaller number of rounds is enough.
+constexpr uint64_t rounds(uint64_t n) { return MAPSCOPE_TESTS_SANITIZED != 0 ? n / 4 + 1 : n; }
+
+// The hmap of a map, as a debugger finds it: the map object's first 8 bytes.
+template <class Map> mapscope::hmap *header(const Map &map) {
+  mapscope::hmap *h;
+  std::memcpy(&h, static_cast<const void *>(&map), sizeof h);
+  return h;
+}
+
+template <class Map> decoder::decoded decode(const Map &map) {
+  return decoder::map_decoder(decoder::read_own, reinterpret_cast<uint64_t>(header(map))).decode();
+}
+
+template <class T> const T &at(uint64_t address) { return *reinterpret_cast<const T *>(address); }
+
+// Fixed seeds: a failure repeats. All a test draws comes from one of these.
+using random = std::mt19937_64;
+
+inline uint64_t below(random &r, uint64_t n) { return r() % n; }
+
+// Makes all that is random in the library repeat, for a scope.
+class fixed_seed {
+public:
+  explicit fixed_seed(uint32_t seed) { mapscope::set_seed(seed); }
+  ~fixed_seed() { mapscope::set_random_seed(); }
+  fixed_seed(const fixed_seed &) = delete;
+  fixed_seed &operator=(const fixed_seed &) = delete;
+};
+
+// A failure that a test injects.
+struct injected : std::runtime_error {
+  injected() : std::runtime_error("injected") {}
+};
+
+// Counts down; throws when it reaches 0. Off unless set.
+struct countdown {
+  static inline uint64_t left = std::numeric_limits<uint64_t>::max();
+  static void tick() {
+    if (left != std::numeric_limits<uint64_t>::max() && left-- == 0) {
+      left = std::numeric_limits<uint64_t>::max();
+      throw injected();
+    }
+  }
+  static void off() { left = std::numeric_limits<uint64_t>::max(); }
+};
+
+// How many allocations may still succeed; see allocation.cpp.
+struct allocations {
+  static void fail_after(uint64_t n);
+  static void succeed();
+  static int64_t live(); // blocks from operator new not yet given back
+};
+
+} // namespace support
+
+#endif
