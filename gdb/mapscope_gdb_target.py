@@ -176,6 +176,14 @@ class GdbFrame(Frame):
             except (gdb.error, ValueError, MapscopeError):
                 return None
 
+    def spilled(self, index: int) -> Optional[int]:
+        with _Thread(self._thread):
+            try:
+                caller = self._frame.older()
+                return None if caller is None else int(caller.read_register("rsp")) + 8 * index
+            except (gdb.error, ValueError):
+                return None
+
 
 class _Thread:
     """Makes a thread the selected one; the user's thread and frame come back."""

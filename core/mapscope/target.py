@@ -52,6 +52,14 @@ class Frame(ABC):
     def variable(self, name: str) -> Optional[Variable]:
         """The parameter or local `name`, or None where it has no value here."""
 
+    @abstractmethod
+    def spilled(self, index: int) -> Optional[int]:
+        """Address of the word above the return address where Go lets a function keep its
+        index-th register argument (cmd/compile, abi-internal.md, "spill space").
+
+        The word holds it only if the function has put it there.
+        """
+
 
 class Target(ABC):
     """What core asks of a debugger. All of it read-only."""

@@ -15,7 +15,7 @@ import struct
 from dataclasses import replace
 from typing import Iterator, List, Optional, Tuple
 
-from ..buckets import EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
+from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
 from ..classic import HASH_WRITING, ClassicMap, Header, Writing
 from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
 from ..gotypes import MapType, swiss_not_supported
@@ -295,8 +295,17 @@ def _write_frames(session: Session, address: int) -> List[Frame]:
     return [
         frame
         for frame in session.runtime_frames()
-        if _WRITE_FUNCTION.match(frame.function) and _word(session, frame, "h") == address
+        if _WRITE_FUNCTION.match(frame.function) and _argument(session, frame, "h", 1) == address
     ]
+
+
+def _argument(session: Session, frame: Frame, name: str, index: int) -> Optional[int]:
+    """A parameter; where debug information has lost it, what its spill slot holds."""
+    value = _word(session, frame, name)
+    if value is None:
+        place = frame.spilled(index)
+        value = None if place is None else _word_at(session.memory, place)
+    return value
 
 
 def _writing(
@@ -305,35 +314,148 @@ def _writing(
     writing = Writing(copies_late=True)
     if not header.flags & HASH_WRITING:
         return writing
-    memory = session.memory
+    memory, layout = session.memory, typed.layout
+    walker = Walker(memory, layout, [])
+    new = BucketArray("new", header.buckets, 1 << header.B)
+    old = BucketArray("old", header.oldbuckets, 1 << header.old_B) if header.oldbuckets else None
     for frame in frames:
         name = frame.function[len("runtime.") :]
-        if name.startswith("evacuate"):
-            bucket = _word(session, frame, "oldbucket")
+        if name.startswith("evacuate") and old is not None:
+            bucket = _evacuated_bucket(session, frame, walker, old)
             if bucket is not None:
                 writing.evacuating.append(bucket)
         elif name.startswith("mapclear"):
             writing.cleared = True
         elif name.startswith("mapassign_fast"):
-            place = _place(session, frame, "insertb", "inserti")
-            if place is not None:
-                writing.pending[place] = _assigned_key(session, frame, typed)
+            found = _assigned_cell(session, frame, walker, new, old, header.count)
+            if found is not None:
+                writing.pending[found[0]] = found[1]
         elif name.startswith("mapdelete"):
-            place = _place(session, frame, "b", "i")
-            if place is not None and _is_being_deleted(session, frame, place, typed):
+            place = _deleted_cell(session, frame, walker, new, typed)
+            if place is not None:
                 writing.pending[place] = None
-    if header.oldbuckets:
-        old = BucketArray("old", header.oldbuckets, 1 << header.old_B)
+    if old is not None:
         if header.nevacuate < old.count:
             # nevacuate advances after its bucket is moved, so a mark there means that
             # the move is running or has just ended
-            place_of = old.address + header.nevacuate * typed.layout.size
-            if memory.readable(place_of, 1):
-                if EVACUATED_X <= memory.read(place_of, 1)[0] < MIN_TOP_HASH:
+            head = old.address + header.nevacuate * layout.size
+            if memory.readable(head, 1):
+                if EVACUATED_X <= memory.read(head, 1)[0] < MIN_TOP_HASH:
                     writing.evacuating.append(header.nevacuate)
         if not writing.evacuating and old.count <= _SEARCHED:
-            writing.evacuating += _half_moved(memory, typed.layout, old)
+            writing.evacuating += _half_moved(memory, layout, old)
     return writing
+
+
+def _evacuated_bucket(
+    session: Session, frame: Frame, walker: Walker, old: BucketArray
+) -> Optional[int]:
+    """The old bucket that a frame of evacuate* is moving."""
+    bucket = _word(session, frame, "oldbucket")
+    if bucket is not None:
+        return bucket if bucket < old.count else None
+    # Optimised code forgets oldbucket in the loop; b is the bucket it is at.
+    at = _word(session, frame, "b")
+    if at:
+        index, rest = divmod(at - old.address, walker.layout.size)
+        if rest == 0 and 0 <= index < old.count:
+            return index
+    bucket = _argument(session, frame, "oldbucket", 2)
+    if bucket is None or bucket >= old.count:
+        return None
+    chain = walker.chain(old, bucket)
+    if at and not any(address == at for address, _ in chain):
+        return None
+    return bucket
+
+
+def _assigned_cell(
+    session: Session,
+    frame: Frame,
+    walker: Walker,
+    new: BucketArray,
+    old: Optional[BucketArray],
+    count: int,
+) -> Optional[Tuple[Tuple[int, int], bytes]]:
+    """The new cell that mapassign_fast* has marked as live, and the key it is to hold.
+
+    The tophash is stored before the key (runtime/map_fast64.go), so the cell
+    shows what it held before. The key lies in the frame: its address is taken
+    for the hasher.
+    """
+    layout = walker.layout
+    key = _bytes_at(session.memory, frame.spilled(2), layout.keysize)
+    key_hash = _word(session, frame, "hash")
+    if key is None or key_hash is None:
+        return None
+    same = _cells(walker, new, key_hash)
+    if any(slot == key for _, slot in same):
+        return None
+    insertb, inserti = _word(session, frame, "insertb"), _word(session, frame, "inserti")
+    insertk = _word(session, frame, "insertk")
+    for place, _ in same:
+        if insertk == place[0] + layout.key_offset(place[1]):
+            return place, key
+        if insertb == place[0] and inserti == place[1]:
+            return place, key
+    if len(same) == 1 and (insertb in (None, same[0][0][0])):
+        # count is increased last
+        live = sum(
+            level.live(layout)
+            for array in (new, old)
+            if array is not None
+            for levels in walker.walk(array)
+            for level in levels
+        )
+        if live == count + 1:
+            return same[0][0], key
+    return None
+
+
+def _deleted_cell(
+    session: Session, frame: Frame, walker: Walker, new: BucketArray, typed: _Typed
+) -> Optional[Tuple[int, int]]:
+    """The cell that mapdelete* is clearing: key and element go before the tophash."""
+    memory, layout = session.memory, walker.layout
+    key_hash = _word(session, frame, "hash")
+    if key_hash is None:
+        return None
+    is_text = frame.function.endswith("str")
+    if "_fast" in frame.function:
+        key = _bytes_at(memory, frame.spilled(2), layout.keysize)
+    else:
+        key = _bytes_at(memory, _argument(session, frame, "key", 2), typed.key.size)
+    if key is None:
+        return None
+    for place, slot in _cells(walker, new, key_hash):
+        if is_text:
+            if slot[8:16] == key[8:16] and (
+                slot[:8] == bytes(8) or _text(memory, slot) == _text(memory, key)
+            ):
+                return place
+            continue
+        if layout.indirect_key:
+            slot = _bytes_at(memory, int.from_bytes(slot, "little"), typed.key.size) or b""
+        if slot == key or not any(slot):
+            return place
+    return None
+
+
+def _cells(
+    walker: Walker, array: BucketArray, key_hash: int
+) -> List[Tuple[Tuple[int, int], bytes]]:
+    """(cell, key slot) of all cells with this hash's tophash in its chain."""
+    top = key_hash >> 56
+    if top < MIN_TOP_HASH:
+        top += MIN_TOP_HASH
+    layout = walker.layout
+    found: List[Tuple[Tuple[int, int], bytes]] = []
+    for address, data in walker.chain(array, key_hash & (array.count - 1)):
+        for cell in range(CELLS):
+            if data[cell] == top:
+                at = layout.key_offset(cell)
+                found.append(((address, cell), data[at : at + layout.keysize]))
+    return found
 
 
 def _half_moved(memory: Memory, layout: BucketLayout, old: BucketArray) -> List[int]:
@@ -349,63 +471,24 @@ def _half_moved(memory: Memory, layout: BucketLayout, old: BucketArray) -> List[
     return result[:16]
 
 
-def _place(session: Session, frame: Frame, bucket: str, index: str) -> Optional[Tuple[int, int]]:
-    address, cell = _word(session, frame, bucket), _word(session, frame, index)
-    if not address or cell is None:
+def _bytes_at(memory: Memory, address: Optional[int], size: int) -> Optional[bytes]:
+    if not address:
         return None
-    return address, cell & 7
-
-
-def _assigned_key(session: Session, frame: Frame, typed: _Typed) -> Optional[bytes]:
-    """The key slot's bytes that mapassign_fast* is going to store."""
-    variable = frame.variable("s" if frame.function.endswith("str") else "key")
-    if variable is None:
-        return None
-    data = variable.data
     try:
-        if data is None and variable.address is not None:
-            data = session.memory.read(variable.address, variable.type.size)
+        return memory.read(address, size)
     except MemoryUnreadable:
         return None
-    if data is None or len(data) < typed.layout.keysize:
-        return None
-    return data[: typed.layout.keysize]
 
 
-def _is_being_deleted(
-    session: Session, frame: Frame, place: Tuple[int, int], typed: _Typed
-) -> bool:
-    """Whether mapdelete* has found its key in this cell, or has cleared it already."""
-    memory = session.memory
-    layout = typed.layout
-    offset = layout.key_offset(place[1])
-    try:
-        slot = memory.read(place[0] + offset, layout.keysize)
-        if not any(slot):
-            return True
-        if frame.function.endswith("str"):
-            wanted = frame.variable("ky")
-            length = slot[8:16]
-            if wanted is None or wanted.data is None or wanted.data[8:16] != length:
-                return False
-            start, other = slot[:8], wanted.data[:8]
-            if start == other or not any(start):
-                return True
-            size = int.from_bytes(length, "little")
-            return memory.read(int.from_bytes(start, "little"), size) == memory.read(
-                int.from_bytes(other, "little"), size
-            )
-        key = _word(session, frame, "key")
-        if key is None:
-            return False
-        if "_fast" in frame.function:
-            return slot == key.to_bytes(8, "little")[: layout.keysize]
-        wanted_bytes = memory.read(key, typed.key.size)
-        if layout.indirect_key:
-            slot = memory.read(int.from_bytes(slot, "little"), typed.key.size)
-        return slot == wanted_bytes
-    except MemoryUnreadable:
-        return False
+def _word_at(memory: Memory, address: int) -> Optional[int]:
+    data = _bytes_at(memory, address, 8)
+    return None if data is None else int.from_bytes(data, "little")
+
+
+def _text(memory: Memory, slot: bytes) -> Optional[bytes]:
+    """The text of a string's slot, if it is short enough to compare."""
+    start, length = int.from_bytes(slot[:8], "little"), int.from_bytes(slot[8:16], "little")
+    return _bytes_at(memory, start, length) if length < 1 << 20 else None
 
 
 def _spare(session: Session, address: int, header: Header, layout: BucketLayout) -> Optional[int]:
