@@ -92,9 +92,9 @@ inline uint64_t read4(const char *p) noexcept {
 // Hash of an integer already extended to 64 bits.
 inline uint64_t hash_integer(uint64_t x, uint32_t seed) noexcept {
   using detail::fold;
-  return fold(fold(x ^ detail::hash_k0 ^ seed,
-                   detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32)),
-              detail::hash_k0);
+  return fold(
+      fold(x ^ detail::hash_k0 ^ seed, detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32)),
+      detail::hash_k0);
 }
 
 // Hash of a float or double; random for a NaN, which equals nothing.

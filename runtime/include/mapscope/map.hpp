@@ -443,9 +443,9 @@ public:
     writing.done();
   }
 
-  iterator begin() noexcept { return iterator(h_, start_tag()); }
-  const_iterator begin() const noexcept { return const_iterator(h_, start_tag()); }
-  const_iterator cbegin() const noexcept { return begin(); }
+  iterator begin() { return iterator(h_, start_tag()); }
+  const_iterator begin() const { return const_iterator(h_, start_tag()); }
+  const_iterator cbegin() const { return begin(); }
   iterator end() noexcept { return {}; }
   const_iterator end() const noexcept { return {}; }
   const_iterator cend() const noexcept { return {}; }

@@ -23,7 +23,9 @@
 namespace mapscope {
 
 // Called with Go's message when a program misuses a map from several threads
-// ("concurrent map writes" and so on). If it returns, the program aborts.
+// ("concurrent map writes" and so on). If it returns, the program aborts. It
+// may throw, and then the operation that noticed does; but not out of clear,
+// which is noexcept.
 using fatal_handler = void (*)(const char *message);
 
 // Sets the handler for the whole process, nil for the default, which prints
