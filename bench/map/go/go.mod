@@ -1,0 +1,3 @@
+module mapscope/bench/map
+
+go 1.19
