@@ -31,7 +31,8 @@ class DumpEntries(gdb.Command):
         parser.add_argument("--by", choices=("name", "address"), default="name")
         arguments = parser.parse_args(shlex.split(argument))
         arguments.directory.mkdir(parents=True, exist_ok=True)
-        lines = arguments.truth.read_text(encoding="utf-8").splitlines()
+        # Not splitlines: JSON may hold other line ends than \n as they are.
+        lines = arguments.truth.read_text(encoding="utf-8").rstrip("\n").split("\n")
         for number, line in enumerate(lines):
             truth = json.loads(line)
             output = arguments.directory / f"{number}.json"

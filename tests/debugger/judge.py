@@ -26,7 +26,13 @@ COMMANDS = (
     "stats {}",
     "stats {} --json",
 )
-FAILURES = ("Traceback", "Python Exception", "Error occurred in Python", "<class '", "internal-error")
+FAILURES = (
+    "Traceback",
+    "Python Exception",
+    "Error occurred in Python",
+    "<class '",
+    "internal-error",
+)
 
 
 class Judge(gdb.Command):

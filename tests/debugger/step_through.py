@@ -9,8 +9,9 @@ the map holds before it and after it. Between begin and end this command steps
 by instructions, and after every N of them runs `map entries ADDRESS --json` and
 checks, for a map whose keys are all different:
 
-  - an entry shown is one of before or of after, the same key and value; in Go
-    the caller of mapassign stores the element, so a new key may have a zero one;
+  - an entry shown is one of before or of after, the same key and value. With
+    --zero, an entry that comes or goes may have that value: in Go the caller of
+    mapassign stores the element, and mapdelete clears it before the tophash;
   - no key is shown twice, and none is missing that is in before and in after;
   - only an entry marked in_flight may be unreadable or half written, and there
     is one of them at most;
@@ -56,7 +57,11 @@ class Checker:
         :raises AssertionError: when header or trailer are wrong.
         """
         self.checks += 1
-        lines = [json.loads(line) for line in gdb.execute(self.command, to_string=True).split("\n") if line]
+        lines = [
+            json.loads(line)
+            for line in gdb.execute(self.command, to_string=True).split("\n")
+            if line
+        ]
         trailer = lines[-1]
         expected = {"entries": len(lines) - 2, "complete": True, "error": None}
         assert trailer == expected, f"trailer {trailer} instead of {expected}"
@@ -90,8 +95,8 @@ class Checker:
             if "in_flight" in entry:
                 continue
             right = {self.before.get(key), self.after.get(key)}
-            if self.zero is not None and key not in self.before:
-                right.add(self.zero if key in self.after else None)
+            if self.zero is not None and (key in self.before) != (key in self.after):
+                right.add(self.zero)
             assert value in right, f"{key} is shown with {value}, it has {right}"
         missing = (self.before.keys() & self.after.keys()) - keys
         unreadable = sum(canonical(entry["key"]) not in self.before for entry in flying)
@@ -111,13 +116,16 @@ class StepThrough(gdb.Command):
         parser.add_argument("--end", required=True)
         parser.add_argument("--stride", type=int, default=1)
         parser.add_argument("--only", default="", help="operations whose name has this")
-        parser.add_argument("--zero", help="JSON of the value that a new key may have first")
+        parser.add_argument(
+            "--zero", help="JSON of the value that a key may have that comes or goes"
+        )
         arguments = parser.parse_args(shlex.split(argument))
-        begin = gdb.Breakpoint(f"*{address_of(arguments.begin):#x}")
-        end = address_of(arguments.end)
         gdb.execute("set pagination off")
         gdb.execute("set suppress-cli-notifications on")
-        gdb.execute("run", to_string=True)
+        gdb.execute("starti", to_string=True)  # now addresses are the process's
+        begin = gdb.Breakpoint(f"*{address_of(arguments.begin):#x}")
+        end = address_of(arguments.end)
+        gdb.execute("continue", to_string=True)
         with open(arguments.truth, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
         zero = None if arguments.zero is None else canonical(json.loads(arguments.zero))
@@ -125,7 +133,9 @@ class StepThrough(gdb.Command):
         for before, after in zip(lines[::2], lines[1::2]):
             name = before["name"].rpartition(":")[0]
             if arguments.only in name:
-                wrong += not self.operation(name, Checker(before, after, zero), end, arguments.stride)
+                wrong += not self.operation(
+                    name, Checker(before, after, zero), end, arguments.stride
+                )
             gdb.execute("continue", to_string=True)
         begin.delete()
         print(f"{len(lines) // 2} operations in the record, {wrong} shown wrongly")
@@ -155,7 +165,9 @@ class StepThrough(gdb.Command):
         except (AssertionError, ValueError, gdb.error) as error:
             problem = str(error)
         gdb.execute("set scheduler-locking off")
-        text = f"{instructions} instructions, {checker.checks} checks, {checker.in_flight} in flight"
+        text = (
+            f"{instructions} instructions, {checker.checks} checks, {checker.in_flight} in flight"
+        )
         if problem is None:
             print(f"right: {name}: {text}")
             return True

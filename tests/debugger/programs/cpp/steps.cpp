@@ -12,13 +12,8 @@
 
 #include <deque>
 
-// Around each operation; not static, so that a debugger finds them by name.
-[[gnu::noinline]] void begin(int number) { asm volatile("" : : "r"(number) : "memory"); }
-[[gnu::noinline]] void end(int number) { asm volatile("" : : "r"(number) : "memory"); }
-
-namespace {
-
-// Too large for a bucket: stored indirectly.
+// Too large for a bucket: stored indirectly. Not in the namespace below: a debugger
+// that is given an address finds the type by the name that the maptype has.
 struct wide {
   std::int64_t id;
   std::int64_t rest[24];
@@ -26,16 +21,22 @@ struct wide {
   bool operator==(const wide &other) const { return id == other.id; }
 };
 
-struct wide_hash {
-  std::size_t operator()(const wide &key) const { return std::hash<std::int64_t>{}(key.id); }
-};
-
-std::string json(const wide &value) {
+static std::string json(const wide &value) {
   std::string rest;
   for (const std::int64_t i : value.rest)
     rest += (rest.empty() ? "" : ",") + truth::json(i);
   return "{\"id\":" + truth::json(value.id) + ",\"rest\":[" + rest + "]}";
 }
+
+// Around each operation; not static, so that a debugger finds them by name.
+[[gnu::noinline]] void begin(int number) { asm volatile("" : : "r"(number) : "memory"); }
+[[gnu::noinline]] void end(int number) { asm volatile("" : : "r"(number) : "memory"); }
+
+namespace {
+
+struct wide_hash {
+  std::size_t operator()(const wide &key) const { return std::hash<std::int64_t>{}(key.id); }
+};
 
 struct operation {
   std::string name;
@@ -188,6 +189,7 @@ int main(int argc, char **argv) {
     std::fprintf(stderr, "usage: steps --truth FILE\n");
     return 2;
   }
+  mapscope::set_seed(1); // the same in every run
   prepare<mapscope::map<std::uint64_t, std::uint64_t>>("numbers", number, number);
   prepare<mapscope::map<std::string, std::uint64_t>>("text", mixed, number);
   prepare<mapscope::map<wide, std::string, wide_hash>>("indirect", indirect, label);

@@ -136,48 +136,67 @@ template <class T> std::string json(T *value) {
   return address(reinterpret_cast<const void *>(value));
 }
 
-// Classes that only gdb's own printers know (libstdc++'s): the text that gdb
-// prints for them, marked as such for compare.py.
-inline std::string text(const std::string &printed) { return "{\"text\":" + quote(printed) + "}"; }
+// A class of `size` bytes: shown as `form`, or, by who knows no types but those
+// of the maptype, as its bytes. Marked as such for compare.py.
+inline std::string a_class(const std::string &form, std::size_t size) {
+  return "{\"class\":" + form + ",\"size\":" + std::to_string(size) + "}";
+}
+
+// What only gdb's own printers know (libstdc++'s): the text that they print.
+inline std::string printed(const std::string &text, std::size_t size) {
+  return a_class(quote(text), size);
+}
 
 inline std::string json(const std::vector<int> &value) {
   std::string list;
   for (const int i : value)
     list += (list.empty() ? " = {" : ", ") + std::to_string(i);
-  return text("std::vector of length " + std::to_string(value.size()) + ", capacity " +
-              std::to_string(value.capacity()) + (list.empty() ? "" : list + "}"));
+  return printed("std::vector of length " + std::to_string(value.size()) + ", capacity " +
+                     std::to_string(value.capacity()) + (list.empty() ? "" : list + "}"),
+                 sizeof value);
 }
 
 inline std::string json(const std::unique_ptr<int> &value) {
   const std::string target = address(value.get());
-  return text("std::unique_ptr<int> = {get() = " +
-              (value ? target.substr(1, target.size() - 2) : "0x0") + "}");
+  return printed("std::unique_ptr<int> = {get() = " +
+                     (value ? target.substr(1, target.size() - 2) : "0x0") + "}",
+                 sizeof value);
+}
+
+inline std::string optional_text(const std::string &type, const std::string *contained) {
+  return "std::optional<" + type + ">" +
+         (contained != nullptr ? " = {[contained value] = " + *contained + "}"
+                               : " [no contained value]");
 }
 
 inline std::string json(const std::optional<int> &value) {
-  return text(value ? "std::optional = {[contained value] = " + std::to_string(*value) + "}"
-                    : "std::optional [no contained value]");
+  const std::string contained = std::to_string(value.value_or(0));
+  return printed(optional_text("int", value ? &contained : nullptr), sizeof value);
 }
 
 inline std::string json(const std::optional<std::string> &value) {
-  return text(value ? "std::optional = {[contained value] = \"" + *value + "\"}"
-                    : "std::optional [no contained value]");
+  const std::string contained = '"' + value.value_or("") + '"';
+  return printed(optional_text("std::string", value ? &contained : nullptr), sizeof value);
 }
 
 inline std::string json(const std::array<int, 3> &value) {
-  return "{\"_M_elems\":[" + std::to_string(value[0]) + "," + std::to_string(value[1]) + "," +
-         std::to_string(value[2]) + "]}";
+  return a_class("[" + std::to_string(value[0]) + "," + std::to_string(value[1]) + "," +
+                     std::to_string(value[2]) + "]",
+                 sizeof value);
 }
 
 template <class A, class B> std::string json(const std::pair<A, B> &value) {
-  return "{\"first\":" + json(value.first) + ",\"second\":" + json(value.second) + "}";
+  return a_class("{\"first\":" + json(value.first) + ",\"second\":" + json(value.second) + "}",
+                 sizeof value);
 }
 
 // A map inside a map. Its type is left to the debugger: "*" is any name.
 template <class K, class V, class... Rest>
 std::string json(const mapscope::map<K, V, Rest...> &value) {
-  return "{\"map\":\"*\",\"address\":" + address(header(value)) +
-         ",\"count\":" + std::to_string(value.size()) + "}";
+  return a_class(header(value) == nullptr ? "null"
+                                          : "{\"map\":\"*\",\"address\":" + address(header(value)) +
+                                                ",\"count\":" + std::to_string(value.size()) + "}",
+                 sizeof value);
 }
 
 // The record of one map.

@@ -195,31 +195,45 @@ int numbers[3];
 std::string json(color value) { return truth::json(static_cast<std::uint8_t>(value)); }
 std::string json(weekday value) { return truth::json(static_cast<int>(value)); }
 std::string json(const point &value) {
-  return "{\"x\":" + truth::json(value.x) + ",\"y\":" + truth::json(value.y) + "}";
+  return truth::a_class("{\"x\":" + truth::json(value.x) + ",\"y\":" + truth::json(value.y) + "}",
+                        sizeof value);
 }
 std::string json(const padded &value) {
-  return "{\"a\":" + truth::json(value.a) + ",\"b\":" + truth::json(value.b) +
-         ",\"c\":" + truth::json(value.c) + "}";
+  return truth::a_class("{\"a\":" + truth::json(value.a) + ",\"b\":" + truth::json(value.b) +
+                            ",\"c\":" + truth::json(value.c) + "}",
+                        sizeof value);
 }
 std::string json(const nested &value) {
-  return "{\"name\":" + truth::json(value.name) + ",\"where\":" + json(value.where) +
-         ",\"tags\":[" + truth::json(value.tags[0]) + "," + truth::json(value.tags[1]) +
-         "],\"deep\":" + json(value.deep) + "}";
+  return truth::a_class("{\"name\":" + truth::json(value.name) + ",\"where\":" + json(value.where) +
+                            ",\"tags\":[" + truth::json(value.tags[0]) + "," +
+                            truth::json(value.tags[1]) + "],\"deep\":" + json(value.deep) + "}",
+                        sizeof value);
 }
 std::string json(const big &value) {
   std::string list;
   for (const std::uint8_t byte : value.bytes)
     list += (list.empty() ? "" : ",") + truth::json(byte);
-  return "{\"bytes\":[" + list + "]}";
+  return truth::a_class("{\"bytes\":[" + list + "]}", sizeof value);
 }
-std::string json(const aligned32 &value) { return "{\"id\":" + truth::json(value.id) + "}"; }
-std::string json(const aligned64 &value) { return "{\"id\":" + truth::json(value.id) + "}"; }
-std::string json(const nothing &) { return "{}"; }
+std::string json(const aligned32 &value) {
+  return truth::a_class("{\"id\":" + truth::json(value.id) + "}", sizeof value);
+}
+std::string json(const aligned64 &value) {
+  return truth::a_class("{\"id\":" + truth::json(value.id) + "}", sizeof value);
+}
+std::string json(const nothing &value) { return truth::a_class("{}", sizeof value); }
+// gdb alone knows where the bits lie.
 std::string json(const bits &value) {
-  return "{\"low\":" + std::to_string(value.low) + ",\"high\":" + std::to_string(value.high) + "}";
+  return truth::printed("{low = " + std::to_string(value.low) +
+                            ", high = " + std::to_string(value.high) + "}",
+                        sizeof value);
 }
-std::string json(const crowded &value) { return "{\"id\":" + truth::json(value.id) + "}"; }
-std::string json(const slow_move &value) { return "{\"id\":" + truth::json(value.id) + "}"; }
+std::string json(const crowded &value) {
+  return truth::a_class("{\"id\":" + truth::json(value.id) + "}", sizeof value);
+}
+std::string json(const slow_move &value) {
+  return truth::a_class("{\"id\":" + truth::json(value.id) + "}", sizeof value);
+}
 
 } // namespace
 
@@ -514,6 +528,7 @@ int main(int argc, char **argv) {
       return 2;
     }
   }
+  mapscope::set_seed(1); // the same in every run
   states();
   kinds();
   places();

@@ -233,6 +233,10 @@ func encode(b *strings.Builder, v reflect.Value) {
 	case reflect.Pointer, reflect.Chan, reflect.UnsafePointer:
 		b.WriteString(address(v.Pointer()))
 	case reflect.Map:
+		if v.IsNil() {
+			b.WriteString("null")
+			return
+		}
 		fmt.Fprintf(b, `{"map":%s,"address":%s,"count":%d}`, quote(v.Type().String()), address(v.Pointer()), v.Len())
 	case reflect.Interface:
 		if v.IsNil() {

@@ -334,7 +334,7 @@ func places() {
 	lines = append(lines, pointer)
 	fill("main.MapArray[1]", &MapArray[1], 1, 10)
 	MapSlice = make([]map[int]int, 3)
-	fill("main.MapSlice[2]", &MapSlice[2], 2, 20)
+	fill("main.MapSlice.array[2]", &MapSlice[2], 2, 20)
 	fill("main.MapOfPairs", &MapOfPairs, "both", Pair[map[int]int, *map[int]int]{MapArray[1], &MapArray[1]})
 }
 
