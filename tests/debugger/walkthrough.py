@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: MIT
+"""Does a walk-through show what gdb shows?
+
+    walkthrough.py [--section TITLE] [--write] README -- GDB ARGUMENTS...
+
+Takes each line "(gdb) COMMAND" of the section's indented blocks, runs the
+commands in one gdb, and compares the output of those that begin with "map" with
+the lines below them in the README. A line "..." there stands for any lines: those
+before it must begin the output, those after it end it. Addresses may differ.
+--write puts the real output into the README instead; its prose is yours to check.
+"""
+
+import argparse
+import re
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import List, Tuple
+
+PROMPT = "    (gdb) "
+INDENT = "    "
+ELLIPSIS = "..."
+MARK = "@walkthrough@"
+
+
+@dataclass
+class Step:
+    """One command of a README, and the lines [begin, end) that show its output."""
+
+    command: str
+    begin: int
+    end: int
+
+
+def steps(lines: List[str], section: str) -> List[Step]:
+    """Returns the commands in the section that the heading "## `section`" begins."""
+    found = []
+    inside = False
+    for number, line in enumerate(lines):
+        if line.startswith("## "):
+            inside = line == f"## {section}"
+        elif inside and line.startswith(PROMPT):
+            end = number + 1
+            while end < len(lines) and shown(lines[end]):
+                end += 1
+            found.append(Step(line[len(PROMPT) :], number + 1, end))
+    return found
+
+
+def shown(line: str) -> bool:
+    """Whether a line of a README is output: indented, and no command."""
+    return line.startswith(INDENT) and not re.match(r"    (\(gdb\)|\$) ", line)
+
+
+def run(gdb: List[str], commands: List[str]) -> List[List[str]]:
+    """Returns the output of each command in one gdb."""
+    arguments = gdb[:-1]
+    for command in commands:
+        arguments += ["-ex", f"echo {MARK}\\n", "-ex", command]
+    arguments.append(gdb[-1])
+    process = subprocess.run(
+        arguments,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        timeout=100,
+        encoding="utf-8",
+        check=False,
+    )
+    parts = process.stdout.split(MARK + "\n")[1:]
+    if len(parts) != len(commands):
+        sys.exit(f"gdb ran {len(parts)} of {len(commands)} commands:\n{process.stdout}")
+    return [part.rstrip("\n").split("\n") for part in parts]
+
+
+def split(expected: List[str]) -> Tuple[List[str], bool, List[str]]:
+    """Returns what stands before "...", whether it is there, and what stands after it."""
+    if ELLIPSIS not in expected:
+        return expected, False, []
+    at = expected.index(ELLIPSIS)
+    return expected[:at], True, expected[at + 1 :]
+
+
+def real(expected: List[str], output: List[str]) -> List[str]:
+    """Returns the output in the form of `expected`: with "..." where it has it."""
+    before, elided, after = split(expected)
+    if not elided:
+        return output
+    return output[: len(before)] + [ELLIPSIS] + output[len(output) - len(after) :]
+
+
+def without_addresses(lines: List[str]) -> List[str]:
+    """Returns the lines with every long hexadecimal number replaced."""
+    return [re.sub(r"0x[0-9a-f]{9,}", "0x...", line) for line in lines]
+
+
+def main() -> int:
+    """Compares or writes; returns the exit status, 0 if README and gdb agree."""
+    parser = argparse.ArgumentParser(description="Does a walk-through show what gdb shows?")
+    parser.add_argument("--section", default="In C++", help="heading of the section to run")
+    parser.add_argument("--write", action="store_true", help="put the real output into README")
+    parser.add_argument("readme", metavar="README", type=Path)
+    parser.add_argument("gdb", metavar="GDB", nargs="+", help="gdb, its options, a program")
+    arguments = parser.parse_args()
+
+    lines = arguments.readme.read_text(encoding="utf-8").split("\n")
+    todo = steps(lines, arguments.section)
+    if not todo:
+        sys.exit(f"no commands in section {arguments.section!r} of {arguments.readme}")
+    outputs = run(arguments.gdb, [step.command for step in todo])
+    differences = compared = 0
+    for step, output in reversed(list(zip(todo, outputs))):
+        if not step.command.startswith("map ") or step.begin == step.end:
+            continue
+        compared += 1
+        expected = [line[len(INDENT) :] for line in lines[step.begin : step.end]]
+        found = real(expected, output)
+        if arguments.write:
+            lines[step.begin : step.end] = [INDENT + line for line in found]
+        elif without_addresses(expected) != without_addresses(found):
+            differences += 1
+            print(f"{step.command}\n  the README shows:", *expected, sep="\n    ")
+            print("  gdb shows:", *found, sep="\n    ")
+    if arguments.write:
+        arguments.readme.write_text("\n".join(lines), encoding="utf-8")
+    else:
+        print(f"{compared} commands compared, {differences} differ")
+    return 1 if differences else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
