@@ -219,6 +219,12 @@ class Walker:
                 self.problem(f"overflow chain of {array.name} bucket {index} loops at {address:#x}")
                 break
             seen.add(address)
+            if address & 7:
+                self.problem(
+                    f"overflow pointer {address:#x} of {array.name} bucket {index}: "
+                    "no bucket can be there"
+                )
+                break
             try:
                 data = self.memory.read(address, self.layout.size)
             except MemoryUnreadable as error:

@@ -161,6 +161,12 @@ class ClassicMap(MapView):
                 self.problems.append(
                     f"count is {header.count}, impossible for {1 << header.B} buckets"
                 )
+            if header.count and not header.buckets:
+                self.problems.append(f"count is {header.count}, but there are no buckets")
+            if header.oldbuckets and header.nevacuate > 1 << header.old_B:
+                self.problems.append(
+                    f"nevacuate is {header.nevacuate}, beyond the {1 << header.old_B} old buckets"
+                )
 
     # --- the header ---
 
@@ -278,7 +284,7 @@ class ClassicMap(MapView):
                 ahead += marks.count(1, max(0, passed))
         moving = sum(1 for m in self._moving() if m.target is None)
         result.chains = dict(sorted(chains.items()))
-        result.live = new_live + old_live + moving
+        self._compare_count(new_live + old_live + moving)
         result.overflow_in_use = overflow["new"] + overflow["old"]
         result.bytes_overflow = result.overflow_in_use * layout.size
         new, old = self._arrays()
@@ -361,13 +367,22 @@ class ClassicMap(MapView):
         for move in moving:
             if move.target is not None:
                 patches[move.target] = (move.key, move.elem)
+        live = 0
         for levels in self._chunks(progress):
             batch = self._batch(levels, patches)
             if batch is not None:
+                live += len(batch.order)
                 yield batch
         for move in moving:
             if move.target is None:
+                live += 1
                 yield self._moving_batch(move)
+        self._compare_count(live)
+
+    def _compare_count(self, live: int) -> None:
+        """Note when count and cells disagree, except while a write is half done."""
+        if live != self.count and not self._is_writing() and not self.problems:
+            self.problems.append(f"count is {self.count}, but {live} live cells were found")
 
     def _batch(
         self,

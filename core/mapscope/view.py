@@ -199,7 +199,6 @@ class Summary:
     bytes_overflow: Optional[int] = None
     chains: Dict[int, int] = field(default_factory=dict)
     growth: Optional[Growth] = None
-    live: Optional[int] = None
 
 
 @dataclass

@@ -3,7 +3,7 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional
+from typing import Dict, Iterator, Optional
 
 from ..locate import find_map
 from ..session import Session
@@ -90,15 +90,7 @@ class InspectResult(Result):
             yield from _growth_lines(summary.growth, view)
         if size is None:
             yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
-        yield from problem_lines(self._problems())
-
-    def _problems(self) -> List[str]:
-        view, live = self.view, self.summary.live
-        flags = view.header_form()["flags"]
-        assert isinstance(flags, list)
-        if live is not None and live != view.count and "hashWriting" not in flags:
-            return [*view.problems, f"count is {view.count}, but {live} live cells were found"]
-        return view.problems
+        yield from problem_lines(view.problems)
 
 
 def size_text(size: int) -> str:

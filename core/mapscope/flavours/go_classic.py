@@ -318,6 +318,8 @@ def _writing(
     walker = Walker(memory, layout, [])
     new = BucketArray("new", header.buckets, 1 << header.B)
     old = BucketArray("old", header.oldbuckets, 1 << header.old_B) if header.oldbuckets else None
+    # growWork ends before mapdelete looks for its cell
+    growing = {f.thread for f in frames if f.function.startswith("runtime.growWork")}
     for frame in frames:
         name = frame.function[len("runtime.") :]
         if name.startswith("evacuate") and old is not None:
@@ -330,7 +332,7 @@ def _writing(
             found = _assigned_cell(session, frame, walker, new, old, header.count)
             if found is not None:
                 writing.pending[found[0]] = found[1]
-        elif name.startswith("mapdelete"):
+        elif name.startswith("mapdelete") and frame.thread not in growing:
             place = _deleted_cell(session, frame, walker, new, typed)
             if place is not None:
                 writing.pending[place] = None
@@ -360,13 +362,17 @@ def _evacuated_bucket(
         index, rest = divmod(at - old.address, walker.layout.size)
         if rest == 0 and 0 <= index < old.count:
             return index
-    bucket = _argument(session, frame, "oldbucket", 2)
-    if bucket is None or bucket >= old.count:
+    if not at:
         return None
-    chain = walker.chain(old, bucket)
-    if at and not any(address == at for address, _ in chain):
-        return None
-    return bucket
+    spilled = _argument(session, frame, "oldbucket", 2)
+    if spilled is not None and spilled < old.count:
+        if any(address == at for address, _ in walker.chain(old, spilled)):
+            return spilled
+    for levels in walker.walk(old):
+        for level in levels[1:]:
+            if at in level.addresses:
+                return level.owners[level.addresses.index(at)]
+    return None
 
 
 def _assigned_cell(
@@ -398,8 +404,14 @@ def _assigned_cell(
             return place, key
         if insertb == place[0] and inserti == place[1]:
             return place, key
-    if len(same) == 1 and (insertb in (None, same[0][0][0])):
-        # count is increased last
+    # Optimised code has lost one of them, or shows what else the register holds. Where
+    # several cells have the tophash, take the one in insertb, or the one never used.
+    if len(same) > 1:
+        same = [c for c in same if c[0][0] == insertb] or same
+    if len(same) > 1:
+        same = [c for c in same if not any(c[1])]
+    if len(same) == 1:
+        # count, increased last, tells whether a cell is live that should not be yet
         live = sum(
             level.live(layout)
             for array in (new, old)
@@ -418,8 +430,6 @@ def _deleted_cell(
     """The cell that mapdelete* is clearing: key and element go before the tophash."""
     memory, layout = session.memory, walker.layout
     key_hash = _word(session, frame, "hash")
-    if key_hash is None:
-        return None
     is_text = frame.function.endswith("str")
     if "_fast" in frame.function:
         key = _bytes_at(memory, frame.spilled(2), layout.keysize)
@@ -427,7 +437,13 @@ def _deleted_cell(
         key = _bytes_at(memory, _argument(session, frame, "key", 2), typed.key.size)
     if key is None:
         return None
-    for place, slot in _cells(walker, new, key_hash):
+    if key_hash is not None:
+        cells = _cells(walker, new, key_hash)
+    else:
+        at = _word(session, frame, "b")
+        data = _bytes_at(memory, at, layout.size)
+        cells = [] if at is None or data is None else list(_live(layout, at, data))
+    for place, slot in cells:
         if is_text:
             if slot[8:16] == key[8:16] and (
                 slot[:8] == bytes(8) or _text(memory, slot) == _text(memory, key)
@@ -449,13 +465,22 @@ def _cells(
     if top < MIN_TOP_HASH:
         top += MIN_TOP_HASH
     layout = walker.layout
-    found: List[Tuple[Tuple[int, int], bytes]] = []
-    for address, data in walker.chain(array, key_hash & (array.count - 1)):
-        for cell in range(CELLS):
-            if data[cell] == top:
-                at = layout.key_offset(cell)
-                found.append(((address, cell), data[at : at + layout.keysize]))
-    return found
+    return [
+        (place, slot)
+        for address, data in walker.chain(array, key_hash & (array.count - 1))
+        for place, slot in _live(layout, address, data)
+        if data[place[1]] == top
+    ]
+
+
+def _live(
+    layout: BucketLayout, address: int, data: bytes
+) -> Iterator[Tuple[Tuple[int, int], bytes]]:
+    """(cell, key slot) of a bucket's live cells."""
+    for cell in range(CELLS):
+        if data[cell] >= MIN_TOP_HASH:
+            at = layout.key_offset(cell)
+            yield (address, cell), data[at : at + layout.keysize]
 
 
 def _half_moved(memory: Memory, layout: BucketLayout, old: BucketArray) -> List[int]:
