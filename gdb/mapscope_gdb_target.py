@@ -60,6 +60,15 @@ class GdbTarget(Target):
         except gdb.error:
             return []
 
+    def symbol_at(self, address: int) -> Optional[str]:
+        try:
+            text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+        except gdb.error:
+            return None
+        # "NAME in section .data of /path", "NAME + 8 in section .data"
+        match = re.match(r"(.+) in section \S+", text)
+        return None if match is None or re.search(r" \+ \d+$", match[1]) else match[1]
+
     def sections(self) -> List[Section]:
         # The API does not offer where sections are loaded; "info files" does, also for
         # stripped libraries, core dumps and remote targets.

@@ -285,8 +285,11 @@ class Walker:
             self.problem(f"overflow chain longer than {MAX_CHAIN} buckets")
             return None
         fresh = set(pointers)
+        first = level.array.address
+        end = first + level.array.count * layout.size
         if (
-            len(fresh) < len(pointers)
+            any([first <= pointer < end for pointer in pointers])
+            or len(fresh) < len(pointers)
             or not seen.isdisjoint(fresh)
             or min(pointers) < 4096
             or max(pointers) >= ADDRESS_LIMIT
@@ -325,11 +328,13 @@ class Walker:
         with the others."""
         kept: List[int] = []
         here: Set[int] = set()
+        first = level.array.address
+        end = first + level.array.count * self.layout.size
         for at, (index, pointer) in enumerate(zip(indices, pointers)):
             what = f"{level.array.name} bucket {level.owners[index]}"
             if pointer & 7 or not 4096 <= pointer < ADDRESS_LIMIT:
                 self.problem(f"overflow pointer {pointer:#x} of {what}: no bucket can be there")
-            elif pointer in seen or pointer in here:
+            elif pointer in seen or pointer in here or first <= pointer < end:
                 self.problem(f"overflow chain of {what} loops or joins another at {pointer:#x}")
             else:
                 here.add(pointer)

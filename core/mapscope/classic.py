@@ -719,7 +719,35 @@ class ClassicMap(MapView):
                 batch = self._moving_batch(move)
                 if test.matches(batch.keys.value(0, self.decoder)):
                     _take(result, batch, 0, self.decoder)
+        if result.where is None and not self._hashes_agree():
+            result = self._find_by_scan(test)
+            result.note = (
+                "the program hashes keys in another way than these scripts compute: "
+                "all entries were looked at"
+            )
         return result
+
+    def _hashes_agree(self) -> bool:
+        """Whether the computed hash of some key in the map fits its tophash."""
+        assert self._hasher is not None
+        for batch in self.entries():
+            for index in batch.order:
+                data = batch.keys.data(index)
+                key = batch.keys.value(index, self.decoder)
+                if isinstance(key, str):
+                    text: Optional[bytes] = key.encode("utf-8")
+                else:
+                    text = key if isinstance(key, bytes) else None
+                where = batch.where(index)
+                new, old = self._arrays()
+                array = new if where.array == "new" else old
+                known = self._hasher(KeyTest(lambda _: False, data, text))
+                if known is None or array is None or index in batch.in_flight:
+                    continue
+                cells = self._walker().chain(array, where.bucket)[where.chain][1]
+                top = known >> 56
+                return cells[where.cell] == (top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH)
+        return True
 
     def _candidates(
         self, key_hash: int, new: BucketArray, old: Optional[BucketArray]

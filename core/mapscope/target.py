@@ -91,6 +91,10 @@ class Target(ABC):
         """Addresses of the linker symbol `name`, one for each module that has it."""
 
     @abstractmethod
+    def symbol_at(self, address: int) -> Optional[str]:
+        """The linker symbol of the object at exactly `address`, demangled."""
+
+    @abstractmethod
     def sections(self) -> List[Section]:
         """All loaded sections of the program and its libraries."""
 

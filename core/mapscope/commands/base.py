@@ -136,9 +136,12 @@ def _unquoted(word: str) -> str:
 
 def natural(text: str) -> int:
     """argparse type: a number from 0 on."""
-    value = int(text, 0)
+    try:
+        value = int(text, 0)
+    except ValueError:
+        value = -1
     if value < 0:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"a number from 0 on is expected, not {escape(text)}")
     return value
 
 

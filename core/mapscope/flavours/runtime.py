@@ -249,7 +249,7 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         extra = memory.read_word(address + 40)
         if extra != address + 48:
             raise NotAMap(
-                f"no mapscope map at {address:#x}: extra is {extra:#x}, {address + 48:#x} expected "
+                f"no mapscope map at {address:#x}: extra is {extra:#x}, not right behind it "
                 "(not constructed yet, destroyed, or no map)"
             )
         maptype = memory.read_word(extra + 24)
@@ -265,6 +265,8 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     type.layout.validate()
     header = _header(abi, raw)
     key, elem = type.key, type.elem
+    if declared is None:
+        declared = _declared(session, maptype)
     if declared is not None:
         key = _prefer(declared.key_type(), key)
         elem = _prefer(declared.target(), elem)
@@ -295,6 +297,20 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     view.flavor = NAME
     view.decoder = session.decoder()
     return view
+
+
+def _declared(session: Session, maptype: int) -> Optional[Type]:
+    """The mapscope::map<K, V> that a maptype belongs to.
+
+    A maptype is the member `type` of a template with the map's own arguments
+    (map.hpp), so its symbol spells the map's type out.
+    """
+    name = session.target.symbol_at(maptype)
+    if name is None or not name.startswith("mapscope::") or not name.endswith(">::type"):
+        return None
+    arguments = name[name.index("<") : -len("::type")]
+    found = session.target.find_type("mapscope::map" + arguments)
+    return found if found is not None and found.kind is Kind.RUNTIME_MAP else None
 
 
 def _nil(session: Session, type: Type) -> MapView:
@@ -465,7 +481,7 @@ def _fold(a: int, b: int) -> int:
 
 def hash_integer(x: int, seed: int) -> int:
     """hash_integer of hash.hpp; x extended to 64 bits by its sign."""
-    return _fold((x & _MASK) ^ _K0 ^ seed, _K1 ^ (seed << 32))
+    return _fold(_fold((x & _MASK) ^ _K0 ^ seed, _K1 ^ (seed << 32)), _K0)
 
 
 def hash_bytes(data: bytes, seed: int) -> int:
