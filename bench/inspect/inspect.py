@@ -1,0 +1,130 @@
+# SPDX-License-Identifier: MIT
+"""What run.py runs inside gdb: time each way to look into a large map.
+
+The script stands in a stopped program (big.cpp, big.go), takes its parameters
+from the environment (MAPSCOPE_BENCH, a JSON object: see run.py) and writes its
+measurements to the file named there, as one JSON object.
+"""
+
+import json
+import os
+import time
+from typing import Any, Callable, Dict, Tuple
+
+import gdb
+
+MIB = 1 << 20
+
+
+def seconds(work: Callable[[], Any]) -> Tuple[float, Any]:
+    start = time.perf_counter()
+    result = work()
+    return time.perf_counter() - start, result
+
+
+def memory(field: str) -> int:
+    """A field of gdb's own /proc/self/status, in bytes."""
+    with open("/proc/self/status", encoding="ascii") as status:
+        for line in status:
+            if line.startswith(field + ":"):
+                return int(line.split()[1]) * 1024
+    raise LookupError(field)
+
+
+def run(command: str) -> str:
+    return str(gdb.execute(command, to_string=True))
+
+
+def word(address: int) -> int:
+    return int.from_bytes(gdb.selected_inferior().read_memory(address, 8).tobytes(), "little")
+
+
+def header_of(name: str, go: bool) -> int:
+    """Address of the map's hmap: what a Go map is, and what a C++ map begins with."""
+    value = gdb.parse_and_eval(name)
+    return int(value) if go else word(int(value.address))
+
+
+def read_all(header: int, overflow_bytes: int, bucket_bytes: int) -> int:
+    """Read as many bytes as the map's buckets have, in pieces of 1 MiB.
+
+    Both arrays with their spare buckets, and once more, from the array's start,
+    as many bytes as there are in other overflow buckets.
+
+    :return: the number of bytes read.
+    """
+    inferior = gdb.selected_inferior()
+    b = gdb.selected_inferior().read_memory(header + 9, 1)[0][0]
+    arrays = [(word(header + 16), 1 << b)]
+    if word(header + 24):
+        arrays.append((word(header + 24), 1 << (b - 1)))
+    ranges = [(start, (buckets + buckets // 16) * bucket_bytes) for start, buckets in arrays]
+    spare = sum(buckets // 16 for _, buckets in arrays) * bucket_bytes
+    ranges.append((arrays[0][0], max(0, overflow_bytes - spare)))
+    total = 0
+    for start, size in ranges:
+        for offset in range(0, size, MIB):
+            piece = min(MIB, size - offset)
+            total += len(inferior.read_memory(start + offset, piece))
+    return total
+
+
+def value_loop(header: int, bucket_bytes: int, buckets: int) -> int:
+    """The loop over gdb values that printers without bulk reads are: each cell apart.
+
+    :return: the number of entries seen.
+    """
+    byte = gdb.lookup_type("unsigned char").pointer()
+    number = gdb.lookup_type("unsigned long").pointer()
+    array = gdb.Value(word(header + 16)).cast(byte)
+    seen = 0
+    for bucket in range(buckets):
+        base = array + bucket * bucket_bytes
+        for cell in range(8):
+            if int(base[cell]) < 5:
+                continue
+            key = (base + 8 + 8 * cell).cast(number).dereference()
+            value = (base + 8 + 64 + 8 * cell).cast(number).dereference()
+            seen += len(f"[{int(key)}] = {int(value)}") > 0
+    return seen
+
+
+def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
+    name, go = parameters["map"], parameters["go"]
+    header = header_of(name, go)
+    results: Dict[str, Any] = {}
+    before = memory("VmRSS")
+    results["inspect"], text = seconds(lambda: run(f"map inspect {name} --json"))
+    facts = json.loads(text)
+    results["count"] = facts["count"]
+    results["progress"] = facts["growth"]["progress"] if facts["growth"] else None
+    results["stats"], text = seconds(lambda: run(f"map stats {name}"))
+    run("set print elements 200")
+    results["print"], text = seconds(lambda: run(f"print {name}"))
+    output = parameters["output"] + ".entries"
+    results["entries"], text = seconds(
+        lambda: run(f"map entries {name} --limit 0 --json -o '{output}'")
+    )
+    results["gained"] = memory("VmHWM") - before
+    with open(output, "rb") as file:
+        results["lines"] = sum(1 for _ in file) - 2
+    os.unlink(output)
+    bucket_bytes = facts["bucket_bytes"]
+    results["read"], results["bytes"] = seconds(
+        lambda: read_all(header, facts["bytes"]["overflow"], bucket_bytes)
+    )
+    if parameters["values"]:
+        run("set language c")
+        spent, seen = seconds(lambda: value_loop(header, bucket_bytes, parameters["values"]))
+        results["value_loop"] = spent / max(1, seen)
+    return results
+
+
+def main() -> None:
+    parameters = json.loads(os.environ["MAPSCOPE_BENCH"])
+    results = measure(parameters)
+    with open(parameters["output"], "w", encoding="utf-8") as file:
+        json.dump(results, file)
+
+
+main()
