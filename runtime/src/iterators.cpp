@@ -146,6 +146,11 @@ bool next_listed(hiter *it) noexcept {
   return false;
 }
 
+// The iterator has come to a cell: which cells to look at next.
+void look_ahead(hiter *it) noexcept {
+  it->ahead = static_cast<uint8_t>(tophash_group(it->at.b).live() & (~1U << it->at.i));
+}
+
 // Goes on with the logical buckets after the present one.
 void next_bucket(const maptype *t, hiter *it) noexcept {
   const hmap *const h = it->h;
@@ -158,6 +163,7 @@ void next_bucket(const maptype *t, hiter *it) noexcept {
     }
     it->at = first_chain(t, h, it->bucket, it->L);
     if (scan(t, h, it->at, it->L, 0)) {
+      look_ahead(it);
       return;
     }
   }
@@ -192,7 +198,9 @@ void mapiterinit(const maptype_functions *t, hmap *h, hiter *it) {
   // A random start, as in Go, so that programs don't come to rely on an order.
   begin_following(it, fastrand64());
   it->at = first_chain(t, h, it->bucket, it->L);
-  if (!scan(t, h, it->at, it->L, 0)) {
+  if (scan(t, h, it->at, it->L, 0)) {
+    look_ahead(it);
+  } else {
     next_bucket(t, it);
   }
 }
@@ -212,6 +220,7 @@ void mapiternext(hiter *it) {
     drop_list(it);
     it->mode = hiter_mode::scanning;
   } else if (scan(t, it->h, it->at, it->L, it->at.i + 1U)) {
+    look_ahead(it);
     return;
   }
   next_bucket(t, it);

@@ -315,28 +315,47 @@ private:
   uint64_t entries_[2] = {0, 0};
 };
 
+evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket,
+                            uint64_t newbit) noexcept {
+  const uint64_t y = oldbucket + newbit; // not used by a same-size growth
+  const evacuation move{t,
+                        h,
+                        {{{bucket_at(h->buckets, oldbucket, t->bucketsize), oldbucket, 0, h->B}},
+                         {{bucket_at(h->buckets, y, t->bucketsize), y, 0, h->B}}},
+                        nullptr};
+  h->extra->evacuating = oldbucket + 1;
+  store_order();
+  return move;
+}
+
+void end_evacuation(hmap *h) noexcept {
+  store_order();
+  h->extra->evacuating = 0;
+}
+
 void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bmap *head,
                     uint64_t newbit) {
+  if (*overflow_slot(head, t->overflow_offset) == nullptr && h->extra->iterators == nullptr) {
+    // Nearly always: one bucket, whose entries fit into two.
+    const bool same_size = (load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) != 0;
+    const bucket_plan plan = same_size ? bucket_plan{0, 0} : t->plan_bucket(h, head, newbit);
+    evacuation move = begin_evacuation(t, h, oldbucket, newbit);
+    t->move_bucket(move, head, plan);
+    end_evacuation(h);
+    return;
+  }
   // What can fail comes first: hashes, iterators' lists, overflow buckets.
   const chain_plan plan(t, h, head, newbit);
   if (const uint64_t n = plan.overflow_buckets(); n != 0) {
     reserve_overflow(t, h, n);
   }
-  evacuation move{t, h, {}, nullptr};
-  if (h->extra->iterators != nullptr) {
-    move.fixups = list_cells(t, h, oldbucket);
-  }
-  move.xy[0].at = {bucket_at(h->buckets, oldbucket, t->bucketsize), oldbucket, 0, h->B};
-  if ((load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) == 0) {
-    const uint64_t y = oldbucket + newbit;
-    move.xy[1].at = {bucket_at(h->buckets, y, t->bucketsize), y, 0, h->B};
-  }
-  h->extra->evacuating = oldbucket + 1;
-  store_order();
+  iterator_fixups *const fixups =
+      h->extra->iterators != nullptr ? list_cells(t, h, oldbucket) : nullptr;
+  evacuation move = begin_evacuation(t, h, oldbucket, newbit);
+  move.fixups = fixups;
   size_t i = 0;
   for_each_bucket_in_chain(t, head, [&](bmap *b) { t->move_bucket(move, b, plan[i++]); });
-  store_order();
-  h->extra->evacuating = 0;
+  end_evacuation(h);
   if (move.fixups != nullptr) {
     drop_fixups(move.fixups);
   }

@@ -254,12 +254,12 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
 class write_guard {
 public:
   explicit write_guard(hmap *h) : h_(h) {
-    const uint8_t flags = load_flags(h);
-    if ((flags & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
+    flags_ = load_flags(h);
+    if ((flags_ & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
       h_ = nullptr;
       fatal("concurrent map writes");
     }
-    store_flags(h, flags | unsigned{MAPSCOPE_HASH_WRITING});
+    store_flags(h, flags_ | unsigned{MAPSCOPE_HASH_WRITING});
     store_order();
   }
   write_guard(const write_guard &) = delete;
@@ -274,6 +274,12 @@ public:
     store_order();
     hmap *const h = std::exchange(h_, nullptr);
     const uint8_t flags = load_flags(h);
+    if (flags == (flags_ | MAPSCOPE_HASH_WRITING)) [[likely]] {
+      // As it was. Stores what is in a register, so that the next write need not
+      // wait until this load has seen the store before it.
+      store_flags(h, flags_);
+      return;
+    }
     if ((flags & MAPSCOPE_HASH_WRITING) == 0) [[unlikely]] {
       fatal("concurrent map writes");
     }
@@ -282,6 +288,7 @@ public:
 
 private:
   hmap *h_;
+  uint8_t flags_ = 0;
 };
 
 // An iterator's -> needs something to point at.
@@ -662,7 +669,7 @@ private:
   // else calls build(key place, elem place), which constructs both or throws
   // with neither constructed. Returns the cell and whether it was built.
   template <bool Absent = false, class Q, class Build, class Found>
-  std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
+  MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
     if (h_ == nullptr) [[unlikely]] {
       h_ = makemap(&T::type, 0, &functors_);
     }
@@ -754,7 +761,7 @@ private:
     }
   }
 
-  template <class Q> std::pair<cell, bool> assign_default(Q &&key) {
+  template <class Q> MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> assign_default(Q &&key) {
     return mapassign(
         key, [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); }, [](V &) {});
   }
@@ -830,7 +837,9 @@ private:
     store_order();
     h->count--;
     store_order();
-    mark_empty_rest(head, b, i, T::overflow_offset);
+    if (i == MAPSCOPE_BUCKET_CNT - 1 || b->tophash[i + 1] == MAPSCOPE_EMPTY_REST) {
+      mark_empty_rest(head, b, i, T::overflow_offset);
+    }
     if (h->count == 0) {
       reseed(h); // makes it harder to provoke collisions, says Go
     }
@@ -916,11 +925,18 @@ public:
       if ((load_flags(it_.h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
         fatal("concurrent map iteration and map write");
       }
-      const unsigned next = it_.at.i + 1U;
-      if (const unsigned live = tophash_group(it_.at.b).live() >> next; live != 0) {
-        it_.at.i = static_cast<uint8_t>(next + first_cell(live));
-        return *this;
-      }
+      do {
+        for (unsigned ahead = it_.ahead; ahead != 0;) {
+          const unsigned i = first_cell(ahead);
+          ahead &= ahead - 1;
+          if (it_.at.b->tophash[i] >= MAPSCOPE_MIN_TOP_HASH) [[likely]] {
+            it_.ahead = static_cast<uint8_t>(ahead);
+            it_.at.i = static_cast<uint8_t>(i);
+            return *this;
+          }
+        }
+        it_.ahead = 0;
+      } while (next_bucket());
     }
     mapiternext(&it_);
     return *this;
@@ -947,6 +963,22 @@ private:
   }
   basic_iterator(hmap *h, start_tag) { mapiterinit(&T::type, h, &it_); }
 
+  // Goes to the next bucket, where that is simple: mapiternext knows the rest.
+  bool next_bucket() noexcept {
+    if (bmap *const b = T::overflow(it_.at.b); b != nullptr) {
+      it_.at.b = b;
+    } else {
+      const hmap *const h = it_.h;
+      const uint64_t bucket = (it_.bucket + 1) & bucketMask(it_.L);
+      if (h->oldbuckets != nullptr || h->B != it_.L || bucket == it_.startBucket) {
+        return false;
+      }
+      it_.bucket = bucket;
+      it_.at = {bucket_at(h->buckets, bucket, T::bucketsize), bucket, 0, it_.L};
+    }
+    it_.ahead = static_cast<uint8_t>(tophash_group(it_.at.b).live());
+    return true;
+  }
   void follow() { mapiterregister(&it_); }
   void free() noexcept {
     if (it_.mode != hiter_mode::unregistered) {

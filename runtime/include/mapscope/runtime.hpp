@@ -19,6 +19,8 @@
 #include <mapscope/layout.h>
 
 #define MAPSCOPE_NOINLINE [[gnu::noinline]]
+// For what is slow if its result goes through memory.
+#define MAPSCOPE_ALWAYS_INLINE [[gnu::always_inline]] inline
 
 namespace mapscope {
 
@@ -104,6 +106,10 @@ struct hiter {
   cell at{};         // at.b is nil at the end
   hiter_mode mode = hiter_mode::unregistered;
   uint8_t L = 0;
+  // While scanning, cells after at.i that held an entry when the iterator came
+  // to bucket at.b: a loop is faster over these than over the tophash bytes. An
+  // entry may have been erased since.
+  uint8_t ahead = 0;
   uint64_t startBucket = 0;
   uint64_t bucket = 0;
   cell_list *list = nullptr;
