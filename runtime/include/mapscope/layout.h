@@ -135,8 +135,8 @@
 /* maptype.flags, the bits of Go 1.19 */
 #define MAPSCOPE_INDIRECT_KEY 1
 #define MAPSCOPE_INDIRECT_ELEM 2
-#define MAPSCOPE_REFLEXIVE_KEY 4   /* k == k for all keys (not so for floats) */
-#define MAPSCOPE_NEED_KEY_UPDATE 8 /* an overwrite stores the key too */
+#define MAPSCOPE_REFLEXIVE_KEY 4     /* k == k for all keys (not so for floats) */
+#define MAPSCOPE_NEED_KEY_UPDATE 8   /* an overwrite stores the key too */
 #define MAPSCOPE_HASH_MIGHT_PANIC 16 /* the hash or the equality may throw */
 
 /* typeinfo.kind: Go's kind numbers where Go has the kind. */
@@ -176,14 +176,14 @@ MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(bmap)) == 8, "bmap is its t
 
 /* A map's header. */
 struct MAPSCOPE_STRUCT(hmap) {
-  uint64_t count;      /*  0: live entries */
-  uint8_t flags;       /*  8: MAPSCOPE_ITERATOR ... */
-  uint8_t B;           /*  9: log2 of the number of buckets */
-  uint16_t noverflow;  /* 10: overflow buckets; exact below B = 16, else an estimate */
-  uint32_t hash0;      /* 12: seed of the hash */
-  void *buckets;       /* 16: array of 2^B bmap; nil while nothing was stored */
-  void *oldbuckets;    /* 24: the previous array while it is evacuated, else nil */
-  uint64_t nevacuate;  /* 32: progress of the evacuation; see hashGrow above */
+  uint64_t count;     /*  0: live entries */
+  uint8_t flags;      /*  8: MAPSCOPE_ITERATOR ... */
+  uint8_t B;          /*  9: log2 of the number of buckets */
+  uint16_t noverflow; /* 10: overflow buckets; exact below B = 16, else an estimate */
+  uint32_t hash0;     /* 12: seed of the hash */
+  void *buckets;      /* 16: array of 2^B bmap; nil while nothing was stored */
+  void *oldbuckets;   /* 24: the previous array while it is evacuated, else nil */
+  uint64_t nevacuate; /* 32: progress of the evacuation; see hashGrow above */
   struct MAPSCOPE_STRUCT(mapextra) *extra; /* 40: this + 48 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(hmap)) == 48, "hmap as in Go 1.19");
@@ -211,19 +211,19 @@ MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(typeinfo)) == 24, "typeinfo
  * shared library. The functions are the runtime's own business. */
 struct MAPSCOPE_STRUCT(maptype) {
   const struct MAPSCOPE_STRUCT(abi) *abi; /*  0: the layout that this follows */
-  const char *name;        /*  8: as in "mapscope::map<int, std::string>" */
-  uint32_t flags;          /* 16: MAPSCOPE_INDIRECT_KEY ... */
-  uint32_t hash_kind;      /* 20: MAPSCOPE_HASH_... */
-  uint32_t bucketsize;     /* 24: bytes of one bucket */
-  uint32_t bucketalign;    /* 28: bytes */
-  uint32_t keysize;        /* 32: bytes of a key slot (8 if indirect) */
-  uint32_t elemsize;       /* 36: bytes of an element slot (8 if indirect) */
-  uint32_t keys_offset;    /* 40: of the first key slot in a bucket */
-  uint32_t elems_offset;   /* 44: of the first element slot */
-  uint32_t overflow_offset;/* 48: of the overflow pointer: bucketsize - 8 */
-  uint32_t reserved;       /* 52: 0 */
-  struct MAPSCOPE_STRUCT(typeinfo) key;  /* 56 */
-  struct MAPSCOPE_STRUCT(typeinfo) elem; /* 80 */
+  const char *name;                       /*  8: as in "mapscope::map<int, std::string>" */
+  uint32_t flags;                         /* 16: MAPSCOPE_INDIRECT_KEY ... */
+  uint32_t hash_kind;                     /* 20: MAPSCOPE_HASH_... */
+  uint32_t bucketsize;                    /* 24: bytes of one bucket */
+  uint32_t bucketalign;                   /* 28: bytes */
+  uint32_t keysize;                       /* 32: bytes of a key slot (8 if indirect) */
+  uint32_t elemsize;                      /* 36: bytes of an element slot (8 if indirect) */
+  uint32_t keys_offset;                   /* 40: of the first key slot in a bucket */
+  uint32_t elems_offset;                  /* 44: of the first element slot */
+  uint32_t overflow_offset;               /* 48: of the overflow pointer: bucketsize - 8 */
+  uint32_t reserved;                      /* 52: 0 */
+  struct MAPSCOPE_STRUCT(typeinfo) key;   /* 56 */
+  struct MAPSCOPE_STRUCT(typeinfo) elem;  /* 80 */
   /* 104: function pointers follow (runtime.hpp) */
 };
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(maptype), key) == 56, "maptype.key");
@@ -232,16 +232,17 @@ MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(maptype)) == 104, "maptype"
 /* The rest of a map's header. The first three fields are Go's; the runtime
  * keeps more behind what stands here. */
 struct MAPSCOPE_STRUCT(mapextra) {
-  void *overflow;    /*  0: overflow buckets of `buckets` outside the array */
-  void *oldoverflow; /*  8: overflow buckets of `oldbuckets` outside the array */
-  void *nextOverflow;/* 16: the next free spare bucket of `buckets`, or nil */
+  void *overflow;     /*  0: overflow buckets of `buckets` outside the array */
+  void *oldoverflow;  /*  8: overflow buckets of `oldbuckets` outside the array */
+  void *nextOverflow; /* 16: the next free spare bucket of `buckets`, or nil */
   const struct MAPSCOPE_STRUCT(maptype) *type; /* 24 */
-  struct MAPSCOPE_STRUCT(hmap) *next; /* 32: next map of the same registry shard, or nil */
-  struct MAPSCOPE_STRUCT(hmap) *prev; /* 40: previous one, or nil */
-  void *iterators;   /* 48: live iterators, or nil */
+  struct MAPSCOPE_STRUCT(hmap) *next;          /* 32: next map of the same registry shard, or nil */
+  struct MAPSCOPE_STRUCT(hmap) *prev;          /* 40: previous one, or nil */
+  void *iterators;                             /* 48: live iterators, or nil */
   uint64_t evacuating; /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
 };
-MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), nextOverflow) == 16, "mapextra.nextOverflow");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), nextOverflow) == 16,
+                       "mapextra.nextOverflow");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), type) == 24, "mapextra.type");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), next) == 32, "mapextra.next");
 
@@ -251,9 +252,9 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), next) == 32, "
 #define MAPSCOPE_MAGIC "\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 #define MAPSCOPE_ABI_VERSION 1
 struct MAPSCOPE_STRUCT(abi) {
-  char magic[16];         /*   0: MAPSCOPE_MAGIC, without a closing NUL */
-  uint32_t version;       /*  16: MAPSCOPE_ABI_VERSION */
-  uint32_t size;          /*  20: bytes of this struct */
+  char magic[16];   /*   0: MAPSCOPE_MAGIC, without a closing NUL */
+  uint32_t version; /*  16: MAPSCOPE_ABI_VERSION */
+  uint32_t size;    /*  20: bytes of this struct */
   /* hmap: size, then offsets */
   uint16_t hmap_size;       /*  24 */
   uint16_t hmap_count;      /*  26 */
@@ -303,7 +304,8 @@ struct MAPSCOPE_STRUCT(abi) {
   const void *history;      /* 128: nil: this runtime has none */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 136, "abi");
-MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56, "abi.maptype_size");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,
+                       "abi.maptype_size");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), registry) == 104, "abi.registry");
 
 #ifdef __cplusplus
