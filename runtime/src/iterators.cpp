@@ -242,9 +242,15 @@ void mapiterfree(hiter *it) noexcept {
 }
 
 void mapitercopy(hiter *to, const hiter *from) {
-  cell_list *const list = from->list != nullptr ? new cell_list(*from->list) : nullptr;
-  *to = *from;
-  to->list = list;
+  to->list = from->list != nullptr ? new cell_list(*from->list) : nullptr;
+  to->h = from->h;
+  to->at = from->at;
+  to->mode = from->mode;
+  to->L = from->L;
+  to->ahead = from->ahead;
+  to->startBucket = from->startBucket;
+  to->bucket = from->bucket;
+  // Not the links: other iterators' threads change those.
   if (to->mode != hiter_mode::unregistered) {
     link(to);
   }

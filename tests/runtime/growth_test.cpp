@@ -82,7 +82,7 @@ BOOST_AUTO_TEST_CASE(a_write_moves_at_most_two_old_buckets) {
     } else if (kind == 1 && !map.empty()) {
       map.erase(map.begin());
     } else if (kind == 2) {
-      map.insert_or_assign(key, 1);
+      map.insert_or_assign(key, key);
     } else {
       map[key] = 2;
     }
