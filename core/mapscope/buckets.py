@@ -318,7 +318,7 @@ class Walker:
             level.chain + 1,
             [owners[index] for index in indices],
             pointers,
-            memoryview(b"".join([piece for piece in pieces if piece is not None])),
+            memoryview(b"".join(filter(None, pieces))),
         )
 
     def _sound(

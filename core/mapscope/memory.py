@@ -16,6 +16,8 @@ CHUNK = 1 << 20
 #: bytes of a cached page: small enough for scattered reads to stay cheap,
 #: large enough for neighbours (overflow buckets, strings) to come along
 PAGE = 32768
+#: bytes behind a page that are kept with it: what begins in a page mostly ends there
+OVERLAP = 512
 #: bytes the cache may hold
 CACHE_LIMIT = 96 << 20
 
@@ -36,7 +38,7 @@ class Memory:
 
     def __init__(self, read: Callable[[int, int], Buffer]) -> None:
         self._read = read
-        self._pages: "OrderedDict[int, bytes]" = OrderedDict()
+        self._pages: "OrderedDict[int, bytes]" = OrderedDict()  # by address // PAGE
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -48,16 +50,9 @@ class Memory:
         check_address(address, size)
         if size > PAGE:
             return bytes(self._read(address, size))
-        offset = address % PAGE
-        page = self._page(address - offset)
-        end = offset + size
-        if end <= len(page):
-            return page[offset:end]
-        if len(page) == PAGE:
-            following = self._page(address - offset + PAGE)
-            if end - PAGE <= len(following):
-                return page[offset:] + following[: end - PAGE]
-        return bytes(self._read(address, size))
+        start = address % PAGE
+        found = self._page(address // PAGE)[start : start + size]
+        return found if len(found) == size else bytes(self._read(address, size))
 
     def read_word(self, address: int) -> int:
         """One 64-bit word."""
@@ -75,11 +70,13 @@ class Memory:
         pages = self._pages
         for index in sorted(range(len(places)), key=places.__getitem__):
             address, size = places[index]
-            offset = address % PAGE
-            page = pages.get(address - offset)
-            if page is not None and offset + size <= len(page):
-                result[index] = page[offset : offset + size]
-                continue
+            page = pages.get(address // PAGE)
+            if page is not None:
+                start = address % PAGE
+                found = page[start : start + size]
+                if len(found) == size:
+                    result[index] = found
+                    continue
             try:
                 result[index] = self.read(address, size)
             except MemoryUnreadable:
@@ -88,20 +85,19 @@ class Memory:
 
     def gather(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
         """`size` bytes at each address; None where unreadable."""
-        result: List[Optional[bytes]] = []
-        get = self._pages.get
-        append = result.append
-        for address in addresses:
-            offset = address % PAGE
-            page = get(address - offset)
-            if page is not None and offset + size <= len(page):
-                append(page[offset : offset + size])
-                continue
-            try:
-                append(self.read(address, size))
-            except MemoryUnreadable:
-                append(None)
-        return result
+        pages = self._pages
+        for number in {address // PAGE for address in addresses}.difference(pages):
+            self._page(number)
+        try:
+            found = [
+                pages[address // PAGE][(start := address % PAGE) : start + size]
+                for address in addresses
+            ]
+        except KeyError:  # more pages than the cache holds
+            found = []
+        if found and sum(map(len, found)) == size * len(found):
+            return list(found)
+        return self.read_many([(address, size) for address in addresses])
 
     def readable(self, address: int, size: int) -> bool:
         """Whether (address, size) can be read."""
@@ -123,15 +119,21 @@ class Memory:
             address += step
         return data[:limit].decode("utf-8", "replace")
 
-    def _page(self, start: int) -> bytes:
-        """The cached page at `start`; empty if it cannot be read whole."""
-        page = self._pages.get(start)
+    def _page(self, number: int) -> bytes:
+        """The cached page of that number and a little of the next one.
+
+        Shorter, or empty, where memory ends.
+        """
+        page = self._pages.get(number)
         if page is None:
-            try:
-                page = bytes(self._read(start, PAGE))
-            except MemoryUnreadable:
-                page = b""
-            self._pages[start] = page
+            page = b""
+            for size in (PAGE + OVERLAP, PAGE, 4096):
+                try:
+                    page = bytes(self._read(number * PAGE, size))
+                    break
+                except MemoryUnreadable:
+                    continue
+            self._pages[number] = page
             if len(self._pages) * PAGE > CACHE_LIMIT:
                 self._pages.popitem(last=False)
         return page
