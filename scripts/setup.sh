@@ -91,12 +91,13 @@ install_missing() {
   as_root=(env DEBIAN_FRONTEND=noninteractive)
   if [ "$(id -u)" -ne 0 ]; then
     command -v sudo >/dev/null || return
-    # Without a terminal nobody could type a password.
-    if [ -t 0 ]; then
+    # sudo asks for a password on the terminal, if there is one and somebody at it.
+    if sudo -n true 2>/dev/null; then
+      as_root=(sudo -n "${as_root[@]}")
+    elif [ -z "${CI:-}" ] && (: </dev/tty) 2>/dev/null; then
       as_root=(sudo "${as_root[@]}")
     else
-      sudo -n true 2>/dev/null || return
-      as_root=(sudo -n "${as_root[@]}")
+      return 1
     fi
   fi
   say "Installing ${missing[*]}"
