@@ -8,10 +8,9 @@ where the header's fields lie and where types come from.
 
 import struct
 from bisect import bisect_right
-from collections import Counter
 from dataclasses import dataclass, field
 from itertools import compress
-from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from .buckets import (
     CELLS,
@@ -23,6 +22,7 @@ from .buckets import (
     BucketArray,
     BucketLayout,
     Level,
+    Tally,
     Walker,
 )
 from .errors import Corrupt, TypeNeeded, UsageError
@@ -260,89 +260,91 @@ class ClassicMap(MapView):
         evacuated = sum(head.evacuated(self.layout).count(1) for head in self._walker().heads(old))
         return evacuated / growth.old_buckets
 
+    def _tallies(self, progress: Progress) -> Tuple[Tally, Tally]:
+        """Counts of the new and of the old array."""
+        arrays = self._arrays()
+        total = sum(array.count for array in arrays if array)
+        tallies: List[Tally] = []
+        done = 0
+        for array in arrays:
+            if array is None:
+                tallies.append(Tally())
+                continue
+            base = done
+
+            def step(part: int, _: int, base: int = base) -> None:
+                progress(base + part, total)
+
+            nevacuate = self.header.nevacuate if self.header else 0
+            into_evacuated = array.name == "new" or self._is_writing()
+            tallies.append(self._walker().tally(array, nevacuate, into_evacuated, step))
+            done += array.count
+        return tallies[0], tallies[1]
+
     def summary(self, progress: Progress = no_progress) -> Summary:
         result = Summary(growth=self.growth())
         if self.layout is None:
             return result
-        layout, new_live, old_live, evacuated, ahead = self.layout, 0, 0, 0, 0
-        overflow = {"new": 0, "old": 0}
-        chains: Dict[int, int] = {}
-        for levels in self._chunks(progress):
-            head = levels[0]
-            name = head.array.name
-            live = sum(level.live(layout) for level in levels)
-            overflow[name] += sum(len(level.owners) for level in levels[1:])
-            if name == "new":
-                new_live += live
-                for length, number in _chain_lengths(levels).items():
-                    chains[length] = chains.get(length, 0) + number
-            else:
-                old_live += live
-                marks = head.evacuated(layout)
-                evacuated += marks.count(1)
-                passed = (self.header.nevacuate if self.header else 0) - head.owners[0]
-                ahead += marks.count(1, max(0, passed))
-        moving = sum(1 for m in self._moving() if m.target is None)
-        result.chains = dict(sorted(chains.items()))
-        self._compare_count(new_live + old_live + moving)
-        result.overflow_in_use = overflow["new"] + overflow["old"]
-        result.bytes_overflow = result.overflow_in_use * layout.size
+        layout = self.layout
         new, old = self._arrays()
+        in_new, in_old = self._tallies(progress)
+        moving = sum(1 for m in self._moving() if m.target is None)
+        result.chains = dict(sorted(in_new.chains.items()))
+        self._compare_count(in_new.live + in_old.live + moving)
+        result.overflow_in_use = in_new.overflow + in_old.overflow
+        result.bytes_overflow = result.overflow_in_use * layout.size
         result.bytes_buckets = new.count * layout.size if new else 0
         result.bytes_old = old.count * layout.size if old else 0
         result.spare = self._spare() if self._spare else 0
         if result.growth is not None and old is not None:
-            result.growth.evacuated = evacuated
-            result.growth.ahead = ahead
-            result.growth.entries_moved = new_live + moving
-            result.growth.entries_waiting = old_live
+            result.growth.evacuated = in_old.evacuated
+            result.growth.ahead = in_old.ahead
+            result.growth.entries_moved = in_new.live + moving
+            result.growth.entries_waiting = in_old.live
         return result
 
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         layout = self._walker().layout
-        cells: Dict[str, Dict[int, int]] = {"new": {}, "old": {}}
-        chains: Dict[str, Dict[int, int]] = {"new": {}, "old": {}}
-        overflow = {"new": 0, "old": 0}
-        evacuated = 0
-        for levels in self._chunks(progress):
-            name = levels[0].array.name
-            overflow[name] += sum(len(level.owners) for level in levels[1:])
-            _merge(cells[name], _cells_per_chain(levels, layout))
-            _merge(chains[name], _chain_lengths(levels))
-            if name == "old":
-                evacuated += levels[0].evacuated(layout).count(1)
         new, old = self._arrays()
+        in_new, in_old = self._tallies(progress)
+        histograms = [
+            dict(sorted(counted.items()))
+            for counted in (in_new.cells, in_new.chains, in_old.cells, in_old.chains)
+        ]
         if new and old:
             # Evacuated old buckets and the new buckets that nothing was moved to yet
             # are empty by design: they say nothing about the hash.
-            for name, idle in (("old", evacuated), ("new", self._idle_new(evacuated))):
-                for counts, value in ((cells, 0), (chains, 1)):
-                    left = counts[name].get(value, 0) - idle
-                    counts[name][value] = max(0, left)
-                    if left <= 0:
-                        del counts[name][value]
-        entries = sum(n * number for c in cells.values() for n, number in c.items())
-        total = layout.size * (
-            (new.count if new else 0) + (old.count if old else 0) + sum(overflow.values())
-        )
+            idle = self._idle_new(in_old.evacuated)
+            for histogram, value, number in zip(
+                histograms, (0, 1, 0, 1), (idle, idle, in_old.evacuated, in_old.evacuated)
+            ):
+                left = histogram.get(value, 0) - number
+                histogram.pop(value, None)
+                if left > 0:
+                    histogram[value] = left
+            histograms = [dict(sorted(histogram.items())) for histogram in histograms]
+        cells, chains, old_cells, old_chains = histograms
+        entries = in_new.live + in_old.live
+        overflow = in_new.overflow + in_old.overflow
+        total = layout.size * ((new.count if new else 0) + (old.count if old else 0) + overflow)
         keys = self.key.size if self.key else layout.keysize
         elems = self.elem.size if self.elem else layout.elemsize
         slots = (8 + keys if layout.indirect_key else keys) + (
             8 + elems if layout.indirect_elem else elems
         )
         outside = (keys if layout.indirect_key else 0) + (elems if layout.indirect_elem else 0)
-        larger = max(cells.values(), key=lambda c: sum(c.values()))
+        larger = max((cells, old_cells), key=lambda histogram: sum(histogram.values()))
         return Distribution(
-            cells=dict(sorted(cells["new"].items())),
-            chains=dict(sorted(chains["new"].items())),
-            old_cells=dict(sorted(cells["old"].items())),
-            old_chains=dict(sorted(chains["old"].items())),
+            cells=cells,
+            chains=chains,
+            old_cells=old_cells,
+            old_chains=old_chains,
             entries=entries,
             uniformity=_dispersion(larger),
             bytes_total=total + entries * outside,
             bytes_used=entries * slots,
-            bytes_retained_old=layout.size * ((old.count if old else 0) + overflow["old"]),
-            bytes_overflow=layout.size * sum(overflow.values()),
+            bytes_retained_old=layout.size * ((old.count if old else 0) + in_old.overflow),
+            bytes_overflow=layout.size * overflow,
         )
 
     def _idle_new(self, evacuated: int) -> int:
@@ -914,42 +916,6 @@ def _index_of(addresses: Sequence[int], address: int) -> Optional[int]:
 
 def _or(first: bytes, second: bytes) -> bytes:
     return bytes(a | b for a, b in zip(first, second))
-
-
-def _merge(into: Dict[int, int], more: Dict[int, int]) -> None:
-    for key, value in more.items():
-        into[key] = into.get(key, 0) + value
-
-
-def _chain_lengths(levels: Sequence[Level]) -> Dict[int, int]:
-    """Chain length in buckets: number of chains, for one chunk."""
-    sizes = [len(level.owners) for level in levels] + [0]
-    return {
-        length + 1: sizes[length] - sizes[length + 1]
-        for length in range(len(levels))
-        if sizes[length] > sizes[length + 1]
-    }
-
-
-def _cells_per_chain(levels: Sequence[Level], layout: BucketLayout) -> Dict[int, int]:
-    """Live cells in a chain: number of chains, for one chunk."""
-    head = levels[0].live_counts(layout)
-    result = {n: head.count(n) for n in range(CELLS + 1)}
-    first = levels[0].owners[0]
-    more: Iterable[Tuple[int, int]] = ()  # (owner, cells in its overflow buckets)
-    if len(levels) == 2:
-        more = zip(levels[1].owners, levels[1].live_counts(layout))
-    elif len(levels) > 2:
-        sums: Dict[int, int] = {}
-        for level in levels[1:]:
-            for owner, number in zip(level.owners, level.live_counts(layout)):
-                sums[owner] = sums.get(owner, 0) + number
-        more = sums.items()
-    pairs = Counter((head[owner - first], number) for owner, number in more)
-    for (in_head, number), chains in pairs.items():
-        result[in_head] -= chains
-        result[in_head + number] = result.get(in_head + number, 0) + chains
-    return {n: number for n, number in result.items() if number}
 
 
 def _dispersion(cells: Dict[int, int]) -> Optional[float]:
