@@ -7,16 +7,13 @@ where the header's fields lie and where types come from.
 """
 
 import struct
-from bisect import bisect_right
 from dataclasses import dataclass, field
-from itertools import compress
-from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
 
 from .buckets import (
     CELLS,
     EVACUATED_X,
     EVACUATED_Y,
-    LIVE,
     MIN_TOP_HASH,
     STATES,
     BucketArray,
@@ -25,6 +22,7 @@ from .buckets import (
     Tally,
     Walker,
 )
+from .columns import LiveCells, Place
 from .errors import Corrupt, TypeNeeded, UsageError
 from .memory import ADDRESS_LIMIT, Memory
 from .types import Kind, Type
@@ -53,8 +51,8 @@ HASH_WRITING = 4
 #: 2^B buckets of at least 24 bytes end below ADDRESS_LIMIT
 MAX_B = 43
 
-#: a cell of the program: (address of its bucket, index in it)
-Place = Tuple[int, int]
+#: the right bytes of key and element slots, where they are known and memory may be wrong
+_Patches = Dict[Place, Tuple[Optional[bytes], Optional[bytes]]]
 
 
 @dataclass
@@ -363,9 +361,7 @@ class ClassicMap(MapView):
         self.types()
         self._walker()
         moving = self._moving()
-        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]] = {
-            place: (key, None) for place, key in self.writing.pending.items()
-        }
+        patches: _Patches = {place: (key, None) for place, key in self.writing.pending.items()}
         for move in moving:
             if move.target is not None:
                 patches[move.target] = (move.key, move.elem)
@@ -386,159 +382,47 @@ class ClassicMap(MapView):
         if live != self.count and not self._is_writing() and not self.problems:
             self.problems.append(f"count is {self.count}, but {live} live cells were found")
 
-    def _batch(
-        self,
-        levels: List[Level],
-        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]],
-    ) -> Optional[EntryBatch]:
+    def _batch(self, levels: List[Level], patches: _Patches) -> Optional[EntryBatch]:
         layout = self.layout
         assert layout is not None
-        positions: List[List[int]] = []
-        kept: List[Level] = []
-        masks: List[bytes] = []
-        for level in levels:
-            number = CELLS * len(level.owners)
-            mask = level.tophashes(layout).translate(LIVE)
-            live = list(compress(range(number), mask))
-            if live:
-                positions.append(live)
-                kept.append(level)
-                masks.append(mask)
-        if not kept:
+        cells = LiveCells(levels, layout)
+        if not len(cells):
             return None
-        starts = [0]
-        for live in positions:
-            starts.append(starts[-1] + len(live))
-
-        def locate(index: int) -> Tuple[Level, int]:
-            at = bisect_right(starts, index) - 1
-            return kept[at], positions[at][index - starts[at]]
-
-        def where(index: int) -> Where:
-            level, position = locate(index)
-            owner = level.owners[position >> 3]
-            return Where(level.array.name, owner, level.chain, position & 7)
-
         key_type, elem_type = self.types()
-        keys = self._column(
-            kept,
-            positions,
-            masks,
-            locate,
-            key_type,
-            layout.keys,
-            layout.keysize,
-            layout.indirect_key,
+        batch = EntryBatch(
+            cells.column(self.memory, key_type, layout.keys, layout.keysize, layout.indirect_key),
+            cells.column(
+                self.memory, elem_type, layout.elems, layout.elemsize, layout.indirect_elem
+            ),
+            cells.order(),
+            cells.where,
         )
-        elems = self._column(
-            kept,
-            positions,
-            masks,
-            locate,
-            elem_type,
-            layout.elems,
-            layout.elemsize,
-            layout.indirect_elem,
-        )
-        total = starts[-1]
-        order: Sequence[int] = range(total)
-        if len(kept) > 1:
-            owners: List[int] = []
-            for level, live in zip(kept, positions):
-                of = level.owners
-                owners.extend([of[p >> 3] for p in live])
-            order = sorted(order, key=owners.__getitem__)
-        batch = EntryBatch(keys, elems, order, where)
-        if patches:
-            self._patch(batch, kept, positions, starts, patches)
+        for place, (key, elem) in patches.items():
+            number = cells.number_of(place)
+            if number is not None:
+                changed = self._patch(batch.keys, number, key, layout.indirect_key)
+                changed |= self._patch(batch.elems, number, elem, layout.indirect_elem)
+                # a pending cell is being written whatever its key holds
+                if changed or place in self.writing.pending:
+                    batch.in_flight[number] = True
         return batch
 
-    def _column(
-        self,
-        levels: Sequence[Level],
-        positions: Sequence[Sequence[int]],
-        masks: Sequence[bytes],
-        locate: Callable[[int], Tuple[Level, int]],
-        type: Type,
-        offset: int,
-        slot: int,
-        indirect: bool,
-    ) -> Column:
-        assert self.layout is not None
-        size = self.layout.size
-        code = type.scalar_format
-        width = type.size
+    def _patch(self, column: Column, number: int, slot: Optional[bytes], indirect: bool) -> bool:
+        """Put what is really meant where a stopped write has half done it.
 
-        def slot_address(index: int) -> int:
-            level, position = locate(index)
-            return level.addresses[position >> 3] + offset + (position & 7) * slot
-
-        if (
-            code is not None
-            and slot == width
-            and not indirect
-            and not (offset % width or size % width)
-        ):
-            scalars: List[Any] = []
-            for level, mask in zip(levels, masks):
-                words = level.data.cast(code)
-                flat: List[Any] = [None] * len(mask)
-                for cell in range(CELLS):
-                    start = (offset + cell * slot) // width
-                    flat[cell::CELLS] = words[start :: size // width].tolist()
-                scalars.extend(compress(flat, mask))
-            return _ScalarColumn(type, scalars, slot_address)
-        raw: List[Optional[bytes]] = []
-        for level, live in zip(levels, positions):
-            data = bytes(level.data)
-            places = [(p >> 3) * size + offset + (p & 7) * slot for p in live]
-            raw.extend([data[at : at + slot] for at in places])
-        if not indirect:
-            return Column(type, None, raw, slot_address)
-        pointers = [int.from_bytes(word or b"", "little") for word in raw]
-        values = self.memory.read_many([(p, width) for p in pointers])
-        return Column(type, None, values, pointers.__getitem__)
-
-    def _patch(
-        self,
-        batch: EntryBatch,
-        levels: Sequence[Level],
-        positions: Sequence[Sequence[int]],
-        starts: Sequence[int],
-        patches: Dict[Place, Tuple[Optional[bytes], Optional[bytes]]],
-    ) -> None:
-        """Put what is really meant into cells that a stopped write has half done."""
-        layout = self.layout
-        assert layout is not None
-        for (address, cell), (key, elem) in patches.items():
-            for at, level in enumerate(levels):
-                index = _index_of(level.addresses, address)
-                if index is None:
-                    continue
-                position = index * CELLS + cell
-                live = positions[at]
-                place = bisect_right(live, position) - 1
-                if place < 0 or live[place] != position:
-                    continue
-                entry = starts[at] + place
-                changed = False
-                for column, data, indirect in (
-                    (batch.keys, key, layout.indirect_key),
-                    (batch.elems, elem, layout.indirect_elem),
-                ):
-                    if data is None:
-                        continue
-                    if indirect:
-                        pointer = int.from_bytes(data, "little")
-                        found = self.memory.read_many([(pointer, column.type.size)])[0]
-                    else:
-                        found = data
-                    if found != column.data(entry):
-                        column.put(entry, found)
-                        changed = True
-                # a pending cell is being written whatever its key holds
-                if changed or (address, cell) in self.writing.pending:
-                    batch.in_flight[entry] = True
+        :param slot: the slot's right bytes, if they are known
+        :return: whether the column held something else
+        """
+        if slot is None:
+            return False
+        found: Optional[bytes] = slot
+        if indirect:
+            pointer = int.from_bytes(slot, "little")
+            found = self.memory.gather([pointer], column.type.size)[0]
+        if found == column.data(number):
+            return False
+        column.put(number, found)
+        return True
 
     def _moving_batch(self, move: _Moving) -> EntryBatch:
         """The entry in flight, read where it still is."""
@@ -555,7 +439,7 @@ class ClassicMap(MapView):
             found: Optional[bytes] = data
             if indirect:
                 place = int.from_bytes(data, "little")
-                found = self.memory.read_many([(place, type.size)])[0]
+                found = self.memory.gather([place], type.size)[0]
             columns.append(Column(type, None, [found], [place].__getitem__))
         return EntryBatch(columns[0], columns[1], [0], lambda _: move.where, {0: True})
 
@@ -689,7 +573,7 @@ class ClassicMap(MapView):
         if not indirect:
             return self.decoder.decode(type, slot, address)
         pointer = int.from_bytes(slot, "little")
-        data = self.memory.read_many([(pointer, type.size)])[0]
+        data = self.memory.gather([pointer], type.size)[0]
         if data is None:
             return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
         return self.decoder.decode(type, data, pointer)
@@ -860,22 +744,6 @@ class ClassicMap(MapView):
         return result
 
 
-class _ScalarColumn(Column):
-    """A column whose values were decoded in bulk."""
-
-    def __init__(self, type: Type, scalars: List[Any], address: Callable[[int], int]) -> None:
-        super().__init__(type, scalars, [], address)
-        self._values = scalars
-        self._layout = struct.Struct("<" + (type.scalar_format or "B"))
-
-    def data(self, index: int) -> Optional[bytes]:
-        return self._layout.pack(self._values[index])
-
-    def put(self, index: int, data: Optional[bytes]) -> None:
-        if data is not None:
-            self._values[index] = self._layout.unpack(data)[0]
-
-
 def _take(result: Found, batch: EntryBatch, index: int, decoder: Any) -> None:
     result.key = batch.keys.value(index, decoder)
     result.value = batch.elems.value(index, decoder)
@@ -905,13 +773,6 @@ def _find_in(batch: EntryBatch, test: KeyTest, decoder: Any, result: Found) -> O
         if test.matches(batch.keys.value(index, decoder)):
             return index
     return None
-
-
-def _index_of(addresses: Sequence[int], address: int) -> Optional[int]:
-    try:
-        return addresses.index(address)
-    except ValueError:
-        return None
 
 
 def _or(first: bytes, second: bytes) -> bytes:

@@ -85,19 +85,29 @@ class Memory:
 
     def gather(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
         """`size` bytes at each address; None where unreadable."""
+        return self.gather_ranges(addresses, [size] * len(addresses))
+
+    def gather_ranges(
+        self, addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """As many bytes as `sizes` says at each address; None where unreadable."""
         pages = self._pages
         for number in {address // PAGE for address in addresses}.difference(pages):
             self._page(number)
         try:
             found = [
                 pages[address // PAGE][(start := address % PAGE) : start + size]
-                for address in addresses
+                for address, size in zip(addresses, sizes)
             ]
         except KeyError:  # more pages than the cache holds
-            found = []
-        if found and sum(map(len, found)) == size * len(found):
+            return self.read_many(list(zip(addresses, sizes)))
+        if list(map(len, found)) == list(sizes):
             return list(found)
-        return self.read_many([(address, size) for address in addresses])
+        short = [at for at, size in enumerate(sizes) if len(found[at]) < size]
+        result: List[Optional[bytes]] = list(found)
+        for at, piece in zip(short, self.read_many([(addresses[at], sizes[at]) for at in short])):
+            result[at] = piece
+        return result
 
     def readable(self, address: int, size: int) -> bool:
         """Whether (address, size) can be read."""

@@ -5,10 +5,10 @@ What the adapters call; they print what `write` is given and show the one line
 of a MapscopeError on the debugger's error channel.
 """
 
-from typing import Callable, List
+from typing import Callable, Iterator, List
 
 from .commands import load
-from .commands.base import split_words
+from .commands.base import Result, split_words
 from .errors import MapscopeError, UsageError
 from .session import Session, describe
 from .target import Target
@@ -46,16 +46,25 @@ def _run(target: Target, name: str, line: str, write: Write) -> None:
     result = command.run(Session(target), args)
     pieces = result.json() if args.json else result.text()
     if args.output is None:
-        for piece in pieces:
-            write(piece)
+        _print(result, pieces, write)
         return
     try:
         with open(args.output, "w", encoding="utf-8") as file:
-            for piece in pieces:
-                file.write(piece)
+            _print(result, pieces, file.write)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"cannot write {escape(args.output)}: {reason}") from None
+
+
+def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]) -> None:
+    """Print all pieces; Ctrl-C lets a result that can end early say so."""
+    for piece in pieces:
+        try:
+            write(piece)
+        except KeyboardInterrupt:
+            if result.interrupted:
+                raise
+            result.interrupted = True
 
 
 def complete(name: str, word: str) -> List[str]:

@@ -341,14 +341,24 @@ def dumps(form: Any) -> str:
     return json.dumps(form, allow_nan=False)
 
 
-_quote_json: Callable[[str], str] = json.JSONEncoder().encode
+#: the C function behind json.dumps for strings
+_quote_json: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii")
+#: bytes that stand in JSON strings as they are
+_PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
+
+
+def json_strings(pieces: Sequence[bytes]) -> List[str]:
+    """The JSON of many strings' bytes."""
+    if not b"".join(pieces).translate(None, _PLAIN):
+        return [f'"{piece.decode()}"' for piece in pieces]
+    return [json_text(text_or_bytes(piece)) for piece in pieces]
 
 
 def json_text(value: Decoded) -> str:
     """The JSON of one value, quickly for the frequent kinds."""
     kind = value.__class__
     if kind is str:
-        return _quote_json(str(value))
+        return _quote_json(value)  # type: ignore[arg-type]
     if kind is int:
         return str(value)
     return dumps(json_form(value))

@@ -13,7 +13,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence,
 from .errors import TypeNeeded
 from .memory import Memory
 from .types import Kind, Type
-from .values import Decoded, Decoder, Unreadable, json_text, text_or_bytes
+from .values import Decoded, Decoder, Unreadable, json_text
 
 #: (done, total): called now and then while long work runs
 Progress = Callable[[int, int], None]
@@ -96,46 +96,8 @@ class Column:
         return map(self._scalars.__getitem__, order)
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
-        """The JSON of the values with these indices, as fast as the type allows."""
-        if self.type.kind is Kind.STRING:
-            return self._string_texts(decoder, order)
+        """The JSON of the values with these indices."""
         return [json_text(self.value(i, decoder)) for i in order]
-
-    def _string_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
-        data_offset, len_offset = self.type.data_offset, self.type.len_offset
-        from_bytes = int.from_bytes
-        places: List[Tuple[int, int]] = []
-        raw = self._raw
-        for i in order:
-            slot = raw[i]
-            if slot is None:
-                places.append((0, 1))
-                continue
-            places.append(
-                (
-                    from_bytes(slot[data_offset : data_offset + 8], "little"),
-                    from_bytes(slot[len_offset : len_offset + 8], "little"),
-                )
-            )
-        texts: List[str] = []
-        for i, (place, found) in zip(
-            order, zip(places, decoder.memory.read_many([_small(p) for p in places]))
-        ):
-            if found is None or place[1] > _SMALL:
-                texts.append(json_text(self.value(i, decoder)))
-            else:
-                texts.append(json_text(text_or_bytes(found)))
-        return texts
-
-
-_SMALL = 4096
-
-
-def _small(place: Tuple[int, int]) -> Tuple[int, int]:
-    """Keep long strings out of the bulk read; they go the careful way."""
-    if place[1] == 0:
-        return (0, 0)
-    return place if place[1] <= _SMALL else (0, 1)
 
 
 @dataclass

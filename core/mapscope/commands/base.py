@@ -17,7 +17,12 @@ from ..values import escape
 
 
 class Result:
-    """What a command found out."""
+    """What a command found out.
+
+    :ivar interrupted: the user pressed Ctrl-C while it was printed: end soon
+    """
+
+    interrupted = False
 
     def text(self) -> Iterator[str]:
         """Lines for a reader, each with its newline; a piece may hold several."""

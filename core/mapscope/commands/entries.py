@@ -2,7 +2,7 @@
 """`map entries`: each live entry exactly once, at any point of a migration."""
 
 import argparse
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..locate import find_map
 from ..session import Session
@@ -49,8 +49,7 @@ class EntriesResult(Result):
                 "count": view.count,
             }
         ) + "\n"
-        for batch, order in self._selected():
-            yield self._json_lines(batch, order)
+        yield from self._all(self._json_lines)
         error = self._error or "; ".join(view.problems) or None
         yield dumps(
             {
@@ -64,8 +63,7 @@ class EntriesResult(Result):
         view = self._view
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
-        for batch, order in self._selected():
-            yield "".join(self._text_line(batch, index) for index in order)
+        yield from self._all(self._text_lines)
         yield from problem_lines(view.problems)
         if self._error is not None:
             yield f"warning: {escape(self._error)}\n"
@@ -74,30 +72,42 @@ class EntriesResult(Result):
         elif self._match is not None or self._offset:
             yield f"{self._shown} entries shown\n"
 
+    def _all(self, render: Callable[[EntryBatch, Sequence[int]], str]) -> Iterator[str]:
+        """All that is selected; Ctrl-C ends it."""
+        try:
+            for batch, order in self._selected():
+                lines = render(batch, order)
+                self._shown += len(order)
+                yield lines
+                if self.interrupted:
+                    raise KeyboardInterrupt
+        except KeyboardInterrupt:
+            self.interrupted = True
+            self._error = "interrupted"
+
+    def _text_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
+        return "".join([self._text_line(batch, index) for index in order])
+
     def _selected(self) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
         """Batches with the indices to show, after --offset, --match and --limit."""
         skip, left = self._offset, self._limit
-        try:
-            for batch in self._view.entries(self._session.target.progress):
-                order: Sequence[int] = batch.order
-                if self._match is not None:
-                    order = [i for i in order if self._matches(batch, i)]
-                if skip:
-                    dropped = min(skip, len(order))
-                    skip -= dropped
-                    order = order[dropped:]
-                if left is not None and len(order) > left:
-                    order = order[:left]
-                    self._more = True
-                if order:
-                    self._shown += len(order)
-                    yield batch, order
-                if left is not None:
-                    left -= len(order)
-                if self._more:
-                    return
-        except KeyboardInterrupt:
-            self._error = "interrupted"
+        for batch in self._view.entries(self._session.target.progress):
+            order: Sequence[int] = batch.order
+            if self._match is not None:
+                order = [i for i in order if self._matches(batch, i)]
+            if skip:
+                dropped = min(skip, len(order))
+                skip -= dropped
+                order = order[dropped:]
+            if left is not None and len(order) > left:
+                order = order[:left]
+                self._more = True
+            if order:
+                yield batch, order
+            if left is not None:
+                left -= len(order)
+            if self._more:
+                return
 
     def _matches(self, batch: EntryBatch, index: int) -> bool:
         decoder, text = self._view.decoder, self._match or ""
