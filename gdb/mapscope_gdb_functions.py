@@ -5,7 +5,7 @@ Both compute in gdb and call nothing in the program, so they work on core dumps
 and in conditions.
 """
 
-from typing import Any, List, Optional
+from typing import Any, List
 
 import gdb
 import gdb.xmethod
@@ -82,7 +82,7 @@ class Get(gdb.Function):
 class _Worker(gdb.xmethod.XMethodWorker):
     """One method of one mapscope::map type."""
 
-    def __init__(self, name: str, types: List[gdb.Type], result: Optional[gdb.Type]) -> None:
+    def __init__(self, name: str, types: List[gdb.Type], result: gdb.Type) -> None:
         self._name = name
         self._types = types
         self._result = result
@@ -91,9 +91,7 @@ class _Worker(gdb.xmethod.XMethodWorker):
         return self._types or None
 
     def get_result_type(self, obj: gdb.Value, *arguments: gdb.Value) -> Any:
-        if self._result is not None:
-            return self._result
-        return self(obj, *arguments).type
+        return self._result
 
     def __call__(self, obj: gdb.Value, *arguments: gdb.Value) -> Any:
         if obj.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
@@ -110,8 +108,7 @@ class _Worker(gdb.xmethod.XMethodWorker):
         if self._name in ("contains", "count"):
             return gdb.Value(found.where is not None).cast(self._result)
         if self._name == "find":
-            elem = obj.type.strip_typedefs().template_argument(1)
-            return gdb.Value(found.elem_address or 0).cast(elem.pointer())
+            return gdb.Value(found.elem_address or 0).cast(self._result)
         if found.where is None:
             # an exception here would show as "Python Exception"
             return gdb.Value("<mapscope: no such key in the map>")
@@ -151,24 +148,25 @@ class MapMatcher(gdb.xmethod.XMethodMatcher):
         enabled = [m.name for m in self.methods if m.enabled]
         if method_name not in enabled:
             return None
-        key = class_type.strip_typedefs().template_argument(0)
-        result: Optional[gdb.Type] = None
+        map_type = class_type.strip_typedefs()
+        key, elem = map_type.template_argument(0), map_type.template_argument(1)
+        results = {
+            "size": lambda: gdb.lookup_type("unsigned long"),
+            "count": lambda: gdb.lookup_type("unsigned long"),
+            "load_factor": lambda: gdb.lookup_type("float"),
+            "empty": lambda: gdb.lookup_type("bool"),
+            "contains": lambda: gdb.lookup_type("bool"),
+            "find": elem.pointer,
+        }
+        result = results.get(method_name, lambda: elem)()
         types: List[List[gdb.Type]] = [[]]
-        if method_name == "size":
-            result = gdb.lookup_type("unsigned long")
-        elif method_name == "load_factor":
-            result = gdb.lookup_type("float")
-        elif method_name == "empty":
-            result = gdb.lookup_type("bool")
-        else:
-            # a string literal is char[N] to gdb, and no std::string comes of it
-            types = [[key.const().reference()]]
+        if method_name not in ("size", "load_factor", "empty"):
+            # gdb converts a number to a number, but not to a reference to one, and no
+            # string literal, which is char[N] to it, to a std::string
+            plain = key.strip_typedefs().code != gdb.TYPE_CODE_STRUCT
+            types = [[key.unqualified() if plain else key.const().reference()]]
             if "basic_string" in str(key.strip_typedefs()):
                 types.append([gdb.lookup_type("char").const().pointer()])
-            if method_name == "contains":
-                result = gdb.lookup_type("bool")
-            elif method_name == "count":
-                result = gdb.lookup_type("unsigned long")
         return [_Worker(method_name, arguments, result) for arguments in types]
 
 

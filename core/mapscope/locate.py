@@ -80,7 +80,7 @@ def map_of(
             break
         address = _word(session, variable)
         pointee = variable.type.target()
-        if pointee.kind is Kind.VOID:
+        if pointee.kind in (Kind.VOID, Kind.FUNC):  # a register
             return _map_at(session, address, what, type)
         if not address:
             raise NotAMap(f"{what} is a nil {escape(variable.type.name)}, not a map")
