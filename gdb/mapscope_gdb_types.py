@@ -16,6 +16,15 @@ from mapscope_gdb_lookup import is_go_header
 
 _STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
 _STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
+#: what the compilers make of the two, and what people write
+_ALIASES = (
+    (
+        "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
+        "std::string",
+    ),
+    ("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"),
+    ("std::basic_string_view<char, std::char_traits<char> >", "std::string_view"),
+)
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 #: deepest nesting of types looked into
 _MAX_DEPTH = 12
@@ -75,10 +84,8 @@ def _describe(native: gdb.Type, depth: int) -> Type:
 def _name(native: gdb.Type) -> str:
     """The type's name as users write it."""
     name = str(native.unqualified().name or native.unqualified())
-    if _STRING.match(name):
-        return "std::string"
-    if _STRING_VIEW.match(name):
-        return "std::string_view"
+    for written, meant in _ALIASES:
+        name = name.replace(written, meant)
     return name
 
 

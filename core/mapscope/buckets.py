@@ -164,14 +164,15 @@ class Tally:
     """An array's cells and chains, counted.
 
     :ivar live: live cells
-    :ivar cells: live cells of a chain: number of such chains
+    :ivar cells: live cells of a chain: number of such chains; None: not counted, which
+        takes a third of the time
     :ivar buckets: buckets at each position of the chains; the first are the array's own
     :ivar evacuated: buckets whose tophash[0] is an evacuated mark
     :ivar ahead: those of them at or after nevacuate
     """
 
     live: int = 0
-    cells: Dict[int, int] = field(default_factory=dict)
+    cells: Optional[Dict[int, int]] = None
     buckets: List[int] = field(default_factory=list)
     evacuated: int = 0
     ahead: int = 0
@@ -191,20 +192,33 @@ class Tally:
             if sizes[at] > sizes[at + 1]
         }
 
-    def add_cells(self, counts: bytes) -> None:
-        """Chains with these numbers of live cells."""
+    def add_chains(self, level: Level, layout: BucketLayout) -> bytes:
+        """Count a chunk's own buckets; gives the live cells of each if they are counted."""
+        self.add_buckets(0, len(level.owners))
+        if self.cells is None:
+            self.live += level.live(layout)
+            return bytes(len(level.owners))
+        counts = level.live_counts(layout)
         for number in range(CELLS + 1):
             chains = counts.count(number)
             if chains:
                 self.cells[number] = self.cells.get(number, 0) + chains
                 self.live += number * chains
+        return counts
 
-    def move_cells(self, before: int, more: int, chains: int) -> None:
-        """Chains with `before` cells so far have `more` in their next bucket."""
-        self.live += more * chains
-        if more:
-            self.cells[before] -= chains
-            self.cells[before + more] = self.cells.get(before + more, 0) + chains
+    def add_overflow(self, level: Level, layout: BucketLayout, before: Sequence[int]) -> bytes:
+        """Count overflow buckets of chains that have had so many live cells before them."""
+        self.add_buckets(level.chain, len(level.owners))
+        if self.cells is None:
+            self.live += level.live(layout)
+            return bytes(len(level.owners))
+        counts = level.live_counts(layout)
+        for (cells, more), chains in Counter(zip(before, counts)).items():
+            self.live += more * chains
+            if more:
+                self.cells[cells] -= chains
+                self.cells[cells + more] = self.cells.get(cells + more, 0) + chains
+        return counts
 
     def add_buckets(self, position: int, number: int) -> None:
         """`number` more buckets at this position of their chains."""
@@ -263,6 +277,7 @@ class Walker:
         array: BucketArray,
         nevacuate: int = 0,
         into_evacuated: bool = True,
+        cells: bool = True,
         progress: Progress = no_progress,
     ) -> Tally:
         """Counts an array's cells and chains.
@@ -271,19 +286,21 @@ class Walker:
         following 300,000 pointers through 43 MB costs three times as much.
 
         :param nevacuate: of an old array, where `ahead` begins
+        :param cells: also count how many chains have how many live cells
         """
         try:
-            return self._tally_in_bulk(array, nevacuate, into_evacuated, progress)
+            tally = Tally(cells={} if cells else None)
+            self._tally_in_bulk(tally, array, nevacuate, into_evacuated, progress)
         except (_Odd, MemoryUnreadable):
-            return self._tally_chains(array, nevacuate, into_evacuated)
+            tally = Tally(cells={} if cells else None)
+            self._tally_chains(tally, array, nevacuate, into_evacuated)
+        return tally
 
     def _tally_heads(
         self, tally: Tally, head: Level, nevacuate: int
     ) -> Tuple[bytes, Optional[bytes]]:
         """Count a chunk's own buckets: (live cells of each, evacuated marks)."""
-        counts = head.live_counts(self.layout)
-        tally.add_cells(counts)
-        tally.add_buckets(0, len(head.owners))
+        counts = tally.add_chains(head, self.layout)
         if head.array.name != "old":
             return counts, None
         marks = head.evacuated(self.layout)
@@ -292,9 +309,13 @@ class Walker:
         return counts, marks
 
     def _tally_in_bulk(
-        self, array: BucketArray, nevacuate: int, into_evacuated: bool, progress: Progress
-    ) -> Tally:
-        tally = Tally()
+        self,
+        tally: Tally,
+        array: BucketArray,
+        nevacuate: int,
+        into_evacuated: bool,
+        progress: Progress,
+    ) -> None:
         found: _Windows = {}
         for head in self.heads(array):
             progress(head.owners[0], array.count)
@@ -309,7 +330,6 @@ class Walker:
         while found:
             found = self._tally_level(tally, position, found, array)
             position += 1
-        return tally
 
     def _collect(self, found: _Windows, pointers: List[int], cells: List[int]) -> None:
         """Add overflow buckets of chains that have this many live cells so far."""
@@ -349,28 +369,24 @@ class Walker:
                     raise _Odd
                 data = b"".join(filter(None, pieces))
             level = Level(array, position, addresses, addresses, memoryview(data))
-            counts = level.live_counts(self.layout)
-            for (cells, more), chains in Counter(zip(before, counts)).items():
-                tally.move_cells(cells, more, chains)
-            tally.add_buckets(position, len(addresses))
+            counts = tally.add_overflow(level, self.layout, before)
             indices, pointers = level.overflows(self.layout)
             self._collect(following, pointers, [before[i] + counts[i] for i in indices])
         return following
 
-    def _tally_chains(self, array: BucketArray, nevacuate: int, into_evacuated: bool) -> Tally:
+    def _tally_chains(
+        self, tally: Tally, array: BucketArray, nevacuate: int, into_evacuated: bool
+    ) -> None:
         """The same by the careful walk, which notes what is wrong."""
-        tally = Tally()
         for levels in self.walk(array, into_evacuated):
             counts, _ = self._tally_heads(tally, levels[0], nevacuate)
             first = levels[0].owners[0]
-            so_far: Dict[int, int] = {}
+            so_far = {first + index: number for index, number in enumerate(counts)}
             for level in levels[1:]:
-                tally.add_buckets(level.chain, len(level.owners))
-                for owner, more in zip(level.owners, level.live_counts(self.layout)):
-                    before = so_far.get(owner, counts[owner - first])
-                    tally.move_cells(before, more, 1)
-                    so_far[owner] = before + more
-        return tally
+                before = [so_far[owner] for owner in level.owners]
+                more = tally.add_overflow(level, self.layout, before)
+                sums = [cells + number for cells, number in zip(before, more)]
+                so_far.update(zip(level.owners, sums))
 
     def heads(self, array: BucketArray) -> Iterator[Level]:
         """The array's chunks without their overflow buckets.

@@ -258,7 +258,7 @@ class ClassicMap(MapView):
         evacuated = sum(head.evacuated(self.layout).count(1) for head in self._walker().heads(old))
         return evacuated / growth.old_buckets
 
-    def _tallies(self, progress: Progress) -> Tuple[Tally, Tally]:
+    def _tallies(self, cells: bool, progress: Progress) -> Tuple[Tally, Tally]:
         """Counts of the new and of the old array."""
         arrays = self._arrays()
         total = sum(array.count for array in arrays if array)
@@ -275,7 +275,7 @@ class ClassicMap(MapView):
 
             nevacuate = self.header.nevacuate if self.header else 0
             into_evacuated = array.name == "new" or self._is_writing()
-            tallies.append(self._walker().tally(array, nevacuate, into_evacuated, step))
+            tallies.append(self._walker().tally(array, nevacuate, into_evacuated, cells, step))
             done += array.count
         return tallies[0], tallies[1]
 
@@ -285,7 +285,7 @@ class ClassicMap(MapView):
             return result
         layout = self.layout
         new, old = self._arrays()
-        in_new, in_old = self._tallies(progress)
+        in_new, in_old = self._tallies(False, progress)
         moving = sum(1 for m in self._moving() if m.target is None)
         result.chains = dict(sorted(in_new.chains.items()))
         self._compare_count(in_new.live + in_old.live + moving)
@@ -304,9 +304,9 @@ class ClassicMap(MapView):
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         layout = self._walker().layout
         new, old = self._arrays()
-        in_new, in_old = self._tallies(progress)
+        in_new, in_old = self._tallies(True, progress)
         histograms = [
-            dict(sorted(counted.items()))
+            dict(sorted((counted or {}).items()))
             for counted in (in_new.cells, in_new.chains, in_old.cells, in_old.chains)
         ]
         if new and old:
