@@ -10,6 +10,8 @@ below is quoted already; lit's own %s, %S and %t are not, so write "%s".
                  after two minutes
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %mapscope      gdb/mapscope_gdb.py
+  %mapscope-path the same without quotes, for "source %mapscope-path": gdb's
+                 source takes the rest of the line as it is
   %gdbserver, %gcore, %strip, %go, %python
                  these tools
   %FileCheck     FileCheck; takes blank-separated words as they are
@@ -56,6 +58,7 @@ tools = {
     "%gdb": gdb,
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
     "%mapscope": q(os.path.join(config.source, "gdb", "mapscope_gdb.py")),
+    "%mapscope-path": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
     "%gdbserver": f"timeout --kill-after=5 120 {q(config.gdbserver)}",
     "%gcore": q(config.gcore),
     "%strip": q(config.strip),
