@@ -7,7 +7,7 @@ below is quoted already; lit's own %s, %S and %t are not, so write "%s".
 
   %gdb           gdb as it comes, in batch mode and without init files: it loads
                  libstdc++'s printers, and declines Go's runtime-gdb.py; ended
-                 after two minutes
+                 after five minutes
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %mapscope      gdb/mapscope_gdb.py
   %mapscope-path the same without quotes, for "source %mapscope-path": gdb's
@@ -51,7 +51,7 @@ config.environment.update(
 
 q = shlex.quote
 gdb = (
-    f"timeout --kill-after=5 120 {q(config.gdb)} -nx -nh -batch -q"
+    f"timeout --kill-after=5 300 {q(config.gdb)} -nx -nh -batch -q"
     " -iex 'set debuginfod enabled off' -iex 'set width 0'"
 )
 tools = {
@@ -59,7 +59,7 @@ tools = {
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
     "%mapscope": q(os.path.join(config.source, "gdb", "mapscope_gdb.py")),
     "%mapscope-path": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
-    "%gdbserver": f"timeout --kill-after=5 120 {q(config.gdbserver)}",
+    "%gdbserver": f"timeout --kill-after=5 300 {q(config.gdbserver)}",
     "%gcore": q(config.gcore),
     "%strip": q(config.strip),
     "%go": q(config.go),
