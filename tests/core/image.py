@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: MIT
+"""A program without a debugger: bytes at addresses, and a Target over them.
+
+What this knows: memory, and what a debugger says about a program because the
+test told it so. What it must not know: maps.
+"""
+
+import struct
+from bisect import bisect_right
+from dataclasses import dataclass, field
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+from mapscope.errors import MapscopeError, MemoryUnreadable
+from mapscope.target import Frame, Section, Target, Variable
+from mapscope.types import Kind, Type
+
+#: where the heap begins: an address as programs have it
+HEAP = 0xC000000000
+#: bytes of heap that can be read from the start, allocated or not
+HEAP_SIZE = 1 << 20
+#: nothing is ever mapped here
+NOWHERE = 0x123456789000
+
+ULONG = Type(Kind.UINT, "unsigned long", 8)
+
+
+class Image:
+    """Memory of a stopped program.
+
+    :ivar after_store: called after each store() with its address; this is how a
+        test looks at what a debugger would see if it stopped right there
+    """
+
+    def __init__(self) -> None:
+        self._starts: List[int] = []
+        self._regions: List[bytearray] = []
+        self._next = HEAP
+        self.after_store: Optional[Callable[[int], None]] = None
+        self.map_region(HEAP, bytes(HEAP_SIZE))
+
+    def map_region(self, address: int, data: bytes) -> None:
+        """Make `data` readable at `address`; regions must not touch."""
+        at = bisect_right(self._starts, address)
+        self._starts.insert(at, address)
+        self._regions.insert(at, bytearray(data))
+
+    def allocate(self, size: int, align: int = 16) -> int:
+        """`size` zero bytes of the heap."""
+        address = -(-self._next // align) * align
+        self._next = address + size
+        short = self._next - HEAP - len(self._region(HEAP, 1)[0])
+        if short > 0:
+            self._region(HEAP, 1)[0].extend(bytes(max(short, HEAP_SIZE)))
+        return address
+
+    def place(self, data: bytes, align: int = 16) -> int:
+        """`data` somewhere on the heap."""
+        address = self.allocate(len(data), align)
+        self.write(address, data)
+        return address
+
+    def read(self, address: int, size: int) -> bytes:
+        """:raises MemoryUnreadable: unless all of it is mapped"""
+        region, start = self._region(address, size)
+        return bytes(memoryview(region)[start : start + size])
+
+    def word(self, address: int, size: int = 8) -> int:
+        """An unsigned little-endian number."""
+        return int.from_bytes(self.read(address, size), "little")
+
+    def write(self, address: int, data: bytes) -> None:
+        """Set memory up: nobody looks."""
+        region, start = self._region(address, len(data))
+        region[start : start + len(data)] = data
+
+    def write_word(self, address: int, value: int, size: int = 8) -> None:
+        """Set a number up: nobody looks."""
+        self.write(address, value.to_bytes(size, "little"))
+
+    def store(self, address: int, data: bytes) -> None:
+        """A store of the program, after which it may be stopped.
+
+        More than a word is stored as copies do it: word by word.
+        """
+        for at in range(0, len(data), 8):
+            self.write(address + at, data[at : at + 8])
+            if self.after_store is not None:
+                self.after_store(address + at)
+
+    def store_word(self, address: int, value: int, size: int = 8) -> None:
+        """A store of one number."""
+        self.store(address, value.to_bytes(size, "little"))
+
+    def _region(self, address: int, size: int) -> Tuple[bytearray, int]:
+        at = bisect_right(self._starts, address) - 1
+        if at >= 0:
+            region, start = self._regions[at], address - self._starts[at]
+            if start + size <= len(region):
+                return region, start
+        raise MemoryUnreadable(address, size)
+
+
+@dataclass
+class FakeFrame(Frame):
+    """A frame whose variables are numbers, as registers hold them."""
+
+    thread: int
+    function: str
+    variables: Dict[str, Variable] = field(default_factory=dict)
+    spill: Dict[int, int] = field(default_factory=dict)
+
+    def variable(self, name: str) -> Optional[Variable]:
+        return self.variables.get(name)
+
+    def spilled(self, index: int) -> Optional[int]:
+        return self.spill.get(index)
+
+
+def number(value: int) -> Variable:
+    """A value in a register."""
+    return Variable(ULONG, None, (value & (1 << 64) - 1).to_bytes(8, "little"))
+
+
+def frame(function: str, thread: int = 1, **variables: int) -> FakeFrame:
+    """A frame with these parameters and locals in registers."""
+    return FakeFrame(thread, function, {name: number(v) for name, v in variables.items()})
+
+
+class FakeTarget(Target):
+    """A debugger that knows what the test told it.
+
+    :ivar variables: what evaluate() finds by name; it also understands numbers
+    :ivar frames: of all threads, innermost first; thread 1 is selected
+    :ivar reads: how often memory was asked for
+    """
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self.variables: Dict[str, Variable] = {}
+        self.symbol_table: Dict[str, List[int]] = {}
+        self.symbols_at: Dict[int, str] = {}
+        self.section_list: List[Section] = []
+        self.types: Dict[str, Type] = {}
+        self.frames: List[FakeFrame] = []
+        self.globals: List[Tuple[str, Variable]] = []
+        self.locals: List[Tuple[str, Variable]] = []
+        self.process = True
+        self.machine = "i386:x86-64"
+        self.limit = 200
+        self.reads = 0
+        self.told: List[Tuple[int, int]] = []
+
+    def read_memory(self, address: int, size: int) -> memoryview:
+        self.reads += 1
+        return memoryview(self.image.read(address, size))
+
+    def has_memory(self) -> bool:
+        return self.process
+
+    def architecture(self) -> str:
+        return self.machine
+
+    def evaluate(self, expression: str) -> Variable:
+        if expression in self.variables:
+            return self.variables[expression]
+        try:
+            return number(int(expression, 0))
+        except ValueError:
+            raise MapscopeError(f'No symbol "{expression}" in current context.') from None
+
+    def symbols(self, name: str) -> List[int]:
+        return self.symbol_table.get(name, [])
+
+    def symbol_at(self, address: int) -> Optional[str]:
+        return self.symbols_at.get(address)
+
+    def sections(self) -> List[Section]:
+        return self.section_list
+
+    def find_type(self, name: str) -> Optional[Type]:
+        return self.types.get(name)
+
+    def selected_frames(self) -> Iterator[Frame]:
+        return iter([f for f in self.frames if f.thread == 1])
+
+    def runtime_frames(self) -> Iterator[Frame]:
+        return iter(self.frames)
+
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        return self.globals
+
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        return self.locals
+
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        return f"<{type.name} of {len(data)} bytes>"
+
+    def element_limit(self) -> int:
+        return self.limit
+
+    def progress(self, done: int, total: int) -> None:
+        self.told.append((done, total))
+
+
+def words(*values: int) -> bytes:
+    """64-bit words, one behind the other."""
+    return struct.pack(f"<{len(values)}Q", *values)

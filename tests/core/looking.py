@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: MIT
+"""Runs commands as users do, and holds what they say against a model's truth."""
+
+import json
+from collections import Counter
+from typing import Any, Callable, Dict, List, Optional
+
+from image import FakeTarget
+from mapscope import shell
+from mapscope.commands import load
+from mapscope.session import Session
+from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap, Value
+
+Json = Dict[str, Any]
+
+
+def text(target: FakeTarget, name: str, line: str = "") -> str:
+    """What `map NAME LINE` prints."""
+    pieces: List[str] = []
+    shell.run(target, name, line, pieces.append)
+    return "".join(pieces)
+
+
+def lines(target: FakeTarget, name: str, line: str = "") -> List[Json]:
+    """The JSON objects that `map NAME LINE --json` prints."""
+    return [json.loads(row) for row in text(target, name, line + " --json").splitlines()]
+
+
+def one(target: FakeTarget, name: str, line: str = "") -> Json:
+    """The one JSON object of `map NAME LINE --json`."""
+    (form,) = lines(target, name, line)
+    return form
+
+
+class Looker:
+    """A command line with --json that is run again and again, its words read once."""
+
+    def __init__(self, target: FakeTarget, name: str, line: str) -> None:
+        self.target = target
+        self.command = load(name)
+        self.args = self.command.parser().read(line.split() + ["--json"])
+
+    def lines(self) -> List[Json]:
+        """What it prints now."""
+        result = self.command.run(Session(self.target), self.args)
+        return [json.loads(row) for row in "".join(result.json()).splitlines()]
+
+
+def dictionary(target: FakeTarget, line: str = "m") -> Dict[Value, Value]:
+    """The entries of a map at rest; none twice, none in flight, all complete."""
+    head, *entries, last = lines(target, "entries", line)
+    found = {entry["key"]: entry["value"] for entry in entries}
+    assert len(found) == len(entries), "an entry is shown twice"
+    assert not any(entry.get("in_flight") for entry in entries)
+    assert last == {"entries": len(entries), "complete": True, "error": None}
+    assert head["count"] == len(entries)
+    return found
+
+
+class Watcher:
+    """Looks at a model's map after each store, as a debugger that stopped there would.
+
+    What must hold then: each entry that the running operation does not touch is
+    shown exactly once with its value, nothing else is shown as an ordinary
+    entry, at most one entry is in flight, and inspect counts what is there.
+
+    :param find: also look a few keys up at each stop
+    :ivar stops: how many stores were looked at
+    :ivar in_flight: at how many of them an entry was in flight
+    """
+
+    def __init__(
+        self,
+        target: FakeTarget,
+        model: ClassicMap,
+        find: bool = False,
+        only: Optional[Callable[[int], bool]] = None,
+    ) -> None:
+        self.target = target
+        self.model = model
+        self.find = find
+        self.only = only
+        self.stops = 0
+        self.stores = 0
+        self.in_flight = 0
+        self.growths: Counter[str] = Counter()
+        self._show_entries = Looker(target, "entries", "m --where")
+        self._show_inspect = Looker(target, "inspect", "m")
+
+    def __enter__(self) -> "Watcher":
+        self.model.image.after_store = self._stopped
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.model.image.after_store = None
+
+    def _stopped(self, _: int) -> None:
+        self.stores += 1
+        if self.only is None or self.only(self.stores):
+            self.look()
+
+    def look(self) -> None:
+        """Everything that must hold at this moment."""
+        self.stops += 1
+        self._entries()
+        self._inspect()
+        if self.find:
+            self._find()
+
+    def _entries(self) -> None:
+        model = self.model
+        _, *entries, last = self._show_entries.lines()
+        assert last["complete"] and last["error"] is None, last
+        places = [tuple(entry["where"].values()) for entry in entries]
+        assert len(set(places)) == len(places), "two entries in one cell"
+        flying = [entry for entry in entries if entry.get("in_flight")]
+        self.in_flight += bool(flying)
+        assert len(flying) <= 1, flying
+        # What the operation itself is writing may be absent, half there, or in flight.
+        certain = {key: value for key, value in model.truth.items() if key != model.touched}
+        found: Dict[Value, Value] = {}
+        for entry in entries:
+            key = entry["key"]
+            known = isinstance(key, (int, str, float)) and key in certain
+            if known:
+                assert key not in found, f"{key!r} is shown twice"
+                found[key] = entry["value"]
+            elif not entry.get("in_flight"):
+                assert key == model.touched, f"{key!r} is in the map's bytes, not in the map"
+        assert found == certain
+
+    def _inspect(self) -> None:
+        model = self.model
+        (form,) = self._show_inspect.lines()
+        assert form["problems"] == []
+        assert form["count"] == model.get("count")
+        assert ("hashWriting" in form["flags"]) == bool(model.get("flags") & HASH_WRITING)
+        growth = form["growth"]
+        self.growths[growth["kind"] if growth else "none"] += 1
+        if growth is None:
+            return
+        total = model.old_count()
+        heads = [model.evacuated(index) for index in range(total)]
+        assert growth["old_buckets"] == total
+        assert growth["evacuated"] == sum(heads)
+        assert growth["remaining"] == total - sum(heads)
+        assert growth["ahead"] == sum(heads[growth["nevacuate"] :])
+        assert growth["progress"] == sum(heads) / total
+        moved, waiting = growth["entries_moved"], growth["entries_waiting"]
+        if model.touched is None:
+            assert moved + waiting == len(model.truth)
+
+    def _find(self) -> None:
+        model = self.model
+        for key in list(model.truth)[:: max(1, len(model.truth) // 3)]:
+            if key == model.touched:
+                continue
+            form = one(self.target, "find", f"m {key}")
+            assert form["found"], f"{key!r} is not found"
+            assert form["entry"]["value"] == model.truth[key]
+
+
+def live_cells(model: ClassicMap) -> Counter[str]:
+    """Live cells of each array, counted one by one."""
+    return Counter(array for array, *_, top in model.cells() if top >= MIN_TOP)
+
+
+def marked_cells(model: ClassicMap) -> int:
+    """Evacuated marks, counted one by one."""
+    return sum(1 for *_, top in model.cells() if MOVED_X <= top < MIN_TOP)
