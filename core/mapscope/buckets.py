@@ -229,6 +229,8 @@ class Tally:
 
 #: overflow buckets by address // memory.CHUNK: (addresses, live cells of their chains so far)
 _Windows = Dict[int, Tuple[List[int], List[int]]]
+#: buckets in a chain from which on loops are looked for
+_LONG_CHAIN = 64
 #: a window is read whole if at least one in so many of its buckets is wanted
 _SPARSE = 64
 
@@ -327,7 +329,13 @@ class Walker:
                 pointers = [pointers[at] for at in kept]
             self._collect(found, pointers, [counts[index] for index in indices])
         position = 1
+        seen: Set[int] = set()
         while found:
+            if position > _LONG_CHAIN:  # only then is a loop worth looking for
+                here = {address for addresses, _ in found.values() for address in addresses}
+                if not seen.isdisjoint(here):
+                    raise _Odd
+                seen |= here
             found = self._tally_level(tally, position, found, array)
             position += 1
 

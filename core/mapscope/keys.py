@@ -33,6 +33,8 @@ def parse_key(type: Type, text: str) -> KeyTest:
     :raises UsageError: if the text is no key of that type
     """
     parser = _PARSERS.get(type.kind, _json_key)
+    if type.kind in (Kind.FLOAT, Kind.POINTER, Kind.FUNC, Kind.CHAN):
+        text = text.strip('"')  # JSON writes some of them as strings
     try:
         return parser(type, text)
     except (ValueError, OverflowError, struct.error, KeyError, TypeError):
