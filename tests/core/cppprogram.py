@@ -6,12 +6,12 @@ import struct
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
-from codec import Block, Codec, Double, Int, StdString
+from codec import Block, Codec, Double, Int, StdString, Value
 from image import FakeTarget, Image, words
 from mapscope.flavours.runtime import hash_bytes, hash_integer
 from mapscope.target import Section, Variable
 from mapscope.types import Kind, Type
-from model import HMAP, Hash, RuntimeMap, Value, shape
+from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"

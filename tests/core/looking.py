@@ -5,11 +5,12 @@ import json
 from collections import Counter
 from typing import Any, Callable, Dict, List, Optional
 
+from codec import Value
 from image import FakeTarget
 from mapscope import shell
 from mapscope.commands import load
 from mapscope.session import Session
-from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap, Value
+from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap
 
 Json = Dict[str, Any]
 
@@ -32,6 +33,11 @@ def one(target: FakeTarget, name: str, line: str = "") -> Json:
     return form
 
 
+def plain(form: Any) -> Any:
+    """A key or value as the models have it: codec.Block's struct is its number."""
+    return form["N"] if isinstance(form, dict) and "N" in form else form
+
+
 class Looker:
     """A command line with --json that is run again and again, its words read once."""
 
@@ -49,7 +55,7 @@ class Looker:
 def dictionary(target: FakeTarget, line: str = "m") -> Dict[Value, Value]:
     """The entries of a map at rest; none twice, none in flight, all complete."""
     head, *entries, last = lines(target, "entries", line)
-    found = {entry["key"]: entry["value"] for entry in entries}
+    found = {plain(entry["key"]): plain(entry["value"]) for entry in entries}
     assert len(found) == len(entries), "an entry is shown twice"
     assert not any(entry.get("in_flight") for entry in entries)
     assert last == {"entries": len(entries), "complete": True, "error": None}
@@ -120,11 +126,11 @@ class Watcher:
         certain = {key: value for key, value in model.truth.items() if key != model.touched}
         found: Dict[Value, Value] = {}
         for entry in entries:
-            key = entry["key"]
+            key = plain(entry["key"])
             known = isinstance(key, (int, str, float)) and key in certain
             if known:
                 assert key not in found, f"{key!r} is shown twice"
-                found[key] = entry["value"]
+                found[key] = plain(entry["value"])
             elif not entry.get("in_flight"):
                 assert key == model.touched, f"{key!r} is in the map's bytes, not in the map"
         assert found == certain
