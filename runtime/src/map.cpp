@@ -167,12 +167,14 @@ hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
   }
   void *memory = nullptr;
   try {
-    memory = ::operator new (t->header_size, std::align_val_t{t->header_align});
+    memory = allocate(t->header_size, t->header_align);
     if (t->copy_functors != nullptr) {
       t->copy_functors(memory, functors);
     }
   } catch (...) {
-    ::operator delete (memory, std::align_val_t{t->header_align});
+    if (memory != nullptr) {
+      release(memory, t->header_size, t->header_align);
+    }
     if (array.buckets != nullptr) {
       release(array.buckets, array_bytes(t, B), t->bucketalign);
     }
@@ -216,7 +218,7 @@ void destroymap(const maptype_functions *t, hmap *h) noexcept {
     t->destroy_functors(h);
   }
   state_of(h)->~mapstate();
-  ::operator delete (static_cast<void *>(h), std::align_val_t{t->header_align});
+  release(h, t->header_size, t->header_align);
 }
 
 void newbuckets(const maptype_functions *t, hmap *h) {

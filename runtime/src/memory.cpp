@@ -23,36 +23,21 @@ struct retired_block {
 namespace {
 
 constexpr size_t page = 4096;
-constexpr size_t huge_page = size_t{2} << 20;
 // From here on memory is mapped.
 constexpr size_t map_threshold = size_t{1} << 20;
-// Unmapped at once: a whole huge page, since part of one would be split first.
-constexpr size_t slice = huge_page;
+// Unmapped at once.
+constexpr size_t slice = size_t{256} << 10;
 
 constexpr size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) / unit * unit; }
 
+// Ordinary pages, not huge ones (MADV_HUGEPAGE): those make random lookups in a
+// large map faster, but each first touch zeroes 2 MiB, and a write in a growth
+// touches several. Measured in a virtual machine: 11 ms for each.
 void *map_pages(size_t bytes) {
-  bytes = round_up(bytes, page);
-  // Aligned for huge pages: map more, then unmap both ends.
-  const size_t extra = bytes >= huge_page ? huge_page - page : 0;
-  void *memory =
-      mmap(nullptr, bytes + extra, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  void *const memory = mmap(nullptr, round_up(bytes, page), PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) {
     throw std::bad_alloc();
-  }
-  if (extra != 0) {
-    char *const begin = static_cast<char *>(memory);
-    const size_t before = (huge_page - reinterpret_cast<uintptr_t>(memory) % huge_page) % huge_page;
-    if (before != 0) {
-      munmap(begin, before);
-    }
-    if (before != extra) {
-      munmap(begin + before + bytes, extra - before);
-    }
-    memory = begin + before;
-    // Random lookups in a large map miss the TLB otherwise. A failure costs
-    // speed only.
-    madvise(memory, bytes, MADV_HUGEPAGE);
   }
   return memory;
 }
@@ -63,7 +48,10 @@ void *allocate(size_t bytes, size_t align) {
   if (bytes >= map_threshold) {
     return map_pages(bytes);
   }
-  void *const memory = ::operator new (bytes, std::align_val_t{align});
+  // Memory with a stricter alignment than usual takes malloc much longer.
+  void *const memory = align <= __STDCPP_DEFAULT_NEW_ALIGNMENT__
+                           ? ::operator new(bytes)
+                           : ::operator new (bytes, std::align_val_t{align});
   std::memset(memory, 0, bytes);
   return memory;
 }
@@ -71,6 +59,8 @@ void *allocate(size_t bytes, size_t align) {
 void release(void *memory, size_t bytes, size_t align) noexcept {
   if (bytes >= map_threshold) {
     munmap(memory, round_up(bytes, page));
+  } else if (align <= __STDCPP_DEFAULT_NEW_ALIGNMENT__) {
+    ::operator delete(memory);
   } else {
     ::operator delete (memory, std::align_val_t{align});
   }
@@ -88,17 +78,13 @@ void retire(hmap *h, void *memory, size_t bytes, size_t align) noexcept {
 void release_retired(hmap *h) noexcept {
   mapstate *x = state_of(h);
   retired_block *block = x->retired;
-  if (block->bytes >= map_threshold) {
-    const size_t rest = round_up(block->bytes, page);
-    // From the end: the beginning says what is left.
-    const size_t keep = rest > slice ? (rest - 1) / slice * slice : 0;
-    if (keep != 0) {
-      munmap(reinterpret_cast<char *>(block) + keep, rest - keep);
-      // Not below the threshold, or the rest would not look mapped.
-      block->bytes = keep;
-      static_assert(slice >= map_threshold);
-      return;
-    }
+  // From the end: the beginning says what is left. What is left must not fall
+  // below the threshold, or it would not look mapped.
+  const size_t rest = round_up(block->bytes, page);
+  if (rest >= map_threshold + slice) {
+    munmap(reinterpret_cast<char *>(block) + rest - slice, slice);
+    block->bytes = rest - slice;
+    return;
   }
   x->retired = block->next;
   release(block, block->bytes, block->align);

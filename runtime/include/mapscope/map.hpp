@@ -245,7 +245,7 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
       stateless ? nullptr : copy_functors,
       stateless ? nullptr : destroy_functors,
       stateless ? header_functors : functors_offset + sizeof(functors_type),
-      std::max<uint32_t>(64, alignof(functors_type)),
+      std::max<uint32_t>(alignof(hmap), alignof(functors_type)),
   };
 };
 
