@@ -11,6 +11,8 @@ from typing import Any
 
 import gdb
 
+from mapscope_gdb_names import is_go_header
+
 NAME = "mapscope"
 
 
@@ -43,12 +45,6 @@ class Lookup:
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
             return _printers().BucketPrinter(value)
         return None
-
-
-def is_go_header(native: gdb.Type) -> bool:
-    """Whether it is hash<K,V> or map<K,V>, the header of a Go map."""
-    name = native.strip_typedefs().name or ""
-    return name.endswith(">") and (name.startswith("hash<") or name.startswith("map<"))
 
 
 def _printers() -> Any:

@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.types import Field, Kind, Type
-from mapscope_gdb_lookup import is_go_header
+from mapscope_gdb_names import is_go_header
 
 _STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
 _STRING_VIEW = re.compile(r"^std::basic_string_view<char,")

@@ -4,11 +4,13 @@
 Layers, each using only those above it:
 
     errors, types, memory, target   what a debugger offers, in plain terms
-    values                          bytes -> values -> text and JSON
-    classic, gotypes                layouts shared by flavours
+    values, view                    bytes -> values -> text and JSON; what a map offers
+    buckets, columns, tally         an array of buckets, read, decoded, counted in bulk
+    header, moving, lookup          a classic map's header, half-done writes, lookups
+    classic, gotypes                the classic map as a whole; Go's type descriptors
     flavours                        one module for each kind of map
-    locate                          what the user typed -> a map
-    commands                        one module for each subcommand of `map`
+    session, locate, keys           one command's view of the program; MAP and KEY as typed
+    commands, shell                 one module for each subcommand of `map`; runs one
 
 Python's standard library alone, 3.9 or newer: this is loaded into gdb and LLDB.
 """

@@ -16,9 +16,10 @@ from dataclasses import replace
 from typing import Iterator, List, Optional, Tuple
 
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
-from ..classic import HASH_WRITING, ClassicMap, Header, Writing
+from ..classic import ClassicMap
 from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
 from ..gotypes import MapType, swiss_not_supported
+from ..header import HASH_WRITING, Header, Writing
 from ..memory import ADDRESS_LIMIT, Memory
 from ..session import Session
 from ..target import Frame, Variable
@@ -250,7 +251,7 @@ def _resolve(
     if header.buckets == old:
         # hashGrow has set oldbuckets and not yet buckets: nothing is migrating
         return replace(header, oldbuckets=0, nevacuate=0, noverflow=0, B=old_B)
-    if nevacuate and typed is not None and any(f.function == "runtime.hashGrow" for f in frames):
+    if typed is not None and any(f.function == "runtime.hashGrow" for f in frames):
         # h.nevacuate = 0 and h.noverflow = 0 come last
         head = memory.read(old, 8)[0]
         if not EVACUATED_X <= head < MIN_TOP_HASH:
@@ -430,7 +431,6 @@ def _deleted_cell(
     """The cell that mapdelete* is clearing: key and element go before the tophash."""
     memory, layout = session.memory, walker.layout
     key_hash = _word(session, frame, "hash")
-    is_text = frame.function.endswith("str")
     if "_fast" in frame.function:
         key = _bytes_at(memory, frame.spilled(2), layout.keysize)
     else:
@@ -443,18 +443,21 @@ def _deleted_cell(
         at = _word(session, frame, "b")
         data = _bytes_at(memory, at, layout.size)
         cells = [] if at is None or data is None else list(_live(layout, at, data))
+    decoder = session.decoder()
+    wanted = decoder.decode(typed.key, key)
     for place, slot in cells:
-        if is_text:
-            if slot[8:16] == key[8:16] and (
-                slot[:8] == bytes(8) or _text(memory, slot) == _text(memory, key)
-            ):
-                return place
-            continue
         if layout.indirect_key:
             slot = _bytes_at(memory, int.from_bytes(slot, "little"), typed.key.size) or b""
-        if slot == key or not any(slot):
+        # memclrHasPointers clears a key word by word; an equal string may lie elsewhere
+        if _is_partly(slot, key) or decoder.decode(typed.key, slot) == wanted:
             return place
     return None
+
+
+def _is_partly(slot: bytes, key: bytes) -> bool:
+    """Whether every word of a slot is the key's or cleared."""
+    words = range(0, len(slot), 8)
+    return all(slot[w : w + 8] == key[w : w + 8] or not any(slot[w : w + 8]) for w in words)
 
 
 def _cells(
@@ -508,12 +511,6 @@ def _bytes_at(memory: Memory, address: Optional[int], size: int) -> Optional[byt
 def _word_at(memory: Memory, address: int) -> Optional[int]:
     data = _bytes_at(memory, address, 8)
     return None if data is None else int.from_bytes(data, "little")
-
-
-def _text(memory: Memory, slot: bytes) -> Optional[bytes]:
-    """The text of a string's slot, if it is short enough to compare."""
-    start, length = int.from_bytes(slot[:8], "little"), int.from_bytes(slot[8:16], "little")
-    return _bytes_at(memory, start, length) if length < 1 << 20 else None
 
 
 def _spare(session: Session, address: int, header: Header, layout: BucketLayout) -> Optional[int]:

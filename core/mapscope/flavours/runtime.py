@@ -12,8 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..buckets import BucketLayout
-from ..classic import FLAG_NAMES, ClassicMap, Header, Writing
+from ..classic import ClassicMap
 from ..errors import Corrupt, LayoutUnknown, MapscopeError, MemoryUnreadable, NotAMap
+from ..header import FLAG_NAMES, Header, Writing
 from ..memory import Memory
 from ..session import Session
 from ..target import Frame, Variable

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: MIT
+"""The entry that a stopped evacuation is moving, between its mark and its copy.
+
+An old cell is marked before its entry is copied, so for a moment an entry is in
+neither array, or only half in the new one (evacuate in runtime/map.go; the
+runtime's layout.h).
+"""
+
+from dataclasses import dataclass
+from typing import List, Optional, Tuple
+
+from .buckets import (
+    CELLS,
+    EVACUATED_X,
+    EVACUATED_Y,
+    MIN_TOP_HASH,
+    BucketArray,
+    BucketLayout,
+    Walker,
+)
+from .columns import Place
+from .header import Writing
+from .view import Where
+
+
+@dataclass
+class Moving:
+    """The entry that is between its mark and the end of its copy."""
+
+    where: Where
+    place: Place
+    target: Optional[Place]  # its new cell, if that is live already
+    key: bytes
+    elem: bytes
+
+
+def find_moving(
+    walker: Walker, new: BucketArray, old: BucketArray, writing: Writing
+) -> List[Moving]:
+    """Entries on their way, of the old buckets that may be half moved."""
+    found = (
+        _moving_in(walker, new, old, bucket, writing.copies_late)
+        for bucket in sorted(set(writing.evacuating))
+        if bucket < old.count
+    )
+    return [move for move in found if move is not None]
+
+
+def target_bucket(new: BucketArray, old: BucketArray, bucket: int, mark: int) -> int:
+    """The new bucket that a mark in an old one stands for."""
+    if mark == EVACUATED_Y:
+        bucket += old.count
+    return bucket & (new.count - 1)
+
+
+def slots(layout: BucketLayout, data: bytes, cell: int) -> Tuple[bytes, bytes]:
+    """A cell's key slot and element slot, of its bucket's bytes."""
+    key, elem = layout.key_offset(cell), layout.elem_offset(cell)
+    return data[key : key + layout.keysize], data[elem : elem + layout.elemsize]
+
+
+def _moving_in(
+    walker: Walker, new: BucketArray, old: BucketArray, bucket: int, copies_late: bool
+) -> Optional[Moving]:
+    """The last marked cell of an old chain, if its copy is not complete.
+
+    The new cell of the n-th X mark is the n-th cell of the X chain, since
+    evacuation alone fills that chain while it runs; so for Y.
+    """
+    ranks = {EVACUATED_X: 0, EVACUATED_Y: 0}
+    last: Optional[Tuple[int, int, bytes, int, int, int]] = None
+    for chain, (address, data) in enumerate(walker.chain(old, bucket)):
+        for cell in range(CELLS):
+            mark = data[cell]
+            if mark in ranks:
+                last = (address, cell, data, chain, mark, ranks[mark])
+                ranks[mark] += 1
+    if last is None:
+        return None
+    address, cell, data, chain, mark, rank = last
+    key, elem = slots(walker.layout, data, cell)
+    target = _target_cell(walker, new, target_bucket(new, old, bucket, mark), rank)
+    where = Where("old", bucket, chain, cell)
+    if target is None:
+        return Moving(where, (address, cell), None, key, elem)
+    if not copies_late:
+        return None
+    # New cells are zero before they are written and old ones are zero when they
+    # were cleared: where the two differ, the byte that is not zero is right.
+    new_key, new_elem = slots(walker.layout, target[1], target[2])
+    place = (target[0], target[2])
+    return Moving(where, (address, cell), place, _or(key, new_key), _or(elem, new_elem))
+
+
+def _target_cell(
+    walker: Walker, new: BucketArray, bucket: int, rank: int
+) -> Optional[Tuple[int, bytes, int]]:
+    """(bucket address, its bytes, cell) of a moved cell, if it is live yet."""
+    chain = walker.chain(new, bucket)
+    at, cell = divmod(rank, CELLS)
+    if at >= len(chain) or chain[at][1][cell] < MIN_TOP_HASH:
+        return None
+    return chain[at][0], chain[at][1], cell
+
+
+def _or(first: bytes, second: bytes) -> bytes:
+    return bytes(a | b for a, b in zip(first, second))
