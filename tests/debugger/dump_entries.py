@@ -52,8 +52,8 @@ class DumpEntries(gdb.Command):
 
 
 def quoted(word: str) -> str:
-    """One word of a `map` command, whatever is in it."""
-    return "'" + word.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    """One word of a `map` command; it must hold no single quote."""
+    return f"'{word}'"
 
 
 DumpEntries()

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: MIT
+"""A gdb command for tests: does `map find` find every entry of a record?
+
+    find-entries TRUTH [--most N]
+
+TRUTH is a program's record of its maps (compare.py says how it looks). For up
+to N entries of each map whose keys a KEY argument can name, `map find` must say
+found, with the key and the value of the record.
+"""
+
+import argparse
+import json
+import shlex
+from typing import Any, Dict, List, Optional
+
+import gdb
+
+
+def nameable(key: Any) -> bool:
+    """Whether a KEY argument can name a key: no odd characters, nothing but its value."""
+    if isinstance(key, str):
+        return key.isprintable() and key.isascii() and len(key) < 100 and key != "NaN"
+    if isinstance(key, list):
+        return all(nameable(item) for item in key)
+    if isinstance(key, dict):
+        special = ("bytes", "type", "re", "map", "text")
+        return all(name not in special and nameable(field) for name, field in key.items())
+    return isinstance(key, (bool, int, float))
+
+
+def key_argument(key: Any) -> str:
+    """The KEY argument for a key, as one word in single quotes.
+
+    A string stands bare where it can, else in its JSON form.
+    """
+    bare = isinstance(key, str) and not any(quote in key for quote in "\"'\\")
+    text = str(key) if bare else json.dumps(key)
+    return "'" + text.replace("'", "\\u0027") + "'"
+
+
+def plain(key: Any) -> Any:
+    """A key as `map find` takes it: {"class": form, "size": n} of a record is form."""
+    if isinstance(key, dict):
+        if set(key) == {"class", "size"}:
+            return plain(key["class"])
+        return {name: plain(field) for name, field in key.items()}
+    return [plain(item) for item in key] if isinstance(key, list) else key
+
+
+class FindEntries(gdb.Command):
+    """Run `map find` for the entries of a test program's record."""
+
+    def __init__(self) -> None:
+        super().__init__("find-entries", gdb.COMMAND_DATA)
+
+    def invoke(self, argument: str, from_tty: bool) -> None:
+        parser = argparse.ArgumentParser(prog="find-entries")
+        parser.add_argument("truth")
+        parser.add_argument("--most", type=int, default=60)
+        arguments = parser.parse_args(shlex.split(argument))
+        with open(arguments.truth, encoding="utf-8") as file:
+            maps: List[Dict[str, Any]] = [json.loads(line) for line in file]
+        asked = wrong = 0
+        for truth in maps:
+            for entry in truth["entries"][: arguments.most]:
+                key = plain(entry["key"])
+                if not nameable(key):
+                    continue
+                text = key_argument(key)
+                asked += 1
+                problem = find(truth["name"], text, key, entry["value"])
+                if problem is not None:
+                    wrong += 1
+                    print(f"{truth['name']} {text}: {problem}")
+        print(f"asked for {asked} entries, {wrong} found wrongly")
+
+
+def find(name: str, argument: str, key: Any, value: Any) -> Optional[str]:
+    """Run one `map find`; what is wrong with its answer, or None."""
+    try:
+        output = gdb.execute(f"map find '{name}' --json -- {argument}", to_string=True)
+    except gdb.error as error:
+        return str(error)
+    answer = json.loads(output)
+    if not answer["found"]:
+        return f"not found: {output.strip()}"
+    shown = answer["entry"]
+    if shown["key"] != key or (not isinstance(value, dict) and shown["value"] != value):
+        return f"{shown} instead of {key}: {value}"
+    return None
+
+
+FindEntries()
