@@ -2,6 +2,7 @@
 """Runs commands as users do, and holds what they say against a model's truth."""
 
 import json
+import time
 from collections import Counter
 from typing import Any, Callable, Dict, List, Optional
 
@@ -14,17 +15,25 @@ from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap
 
 Json = Dict[str, Any]
 
+#: processor time of the slowest command so far, in seconds
+slowest = 0.0
+
 
 def text(target: FakeTarget, name: str, line: str = "") -> str:
     """What `map NAME LINE` prints."""
+    global slowest
     pieces: List[str] = []
-    shell.run(target, name, line, pieces.append)
+    started = time.process_time()
+    try:
+        shell.run(target, name, line, pieces.append)
+    finally:
+        slowest = max(slowest, time.process_time() - started)
     return "".join(pieces)
 
 
 def lines(target: FakeTarget, name: str, line: str = "") -> List[Json]:
     """The JSON objects that `map NAME LINE --json` prints."""
-    return [json.loads(row) for row in text(target, name, line + " --json").splitlines()]
+    return [json.loads(row) for row in text(target, name, "--json " + line).splitlines()]
 
 
 def one(target: FakeTarget, name: str, line: str = "") -> Json:
