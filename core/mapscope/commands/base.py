@@ -72,6 +72,9 @@ class Command:
         return found
 
 
+_TWO_DASHES = "\0--"
+
+
 class Parser(argparse.ArgumentParser):
     """argparse that reports to us instead of ending the debugger."""
 
@@ -92,10 +95,16 @@ class Parser(argparse.ArgumentParser):
         options, rest = words, []
         if "--" in words:
             at = words.index("--")
-            options, rest = words[:at], words[at:]
+            # argparse drops every "--", also one that is meant
+            options = words[:at]
+            rest = ["--", *(_TWO_DASHES if word == "--" else word for word in words[at + 1 :])]
         if "-h" in options or "--help" in options:
             return argparse.Namespace(help=True)
-        return self.parse_intermixed_args(options + rest)
+        args = self.parse_intermixed_args(options + rest)
+        for name, value in vars(args).items():
+            if value == _TWO_DASHES:
+                setattr(args, name, "--")
+        return args
 
 
 def split_words(line: str) -> List[str]:

@@ -233,7 +233,6 @@ def _resolve(
 ) -> Header:
     """The header with a growth that is being installed, or is installed, made plain."""
     old: int = struct.unpack_from("<Q", raw, 24)[0]
-    nevacuate: int = struct.unpack_from("<Q", raw, 32)[0]
     same_size = bool(header.flags & _SAME_SIZE_GROW)
     if not old:
         header = replace(header, nevacuate=0)
