@@ -237,7 +237,7 @@ class ClassicMap(MapView):
         new, old = self.arrays()
         in_new, in_old = self._tallies(True, progress)
         histograms = [
-            dict(sorted((counted or {}).items()))
+            {value: number for value, number in sorted((counted or {}).items()) if number}
             for counted in (in_new.cells, in_new.chains, in_old.cells, in_old.chains)
         ]
         if new and old:
@@ -253,7 +253,8 @@ class ClassicMap(MapView):
                     histogram[value] = left
             histograms = [dict(sorted(histogram.items())) for histogram in histograms]
         cells, chains, old_cells, old_chains = histograms
-        entries = in_new.live + in_old.live
+        entries = in_new.live + in_old.live + sum(1 for m in self.moving() if m.target is None)
+        self._compare_count(entries)
         overflow = in_new.overflow + in_old.overflow
         total = layout.size * ((new.count if new else 0) + (old.count if old else 0) + overflow)
         keys = self.key.size if self.key else layout.keysize

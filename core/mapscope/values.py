@@ -21,7 +21,7 @@ MAX_BYTES = 64 << 20
 #: deepest nesting of one value (an interface may hold itself)
 MAX_DEPTH = 24
 #: most parts of one value
-MAX_PARTS = 1 << 20
+MAX_PARTS = 1 << 18
 
 
 @dataclass(frozen=True)
