@@ -31,7 +31,7 @@ def test_found_by(found_by: str) -> None:
     maps = one(made.target, "list")["maps"]
     assert [m["count"] for m in maps] == [27, 3, 0]
     assert maps[0]["growing"] == "double" and 0 < maps[0]["progress"] < 1
-    assert maps[1]["growing"] is None and maps[1]["type"] == "mapscope::map<std::string, int4>"
+    assert maps[1]["growing"] is None and maps[1]["type"] == "mapscope::map<std::string, int32>"
     assert all(m["flavor"] == "runtime" and m["name"] is None for m in maps)
 
 
@@ -94,7 +94,7 @@ def test_every_offset_comes_from_the_program() -> None:
         model.fill({f"key {n} of a map": n for n in range(27 + number)})
         assert dictionary(made.target, f"m{number}") == model.truth
         form = one(made.target, "inspect", f"m{number}")
-        assert form["type"] == "mapscope::map<std::string, uint8>"
+        assert form["type"] == "mapscope::map<std::string, uint64>"
         assert form["hash0"] == 0xC0FFEE and form["count"] == 27 + number
     assert sorted(m["count"] for m in one(made.target, "list")["maps"]) == [27, 28, 29, 30, 31]
 

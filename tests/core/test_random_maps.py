@@ -11,7 +11,7 @@ from goprogram import GoProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import FakeTarget
-from looking import Watcher, dictionary, live_cells, one
+from looking import Watcher, dictionary, lines, live_cells, one
 from model import GoMap, RuntimeMap, clashing, mixed
 
 Map = Union[GoMap, RuntimeMap]
@@ -178,8 +178,6 @@ def as_float(form: object) -> float:
 
 def lines_of(target: FakeTarget) -> List[Dict[str, object]]:
     """The entries that are shown, complete."""
-    from looking import lines
-
     _, *entries, last = lines(target, "entries", "m")
     assert last["complete"], last
     return list(entries)
