@@ -196,8 +196,9 @@ def test_debug_information_names_the_types() -> None:
     color = Type(Kind.ENUM, "color", 4, names={2: "green"})
     wrong = Type(Kind.INT, "short", 2)
     for elem, shown in ((color, "green"), (wrong, "2")):
-        found = map_type(StdString(), Int(4))
-        found = Type(Kind.RUNTIME_MAP, found.name, 8, key=found.key, element=lambda t=elem: t)
+        codec = Int(4)
+        codec.type = elem
+        found = map_type(StdString(), codec)
         made.target.symbols_at[maptype] = "mapscope::detail::typed<text, color>::type"
         made.target.types["mapscope::map<text, color>"] = found
         assert f'["b"] = {shown}\n' in text(made.target, "entries", hex(hmap))

@@ -4,7 +4,7 @@
 import json
 import re
 from pathlib import Path
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import pytest
 from codec import Int, StdString, Text
@@ -17,7 +17,7 @@ from looking import lines, one, text
 from mapscope import shell
 from mapscope.commands import SUMMARIES
 from mapscope.errors import MapscopeError, UsageError
-from model import GoMap, RuntimeMap
+from model import ClassicMap, GoMap, RuntimeMap
 
 HEX = re.compile(r"0x[0-9a-f]+")
 
@@ -163,7 +163,7 @@ def test_where() -> None:
 
 @given(st.none() | st.integers(0, 40), st.integers(0, 40), st.none() | st.integers(0, 30))
 @settings(max_examples=40)
-def test_limit_offset_and_match(limit: "int | None", offset: int, match: "int | None") -> None:
+def test_limit_offset_and_match(limit: Optional[int], offset: int, match: Optional[int]) -> None:
     target, _ = growing()
     _, *everything, _ = lines(target, "entries", "m")
     kept = [e for e in everything if match is None or str(match) in f"{e['key']} {e['value']}"]
@@ -228,9 +228,7 @@ def test_bucket_json() -> None:
                 check_bucket(target, model, array, index, old)
 
 
-def check_bucket(
-    target: FakeTarget, model: "GoMap | RuntimeMap", array: int, index: int, old: bool
-) -> None:
+def check_bucket(target: FakeTarget, model: ClassicMap, array: int, index: int, old: bool) -> None:
     """One chain against the model's bytes."""
     form = one(target, "bucket", f"m {index}" + (" --old" if old else ""))
     assert form["schema"] == "mapscope.bucket/1" and form["bucket"] == index

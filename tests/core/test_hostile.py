@@ -2,7 +2,7 @@
 """Memory that no map can look like: one clear line, or what could be read and
 one clear line, within a second."""
 
-from typing import Callable, Iterator, List, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import cppprogram
 import goprogram
@@ -21,14 +21,17 @@ from mapscope.types import Kind, Type
 from model import ClassicMap
 
 Program = Tuple[FakeTarget, ClassicMap]
-PROGRAMS = {"go": goprogram.number_map, "runtime": cppprogram.number_map}
+PROGRAMS: Dict[str, Callable[[], Program]] = {
+    "go": goprogram.number_map,
+    "runtime": cppprogram.number_map,
+}
 COMMANDS = ["inspect m", "entries m", "bucket m 0", "find m 1", "stats m", "list"]
 
 
 @pytest.fixture(name="program", params=PROGRAMS)
 def _program(request: pytest.FixtureRequest) -> Program:
     """A sound map of 100 entries, not growing, B = 4."""
-    target, model = PROGRAMS[request.param]()
+    target, model = PROGRAMS[str(request.param)]()
     model.fill({number: number for number in range(100)})
     assert model.get("B") == 4 and not model.growing()
     return target, model

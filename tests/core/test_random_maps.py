@@ -11,7 +11,7 @@ from goprogram import GoProgram
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from image import FakeTarget
-from looking import Watcher, dictionary, lines, live_cells, one
+from looking import Json, Watcher, dictionary, lines, live_cells, one
 from model import GoMap, RuntimeMap, clashing, mixed
 
 Map = Union[GoMap, RuntimeMap]
@@ -176,11 +176,11 @@ def as_float(form: object) -> float:
     return float(form) if isinstance(form, (int, float, str)) else float("nan")
 
 
-def lines_of(target: FakeTarget) -> List[Dict[str, object]]:
+def lines_of(target: FakeTarget) -> List[Json]:
     """The entries that are shown, complete."""
     _, *entries, last = lines(target, "entries", "m")
     assert last["complete"], last
-    return list(entries)
+    return entries
 
 
 def test_a_map_of_thousands_in_mid_migration() -> None:
