@@ -27,8 +27,8 @@ ULONG = Type(Kind.UINT, "unsigned long", 8)
 class Image:
     """Memory of a stopped program.
 
-    :ivar after_store: called after each store() with its address; this is how a
-        test looks at what a debugger would see if it stopped right there
+    :ivar after_store: called after each store() with its address (0: pause()); this
+        is how a test looks at what a debugger would see if it stopped right there
     """
 
     def __init__(self) -> None:
@@ -86,6 +86,11 @@ class Image:
             self.write(address + at, data[at : at + 8])
             if self.after_store is not None:
                 self.after_store(address + at)
+
+    def pause(self) -> None:
+        """A moment without a store at which the program may be stopped."""
+        if self.after_store is not None:
+            self.after_store(0)
 
     def store_word(self, address: int, value: int, size: int = 8) -> None:
         """A store of one number."""

@@ -382,7 +382,9 @@ class GoMap(ClassicMap):
         frame.variables = {name: number(value) for name, value in known.items()}
         self.frames.insert(0, frame)
         try:
+            self.image.pause()
             yield frame
+            self.image.pause()
         finally:
             self.frames.remove(frame)
 
