@@ -123,8 +123,9 @@ class StepThrough(gdb.Command):
         gdb.execute("set pagination off")
         gdb.execute("set suppress-cli-notifications on")
         gdb.execute("starti", to_string=True)  # now addresses are the process's
-        begin = gdb.Breakpoint(f"*{address_of(arguments.begin):#x}")
+        gdb.Breakpoint(f"*{address_of(arguments.begin):#x}")
         end = address_of(arguments.end)
+        gdb.Breakpoint(f"*{end:#x}")
         gdb.execute("continue", to_string=True)
         with open(arguments.truth, encoding="utf-8") as file:
             lines = [json.loads(line) for line in file]
@@ -133,11 +134,11 @@ class StepThrough(gdb.Command):
         for before, after in zip(lines[::2], lines[1::2]):
             name = before["name"].rpartition(":")[0]
             if arguments.only in name:
-                wrong += not self.operation(
-                    name, Checker(before, after, zero), end, arguments.stride
-                )
-            gdb.execute("continue", to_string=True)
-        begin.delete()
+                checker = Checker(before, after, zero)
+                wrong += not self.operation(name, checker, end, arguments.stride)
+            if gdb.selected_frame().pc() != end:
+                gdb.execute("continue", to_string=True)  # to end
+            gdb.execute("continue", to_string=True)  # to the next begin
         print(f"{len(lines) // 2} operations in the record, {wrong} shown wrongly")
 
     @staticmethod
@@ -150,8 +151,8 @@ class StepThrough(gdb.Command):
             # Other threads stand still: Go's sysmon would preempt what is slow.
             gdb.execute("set scheduler-locking on")
             while True:
-                gdb.execute("stepi", to_string=True)
-                instructions += 1
+                gdb.execute(f"stepi {stride}", to_string=True)
+                instructions += stride
                 frame = gdb.selected_frame()
                 if frame.pc() == end:
                     break
@@ -159,14 +160,14 @@ class StepThrough(gdb.Command):
                     # The vDSO reads the clock again when the time has changed
                     # meanwhile, which it always has for who comes by stepping.
                     gdb.execute("finish", to_string=True)
-                if instructions % stride == 0:
-                    checker.during()
+                checker.during()
             checker.exactly(checker.after)
         except (AssertionError, ValueError, gdb.error) as error:
             problem = str(error)
         gdb.execute("set scheduler-locking off")
         text = (
-            f"{instructions} instructions, {checker.checks} checks, {checker.in_flight} in flight"
+            f"about {instructions} instructions, {checker.checks} checks,"
+            f" {checker.in_flight} in flight"
         )
         if problem is None:
             print(f"right: {name}: {text}")
