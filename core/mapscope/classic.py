@@ -26,7 +26,7 @@ from .lookup import Hasher, Lookup
 from .memory import Memory
 from .moving import Moving, find_moving, slots, target_bucket
 from .tally import Tally, tally_array
-from .types import Type
+from .types import Kind, Type
 from .values import Decoded, Unreadable
 from .view import (
     Bucket,
@@ -44,6 +44,9 @@ from .view import (
     Where,
     no_progress,
 )
+
+#: chunks whose scattered keys and elements are read together
+_GROUP = 12
 
 #: the right bytes of key and element slots, where they are known and memory may be wrong
 _Patches = Dict[Place, Tuple[Optional[bytes], Optional[bytes]]]
@@ -298,7 +301,7 @@ class ClassicMap(MapView):
             if move.target is not None:
                 patches[move.target] = (move.key, move.elem)
         live = 0
-        for levels in self._chunks(progress):
+        for levels in self._groups(progress):
             batch = self._batch(levels, patches)
             if batch is not None:
                 live += len(batch.order)
@@ -308,6 +311,29 @@ class ClassicMap(MapView):
                 live += 1
                 yield self.moving_batch(move)
         self._compare_count(live)
+
+    def _groups(self, progress: Progress) -> Iterator[List[Level]]:
+        """Chunks; several at once where keys or elements lie all over memory.
+
+        The more of those are asked for at once, the more of them lie close together.
+        """
+        layout = self.layout
+        assert layout is not None
+        scattered = layout.indirect_key or layout.indirect_elem
+        scattered |= any(type.kind is Kind.STRING for type in self.types())
+        group: List[Level] = []
+        chunks, wanted = 0, 1
+        for levels in self._chunks(progress):
+            if group and group[0].array is not levels[0].array:
+                yield group
+                group, chunks = [], 0
+            group.extend(levels)
+            chunks += 1
+            if not scattered or chunks >= wanted:
+                yield group
+                group, chunks, wanted = [], 0, min(_GROUP, wanted + 1)
+        if group:
+            yield group
 
     def _compare_count(self, live: int) -> None:
         """Note when count and cells disagree, except while a write is half done."""

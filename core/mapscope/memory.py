@@ -6,6 +6,7 @@ the command, so nothing it remembers can be stale.
 """
 
 import struct
+from bisect import bisect_right
 from collections import OrderedDict
 from typing import Callable, List, Optional, Sequence, Tuple, Union
 
@@ -20,6 +21,11 @@ PAGE = 32768
 OVERLAP = 512
 #: bytes the cache may hold
 CACHE_LIMIT = 96 << 20
+
+#: pieces from which on memory is swept rather than looked up page by page
+_MANY = 1 << 14
+#: bytes between two pieces that are read rather than skipped: a read of its own takes as long
+_SPARSE = 8192
 
 #: addresses of x86-64 user space end here
 ADDRESS_LIMIT = 1 << 47
@@ -91,6 +97,8 @@ class Memory:
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
         """As many bytes as `sizes` says at each address; None where unreadable."""
+        if len(addresses) >= _MANY:
+            return self._sweep(addresses, sizes)
         pages = self._pages
         for number in {address // PAGE for address in addresses}.difference(pages):
             self._page(number)
@@ -108,6 +116,40 @@ class Memory:
         for at, piece in zip(short, self.read_many([(addresses[at], sizes[at]) for at in short])):
             result[at] = piece
         return result
+
+    def _sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
+        """The same for so many that reading all memory between them is cheaper.
+
+        Goes through memory once, in the order of the addresses, in windows of a chunk.
+        """
+        result: List[Optional[bytes]] = [None] * len(addresses)
+        order = sorted(range(len(addresses)), key=addresses.__getitem__)
+        ordered = [addresses[at] for at in order]
+        longest = max(sizes)
+        first = 0
+        while first < len(order):
+            low = ordered[first]
+            last = max(first + 1, bisect_right(ordered, low + CHUNK - longest))
+            window, starts = order[first:last], ordered[first:last]
+            first = last
+            raw = self._window(low, starts[-1] + longest - low, len(window))
+            if raw is None:
+                pieces = self.read_many([(addresses[at], sizes[at]) for at in window])
+                for at, piece in zip(window, pieces):
+                    result[at] = piece
+                continue
+            for at, start in zip(window, starts):
+                result[at] = raw[start - low : start - low + sizes[at]]
+        return result
+
+    def _window(self, start: int, size: int, pieces: int) -> Optional[bytes]:
+        """All memory around so many pieces, if they lie close enough and it can be read."""
+        if size > _SPARSE * pieces:
+            return None
+        try:
+            return bytes(self._read(start, size))
+        except MemoryUnreadable:
+            return None
 
     def readable(self, address: int, size: int) -> bool:
         """Whether (address, size) can be read."""
