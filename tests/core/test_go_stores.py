@@ -228,18 +228,20 @@ def test_entry_in_flight_is_shown_where_it_still_is() -> None:
     assert all(model.truth[f["key"]] == f["value"] for f in flights)
 
 
+@pytest.mark.parametrize("bucket", [0, 9])
 @pytest.mark.parametrize("kind", ["fast64", "generic", "faststr"])
-def test_evacuate_of_a_bucket_that_was_moved_long_ago(kind: str) -> None:
+def test_evacuate_of_a_bucket_that_was_moved_long_ago(kind: str, bucket: int) -> None:
     """growWork calls it again and again; what lies in the old bucket is stale by then."""
     target, model = filled(PROGRAMS[kind](), 105)
-    assert model.growing() and model.evacuated(0)
-    there = [name for name in model.truth if model.hash(name) & model.old_count() - 1 == 0]
+    there = [name for name in model.truth if model.hash(name) & model.old_count() - 1 == bucket]
+    model.fill({there[0]: value(model, 1)})  # moves its bucket, which may be ahead of nevacuate
+    assert model.growing() and model.evacuated(bucket)
+    assert (bucket < model.get("nevacuate")) == (bucket == 0)
     with Watcher(target, model) as watcher:
         for name in there:
             model.assign(name, value(model, 12345))
         for name in there[1:]:
             model.delete(name)
-        assert model.growing()
     assert watcher.growths["double"] > 20
     assert dictionary(target) == model.truth
 
