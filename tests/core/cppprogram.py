@@ -14,6 +14,7 @@ from mapscope.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
+ABI_SIZE = 200
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 HASH_CUSTOM, HASH_INTEGER, HASH_FLOAT, HASH_STRING = range(4)
 
@@ -74,15 +75,64 @@ class Offsets:
         }
     )
     registry_head: int = 0
+    stop_filter: Dict[str, int] = field(
+        default_factory=lambda: {
+            "armed": 0,
+            "armed_slots": 4,
+            "slots": 64,
+            "slot_count": 16,
+            "slot_size": 64,
+        }
+    )
+    stop_slot: Dict[str, int] = field(
+        default_factory=lambda: {
+            "events": 0,
+            "conditions": 4,
+            "map": 8,
+            "bucket": 16,
+            "progress": 24,
+            "key_hash": 32,
+            "ignore": 40,
+            "hits": 48,
+            "thread": 56,
+            "reported": 60,
+        }
+    )
+    event: Dict[str, int] = field(
+        default_factory=lambda: {
+            "size": 104,
+            "event": 0,
+            "slot": 4,
+            "slots": 8,
+            "thread": 12,
+            "map": 16,
+            "type": 24,
+            "bucket": 32,
+            "old_buckets": 40,
+            "buckets": 48,
+            "evacuated": 56,
+            "count": 64,
+            "key": 72,
+            "key_hash": 80,
+            "message": 88,
+            "kind": 96,
+            "flags": 100,
+        }
+    )
 
     def table(self) -> List[int]:
-        """All 16-bit numbers of mapscope_abi."""
+        """The 16-bit numbers of mapscope_abi that stand before the registry's."""
         groups = (self.hmap, self.mapextra, self.maptype, self.typeinfo)
         return [value for group in groups for value in group.values()] + [self.registry_head]
 
+    def stops(self) -> List[int]:
+        """Those of the stop filter, at its end."""
+        groups = (self.stop_filter, self.stop_slot, self.event)
+        return [value for group in groups for value in group.values()]
+
 
 def shuffled() -> Offsets:
-    """Another layout that version 1 could have: only what leads to the abi stays."""
+    """Another layout that version 2 could have: only what leads to the abi stays."""
     offsets = Offsets()
     offsets.hmap.update(count=32, flags=7, B=6, noverflow=4, hash0=0)
     offsets.hmap.update(buckets=24, oldbuckets=8, nevacuate=16)
@@ -105,7 +155,7 @@ class CppProgram:
         self,
         found_by: str = "symbol",
         offsets: Optional[Offsets] = None,
-        version: int = 1,
+        version: int = 2,
         shards: int = 4,
         stride: int = 64,
     ) -> None:
@@ -116,17 +166,19 @@ class CppProgram:
         self.registry = self.image.allocate(shards * stride, 64)
         self._maps = 0
         table = self.offsets.table()
-        abi = struct.pack("<16sII", MAGIC, version, 136)
+        abi = struct.pack("<16sII", MAGIC, version, ABI_SIZE)
         abi += struct.pack(f"<{len(table)}H", *table)
         abi += struct.pack("<II", shards, stride) + words(self.registry, 0, 0, 0)
-        assert len(abi) == 136
+        stops = self.offsets.stops()
+        abi += struct.pack(f"<{len(stops)}H", *stops)
+        assert len(abi) == ABI_SIZE
         data = bytes(4096 - 48)
         self.abi = ABI + 48
         self.image.map_region(ABI, bytes(48) + abi + data[len(abi) :])
         if found_by == "symbol":
             self.target.symbol_table["mapscope_abi"] = [self.abi]
         elif found_by == "section":
-            self.target.section_list = [Section(".mapscope", self.abi, self.abi + 136)]
+            self.target.section_list = [Section(".mapscope", self.abi, self.abi + ABI_SIZE)]
         else:
             self.target.section_list = [Section(".data.rel.ro", ABI, ABI + 4096)]
 

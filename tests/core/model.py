@@ -486,14 +486,17 @@ class GoMap(ClassicMap):
                 self.image.store_word(self.get("extra") + self.next_overflow, self._pending_spare)
 
     def evacuate(self, index: int) -> None:
-        with self._in("evacuate" + self.variant, oldbucket=index):
+        with self._in("evacuate" + self.variant, oldbucket=index) as frame:
             if not self.evacuated(index):
-                self._evacuate(index)
+                known = dict(frame.variables)
+                self._evacuate(index, frame)
+                frame.variables = known  # the loop's own variables are gone
+                self.image.pause()
             if index == self.get("nevacuate"):
                 with self._in("advanceEvacuationMark"):
                     self._advance(index)
 
-    def _evacuate(self, index: int) -> None:
+    def _evacuate(self, index: int, frame: FakeFrame) -> None:
         old, new, total = self.get("oldbuckets"), self.get("buckets"), self.old_count()
         same_size = bool(self.get("flags") & SAME_SIZE_GROW)
         ends = {MOVED_X: new + index * self.shape.size}
@@ -503,6 +506,7 @@ class GoMap(ClassicMap):
         for bucket in self.chain(old, index):
             for cell in range(CELLS):
                 top = self.tops(bucket)[cell]
+                frame.variables.update(b=number(bucket), i=number(cell), top=number(top))
                 if top in (EMPTY_REST, EMPTY_ONE):
                     self.image.store(bucket + cell, bytes([MOVED_EMPTY]))
                     continue
