@@ -3,6 +3,8 @@
 // `mapscope_abi`: the layout as data in the program, for debuggers.
 #include "internal.hpp"
 
+#include <mapscope/debug.h>
+
 namespace mapscope {
 namespace {
 
@@ -58,6 +60,42 @@ consteval abi make_abi() {
   a.registry_shards = registry_shard_count;
   a.registry_stride = sizeof(registry_shard);
   a.registry = registry;
+#ifndef MAPSCOPE_NO_DEBUG
+  a.stop_filter = &mapscope_stop_filter;
+  a.stop_hook = mapscope_debug_stop;
+#endif
+  a.stop_filter_armed = narrow(offsetof(stop_filter, armed));
+  a.stop_filter_armed_slots = narrow(offsetof(stop_filter, armed_slots));
+  a.stop_filter_slots = narrow(offsetof(stop_filter, slots));
+  a.stop_slot_count = MAPSCOPE_STOP_SLOTS;
+  a.stop_slot_size = sizeof(stop_slot);
+  a.stop_slot_events = narrow(offsetof(stop_slot, events));
+  a.stop_slot_conditions = narrow(offsetof(stop_slot, conditions));
+  a.stop_slot_map = narrow(offsetof(stop_slot, map));
+  a.stop_slot_bucket = narrow(offsetof(stop_slot, bucket));
+  a.stop_slot_progress = narrow(offsetof(stop_slot, progress));
+  a.stop_slot_key_hash = narrow(offsetof(stop_slot, key_hash));
+  a.stop_slot_ignore = narrow(offsetof(stop_slot, ignore));
+  a.stop_slot_hits = narrow(offsetof(stop_slot, hits));
+  a.stop_slot_thread = narrow(offsetof(stop_slot, thread));
+  a.stop_slot_reported = narrow(offsetof(stop_slot, reported));
+  a.event_size = sizeof(event);
+  a.event_event = narrow(offsetof(event, event));
+  a.event_slot = narrow(offsetof(event, slot));
+  a.event_slots = narrow(offsetof(event, slots));
+  a.event_thread = narrow(offsetof(event, thread));
+  a.event_map = narrow(offsetof(event, map));
+  a.event_type = narrow(offsetof(event, type));
+  a.event_bucket = narrow(offsetof(event, bucket));
+  a.event_old_buckets = narrow(offsetof(event, old_buckets));
+  a.event_buckets = narrow(offsetof(event, buckets));
+  a.event_evacuated = narrow(offsetof(event, evacuated));
+  a.event_count = narrow(offsetof(event, count));
+  a.event_key = narrow(offsetof(event, key));
+  a.event_key_hash = narrow(offsetof(event, key_hash));
+  a.event_message = narrow(offsetof(event, message));
+  a.event_kind = narrow(offsetof(event, kind));
+  a.event_flags = narrow(offsetof(event, flags));
   return a;
 }
 

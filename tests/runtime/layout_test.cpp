@@ -8,6 +8,8 @@
 
 #include <boost/test/unit_test.hpp>
 
+#include <mapscope/debug.h>
+
 #include "support.hpp"
 
 using support::header;
@@ -67,7 +69,14 @@ BOOST_AUTO_TEST_CASE(the_abi_says_where_everything_is) {
   BOOST_TEST(abi.typeinfo_size == 24);
   BOOST_TEST(abi.registry_shards > 0U);
   BOOST_TEST(abi.registry != nullptr);
-  BOOST_TEST(abi.stop_filter == nullptr);
+  BOOST_TEST(abi.stop_filter == &mapscope_stop_filter);
+  BOOST_TEST((abi.stop_hook == mapscope_debug_stop));
+  BOOST_TEST(abi.stop_filter_slots == 64);
+  BOOST_TEST(abi.stop_slot_count == MAPSCOPE_STOP_SLOTS);
+  BOOST_TEST(abi.stop_slot_size == 64);
+  BOOST_TEST(abi.stop_slot_thread == 56);
+  BOOST_TEST(abi.event_size == 104);
+  BOOST_TEST(abi.event_flags == 100);
 }
 
 BOOST_AUTO_TEST_CASE(the_maptype_describes_scalars) {

@@ -25,8 +25,8 @@ from ..view import KeyTest, MapView
 NAME = "runtime"
 
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-VERSION = 1
-_ABI_SIZE = 136
+VERSION = 2
+_ABI_SIZE = 200
 _ABI_SYMBOL = "mapscope_abi"
 _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
@@ -112,9 +112,41 @@ class Abi:
     stop_filter: int
     stop_hook: int
     history: int
+    stop_filter_armed: int
+    stop_filter_armed_slots: int
+    stop_filter_slots: int
+    stop_slot_count: int
+    stop_slot_size: int
+    stop_slot_events: int
+    stop_slot_conditions: int
+    stop_slot_map: int
+    stop_slot_bucket: int
+    stop_slot_progress: int
+    stop_slot_key_hash: int
+    stop_slot_ignore: int
+    stop_slot_hits: int
+    stop_slot_thread: int
+    stop_slot_reported: int
+    event_size: int
+    event_event: int
+    event_slot: int
+    event_slots: int
+    event_thread: int
+    event_map: int
+    event_type: int
+    event_bucket: int
+    event_old_buckets: int
+    event_buckets: int
+    event_evacuated: int
+    event_count: int
+    event_key: int
+    event_key_hash: int
+    event_message: int
+    event_kind: int
+    event_flags: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ")
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ32H")
 
 
 def read_abi(memory: Memory, address: int) -> Abi:

@@ -167,6 +167,7 @@ namespace mapscope {
 
 struct MAPSCOPE_STRUCT(mapextra);
 struct MAPSCOPE_STRUCT(abi);
+struct MAPSCOPE_STRUCT(event);
 
 /* One bucket. What follows tophash has the sizes that the maptype says. */
 struct MAPSCOPE_STRUCT(bmap) {
@@ -250,7 +251,7 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), next) == 32, "
  * `mapscope_abi`. It lies in the section .mapscope, is 16-byte aligned, and is
  * found by symbol, by section, or by a scan for the magic. */
 #define MAPSCOPE_MAGIC "\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-#define MAPSCOPE_ABI_VERSION 1
+#define MAPSCOPE_ABI_VERSION 2
 struct MAPSCOPE_STRUCT(abi) {
   char magic[16];   /*   0: MAPSCOPE_MAGIC, without a closing NUL */
   uint32_t version; /*  16: MAPSCOPE_ABI_VERSION */
@@ -299,14 +300,52 @@ struct MAPSCOPE_STRUCT(abi) {
   uint32_t registry_shards; /*  96 */
   uint32_t registry_stride; /* 100: bytes from one shard to the next */
   const void *registry;     /* 104 */
-  const void *stop_filter;  /* 112: nil: this runtime has none */
-  const void *stop_hook;    /* 120: nil: this runtime has none */
-  const void *history;      /* 128: nil: this runtime has none */
+  const void *stop_filter;  /* 112: mapscope_stop_filter; nil: this runtime has none */
+  /* 120: mapscope_debug_stop; nil: this runtime has none */
+  void (*stop_hook)(const struct MAPSCOPE_STRUCT(event) *);
+  const void *history; /* 128: nil: this runtime has none */
+  /* the stop filter (debug.h): offsets, the number of slots and their size */
+  uint16_t stop_filter_armed;       /* 136 */
+  uint16_t stop_filter_armed_slots; /* 138 */
+  uint16_t stop_filter_slots;       /* 140 */
+  uint16_t stop_slot_count;         /* 142 */
+  uint16_t stop_slot_size;          /* 144 */
+  /* stop_slot: offsets */
+  uint16_t stop_slot_events;     /* 146 */
+  uint16_t stop_slot_conditions; /* 148 */
+  uint16_t stop_slot_map;        /* 150 */
+  uint16_t stop_slot_bucket;     /* 152 */
+  uint16_t stop_slot_progress;   /* 154 */
+  uint16_t stop_slot_key_hash;   /* 156 */
+  uint16_t stop_slot_ignore;     /* 158 */
+  uint16_t stop_slot_hits;       /* 160 */
+  uint16_t stop_slot_thread;     /* 162 */
+  uint16_t stop_slot_reported;   /* 164 */
+  /* event: size, then offsets */
+  uint16_t event_size;        /* 166 */
+  uint16_t event_event;       /* 168 */
+  uint16_t event_slot;        /* 170 */
+  uint16_t event_slots;       /* 172 */
+  uint16_t event_thread;      /* 174 */
+  uint16_t event_map;         /* 176 */
+  uint16_t event_type;        /* 178 */
+  uint16_t event_bucket;      /* 180 */
+  uint16_t event_old_buckets; /* 182 */
+  uint16_t event_buckets;     /* 184 */
+  uint16_t event_evacuated;   /* 186 */
+  uint16_t event_count;       /* 188 */
+  uint16_t event_key;         /* 190 */
+  uint16_t event_key_hash;    /* 192 */
+  uint16_t event_message;     /* 194 */
+  uint16_t event_kind;        /* 196 */
+  uint16_t event_flags;       /* 198 */
 };
-MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 136, "abi");
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 200, "abi");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,
                        "abi.maptype_size");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), registry) == 104, "abi.registry");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), stop_filter_armed) == 136,
+                       "abi.stop_filter_armed");
 
 #ifdef __cplusplus
 } // namespace mapscope
