@@ -60,7 +60,9 @@ class Header:
 class Writing:
     """What is known of a write that is stopped half-way.
 
-    :ivar evacuating: old buckets that may be half moved
+    :ivar evacuating: old buckets that are being moved
+    :ivar perhaps: old buckets that are being moved or were moved long ago; in the second
+        case their new cells may hold anything by now
     :ivar copies_late: a new cell's tophash is set before its key and element
         are copied (Go), not after (the runtime)
     :ivar pending: cells whose tophash is set but whose key may not be; with
@@ -69,6 +71,7 @@ class Writing:
     """
 
     evacuating: List[int] = field(default_factory=list)
+    perhaps: List[int] = field(default_factory=list)
     copies_late: bool = False
     pending: Dict[Place, Optional[bytes]] = field(default_factory=dict)
     cleared: bool = False

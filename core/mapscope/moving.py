@@ -38,9 +38,10 @@ def find_moving(
     walker: Walker, new: BucketArray, old: BucketArray, writing: Writing
 ) -> List[Moving]:
     """Entries on their way, of the old buckets that may be half moved."""
+    certain = set(writing.evacuating)
     found = (
-        _moving_in(walker, new, old, bucket, writing.copies_late)
-        for bucket in sorted(set(writing.evacuating))
+        _moving_in(walker, new, old, bucket, writing.copies_late, bucket in certain)
+        for bucket in sorted(certain.union(writing.perhaps))
         if bucket < old.count
     )
     return [move for move in found if move is not None]
@@ -60,7 +61,12 @@ def slots(layout: BucketLayout, data: bytes, cell: int) -> Tuple[bytes, bytes]:
 
 
 def _moving_in(
-    walker: Walker, new: BucketArray, old: BucketArray, bucket: int, copies_late: bool
+    walker: Walker,
+    new: BucketArray,
+    old: BucketArray,
+    bucket: int,
+    copies_late: bool,
+    certain: bool,
 ) -> Optional[Moving]:
     """The last marked cell of an old chain, if its copy is not complete.
 
@@ -79,24 +85,32 @@ def _moving_in(
         return None
     address, cell, data, chain, mark, rank = last
     key, elem = slots(walker.layout, data, cell)
-    target = _target_cell(walker, new, target_bucket(new, old, bucket, mark), rank)
+    index = target_bucket(new, old, bucket, mark)
+    chain_of_target = walker.chain(new, index)
+    target = _target_cell(chain_of_target, rank)
     where = Where("old", bucket, chain, cell)
     if target is None:
-        return Moving(where, (address, cell), None, key, elem)
+        return Moving(where, (address, cell), None, key, elem) if certain else None
     if not copies_late:
         return None
+    new_key, new_elem = slots(walker.layout, target[1], target[2])
+    if not certain:
+        live = sum(top >= MIN_TOP_HASH for _, part in chain_of_target for top in part[:CELLS])
+        if live != rank + 1 or not _is_torn(key + elem, new_key + new_elem):
+            return None
     # New cells are zero before they are written and old ones are zero when they
     # were cleared: where the two differ, the byte that is not zero is right.
-    new_key, new_elem = slots(walker.layout, target[1], target[2])
     place = (target[0], target[2])
     return Moving(where, (address, cell), place, _or(key, new_key), _or(elem, new_elem))
 
 
-def _target_cell(
-    walker: Walker, new: BucketArray, bucket: int, rank: int
-) -> Optional[Tuple[int, bytes, int]]:
-    """(bucket address, its bytes, cell) of a moved cell, if it is live yet."""
-    chain = walker.chain(new, bucket)
+def _is_torn(old: bytes, new: bytes) -> bool:
+    """Whether `new` can be a copy of `old` that has not ended."""
+    return all(b in (0, a) for a, b in zip(old, new))
+
+
+def _target_cell(chain: List[Tuple[int, bytes]], rank: int) -> Optional[Tuple[int, bytes, int]]:
+    """(bucket address, its bytes, cell) of a moved cell in its chain, if it is live yet."""
     at, cell = divmod(rank, CELLS)
     if at >= len(chain) or chain[at][1][cell] < MIN_TOP_HASH:
         return None

@@ -22,6 +22,7 @@ from ..gotypes import MapType, swiss_not_supported
 from ..header import HASH_WRITING, Header, Writing
 from ..memory import ADDRESS_LIMIT, Memory
 from ..session import Session
+from ..tally import tally_array
 from ..target import Frame, Variable
 from ..types import Kind, Type
 from ..values import escape
@@ -325,7 +326,9 @@ def _writing(
         if name.startswith("evacuate") and old is not None:
             bucket = _evacuated_bucket(session, frame, walker, old)
             if bucket is not None:
-                writing.evacuating.append(bucket)
+                verdict = _is_moving(session, frame, walker, new, old, bucket, header)
+                if verdict is not None:
+                    (writing.evacuating if verdict else writing.perhaps).append(bucket)
         elif name.startswith("mapclear"):
             writing.cleared = True
         elif name.startswith("mapassign_fast"):
@@ -336,17 +339,52 @@ def _writing(
             place = _deleted_cell(session, frame, walker, new, typed)
             if place is not None:
                 writing.pending[place] = None
-    if old is not None:
-        if header.nevacuate < old.count:
+    if old is not None and not frames:
+        # No names of functions: what memory alone tells.
+        head = old.address + header.nevacuate * layout.size
+        if header.nevacuate < old.count and memory.readable(head, 1):
             # nevacuate advances after its bucket is moved, so a mark there means that
             # the move is running or has just ended
-            head = old.address + header.nevacuate * layout.size
-            if memory.readable(head, 1):
-                if EVACUATED_X <= memory.read(head, 1)[0] < MIN_TOP_HASH:
-                    writing.evacuating.append(header.nevacuate)
+            if EVACUATED_X <= memory.read(head, 1)[0] < MIN_TOP_HASH:
+                writing.evacuating.append(header.nevacuate)
         if not writing.evacuating and old.count <= _SEARCHED:
             writing.evacuating += _half_moved(memory, layout, old)
     return writing
+
+
+def _is_moving(
+    session: Session,
+    frame: Frame,
+    walker: Walker,
+    new: BucketArray,
+    old: BucketArray,
+    bucket: int,
+    header: Header,
+) -> Optional[bool]:
+    """Whether evacuate* is moving this bucket, rather than passing one moved long ago.
+
+    Old cells that Go keeps are stale then, and their new cells may hold anything.
+
+    :return: False where it may be either, None where it is not moving
+    """
+    tops = [top for _, data in walker.chain(old, bucket) for top in data[:CELLS]]
+    if any(top >= MIN_TOP_HASH for top in tops):
+        return True
+    if bucket <= header.nevacuate:
+        # nevacuate advances as soon as its bucket is moved
+        return True if bucket == header.nevacuate else None
+    # These live in the loop over a bucket's cells alone.
+    if any(_word(session, frame, name) is not None for name in ("top", "useY", "i", "k", "e")):
+        return True
+    if _live_cells(walker, new, old) < header.count:
+        return True
+    # At its entry evacuate* has not looked at the bucket, b, yet.
+    return None if _word(session, frame, "b") is None else False
+
+
+def _live_cells(walker: Walker, new: BucketArray, old: Optional[BucketArray]) -> int:
+    arrays = [array for array in (new, old) if array is not None]
+    return sum(tally_array(walker, array, cells=False).live for array in arrays)
 
 
 def _evacuated_bucket(
@@ -412,14 +450,7 @@ def _assigned_cell(
         same = [c for c in same if not any(c[1])]
     if len(same) == 1:
         # count, increased last, tells whether a cell is live that should not be yet
-        live = sum(
-            level.live(layout)
-            for array in (new, old)
-            if array is not None
-            for levels in walker.walk(array)
-            for level in levels
-        )
-        if live == count + 1:
+        if _live_cells(walker, new, old) == count + 1:
             return same[0][0], key
     return None
 
