@@ -94,6 +94,15 @@ class _Worker(gdb.xmethod.XMethodWorker):
         return self._result
 
     def __call__(self, obj: gdb.Value, *arguments: gdb.Value) -> Any:
+        try:
+            return self._call(obj, *arguments)
+        except gdb.GdbError as error:
+            # gdb would show it as "Python Exception ..."; reading what is returned
+            # instead ends in an error of gdb's own.
+            gdb.write(f"{error}\n", gdb.STDERR)
+            return gdb.Value(0).cast(self._result.pointer()).dereference()
+
+    def _call(self, obj: gdb.Value, *arguments: gdb.Value) -> Any:
         if obj.type.strip_typedefs().code == gdb.TYPE_CODE_PTR:
             obj = obj.dereference()
         access = _access()
@@ -109,9 +118,6 @@ class _Worker(gdb.xmethod.XMethodWorker):
             return gdb.Value(found.where is not None).cast(self._result)
         if self._name == "find":
             return gdb.Value(found.elem_address or 0).cast(self._result)
-        if found.where is None:
-            # an exception here would show as "Python Exception"
-            return gdb.Value("<mapscope: no such key in the map>")
         return access.element(view, found)
 
 
@@ -153,7 +159,7 @@ class MapMatcher(gdb.xmethod.XMethodMatcher):
         results = {
             "size": lambda: gdb.lookup_type("unsigned long"),
             "count": lambda: gdb.lookup_type("unsigned long"),
-            "load_factor": lambda: gdb.lookup_type("float"),
+            "load_factor": lambda: gdb.lookup_type("double"),
             "empty": lambda: gdb.lookup_type("bool"),
             "contains": lambda: gdb.lookup_type("bool"),
             "find": elem.pointer,

@@ -97,8 +97,11 @@ class GdbTarget(Target):
             frame = _older(frame)
 
     def runtime_frames(self) -> Iterator[Frame]:
+        selected = gdb.selected_thread()
         for thread in gdb.selected_inferior().threads():
-            if thread.is_running():
+            # While gdb tests a condition, all threads count as running; the one that
+            # it tests for can be read all the same.
+            if thread.is_running() and (selected is None or thread.num != selected.num):
                 continue
             found: List[GdbFrame] = []
             with _Thread(thread):

@@ -15,6 +15,10 @@ class UsageError(MapscopeError):
     """The command's words are off."""
 
 
+class NoStopMap(UsageError):
+    """No MAP was named, and the program is not stopped in an operation of one."""
+
+
 class NotAMap(MapscopeError):
     """The expression or address is no map."""
 

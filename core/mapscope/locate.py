@@ -7,7 +7,7 @@ current stop); see docs/commands.md, "Naming a map".
 
 from typing import Iterator, List, Optional, Protocol, Tuple, cast
 
-from .errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
+from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
 from .flavours import go_classic, runtime
 from .session import Session
 from .target import Frame, Variable
@@ -137,7 +137,7 @@ def _map_of_stop(session: Session) -> MapView:
                 return view
     if error is not None:
         raise error
-    raise UsageError("which map? The selected thread is in no map operation: name a MAP")
+    raise NoStopMap("which map? The selected thread is in no map operation: name a MAP")
 
 
 def _word(session: Session, variable: Variable) -> int:

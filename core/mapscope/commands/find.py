@@ -5,6 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator
 
+from ..errors import NoStopMap, UsageError
 from ..keys import parse_key
 from ..locate import find_map
 from ..session import Session
@@ -41,6 +42,7 @@ class FindResult(Result):
                 "type": view.type_name,
                 "found": found.where is not None,
                 "method": found.method,
+                "note": found.note or None,
                 "hash": None if found.hash is None else hex(found.hash),
                 "tophash": found.tophash,
                 "candidates": [
@@ -94,7 +96,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(session: Session, args: argparse.Namespace) -> Result:
-    view = find_map(session, args.map, args.type)
+    try:
+        view = find_map(session, args.map, args.type)
+    except NoStopMap:
+        raise UsageError("map find needs a MAP and a KEY here; see map find --help") from None
     key, _ = view.types()
     found = view.find(parse_key(key, args.key))
     return FindResult(view, args.key, found, session.target.element_limit())
