@@ -14,6 +14,9 @@ from .session import Session, describe
 from .target import Target
 from .values import escape
 
+#: interrupts after which a command ends without another word
+_INTERRUPTS = 3
+
 Write = Callable[[str], None]
 
 
@@ -58,12 +61,21 @@ def _run(target: Target, name: str, line: str, write: Write) -> None:
 
 def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]) -> None:
     """Print all pieces; Ctrl-C lets a result that can end early say so."""
-    for piece in pieces:
+    interrupts = 0
+    piece = ""
+    while True:
         try:
+            piece = piece or next(pieces, "")
+            if not piece:
+                return
             write(piece)
+            piece = ""
         except KeyboardInterrupt:
-            if result.interrupted:
+            interrupts += 1  # a debugger may report one key more than once
+            if interrupts > _INTERRUPTS:
                 raise
+            if not result.interrupted:
+                piece = ""  # it may be half written
             result.interrupted = True
 
 
