@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include <mapscope/debug.hpp>
 #include <mapscope/hash.hpp>
 #include <mapscope/runtime.hpp>
 
@@ -69,6 +70,37 @@ void drop_fixups(iterator_fixups *fixups) noexcept;
 // The map loses all its entries, or itself: its iterators are at the end.
 void exhaust_iterators(hmap *h) noexcept;
 void detach_iterators(hmap *h) noexcept;
+
+// stop_filter.cpp
+// An event as the map is now. Without event::slot and so on, which report fills in.
+event event_now(uint32_t what, const hmap *h) noexcept;
+// Stops if a debugger waits for this event. To be asked of stop_armed first:
+// that is quicker where nobody waits.
+void report(event &e) noexcept;
+// Disarms the slots that wait for this map only.
+void disarm_map(const hmap *h) noexcept;
+
+// The end of a migration: what is known of it while it lasts, to be reported
+// once it is over.
+class ending_migration {
+public:
+  // `flags`: how it ends, as in event.flags.
+  ending_migration(const hmap *h, uint32_t flags) noexcept;
+  void report() noexcept;
+
+private:
+  event event_{}; // event_.event is 0 if nobody waits for it
+};
+
+// mapdebug.cpp
+// Nanoseconds to wait; see set_mapdebug.
+struct injected_delays {
+  std::atomic<uint64_t> grow;
+  std::atomic<uint64_t> evacuate;
+};
+extern injected_delays injected;
+// Waits; errno stays.
+void wait_nanoseconds(uint64_t nanoseconds) noexcept;
 
 } // namespace mapscope
 

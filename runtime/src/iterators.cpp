@@ -171,7 +171,7 @@ void next_bucket(const maptype *t, hiter *it) noexcept {
 
 void check_not_writing(const hmap *h) {
   if ((load_flags(h) & MAPSCOPE_HASH_WRITING) != 0) {
-    fatal("concurrent map iteration and map write");
+    fatal(h, "concurrent map iteration and map write");
   }
 }
 

@@ -193,6 +193,14 @@ hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
 }
 
 void destroymap(const maptype_functions *t, hmap *h) noexcept {
+  if (detail::stop_armed(~0U)) [[unlikely]] {
+    if (h->oldbuckets != nullptr) {
+      ending_migration(h, MAPSCOPE_FLAG_BY_DESTROY).report();
+    }
+    event e = event_now(MAPSCOPE_EVENT_DESTROY, h);
+    report(e);
+    disarm_map(h);
+  }
   detach_iterators(h);
   unregister_map(h);
   store_order();
@@ -228,11 +236,30 @@ void newbuckets(const maptype_functions *t, hmap *h) {
   h->buckets = array.buckets;
 }
 
-void reseed(hmap *h) noexcept { h->hash0 = new_hash0(); }
+void reseed(hmap *h) noexcept {
+  h->hash0 = new_hash0();
+  if (detail::stop_armed(MAPSCOPE_EVENT_RESEED)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_RESEED, h);
+    report(e);
+  }
+}
 
 void hashGrow(const maptype_functions *t, hmap *h, bool bigger) {
+#ifndef MAPSCOPE_NO_DEBUG
+  if (const uint64_t delay = injected.grow.load(std::memory_order_relaxed)) [[unlikely]] {
+    wait_nanoseconds(delay);
+  }
+#endif
   const uint8_t B = static_cast<uint8_t>(h->B + (bigger ? 1 : 0));
   const bucket_array array = makeBucketArray(t, B);
+  if (detail::stop_armed(MAPSCOPE_EVENT_GROW)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_GROW, h);
+    e.old_buckets = e.buckets;
+    e.buckets = uint64_t{1} << B;
+    e.evacuated = 0;
+    e.kind = bigger ? MAPSCOPE_GROWTH_DOUBLE : MAPSCOPE_GROWTH_SAME_SIZE;
+    report(e);
+  }
 
   unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_ITERATOR | MAPSCOPE_OLD_ITERATOR};
   if ((load_flags(h) & MAPSCOPE_ITERATOR) != 0) {
@@ -243,6 +270,8 @@ void hashGrow(const maptype_functions *t, hmap *h, bool bigger) {
   }
   // See "hashGrow" in layout.h: until nevacuate is 0, it tells the old B.
   h->nevacuate = ~uint64_t{h->B};
+  state_of(h)->evacuated = 0;
+  state_of(h)->migration = 0;
   store_order();
   h->oldbuckets = h->buckets;
   store_order();
@@ -268,6 +297,8 @@ void growWork(const maptype_functions *t, hmap *h, uint64_t bucket) {
     evacuate(t, h, h->nevacuate);
   }
 }
+
+void evacuation::wait() noexcept { wait_nanoseconds(std::exchange(delay, 0)); }
 
 void evacuation::extend(cell &to) {
   to.b = newoverflow(t, h, to.b);
@@ -319,20 +350,37 @@ private:
 
 evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket,
                             uint64_t newbit) noexcept {
+  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATE)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_EVACUATE, h);
+    e.bucket = oldbucket;
+    report(e);
+  }
   const uint64_t y = oldbucket + newbit; // not used by a same-size growth
   const evacuation move{t,
                         h,
                         {{{bucket_at(h->buckets, oldbucket, t->bucketsize), oldbucket, 0, h->B}},
                          {{bucket_at(h->buckets, y, t->bucketsize), y, 0, h->B}}},
-                        nullptr};
+                        nullptr,
+#ifndef MAPSCOPE_NO_DEBUG
+                        injected.evacuate.load(std::memory_order_relaxed)
+#else
+                        0
+#endif
+  };
   h->extra->evacuating = oldbucket + 1;
   store_order();
   return move;
 }
 
-void end_evacuation(hmap *h) noexcept {
+void end_evacuation(hmap *h, uint64_t oldbucket) noexcept {
   store_order();
   h->extra->evacuating = 0;
+  state_of(h)->evacuated++;
+  if (detail::stop_armed(MAPSCOPE_EVENT_PROGRESS)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
+    e.bucket = oldbucket;
+    report(e);
+  }
 }
 
 void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bmap *head,
@@ -343,7 +391,7 @@ void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bma
     const bucket_plan plan = same_size ? bucket_plan{0, 0} : t->plan_bucket(h, head, newbit);
     evacuation move = begin_evacuation(t, h, oldbucket, newbit);
     t->move_bucket(move, head, plan);
-    end_evacuation(h);
+    end_evacuation(h, oldbucket);
     return;
   }
   // What can fail comes first: hashes, iterators' lists, overflow buckets.
@@ -357,10 +405,10 @@ void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bma
   move.fixups = fixups;
   size_t i = 0;
   for_each_bucket_in_chain(t, head, [&](bmap *b) { t->move_bucket(move, b, plan[i++]); });
-  end_evacuation(h);
   if (move.fixups != nullptr) {
     drop_fixups(move.fixups);
   }
+  end_evacuation(h, oldbucket);
 }
 
 } // namespace
@@ -387,6 +435,7 @@ void advanceEvacuationMark(hmap *h, const maptype_functions *t, uint64_t newbit)
   if (nevacuate != newbit) {
     return;
   }
+  ending_migration end(h, 0);
   store_order();
   void *const array = h->oldbuckets;
   void *const chunks = h->extra->oldoverflow;
@@ -399,6 +448,7 @@ void advanceEvacuationMark(hmap *h, const maptype_functions *t, uint64_t newbit)
   store_order();
   retire(h, array, bytes, t->bucketalign);
   retire_chunks(h, t, chunks);
+  end.report();
 }
 
 bmap *peekoverflow(const maptype_functions *t, hmap *h) {
@@ -431,39 +481,11 @@ bmap *newoverflow(const maptype_functions *t, hmap *h, bmap *b) noexcept {
   return fresh;
 }
 
-void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
-  uint8_t B = 0;
-  while (B < 60 && overLoadFactor(hint, B)) {
-    B++;
-  }
-  if (h->buckets != nullptr && B <= h->B) {
-    return;
-  }
-  if (h->count == 0) {
-    const bucket_array array = makeBucketArray(t, B);
-    if (h->buckets != nullptr) {
-      mapclear(t, h); // drops the old array and the iterators' places
-      retire_chunks(h, t, h->extra->overflow);
-      retire(h, h->buckets, array_bytes(t, h->B), t->bucketalign);
-    }
-    h->buckets = nullptr;
-    store_order();
-    h->B = B;
-    h->extra->overflow = nullptr;
-    h->extra->nextOverflow = array.nextOverflow;
-    store_order();
-    h->buckets = array.buckets;
-    return;
-  }
-  // Growths double; go through as many as it takes.
-  finish_growth(t, h);
-  while (h->B < B) {
-    hashGrow(t, h, true);
-    finish_growth(t, h);
-  }
-}
+namespace {
 
-void mapclear(const maptype_functions *t, hmap *h) noexcept {
+// Removes all entries, keeps B and the array. Inlined, so that mapclear is
+// always a frame of its own.
+MAPSCOPE_ALWAYS_INLINE void empty_map(const maptype_functions *t, hmap *h) noexcept {
   exhaust_iterators(h);
   if (h->oldbuckets != nullptr) {
     for_each_chained_bucket(t, h->oldbuckets, old_B(h), [&](bmap *b) { t->empty_bucket(h, b); });
@@ -471,6 +493,7 @@ void mapclear(const maptype_functions *t, hmap *h) noexcept {
   if (h->buckets != nullptr) {
     for_each_chained_bucket(t, h->buckets, h->B, [&](bmap *b) { t->empty_bucket(h, b); });
   }
+  ending_migration end(h, MAPSCOPE_FLAG_BY_CLEAR);
   if (h->oldbuckets != nullptr) {
     void *const array = h->oldbuckets;
     const size_t bytes = array_bytes(t, old_B(h));
@@ -501,6 +524,49 @@ void mapclear(const maptype_functions *t, hmap *h) noexcept {
   const unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_SAME_SIZE_GROW};
   store_flags(h, flags);
   reseed(h);
+  end.report();
+}
+
+} // namespace
+
+void mapclear(const maptype_functions *t, hmap *h) noexcept {
+  if (detail::stop_armed(MAPSCOPE_EVENT_CLEAR)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_CLEAR, h);
+    report(e);
+  }
+  empty_map(t, h);
+}
+
+void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
+  uint8_t B = 0;
+  while (B < 60 && overLoadFactor(hint, B)) {
+    B++;
+  }
+  if (h->buckets != nullptr && B <= h->B) {
+    return;
+  }
+  if (h->count == 0) {
+    const bucket_array array = makeBucketArray(t, B);
+    if (h->buckets != nullptr) {
+      empty_map(t, h); // drops the old array and the iterators' places
+      retire_chunks(h, t, h->extra->overflow);
+      retire(h, h->buckets, array_bytes(t, h->B), t->bucketalign);
+    }
+    h->buckets = nullptr;
+    store_order();
+    h->B = B;
+    h->extra->overflow = nullptr;
+    h->extra->nextOverflow = array.nextOverflow;
+    store_order();
+    h->buckets = array.buckets;
+    return;
+  }
+  // Growths double; go through as many as it takes.
+  finish_growth(t, h);
+  while (h->B < B) {
+    hashGrow(t, h, true);
+    finish_growth(t, h);
+  }
 }
 
 void mark_empty_rest(bmap *head, bmap *b, unsigned i, uint64_t overflow_offset) noexcept {

@@ -14,7 +14,7 @@ from mapscope.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
-ABI_SIZE = 200
+ABI_SIZE = 208
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 HASH_CUSTOM, HASH_INTEGER, HASH_FLOAT, HASH_STRING = range(4)
 
@@ -120,6 +120,8 @@ class Offsets:
         }
     )
 
+    assume_traced: int = 8
+
     def table(self) -> List[int]:
         """The 16-bit numbers of mapscope_abi that stand before the registry's."""
         groups = (self.hmap, self.mapextra, self.maptype, self.typeinfo)
@@ -128,7 +130,8 @@ class Offsets:
     def stops(self) -> List[int]:
         """Those of the stop filter, at its end."""
         groups = (self.stop_filter, self.stop_slot, self.event)
-        return [value for group in groups for value in group.values()]
+        numbers = [value for group in groups for value in group.values()]
+        return numbers + [self.assume_traced, 0, 0, 0]
 
 
 def shuffled() -> Offsets:

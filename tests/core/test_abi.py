@@ -70,7 +70,7 @@ def test_another_version_is_refused_by_name() -> None:
 def test_an_abi_that_is_too_small() -> None:
     made = program()
     made.image.write_word(made.abi + 20, 64, 4)
-    with pytest.raises(LayoutUnknown, match="has 64 bytes, 200 expected"):
+    with pytest.raises(LayoutUnknown, match="has 64 bytes, 208 expected"):
         text(made.target, "inspect", "big")
 
 

@@ -26,7 +26,7 @@ NAME = "runtime"
 
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 VERSION = 2
-_ABI_SIZE = 200
+_ABI_SIZE = 208
 _ABI_SYMBOL = "mapscope_abi"
 _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
@@ -144,9 +144,10 @@ class Abi:
     event_message: int
     event_kind: int
     event_flags: int
+    stop_filter_assume_traced: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ32H")
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ33H6x")
 
 
 def read_abi(memory: Memory, address: int) -> Abi:

@@ -13,7 +13,7 @@
  *         | armed: OR of all slots'   u32 | armed_slots: bit i is   u32 |
  *         | events                        | set if slot i has events    |
  *         +-------------------------------+-----------------------------+
- *       8 | reserved: 0                                                 |
+ *       8 | assume_traced             u32 | reserved: 0                 |
  *         +-------------------------------------------------------------+
  *      64 | slot 0 (64 bytes)                                           |
  *     128 | slot 1 ...                                                  |
@@ -39,7 +39,9 @@
  * MAPSCOPE_STOP_ONCE when it stops, a slot whose map is destroyed, and all of
  * them if at a match nobody traces the process (TracerPid in
  * /proc/thread-self/status is 0): a debugger that was killed leaves a program
- * that runs on.
+ * that runs on. A debugger that the process cannot see, since it is in
+ * another pid namespace (outside of a container) or no ptrace is involved (an
+ * emulator), sets `assume_traced`.
  *
  * At a match the program calls mapscope_debug_stop once, however many slots
  * match, with an event that says which. That function is empty: it is the one
@@ -142,9 +144,10 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), thread) == 56
 
 /* All of them. */
 struct MAPSCOPE_STRUCT(stop_filter) {
-  uint32_t armed;       /*  0: OR of the slots' events; the one word that a write looks at */
-  uint32_t armed_slots; /*  4: bit i: slots[i].events is not 0 */
-  uint8_t reserved[56]; /*  8: 0 */
+  uint32_t armed;         /*  0: OR of the slots' events; the one word that a write looks at */
+  uint32_t armed_slots;   /*  4: bit i: slots[i].events is not 0 */
+  uint32_t assume_traced; /*  8: not 0: never look who traces the process */
+  uint8_t reserved[52];   /* 12: 0 */
   struct MAPSCOPE_STRUCT(stop_slot) slots[MAPSCOPE_STOP_SLOTS]; /* 64 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "stop_filter");

@@ -36,6 +36,7 @@
 #include <type_traits>
 #include <utility>
 
+#include <mapscope/debug.hpp>
 #include <mapscope/hash.hpp>
 #include <mapscope/layout.h>
 #include <mapscope/relocate.hpp>
@@ -178,7 +179,7 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
         continue;
       }
       if (top < MAPSCOPE_MIN_TOP_HASH) {
-        fatal("bad map state");
+        fatal(move.h, "bad map state");
       }
       if constexpr (!reflexive) {
         if ((plan.rehash >> i & 1) != 0) {
@@ -189,6 +190,7 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
       cell &to = move.target(y);
       b->tophash[i] = static_cast<uint8_t>(MAPSCOPE_EVACUATED_X + y);
       store_order();
+      move.marked();
       key_slot::relocate(key_place(to.b, to.i), key_place(b, i));
       store_order();
       elem_slot::relocate(elem_place(to.b, to.i), elem_place(b, i));
@@ -257,7 +259,7 @@ public:
     flags_ = load_flags(h);
     if ((flags_ & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
       h_ = nullptr;
-      fatal("concurrent map writes");
+      fatal(h, "concurrent map writes");
     }
     store_flags(h, flags_ | unsigned{MAPSCOPE_HASH_WRITING});
     store_order();
@@ -281,7 +283,7 @@ public:
       return;
     }
     if ((flags & MAPSCOPE_HASH_WRITING) == 0) [[unlikely]] {
-      fatal("concurrent map writes");
+      fatal(h, "concurrent map writes");
     }
     store_flags(h, flags & ~unsigned{MAPSCOPE_HASH_WRITING});
   }
@@ -561,6 +563,9 @@ public:
     }
     const cell at = position.it_.at;
     iterator next = to_mutable(std::move(position));
+    if (detail::stop_armed(MAPSCOPE_EVENT_DELETE)) [[unlikely]] {
+      stop_at_delete(at);
+    }
     remove(chain_head(&T::type, h_, at), at.b, at.i);
     writing.done();
     ++next;
@@ -622,7 +627,7 @@ private:
       return {};
     }
     if ((load_flags(h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
-      fatal("concurrent map read and map write");
+      fatal(h, "concurrent map read and map write");
     }
     const uint64_t hash = hash_of(key);
     cell at;
@@ -665,10 +670,13 @@ private:
     return T::elem(at.b, at.i);
   }
 
+  // What becomes of an entry whose key is assigned to and is there already.
+  enum class present { overwritten, kept, impossible };
+
   // Finds or makes the cell of a key. If the key is there, calls found(elem);
   // else calls build(key place, elem place), which constructs both or throws
   // with neither constructed. Returns the cell and whether it was built.
-  template <bool Absent = false, class Q, class Build, class Found>
+  template <present Present, class Q, class Build, class Found>
   MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
     if (h_ == nullptr) [[unlikely]] {
       h_ = makemap(&T::type, 0, &functors_);
@@ -691,10 +699,15 @@ private:
       unsigned free_cell = 0;
       for (;;) {
         const tophash_group group(b);
-        if constexpr (!Absent) {
+        if constexpr (Present != present::impossible) {
           for (unsigned same = group.match(top); same != 0; same &= same - 1) {
             const unsigned i = first_cell(same);
             if (equal(T::key(b, i), key)) [[likely]] {
+              if (Present == present::overwritten && detail::stop_armed(MAPSCOPE_EVENT_ASSIGN))
+                  [[unlikely]] {
+                detail::stop_at_entry(MAPSCOPE_EVENT_ASSIGN, h, chain, std::addressof(T::key(b, i)),
+                                      hash, MAPSCOPE_FLAG_KEY_HASH);
+              }
               found(T::elem(b, i));
               writing.done();
               return {cell{b, chain, static_cast<uint8_t>(i), B}, false};
@@ -720,6 +733,10 @@ private:
           hashGrow(&T::type, h, bigger);
           continue;
         }
+      }
+      if (detail::stop_armed(MAPSCOPE_EVENT_ASSIGN)) [[unlikely]] {
+        detail::stop_at_entry(MAPSCOPE_EVENT_ASSIGN, h, chain, detail::event_key<K>(key), hash,
+                              MAPSCOPE_FLAG_KEY_HASH | MAPSCOPE_FLAG_NEW_KEY);
       }
       if (state_of(h)->retired != nullptr) [[unlikely]] {
         release_retired(h);
@@ -762,12 +779,12 @@ private:
   }
 
   template <class Q> MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> assign_default(Q &&key) {
-    return mapassign(
+    return mapassign<present::overwritten>(
         key, [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); }, [](V &) {});
   }
 
   template <class Q, class... Args> std::pair<iterator, bool> emplace_key(Q &&key, Args &&...args) {
-    const auto [at, inserted] = mapassign(
+    const auto [at, inserted] = mapassign<present::kept>(
         key,
         [&](void *k, void *e) {
           build_entry(k, e, std::forward<Q>(key), std::forward<Args>(args)...);
@@ -781,7 +798,7 @@ private:
   }
 
   template <class Q, class M> std::pair<iterator, bool> assign_key(Q &&key, M &&value) {
-    const auto [at, inserted] = mapassign(
+    const auto [at, inserted] = mapassign<present::overwritten>(
         key,
         [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key), std::forward<M>(value)); },
         [&](V &elem) { elem = std::forward<M>(value); });
@@ -790,7 +807,7 @@ private:
 
   // Inserts an entry whose key is known to be absent.
   void insert_absent(const K &key, const V &value) {
-    mapassign<true>(
+    mapassign<present::impossible>(
         key, [&](void *k, void *e) { build_entry(k, e, key, value); }, [](V &) {});
   }
 
@@ -812,6 +829,10 @@ private:
       for (unsigned same = group.match(top); same != 0; same &= same - 1) {
         const unsigned i = first_cell(same);
         if (equal(T::key(b, i), key)) [[likely]] {
+          if (detail::stop_armed(MAPSCOPE_EVENT_DELETE)) [[unlikely]] {
+            detail::stop_at_entry(MAPSCOPE_EVENT_DELETE, h, chain, std::addressof(T::key(b, i)),
+                                  hash, MAPSCOPE_FLAG_KEY_HASH);
+          }
           remove(head, b, i);
           writing.done();
           return 1;
@@ -823,6 +844,20 @@ private:
     }
     writing.done();
     return 0;
+  }
+
+  // For an erase that needs no hash: a debugger may wait for that key's.
+  MAPSCOPE_NOINLINE void stop_at_delete(const cell &at) const {
+    const K &key = T::key(at.b, at.i);
+    uint64_t hash = 0;
+    bool known = true;
+    try {
+      hash = hash_of(key);
+    } catch (...) { // erase does not throw for that
+      known = false;
+    }
+    detail::stop_at_entry(MAPSCOPE_EVENT_DELETE, h_, at.chain, std::addressof(key), hash,
+                          known ? MAPSCOPE_FLAG_KEY_HASH : 0U);
   }
 
   // Empties a live cell, in the order that layout.h gives for "erase".
@@ -923,7 +958,7 @@ public:
   basic_iterator &operator++() {
     if (it_.mode == hiter_mode::scanning) {
       if ((load_flags(it_.h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
-        fatal("concurrent map iteration and map write");
+        fatal(it_.h, "concurrent map iteration and map write");
       }
       do {
         for (unsigned ahead = it_.ahead; ahead != 0;) {

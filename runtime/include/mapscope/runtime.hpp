@@ -45,6 +45,8 @@ void set_random_seed() noexcept;
 // Reports misuse; see fatal_handler. Returns to nobody, though a handler may
 // throw.
 [[noreturn]] void fatal(const char *message);
+// Reports the misuse of one map: first to a debugger that waits for it.
+[[noreturn]] void fatal(const hmap *h, const char *message);
 
 // Keeps the compiler from moving stores across it, so that memory always
 // passes through the states that layout.h promises. No instruction: a stopped
@@ -61,6 +63,10 @@ struct mapstate : mapextra {
   retired_block *retired;      // memory to be given back little by little
   std::atomic<uint32_t> guard; // over `iterators` and the iterators' links
   uint32_t shard;              // of the registry
+  // Of the current growth, or the last: old buckets that are evacuated wholly,
+  // and its number in the process, 0 until a debugger asks for its progress.
+  uint64_t evacuated;
+  uint32_t migration;
 };
 
 inline mapstate *state_of(const hmap *h) noexcept { return static_cast<mapstate *>(h->extra); }
@@ -201,6 +207,7 @@ struct evacuation {
   hmap *h;
   evacuation_target xy[2];
   struct iterator_fixups *fixups; // nil if no iterator lists a cell of the chain
+  uint64_t delay;                 // nanoseconds to wait at the first entry; see set_mapdebug
 
   // The cell that the next entry going to X (y = 0) or Y (y = 1) will fill.
   cell &target(unsigned y) {
@@ -218,6 +225,15 @@ struct evacuation {
     }
   }
   void fix_iterators(const bmap *b, unsigned i, const cell &to) noexcept;
+  // To be called between the mark and the copy of each entry.
+  void marked() noexcept {
+#ifndef MAPSCOPE_NO_DEBUG
+    if (delay != 0) [[unlikely]] {
+      wait();
+    }
+#endif
+  }
+  void wait() noexcept;
 };
 
 // A new map with room for `hint` entries, in the registry. Throws

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: MIT
+//
+// The debug interface. For programs: set_mapdebug. For debuggers: what debug.h
+// has. The rest of this file is for map.hpp, which asks here at each write
+// whether a debugger waits for it.
+//
+// Compiled with MAPSCOPE_NO_DEBUG, both the library and the programs that use
+// it, nothing of this runs: mapscope_abi says so, and no debugger can set stops.
+#ifndef MAPSCOPE_DEBUG_HPP
+#define MAPSCOPE_DEBUG_HPP
+
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <type_traits>
+
+#include <mapscope/debug.h>
+#include <mapscope/runtime.hpp>
+
+namespace mapscope {
+
+// What the environment variable MAPDEBUG says at the program's start, set while it
+// runs: settings with commas between them, in place of all that were set
+// before; none is as good as an empty text.
+//
+//   inject=grow:TIME      waits between the decision to grow and hashGrow's
+//                         first store
+//   inject=evacuate:TIME  waits in each evacuation of an old bucket, between
+//                         the mark and the copy of its first entry
+//
+// TIME is a whole number and ns, us, ms or s, an hour at most: 100us. A write that
+// waits there makes a race with another thread happen every time.
+//
+// A setting that is not understood is said on standard error and ignored.
+// Returns whether all were understood.
+bool set_mapdebug(std::string_view settings) noexcept;
+
+namespace detail {
+
+// Whether a debugger waits for one of these events (MAPSCOPE_EVENT_...) on any
+// map.
+inline bool stop_armed([[maybe_unused]] uint32_t events) noexcept {
+#ifdef MAPSCOPE_NO_DEBUG
+  return false;
+#else
+  return (__atomic_load_n(&mapscope_stop_filter.armed, __ATOMIC_RELAXED) & events) != 0;
+#endif
+}
+
+// Stops if a debugger waits for this assignment or deletion. `key` and `flags`:
+// as in event; `bucket`: the key's in h->buckets.
+MAPSCOPE_NOINLINE void stop_at_entry(uint32_t event, const hmap *h, uint64_t bucket,
+                                     const void *key, uint64_t key_hash, uint32_t flags) noexcept;
+
+// The key for event.key: nil if it is not of the map's key type.
+template <class K, class Q> const void *event_key([[maybe_unused]] const Q &key) noexcept {
+  if constexpr (std::is_same_v<K, Q>) {
+    return std::addressof(key);
+  } else {
+    return nullptr;
+  }
+}
+
+} // namespace detail
+} // namespace mapscope
+
+#endif
