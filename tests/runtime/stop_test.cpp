@@ -297,7 +297,7 @@ BOOST_AUTO_TEST_CASE(without_a_map_every_map) {
 BOOST_AUTO_TEST_CASE(assign_and_delete) {
   tracer::shared<note> told;
   tracer::process child([&] {
-    mapscope::map<std::string, uint64_t> map{{"first", 1}};
+    mapscope::map<std::string, int> map{{"first", 1}};
     told->map = header(map);
     tracer::checkpoint();
     map["new"] = 2;                                   // 1: assign, new
@@ -467,8 +467,9 @@ BOOST_AUTO_TEST_CASE(only_while_migrating) {
 
 // Churn that leads to doublings and to growths of the same size.
 BOOST_AUTO_TEST_CASE(kinds_of_growth) {
-  for (const uint32_t kind : {MAPSCOPE_IF_DOUBLE, MAPSCOPE_IF_SAME_SIZE,
-                              MAPSCOPE_IF_DOUBLE | MAPSCOPE_IF_SAME_SIZE, MAPSCOPE_IF_SHRINK}) {
+  for (const uint32_t kind : std::initializer_list<uint32_t>{
+           MAPSCOPE_IF_DOUBLE, MAPSCOPE_IF_SAME_SIZE, MAPSCOPE_IF_DOUBLE | MAPSCOPE_IF_SAME_SIZE,
+           MAPSCOPE_IF_SHRINK}) {
     tracer::shared<note> told;
     const auto events = stops_of(
         [&] {
@@ -969,11 +970,11 @@ BOOST_AUTO_TEST_CASE(a_throwing_hash_is_not_the_debuggers) {
 // under ThreadSanitizer, and no match is lost.
 BOOST_AUTO_TEST_CASE(threads_count_together) {
   constexpr uint64_t threads = 6;
-  const uint64_t writes = support::rounds(20000);
+  constexpr uint64_t writes = support::rounds(20000);
   const armed_here armed(on(MAPSCOPE_EVENT_ASSIGN), true);
   std::vector<std::thread> all;
   for (uint64_t i = 0; i < threads; i++) {
-    all.emplace_back([writes] {
+    all.emplace_back([] {
       int_map map;
       for (uint64_t n = 0; n < writes; n++) {
         map[n % 500] = n;
