@@ -67,6 +67,7 @@ consteval abi make_abi() {
   a.stop_filter_armed = narrow(offsetof(stop_filter, armed));
   a.stop_filter_armed_slots = narrow(offsetof(stop_filter, armed_slots));
   a.stop_filter_assume_traced = narrow(offsetof(stop_filter, assume_traced));
+  a.stop_filter_only_map = narrow(offsetof(stop_filter, only_map));
   a.stop_filter_slots = narrow(offsetof(stop_filter, slots));
   a.stop_slot_count = MAPSCOPE_STOP_SLOTS;
   a.stop_slot_size = sizeof(stop_slot);

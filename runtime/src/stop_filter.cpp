@@ -65,6 +65,7 @@ void disarm_all() noexcept {
     std::atomic_ref(slot.events).store(0);
   }
   update_armed();
+  std::atomic_ref(mapscope_stop_filter.only_map).store(0);
 }
 
 // Whether a debugger is there to stop at mapscope_debug_stop. If that cannot be

@@ -121,6 +121,7 @@ class Offsets:
     )
 
     assume_traced: int = 8
+    only_map: int = 16
 
     def table(self) -> List[int]:
         """The 16-bit numbers of mapscope_abi that stand before the registry's."""
@@ -131,7 +132,7 @@ class Offsets:
         """Those of the stop filter, at its end."""
         groups = (self.stop_filter, self.stop_slot, self.event)
         numbers = [value for group in groups for value in group.values()]
-        return numbers + [self.assume_traced, 0, 0, 0]
+        return numbers + [self.assume_traced, self.only_map, 0, 0]
 
 
 def shuffled() -> Offsets:

@@ -204,10 +204,20 @@ private:
   void update() {
     uint32_t all = 0;
     uint32_t slots = 0;
+    uint64_t only_map = 0;
+    bool several = false;
     for (unsigned i = 0; i < mapscope_abi.stop_slot_count; i++) {
       all |= events(i);
       slots |= (events(i) != 0 ? uint32_t{1} : 0) << i;
+      if ((events(i) & (MAPSCOPE_EVENT_ASSIGN | MAPSCOPE_EVENT_DELETE)) != 0) {
+        const uint64_t map = (conditions(i) & MAPSCOPE_IF_MAP) != 0
+                                 ? read<uint64_t>(slot_address(i) + mapscope_abi.stop_slot_map)
+                                 : 0;
+        several = several || map == 0 || (only_map != 0 && only_map != map);
+        only_map = map;
+      }
     }
+    write(filter() + mapscope_abi.stop_filter_only_map, several ? 0 : only_map);
     write(filter() + mapscope_abi.stop_filter_armed_slots, slots);
     write(filter() + mapscope_abi.stop_filter_armed, all);
   }

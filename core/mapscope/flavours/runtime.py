@@ -145,9 +145,10 @@ class Abi:
     event_kind: int
     event_flags: int
     stop_filter_assume_traced: int
+    stop_filter_only_map: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ33H6x")
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ34H4x")
 
 
 def read_abi(memory: Memory, address: int) -> Abi:

@@ -13,7 +13,9 @@
  *         | armed: OR of all slots'   u32 | armed_slots: bit i is   u32 |
  *         | events                        | set if slot i has events    |
  *         +-------------------------------+-----------------------------+
- *       8 | assume_traced             u32 | reserved: 0                 |
+ *       8 | assume_traced             u32 | reserved: 0             u32 |
+ *      16 | only_map: 0, or the one map whose writes are compared   u64 |
+ *      24 | reserved: 0                                                 |
  *         +-------------------------------------------------------------+
  *      64 | slot 0 (64 bytes)                                           |
  *     128 | slot 1 ...                                                  |
@@ -32,14 +34,17 @@
  *      64
  *
  * A debugger writes while the process is stopped. To arm a slot it fills in the
- * slot, its `events` last, then sets the slot's bit in `armed_slots`, then ORs
- * the events into `armed`. To disarm it sets `events` to 0 and clears the bit;
- * `armed` becomes the OR of what is left. The program itself counts ignore down
- * and hits up, keeps `reported`, and disarms: a slot with
- * MAPSCOPE_STOP_ONCE when it stops, a slot whose map is destroyed, and all of
- * them if at a match nobody traces the process (TracerPid in
- * /proc/thread-self/status is 0): a debugger that was killed leaves a program
- * that runs on. A debugger that the process cannot see, since it is in
+ * slot, its `events` last; to disarm it, it sets `events` to 0. After either it
+ * writes what sums up all slots: `only_map` (0 is always right; if every slot
+ * that has MAPSCOPE_EVENT_ASSIGN or MAPSCOPE_EVENT_DELETE has the same map,
+ * that map makes the writes to others as fast as with nothing armed), then
+ * `armed_slots`, then `armed`.
+ *
+ * The program itself counts ignore down and hits up, keeps `reported`, and
+ * disarms: a slot with MAPSCOPE_STOP_ONCE when it stops, a slot whose map is
+ * destroyed, and all of them if at a match nobody traces the process (TracerPid
+ * in /proc/thread-self/status is 0): a debugger that was killed leaves a
+ * program that runs on. A debugger that the process cannot see, since it is in
  * another pid namespace (outside of a container) or no ptrace is involved (an
  * emulator), sets `assume_traced`.
  *
@@ -144,10 +149,13 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), thread) == 56
 
 /* All of them. */
 struct MAPSCOPE_STRUCT(stop_filter) {
-  uint32_t armed;         /*  0: OR of the slots' events; the one word that a write looks at */
-  uint32_t armed_slots;   /*  4: bit i: slots[i].events is not 0 */
-  uint32_t assume_traced; /*  8: not 0: never look who traces the process */
-  uint8_t reserved[52];   /* 12: 0 */
+  uint32_t armed;          /*  0: OR of the slots' events; the one word that a write looks at */
+  uint32_t armed_slots;    /*  4: bit i: slots[i].events is not 0 */
+  uint32_t assume_traced;  /*  8: not 0: never look who traces the process */
+  uint32_t reserved_12;    /* 12: 0 */
+  uint64_t only_map;       /* 16: 0: look at the slots; else all slots for MAPSCOPE_EVENT_ASSIGN and
+                            _DELETE have this map: others' writes need not */
+  uint8_t reserved_24[40]; /* 24: 0 */
   struct MAPSCOPE_STRUCT(stop_slot) slots[MAPSCOPE_STOP_SLOTS]; /* 64 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "stop_filter");

@@ -341,7 +341,8 @@ struct MAPSCOPE_STRUCT(abi) {
   uint16_t event_flags;       /* 198 */
   /* stop_filter, again */
   uint16_t stop_filter_assume_traced; /* 200 */
-  uint16_t reserved[3];               /* 202: 0 */
+  uint16_t stop_filter_only_map;      /* 202 */
+  uint16_t reserved[2];               /* 204: 0 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 208, "abi");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,

@@ -563,7 +563,7 @@ public:
     }
     const cell at = position.it_.at;
     iterator next = to_mutable(std::move(position));
-    if (detail::stop_armed(MAPSCOPE_EVENT_DELETE)) [[unlikely]] {
+    if (detail::stop_armed(MAPSCOPE_EVENT_DELETE, h_)) [[unlikely]] {
       stop_at_delete(at);
     }
     remove(chain_head(&T::type, h_, at), at.b, at.i);
@@ -703,7 +703,7 @@ private:
           for (unsigned same = group.match(top); same != 0; same &= same - 1) {
             const unsigned i = first_cell(same);
             if (equal(T::key(b, i), key)) [[likely]] {
-              if (Present == present::overwritten && detail::stop_armed(MAPSCOPE_EVENT_ASSIGN))
+              if (Present == present::overwritten && detail::stop_armed(MAPSCOPE_EVENT_ASSIGN, h))
                   [[unlikely]] {
                 detail::stop_at_entry(MAPSCOPE_EVENT_ASSIGN, h, chain, std::addressof(T::key(b, i)),
                                       hash, MAPSCOPE_FLAG_KEY_HASH);
@@ -734,7 +734,7 @@ private:
           continue;
         }
       }
-      if (detail::stop_armed(MAPSCOPE_EVENT_ASSIGN)) [[unlikely]] {
+      if (detail::stop_armed(MAPSCOPE_EVENT_ASSIGN, h)) [[unlikely]] {
         detail::stop_at_entry(MAPSCOPE_EVENT_ASSIGN, h, chain, detail::event_key<K>(key), hash,
                               MAPSCOPE_FLAG_KEY_HASH | MAPSCOPE_FLAG_NEW_KEY);
       }
@@ -829,7 +829,7 @@ private:
       for (unsigned same = group.match(top); same != 0; same &= same - 1) {
         const unsigned i = first_cell(same);
         if (equal(T::key(b, i), key)) [[likely]] {
-          if (detail::stop_armed(MAPSCOPE_EVENT_DELETE)) [[unlikely]] {
+          if (detail::stop_armed(MAPSCOPE_EVENT_DELETE, h)) [[unlikely]] {
             detail::stop_at_entry(MAPSCOPE_EVENT_DELETE, h, chain, std::addressof(T::key(b, i)),
                                   hash, MAPSCOPE_FLAG_KEY_HASH);
           }
