@@ -18,14 +18,25 @@ def _access() -> Any:
     return mapscope_gdb_access
 
 
+def _exactly(number: int, arguments: Any, what: str) -> Any:
+    """The arguments of a convenience function.
+
+    :raises gdb.GdbError: if there are more or fewer
+    """
+    if len(arguments) != number:
+        raise gdb.GdbError(f"mapscope: the function takes {what}")
+    return arguments
+
+
 class Length(gdb.Function):
     """$_map_len(m): how many entries a map has."""
 
     def __init__(self) -> None:
         super().__init__("_map_len")
 
-    def invoke(self, map: gdb.Value) -> int:
-        """:param map: a map, or a pointer to one"""
+    def invoke(self, *arguments: gdb.Value) -> int:
+        """:param arguments: a map, or a pointer to one"""
+        (map,) = _exactly(1, arguments, "a map")
         return int(_access().open_map(map).count)
 
 
@@ -35,8 +46,9 @@ class Growing(gdb.Function):
     def __init__(self) -> None:
         super().__init__("_map_growing")
 
-    def invoke(self, map: gdb.Value) -> int:
-        """:param map: a map, or a pointer to one"""
+    def invoke(self, *arguments: gdb.Value) -> int:
+        """:param arguments: a map, or a pointer to one"""
+        (map,) = _exactly(1, arguments, "a map")
         return int(_access().open_map(map).growth() is not None)
 
 
@@ -46,8 +58,9 @@ class Progress(gdb.Function):
     def __init__(self) -> None:
         super().__init__("_map_progress")
 
-    def invoke(self, map: gdb.Value) -> float:
-        """:param map: a map, or a pointer to one"""
+    def invoke(self, *arguments: gdb.Value) -> float:
+        """:param arguments: a map, or a pointer to one"""
+        (map,) = _exactly(1, arguments, "a map")
         progress = _access().open_map(map).progress()
         return 1.0 if progress is None else float(progress)
 
@@ -58,8 +71,9 @@ class Load(gdb.Function):
     def __init__(self) -> None:
         super().__init__("_map_load")
 
-    def invoke(self, map: gdb.Value) -> float:
-        """:param map: a map, or a pointer to one"""
+    def invoke(self, *arguments: gdb.Value) -> float:
+        """:param arguments: a map, or a pointer to one"""
+        (map,) = _exactly(1, arguments, "a map")
         return float(_access().open_map(map).load_factor())
 
 
@@ -69,8 +83,9 @@ class Get(gdb.Function):
     def __init__(self) -> None:
         super().__init__("_map_get")
 
-    def invoke(self, map: gdb.Value, key: gdb.Value) -> gdb.Value:
-        """:param map: a map, or a pointer to one"""
+    def invoke(self, *arguments: gdb.Value) -> gdb.Value:
+        """:param arguments: a map, or a pointer to one, and a key"""
+        map, key = _exactly(2, arguments, "a map and a key")
         access = _access()
         view = access.open_map(map)
         return access.element(view, access.look_up(view, key))

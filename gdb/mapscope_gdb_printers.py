@@ -73,6 +73,8 @@ class MapPrinter:
                     deadline = time.monotonic() + _PATIENCE
         except (MapscopeError, gdb.error) as problem:
             error = str(problem)
+        except KeyboardInterrupt:
+            error = "interrupted"
         for problem_text in view.problems + ([error] if error else []):
             yield f"[{number}]", "<error>"
             yield f"[{number + 1}]", f"<{escape(problem_text)}>"

@@ -13,7 +13,7 @@ from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.target import Frame, Section, Target, Variable
 from mapscope.types import Type
 from mapscope.values import escape
-from mapscope_gdb_types import describe, is_go_map
+from mapscope_gdb_types import describe, go_map_of_header, is_go_map
 
 #: frames of each thread that are looked at for runtime functions
 _INNERMOST = 8
@@ -245,9 +245,17 @@ def parse(expression: str) -> gdb.Value:
     """
     if expression.startswith("-"):
         raise UsageError(f"unknown option {escape(expression)}")
+    _require_symbol(expression)
     try:
         return gdb.parse_and_eval(expression)
     except gdb.error as error:
+        # A Go variable that escapes is named so in its debug information.
+        if expression.isidentifier():
+            try:
+                with _Language("c"):
+                    return gdb.parse_and_eval(f"'&{expression}'").dereference()
+            except gdb.error:
+                pass
         # Import paths (example.com/pkg.Table) and, in C frames, main.G need quotes.
         match = _GO_PATH.match(expression)
         if match:
@@ -259,6 +267,34 @@ def parse(expression: str) -> gdb.Value:
         raise MapscopeError(escape(str(error).strip().rstrip("."))) from None
 
 
+def _require_symbol(expression: str) -> None:
+    """Refuse main.Nope where there is none.
+
+    gdb's Go parser (13.1) takes an unknown name of that form for the last one it knew.
+
+    :raises MapscopeError: if a Go name has no symbol
+    """
+    match = _GO_PATH.match(expression)
+    if match is None or str(gdb.parameter("language")) not in ("auto", "go"):
+        return
+    first = match[2].split(".", 1)[0]
+    try:
+        frame: Optional[gdb.Frame] = gdb.selected_frame()
+    except gdb.error:
+        frame = None
+    if frame is not None:
+        if "go" not in str(gdb.execute("show language", to_string=True)).lower():
+            return
+        try:
+            frame.read_var(first)
+            return  # a field of a variable
+        except (ValueError, gdb.error):
+            pass
+    if gdb.lookup_global_symbol(match[2]) is None and gdb.lookup_static_symbol(match[2]) is None:
+        if frame is not None or gdb.lookup_global_symbol("runtime.buildVersion") is not None:
+            raise MapscopeError(f'no symbol "{escape(match[2])}" in this program')
+
+
 def variable_of(value: gdb.Value) -> Variable:
     """core's Variable of a gdb value, references followed."""
     try:
@@ -266,6 +302,9 @@ def variable_of(value: gdb.Value) -> Variable:
             value = value.referenced_value()
         if value.is_optimized_out:
             raise MapscopeError("the value is optimized out here")
+        header = go_map_of_header(value.type)
+        if header is not None and value.address is not None:  # *m
+            return Variable(header, None, int(value.address).to_bytes(8, "little"))
         type = describe(value.type)
         address = None if value.address is None else int(value.address)
         data = bytes_of(value) if address is None else None

@@ -43,6 +43,15 @@ def is_go_map(native: gdb.Type) -> bool:
     return is_go_header(type.target())
 
 
+def go_map_of_header(native: gdb.Type) -> Optional[Type]:
+    """The map type whose header hash<K,V> is, or None."""
+    header = native.strip_typedefs()
+    if header.code != gdb.TYPE_CODE_STRUCT or not is_go_header(header):
+        return None
+    key, elem = _split_arguments(header.name)
+    return _go_map(native, header, f"map[{key}]{elem}")
+
+
 def _lazy(native: gdb.Type, depth: int) -> Callable[[], Type]:
     return lambda: _describe(native, depth)
 

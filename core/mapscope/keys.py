@@ -12,7 +12,7 @@ from typing import Any, Callable, Optional
 
 from .errors import UsageError
 from .types import Kind, Type
-from .values import Address, Decoded, EnumValue, InterfaceValue, escape, json_form
+from .values import Address, Decoded, EnumValue, InterfaceValue, StructValue, escape, json_form
 from .view import KeyTest
 
 _WORDS = {
@@ -103,20 +103,39 @@ def _enum(type: Type, text: str) -> KeyTest:
 
 
 def _json_key(type: Type, text: str) -> KeyTest:
+    wanted: Any
     try:
-        wanted: Any = json.loads(text)
+        wanted = json.loads("null" if text == "nil" else text)
     except ValueError:
-        if type.kind in (Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.OPAQUE):
-            wanted = text
-        else:
+        if type.kind not in (Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.OPAQUE):
             raise
+        wanted = text
+    names = {field.name for field in type.fields if field.name != "_"}
+    if type.kind is Kind.STRUCT and not (isinstance(wanted, dict) and wanted.keys() == names):
+        raise ValueError(text)
+    if type.kind is Kind.ARRAY and not (isinstance(wanted, list) and len(wanted) == type.length):
+        raise ValueError(text)
+    return KeyTest(lambda key: _equals(key, wanted))
 
-    def matches(key: Decoded) -> bool:
-        if _same(json_form(key), wanted):
-            return True
-        return isinstance(key, InterfaceValue) and _same(json_form(key.value), wanted)
 
-    return KeyTest(matches)
+def _equals(key: Decoded, wanted: Any) -> bool:
+    """Whether a key is what its JSON form says; of an interface, the value is enough."""
+    if isinstance(key, InterfaceValue):
+        return _equals(key.value, wanted) or _same(json_form(key), wanted)
+    if isinstance(key, StructValue):
+        fields = dict(key.fields)
+        return (
+            isinstance(wanted, dict)
+            and fields.keys() == wanted.keys()
+            and all(_equals(value, wanted[name]) for name, value in fields.items())
+        )
+    if isinstance(key, list):
+        return (
+            isinstance(wanted, list)
+            and len(key) == len(wanted)
+            and all(_equals(a, b) for a, b in zip(key, wanted))
+        )
+    return _same(json_form(key), wanted)
 
 
 def _same(a: Any, b: Any) -> bool:

@@ -76,6 +76,10 @@ def map_of(
             view = flavour.from_variable(session, variable)
             if view is not None:
                 return view
+        inner = _inside(session, variable)
+        if inner is not None:
+            variable = inner
+            continue
         if kind is not Kind.POINTER:
             break
         address = _word(session, variable)
@@ -91,6 +95,28 @@ def map_of(
     if kind is Kind.GO_MAP:
         return _map_at(session, _word(session, variable), what, type)
     raise NotAMap(f"{what} is not a map: its type is {escape(first.type.name)}")
+
+
+def _inside(session: Session, variable: Variable) -> Optional[Variable]:
+    """The map that a class is derived from, or that a Go interface holds."""
+    type = variable.type
+    if type.kind is Kind.STRUCT and variable.address is not None:
+        for field in type.fields:
+            if field.type.kind is Kind.RUNTIME_MAP and field.name.startswith("mapscope::map<"):
+                return Variable(field.type, variable.address + field.offset)
+    if type.kind in (Kind.INTERFACE, Kind.EMPTY_INTERFACE):
+        data = variable.data
+        if data is None and variable.address is not None:
+            data = session.memory.read(variable.address, 16)
+        first = int.from_bytes((data or b"")[:8], "little")
+        if data is None or not first:
+            return None
+        if type.kind is Kind.INTERFACE:
+            first = session.memory.read_word(first + 8)
+        dynamic = session.go.type_at(first)
+        if dynamic.kind is Kind.GO_MAP:
+            return Variable(dynamic, None, data[8:16])
+    return None
 
 
 def list_maps(session: Session) -> Iterator[Tuple[str, MapView]]:

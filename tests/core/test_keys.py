@@ -104,7 +104,7 @@ def test_a_key_matches_its_value(type: Type, text: str, key: Decoded) -> None:
         (ARRAY, "[1,2]", [1, 3]),
         (ARRAY, "[1,2]", [1, 2, 3]),
         (POINT, '{"X":1,"Y":2}', StructValue((("X", 1), ("Y", 3)))),
-        (POINT, '{"X":1}', StructValue((("X", 1), ("Y", 0)))),
+        (POINT, '{"X":1,"Y":1}', StructValue((("X", 1), ("Y", 0)))),
         (ANY, "1", InterfaceValue("bool", True)),
         (ANY, "true", InterfaceValue("int", 1)),
         (ANY, '{"type": "int8", "value": 42}', InterfaceValue("int", 42)),
@@ -191,7 +191,32 @@ JSON_KEYS = st.recursive(
 )
 
 
-@given(st.lists(JSON_KEYS, max_size=3), st.lists(JSON_KEYS, max_size=3))
+@pytest.mark.parametrize(
+    "type, text",
+    [
+        (POINT, '{"X":1}'),
+        (POINT, '{"X":1,"Y":2,"Z":3}'),
+        (POINT, "5"),
+        (POINT, "[]"),
+        (ARRAY, "[1]"),
+        (ARRAY, "1"),
+    ],
+)
+def test_another_shape_is_no_key(type: Type, text: str) -> None:
+    with pytest.raises(UsageError, match="is no key of type"):
+        parse_key(type, text)
+
+
+def test_an_interface_inside_a_struct_by_its_value() -> None:
+    holder = Type(Kind.STRUCT, "holder", 16, (Field("I", 0, ANY),))
+    key = StructValue((("I", InterfaceValue("int", 1)),))
+    assert parse_key(holder, '{"I":1}').matches(key)
+    assert parse_key(holder, '{"I":{"type":"int","value":1}}').matches(key)
+    assert not parse_key(holder, '{"I":2}').matches(key)
+    assert parse_key(ANY, "nil").matches(None)
+
+
+@given(st.lists(JSON_KEYS, min_size=2, max_size=2), st.lists(JSON_KEYS, max_size=3))
 def test_arrays_by_their_json(wanted: Any, other: Any) -> None:
     test = parse_key(ARRAY, dumps(wanted))
     assert test.matches(wanted)
