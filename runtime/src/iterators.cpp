@@ -179,6 +179,8 @@ void check_not_writing(const hmap *h) {
 void begin_following(hiter *it, uint64_t bucket) noexcept {
   it->L = level_now(it->h);
   it->startBucket = it->bucket = bucket & bucketMask(it->L);
+  it->ahead = 0;
+  it->list = nullptr;
   it->mode = hiter_mode::scanning;
   // Several threads may begin at once.
   std::atomic_ref(it->h->flags)

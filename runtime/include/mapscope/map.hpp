@@ -990,12 +990,7 @@ private:
   friend class map;
   template <bool> friend class basic_iterator;
 
-  basic_iterator(hmap *h, const cell &at) noexcept {
-    if (at.b != nullptr) {
-      it_.h = h;
-      it_.at = at;
-    }
-  }
+  basic_iterator(hmap *h, const cell &at) noexcept { point(at.b != nullptr ? h : nullptr, at); }
   basic_iterator(hmap *h, start_tag) { mapiterinit(&T::type, h, &it_); }
 
   // Goes to the next bucket, where that is simple: mapiternext knows the rest.
@@ -1022,15 +1017,25 @@ private:
   }
   void copy(const hiter &from) {
     if (from.mode == hiter_mode::unregistered) {
-      it_ = from;
+      point(from.h, from.at);
     } else {
       mapitercopy(&it_, &from);
     }
   }
+  // Points at an entry; it_ must not be registered.
+  void point(hmap *h, const cell &at) noexcept {
+    it_.h = h;
+    // One by one: a copy of the whole would wait for the bytes just stored in `at`.
+    it_.at.b = at.b;
+    it_.at.chain = at.chain;
+    it_.at.i = at.i;
+    it_.at.level = at.level;
+    it_.mode = hiter_mode::unregistered;
+  }
   // Takes over another iterator's place; it_ must not be registered.
   void take(hiter &from) noexcept {
     if (from.mode == hiter_mode::unregistered) {
-      it_ = from;
+      point(from.h, from.at);
     } else {
       mapitermove(&it_, &from);
     }

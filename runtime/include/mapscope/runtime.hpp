@@ -111,16 +111,18 @@ struct hiter {
   hmap *h = nullptr; // nil at the end
   cell at{};         // at.b is nil at the end
   hiter_mode mode = hiter_mode::unregistered;
-  uint8_t L = 0;
+  // What follows has a value only in an iterator that was registered: one from find is
+  // made too often to fill it in.
+  uint8_t L;
   // While scanning, cells after at.i that held an entry when the iterator came
   // to bucket at.b: a loop is faster over these than over the tophash bytes. An
   // entry may have been erased since.
-  uint8_t ahead = 0;
-  uint64_t startBucket = 0;
-  uint64_t bucket = 0;
-  cell_list *list = nullptr;
-  hiter *next = nullptr; // of the same map; guarded by mapstate::guard
-  hiter *prev = nullptr;
+  uint8_t ahead;
+  uint64_t startBucket;
+  uint64_t bucket;
+  cell_list *list;
+  hiter *next; // of the same map; guarded by mapstate::guard
+  hiter *prev;
 };
 
 // What evacuate needs to know of the live cells of one bucket before it moves
