@@ -26,7 +26,7 @@ struct settings {
 };
 
 // "100us" as nanoseconds.
-std::optional<uint64_t> parse_time(std::string_view text) noexcept {
+[[maybe_unused]] std::optional<uint64_t> parse_time(std::string_view text) noexcept {
   uint64_t number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc()) {
@@ -50,7 +50,9 @@ std::optional<uint64_t> parse_time(std::string_view text) noexcept {
 }
 
 // One setting into `all`; false if it is none.
-bool parse_setting(std::string_view text, settings &all) noexcept {
+bool parse_setting([[maybe_unused]] std::string_view text,
+                   [[maybe_unused]] settings &all) noexcept {
+#ifndef MAPSCOPE_NO_DEBUG
   const auto value_of = [text](std::string_view name) noexcept {
     return text.starts_with(name) ? parse_time(text.substr(name.size())) : std::nullopt;
   };
@@ -62,6 +64,7 @@ bool parse_setting(std::string_view text, settings &all) noexcept {
     all.evacuate_delay = *delay;
     return true;
   }
+#endif
   return false;
 }
 
@@ -84,10 +87,16 @@ bool set_mapdebug(std::string_view text) noexcept {
       continue;
     }
     understood = false;
+    const auto length = static_cast<int>(std::min<size_t>(setting.size(), 200));
+#ifdef MAPSCOPE_NO_DEBUG
+    std::fprintf(stderr, "mapscope: MAPDEBUG: \"%.*s\" ignored: built without debug support\n",
+                 length, setting.data());
+#else
     std::fprintf(stderr,
                  "mapscope: MAPDEBUG: \"%.*s\" ignored; known: inject=grow:TIME, "
                  "inject=evacuate:TIME (such as 100us; ns, us, ms or s, at most an hour)\n",
-                 static_cast<int>(std::min<size_t>(setting.size(), 200)), setting.data());
+                 length, setting.data());
+#endif
   }
   injected.grow.store(all.grow_delay, std::memory_order_relaxed);
   injected.evacuate.store(all.evacuate_delay, std::memory_order_relaxed);

@@ -69,14 +69,21 @@ BOOST_AUTO_TEST_CASE(the_abi_says_where_everything_is) {
   BOOST_TEST(abi.typeinfo_size == 24);
   BOOST_TEST(abi.registry_shards > 0U);
   BOOST_TEST(abi.registry != nullptr);
+#ifdef MAPSCOPE_NO_DEBUG
+  BOOST_TEST(abi.stop_filter == nullptr);
+  BOOST_TEST((abi.stop_hook == nullptr));
+#else
   BOOST_TEST(abi.stop_filter == &mapscope_stop_filter);
   BOOST_TEST((abi.stop_hook == mapscope_debug_stop));
+#endif
   BOOST_TEST(abi.stop_filter_slots == 64);
   BOOST_TEST(abi.stop_slot_count == MAPSCOPE_STOP_SLOTS);
   BOOST_TEST(abi.stop_slot_size == 64);
   BOOST_TEST(abi.stop_slot_thread == 56);
   BOOST_TEST(abi.event_size == 104);
   BOOST_TEST(abi.event_flags == 100);
+  BOOST_TEST(abi.stop_filter_assume_traced == 8);
+  BOOST_TEST(abi.stop_filter_only_map == 16);
 }
 
 BOOST_AUTO_TEST_CASE(the_maptype_describes_scalars) {
