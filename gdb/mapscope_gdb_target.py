@@ -290,9 +290,19 @@ def _require_symbol(expression: str) -> None:
             return  # a field of a variable
         except (ValueError, gdb.error):
             pass
-    if gdb.lookup_global_symbol(match[2]) is None and gdb.lookup_static_symbol(match[2]) is None:
-        if frame is not None or gdb.lookup_global_symbol("runtime.buildVersion") is not None:
+    # path/package.Variable, or a field of such a variable
+    folder, slash, rest = match[2].rpartition("/")
+    words = rest.split(".")
+    names = [folder + slash + ".".join(words[:end]) for end in range(2, len(words) + 1)]
+    if not any(_is_symbol(name) for name in names):
+        if frame is not None or _is_symbol("runtime.buildVersion"):
             raise MapscopeError(f'no symbol "{escape(match[2])}" in this program')
+
+
+def _is_symbol(name: str) -> bool:
+    return any(
+        lookup(name) is not None for lookup in (gdb.lookup_global_symbol, gdb.lookup_static_symbol)
+    )
 
 
 def variable_of(value: gdb.Value) -> Variable:
