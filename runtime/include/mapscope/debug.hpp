@@ -33,7 +33,7 @@ namespace mapscope {
 //
 // A setting that is not understood is said on standard error and ignored.
 // Returns whether all were understood.
-bool set_mapdebug(std::string_view settings) noexcept;
+bool set_mapdebug(std::string_view text) noexcept;
 
 namespace detail {
 
