@@ -74,9 +74,14 @@ void detach_iterators(hmap *h) noexcept;
 // stop_filter.cpp
 // An event as the map is now. Without event::slot and so on, which report fills in.
 event event_now(uint32_t what, const hmap *h) noexcept;
-// Stops if a debugger waits for this event. To be asked of stop_armed first:
-// that is quicker where nobody waits.
+// Stops if a debugger waits for this event.
 void report(event &e) noexcept;
+// Whether some slot is armed for this event of this map, its other conditions
+// aside: to be asked first, since other maps' writes must not take longer.
+bool slot_wants(uint32_t event, const hmap *h) noexcept;
+inline bool stop_wanted(uint32_t event, const hmap *h) noexcept {
+  return detail::stop_armed(event) && slot_wants(event, h);
+}
 // Disarms the slots that wait for this map only.
 void disarm_map(const hmap *h) noexcept;
 

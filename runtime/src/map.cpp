@@ -238,7 +238,7 @@ void newbuckets(const maptype_functions *t, hmap *h) {
 
 void reseed(hmap *h) noexcept {
   h->hash0 = new_hash0();
-  if (detail::stop_armed(MAPSCOPE_EVENT_RESEED)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_RESEED, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_RESEED, h);
     report(e);
   }
@@ -252,7 +252,7 @@ void hashGrow(const maptype_functions *t, hmap *h, bool bigger) {
 #endif
   const uint8_t B = static_cast<uint8_t>(h->B + (bigger ? 1 : 0));
   const bucket_array array = makeBucketArray(t, B);
-  if (detail::stop_armed(MAPSCOPE_EVENT_GROW)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_GROW, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_GROW, h);
     e.old_buckets = e.buckets;
     e.buckets = uint64_t{1} << B;
@@ -350,7 +350,7 @@ private:
 
 evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket,
                             uint64_t newbit) noexcept {
-  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATE)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_EVACUATE, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_EVACUATE, h);
     e.bucket = oldbucket;
     report(e);
@@ -376,7 +376,7 @@ void end_evacuation(hmap *h, uint64_t oldbucket) noexcept {
   store_order();
   h->extra->evacuating = 0;
   state_of(h)->evacuated++;
-  if (detail::stop_armed(MAPSCOPE_EVENT_PROGRESS)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_PROGRESS, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
     e.bucket = oldbucket;
     report(e);
@@ -530,7 +530,7 @@ MAPSCOPE_ALWAYS_INLINE void empty_map(const maptype_functions *t, hmap *h) noexc
 } // namespace
 
 void mapclear(const maptype_functions *t, hmap *h) noexcept {
-  if (detail::stop_armed(MAPSCOPE_EVENT_CLEAR)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_CLEAR, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_CLEAR, h);
     report(e);
   }

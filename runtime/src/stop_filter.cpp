@@ -201,6 +201,16 @@ event event_now(uint32_t what, const hmap *h) noexcept {
   return e;
 }
 
+bool slot_wants(uint32_t event, const hmap *h) noexcept {
+  bool wants = false;
+  for_each_armed(event, [&](const stop_slot &slot, uint32_t) {
+    const bool other = (load(slot.conditions) & MAPSCOPE_IF_MAP) != 0 &&
+                       load(slot.map) != reinterpret_cast<uintptr_t>(h);
+    wants = wants || !other;
+  });
+  return wants;
+}
+
 void report(event &e) noexcept {
   uint32_t slots = 0;
   bool looked = false;
@@ -228,14 +238,7 @@ void report(event &e) noexcept {
 
 void detail::stop_at_entry(uint32_t event, const hmap *h, uint64_t bucket, const void *key,
                            uint64_t key_hash, uint32_t flags) noexcept {
-  // Other maps' writes come here too: for them this much has to be quick.
-  bool wanted = false;
-  for_each_armed(event, [&](const stop_slot &slot, uint32_t) {
-    const bool other = (load(slot.conditions) & MAPSCOPE_IF_MAP) != 0 &&
-                       load(slot.map) != reinterpret_cast<uintptr_t>(h);
-    wanted = wanted || !other;
-  });
-  if (!wanted) [[likely]] {
+  if (!slot_wants(event, h)) [[likely]] {
     return;
   }
   mapscope::event e = event_now(event, h);
@@ -262,7 +265,7 @@ void disarm_map(const hmap *h) noexcept {
 }
 
 ending_migration::ending_migration(const hmap *h, uint32_t flags) noexcept {
-  if (detail::stop_armed(MAPSCOPE_EVENT_DONE) && h->oldbuckets != nullptr) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_DONE, h) && h->oldbuckets != nullptr) [[unlikely]] {
     event_ = event_now(MAPSCOPE_EVENT_DONE, h);
     event_.flags |= flags;
   }
