@@ -5,15 +5,18 @@ import os
 import re
 import struct
 import time
-from typing import Any, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 
 import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.target import Frame, Section, Target, Variable
+from mapscope.target import Frame, Section, Target, Thread, Variable
 from mapscope.types import Type
 from mapscope.values import escape
 from mapscope_gdb_types import describe, go_map_of_header, is_go_map
+
+if TYPE_CHECKING:
+    from mapscope.stops.stop import Stops
 
 #: frames of each thread that are looked at for runtime functions
 _INNERMOST = 8
@@ -55,7 +58,7 @@ class GdbTarget(Target):
     def symbols(self, name: str) -> List[int]:
         # In the C language, whatever the frame's: Go's parser knows no quotes.
         try:
-            with _Language("c"):
+            with Language("c"):
                 return [int(gdb.parse_and_eval(f"&'{name}'"))]
         except gdb.error:
             return []
@@ -94,7 +97,7 @@ class GdbTarget(Target):
             if frame is None:
                 return
             yield GdbFrame(thread, frame)
-            frame = _older(frame)
+            frame = older(frame)
 
     def runtime_frames(self) -> Iterator[Frame]:
         selected = gdb.selected_thread()
@@ -110,8 +113,18 @@ class GdbTarget(Target):
                     if frame is None:
                         break
                     found.append(GdbFrame(thread, frame))
-                    frame = _older(frame)
+                    frame = older(frame)
             yield from found
+
+    def threads(self) -> Iterator[Thread]:
+        for thread in sorted(gdb.selected_inferior().threads(), key=lambda t: int(t.num)):
+            if not thread.is_running():
+                yield GdbThread(thread)
+
+    def stops(self) -> "Stops":
+        from mapscope_gdb_stops import STOPS
+
+        return STOPS
 
     def global_maps(self) -> List[Tuple[str, Variable]]:
         found: List[Tuple[str, Variable]] = []
@@ -136,7 +149,7 @@ class GdbTarget(Target):
             if frame is None:
                 break
             found += _maps_of_frame(frame)
-            frame = _older(frame)
+            frame = older(frame)
         return found
 
     def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
@@ -178,6 +191,21 @@ class GdbFrame(Frame):
         self.thread = int(thread.num)
         self.function = str(frame.name() or "")
 
+    def pc(self) -> int:
+        with _Thread(self._thread):
+            try:
+                return int(self._frame.pc())
+            except gdb.error:
+                return 0
+
+    def place(self) -> str:
+        with _Thread(self._thread):
+            try:
+                sal = self._frame.find_sal()
+            except gdb.error:
+                return ""
+        return f"{sal.symtab.filename}:{sal.line}" if sal.symtab is not None else ""
+
     def variable(self, name: str) -> Optional[Variable]:
         with _Thread(self._thread):
             try:
@@ -195,6 +223,45 @@ class GdbFrame(Frame):
                 return None if caller is None else int(caller.read_register("rsp")) + 8 * index
             except (gdb.error, ValueError):
                 return None
+
+
+#: what is shown of a thread
+_REGISTERS = (
+    "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip eflags fs_base"
+).split()
+
+
+class GdbThread(Thread):
+    """One stopped thread."""
+
+    def __init__(self, thread: gdb.InferiorThread) -> None:
+        self._thread = thread
+        self.number = int(thread.num)
+        self.kernel_id = int(thread.ptid[1] or thread.ptid[2])
+
+    def frames(self) -> Iterator[Frame]:
+        with _Thread(self._thread):
+            found: List[Frame] = []
+            frame = _newest_frame()
+            for _ in range(_SELECTED):
+                if frame is None:
+                    break
+                found.append(GdbFrame(self._thread, frame))
+                frame = older(frame)
+        return iter(found)
+
+    def registers(self) -> Dict[str, int]:
+        found: Dict[str, int] = {}
+        with _Thread(self._thread):
+            frame = _newest_frame()
+            for name in _REGISTERS:
+                if frame is None:
+                    break
+                try:
+                    found[name] = int(frame.read_register(name)) & ((1 << 64) - 1)
+                except (gdb.error, ValueError):
+                    continue
+        return found
 
 
 class _Thread:
@@ -223,7 +290,7 @@ class _Thread:
                 self._frame.select()
 
 
-class _Language:
+class Language:
     """Parses expressions in one language, whatever the selected frame's is."""
 
     def __init__(self, name: str) -> None:
@@ -252,7 +319,7 @@ def parse(expression: str) -> gdb.Value:
         # A Go variable that escapes is named so in its debug information.
         if expression.isidentifier():
             try:
-                with _Language("c"):
+                with Language("c"):
                     return gdb.parse_and_eval(f"'&{expression}'").dereference()
             except gdb.error:
                 pass
@@ -260,7 +327,7 @@ def parse(expression: str) -> gdb.Value:
         match = _GO_PATH.match(expression)
         if match:
             try:
-                with _Language("c"):
+                with Language("c"):
                     return gdb.parse_and_eval(f"{match[1]}'{match[2]}'")
             except gdb.error:
                 pass
@@ -358,7 +425,8 @@ def _newest_frame() -> Optional[gdb.Frame]:
         return None
 
 
-def _older(frame: gdb.Frame) -> Optional[gdb.Frame]:
+def older(frame: gdb.Frame) -> Optional[gdb.Frame]:
+    """The caller's frame, if there is one."""
     try:
         return frame.older()
     except gdb.error:

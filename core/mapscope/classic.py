@@ -479,6 +479,9 @@ class ClassicMap(MapView):
         """Whether anything was ever written to it."""
         return self.header is not None and bool(self.header.buckets)
 
+    def hash_of(self, test: KeyTest) -> Optional[int]:
+        return self._lookup.hash_of(test)
+
     def find(self, test: KeyTest) -> Found:
         return self._lookup.find(test)
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from .errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
+from .goroutine import goid
 from .memory import Memory
 from .target import Section, Target
 from .types import Field, Kind, Type
@@ -78,6 +79,17 @@ class GoProgram:
     def has_swiss_maps(self) -> bool:
         """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without)."""
         return self.minor >= 24 and "noswissmap" not in self.version
+
+    def goroutine(self, registers: Dict[str, int]) -> Optional[int]:
+        """The id of the goroutine that a thread with these registers runs."""
+
+        def word(address: int) -> Optional[int]:
+            try:
+                return self.memory.read_word(address)
+            except MemoryUnreadable:
+                return None
+
+        return goid(word, registers.get, self.minor)
 
     def type_at(self, address: int) -> Type:
         """The Type of the descriptor at `address`.

@@ -150,7 +150,11 @@ def _map_at(session: Session, address: int, what: str, type: Optional[str]) -> M
 
 
 def _map_of_stop(session: Session) -> MapView:
-    """The map whose runtime function the selected thread is in."""
+    """The map of the map stop that the program is at, else the one whose runtime function the
+    selected thread is in."""
+    current = session.target.stops().current
+    if current is not None and current.reopen is not None:
+        return current.reopen(session)
     error: Optional[MapscopeError] = None
     for frame in session.target.selected_frames():
         for flavour in FLAVOURS:

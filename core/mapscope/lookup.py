@@ -24,11 +24,15 @@ class Lookup:
         self._map = map
         self._hasher = hasher
 
+    def hash_of(self, test: KeyTest) -> Optional[int]:
+        """The map's hash of a key, where it can be computed."""
+        return self._hasher(test) if self._hasher else None
+
     def find(self, test: KeyTest) -> Found:
         """Looks a key up: by its hash where that can be computed, else among all entries."""
         if not self._map.has_buckets():
             return Found(None, None, "hash", "the map has no buckets", [], 0, 0)
-        key_hash = self._hasher(test) if self._hasher else None
+        key_hash = self.hash_of(test)
         if key_hash is None:
             return self._by_scan(test)
         top = key_hash >> 56

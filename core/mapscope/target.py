@@ -7,10 +7,13 @@ else in core knows that there is a debugger.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
 
 from .memory import Buffer
 from .types import Type
+
+if TYPE_CHECKING:
+    from .stops.stop import Stops
 
 
 @dataclass(frozen=True)
@@ -48,6 +51,14 @@ class Frame(ABC):
     thread: int
     function: str
 
+    def pc(self) -> int:
+        """The address of its instruction; 0 if unknown."""
+        return 0
+
+    def place(self) -> str:
+        """Source file and line, as the debugger shows them; "" if unknown."""
+        return ""
+
     @abstractmethod
     def variable(self, name: str) -> Optional[Variable]:
         """The parameter or local `name`, or None where it has no value here."""
@@ -59,6 +70,25 @@ class Frame(ABC):
 
         The word holds it only if the function has put it there.
         """
+
+
+class Thread(ABC):
+    """One thread of the program.
+
+    :ivar number: the debugger's own
+    :ivar kernel_id: the kernel's; 0 if unknown
+    """
+
+    number: int
+    kernel_id: int
+
+    @abstractmethod
+    def frames(self) -> Iterator[Frame]:
+        """Its frames, innermost first."""
+
+    @abstractmethod
+    def registers(self) -> Dict[str, int]:
+        """General registers and rip of its innermost frame."""
 
 
 class Target(ABC):
@@ -111,6 +141,10 @@ class Target(ABC):
         """For every thread, its few innermost frames."""
 
     @abstractmethod
+    def threads(self) -> Iterator[Thread]:
+        """All threads that are stopped."""
+
+    @abstractmethod
     def global_maps(self) -> List[Tuple[str, Variable]]:
         """Global variables whose type is a Go map, with their names."""
 
@@ -125,6 +159,10 @@ class Target(ABC):
     @abstractmethod
     def element_limit(self) -> int:
         """How many elements the debugger prints of a container; 0: all."""
+
+    @abstractmethod
+    def stops(self) -> "Stops":
+        """The stops of this debugger."""
 
     def progress(self, done: int, total: int) -> None:
         """Told now and then how far long work is; a debugger may show it."""

@@ -8,12 +8,25 @@ flavour they have.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import (
+    TYPE_CHECKING,
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    Optional,
+    Sequence,
+    Tuple,
+)
 
 from .errors import TypeNeeded
 from .memory import Memory
 from .types import Kind, Type
 from .values import Decoded, Decoder, Unreadable, json_text
+
+if TYPE_CHECKING:
+    from .session import Session
 
 #: (done, total): called now and then while long work runs
 Progress = Callable[[int, int], None]
@@ -266,10 +279,14 @@ class MapView(ABC):
     :ivar go_version: as in "go1.19.8", for Go maps
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
+    :ivar holder: where a nil map's pointer lies, if that is known
+    :ivar reopen: finds the same map again, as it is then; None for a nil map
     """
 
     flavor: str = ""
     go_version: Optional[str] = None
+    holder: Optional[int] = None
+    reopen: Optional[Callable[["Session"], "MapView"]] = None
 
     def __init__(
         self,
@@ -330,6 +347,10 @@ class MapView(ABC):
     @abstractmethod
     def find(self, test: KeyTest) -> Found:
         """Looks a key up."""
+
+    def hash_of(self, test: KeyTest) -> Optional[int]:
+        """The map's hash of a key, where it can be computed."""
+        return None
 
     def types(self) -> Tuple[Type, Type]:
         """The key and element types.

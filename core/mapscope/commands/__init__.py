@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Dict
 if TYPE_CHECKING:
     from .base import Command
 
-#: name: one line about it, in the order of the manual; each is a module here
+#: name: one line about it, in the order of the manual; each is a module here, of the same name
+#: but where Python has another use for that
 SUMMARIES: Dict[str, str] = {
     "inspect": "a map's size, load, buckets and, if it is growing, its migration",
     "entries": "each live entry exactly once, at any point of a migration",
@@ -20,7 +21,13 @@ SUMMARIES: Dict[str, str] = {
     "find": "the path of a lookup, step by step",
     "stats": "distributions of a map, or totals of the process",
     "list": "every live map that can be enumerated, biggest first",
+    "break": "stop when a map grows, migrates, is written to or raced on",
+    "stop": "the map stop that the program is at",
+    "trace": "the life of maps, a line for each event, without stopping",
+    "writers": "every thread that is inside a map write, and races among them",
 }
+
+_MODULES = {"break": "breaks"}
 
 OVERVIEW = "\n".join(
     [
@@ -35,5 +42,5 @@ OVERVIEW = "\n".join(
 
 def load(name: str) -> "Command":
     """The subcommand `name` of the table."""
-    command: "Command" = importlib.import_module(f".{name}", __name__).COMMAND
+    command: "Command" = importlib.import_module(f".{_MODULES.get(name, name)}", __name__).COMMAND
     return command

@@ -222,7 +222,17 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
     view.flavor = NAME
     view.go_version = session.go.version or None
     view.decoder = session.decoder()
+    if address:
+        view.reopen = lambda later: _open(later, address, typed)
     return view
+
+
+def open_at(session: Session, address: int, maptype: int) -> MapView:
+    """The map whose hmap is at `address`, of the type that a runtime function was given.
+
+    :raises MapscopeError: if there is none
+    """
+    return _open(session, address, _Typed.from_map_type(session.go.map_type(maptype)))
 
 
 def _resolve(
@@ -587,3 +597,19 @@ def _variable_word(session: Session, variable: Variable) -> Optional[int]:
         except MemoryUnreadable:
             return None
     return None
+
+
+# --- keys of writes, for stops ---
+
+
+def written_key(session: Session, frame: Frame, size: int) -> Optional[bytes]:
+    """The bytes of the key that a frame of mapassign* or mapdelete* works on.
+
+    Behind the call of the hasher the fast variants keep the key itself in memory,
+    the others its address.
+
+    :param size: of a key, in bytes
+    """
+    if "_fast" in frame.function:
+        return _bytes_at(session.memory, frame.spilled(2), size)
+    return _bytes_at(session.memory, _argument(session, frame, "key", 2), size)

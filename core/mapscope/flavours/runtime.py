@@ -192,7 +192,7 @@ class RuntimeMapType:
 
 def present(session: Session) -> bool:
     """Whether the program has the runtime."""
-    return next(_abi_addresses(session), None) is not None
+    return next(abi_addresses(session), None) is not None
 
 
 def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
@@ -206,7 +206,9 @@ def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
         else:
             return None
         if hmap == 0:
-            return _nil(session, type)
+            view = _nil(session, type)
+            view.holder = variable.address
+            return view
         return _open(session, hmap, type)
     if type.kind is Kind.RUNTIME_HMAP and variable.address is not None:
         return _open(session, variable.address, None)
@@ -242,7 +244,7 @@ def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
 
 def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
     """Every live map of the registry, of all copies of the runtime in the program."""
-    for address in _abi_addresses(session):
+    for address in abi_addresses(session):
         abi = read_abi(session.memory, address)
         for shard in range(min(abi.registry_shards, 4096)):
             head = abi.registry + shard * abi.registry_stride + abi.registry_head
@@ -331,7 +333,28 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     )
     view.flavor = NAME
     view.decoder = session.decoder()
+    view.reopen = lambda later: _open(later, address, declared)
     return view
+
+
+def open_at(session: Session, address: int) -> MapView:
+    """The map whose hmap is at `address`.
+
+    :raises MapscopeError: if there is none
+    """
+    return _open(session, address, None)
+
+
+def abi_of(session: Session, address: int) -> Abi:
+    """The mapscope_abi of the copy of the runtime that the map at `address` belongs to."""
+    extra = session.memory.read_word(address + 40)
+    maptype = session.memory.read_word(extra + 24)
+    return read_abi(session.memory, session.memory.read_word(maptype))
+
+
+def all_abis(session: Session) -> List[Abi]:
+    """Of every copy of the runtime in the program."""
+    return [read_abi(session.memory, address) for address in abi_addresses(session)]
 
 
 def _declared(session: Session, maptype: int) -> Optional[Type]:
@@ -458,7 +481,7 @@ def _prefer(found: Optional[Type], told: Type) -> Type:
     return told
 
 
-def _abi_addresses(session: Session) -> Iterator[int]:
+def abi_addresses(session: Session) -> Iterator[int]:
     """Addresses of every mapscope_abi: by symbol, else by section, else by a scan."""
     found: List[int] = list(session.target.symbols(_ABI_SYMBOL))
     sections = session.sections()

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: MIT
+"""`map break`: sets, lists and deletes stops."""
+
+import argparse
+from dataclasses import dataclass
+from typing import Dict, Iterator, List
+
+from ..errors import UsageError
+from ..session import Session
+from ..stops.request import EVENTS, from_words
+from ..stops.stop import Stop
+from ..values import dumps, escape
+from .base import Command, Result, natural
+
+
+@dataclass
+class BreakResult(Result):
+    """Stops, and what is to be said of them."""
+
+    stops: List[Dict[str, object]]
+    lines: List[str]
+
+    def json(self) -> Iterator[str]:
+        yield dumps({"schema": "mapscope.break/1", "stops": self.stops}) + "\n"
+
+    def text(self) -> Iterator[str]:
+        for line in self.lines:
+            yield line + "\n"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "event",
+        metavar="EVENT",
+        help=f"{', '.join(EVENTS)}; or list, or delete",
+    )
+    parser.add_argument(
+        "words",
+        metavar="[P] [MAP]",
+        nargs="*",
+        help="of progress: 50%% or 50 old buckets; then the map, without it any map; "
+        "of delete: numbers of stops, or all",
+    )
+    parser.add_argument("--doubling", dest="double", action="store_true", help="only doublings")
+    parser.add_argument(
+        "--same-size", dest="same_size", action="store_true", help="only growths of the same size"
+    )
+    parser.add_argument("--shrink", action="store_true", help="only shrinking")
+    parser.add_argument(
+        "--bucket", metavar="N", type=natural, help="evacuate: only this old bucket"
+    )
+    parser.add_argument(
+        "--migrating", action="store_true", help="assign, delete: only while the map migrates"
+    )
+    parser.add_argument("--key", metavar="KEY", help="assign, delete: only this key")
+    parser.add_argument(
+        "--if",
+        metavar="EXPR",
+        dest="condition",
+        help="only if the debugger's expression (one word) is true in the user's frame",
+    )
+    parser.add_argument(
+        "--thread", metavar="T", type=natural, help="only in the debugger's thread of this number"
+    )
+    parser.add_argument(
+        "--ignore", metavar="N", type=natural, default=0, help="pass over the first N times"
+    )
+    parser.add_argument("--once", action="store_true", help="delete it when it has stopped")
+    parser.add_argument("--log", action="store_true", help="print the line and go on")
+    parser.add_argument(
+        "--at",
+        metavar="LOCATION",
+        help="look MAP up when the program first reaches this place",
+    )
+    parser.add_argument("--type", metavar="TYPE", help="a Go map's type where MAP is an address")
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    stops = session.target.stops()
+    if args.event == "list":
+        if args.words:
+            raise UsageError("map break list takes no further words")
+        found = list(stops)
+        return BreakResult(
+            [stop.form() for stop in found], [_row(stop) for stop in found] or ["no map stops"]
+        )
+    if args.event == "delete":
+        return _delete(session, args.words)
+    session.require_architecture()
+    stop = stops.add(from_words(args))
+    lines = [f"mapscope stop {stop.number}: {stop.describe()}"]
+    if stop.plan is not None:
+        lines += [f"  {escape(note)}" for note in stop.plan.notes]
+    return BreakResult([stop.form()], lines)
+
+
+def _delete(session: Session, words: List[str]) -> Result:
+    stops = session.target.stops()
+    if not words:
+        raise UsageError("map break delete: which? a number of map break list, or all")
+    if words == ["all"]:
+        chosen = [stop.number for stop in stops]
+    else:
+        try:
+            chosen = [int(word) for word in words]
+        except ValueError:
+            raise UsageError(
+                f"map break delete: numbers of map break list are expected, or all, not "
+                f"{escape(' '.join(words))}"
+            ) from None
+    found = [stops.get(number) for number in dict.fromkeys(chosen)]
+    for stop in found:
+        stops.drop(stop)
+    number = len(found)
+    return BreakResult(
+        [stop.form() for stop in found],
+        [f"{number} map stop{'' if number == 1 else 's'} deleted"],
+    )
+
+
+def _row(stop: Stop) -> str:
+    hits = stop.hits()
+    state = "" if stop.enabled else ", disabled"
+    return f"{stop.number:<3} {stop.describe()}, hit {hits} time{'' if hits == 1 else 's'}{state}"
+
+
+COMMAND = Command(
+    "break",
+    "Stop when a map does something, with the program at full speed until then.\n\n"
+    + "\n".join(f"  {name:<9} {when}" for name, when in EVENTS.items())
+    + "\n\nWithout MAP: any map. Stops are breakpoints or watchpoints of the debugger: enable,\n"
+    "disable and delete them there, or by mapscope's own numbers here.\n\n"
+    "examples: map break grow m\n"
+    "          map break evacuate m --bucket 100\n"
+    "          map break progress 50% m\n"
+    "          map break assign m --key user-42 --migrating\n"
+    "          map break done m --at worker.go:17\n"
+    "          map break list\n"
+    "          map break delete 1",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: MIT
+"""`map trace`: logs the events of maps without stopping."""
+
+import argparse
+from dataclasses import dataclass
+from typing import IO, Iterator, List, Optional
+
+from ..errors import UsageError
+from ..session import Session
+from ..values import dumps, escape
+from .base import Command, Result
+
+
+@dataclass
+class TraceResult(Result):
+    """What was switched."""
+
+    lines: List[str]
+    on: bool
+    map: Optional[str]
+
+    def json(self) -> Iterator[str]:
+        yield dumps({"schema": "mapscope.trace/1", "on": self.on, "map": self.map}) + "\n"
+
+    def text(self) -> Iterator[str]:
+        for line in self.lines:
+            yield line + "\n"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("switch", metavar="on|off", help="begin or end a trace")
+    parser.add_argument("map", metavar="MAP", nargs="?", help="only this map; without it: all")
+    parser.add_argument("--type", metavar="TYPE", help="a Go map's type where MAP is an address")
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    if args.switch not in ("on", "off"):
+        raise UsageError(f"map trace: on or off is expected, not {escape(args.switch)}")
+    stops = session.target.stops()
+    if args.switch == "off":
+        ended = stops.untrace(args.map)
+        if not ended:
+            raise UsageError("there is no such trace: map trace on begins one")
+        lines = [
+            f"trace of {escape(trace.map_text())} ended after {trace.lines} lines"
+            for trace in ended
+        ]
+        return TraceResult(lines, False, args.map)
+    output: Optional[IO[str]] = None
+    if args.output is not None:
+        # the file is the trace's, not this command's
+        path, args.output = args.output, None
+        try:
+            output = open(path, "w", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot write {escape(path)}: {error.strerror or error}") from None
+    try:
+        trace = stops.trace(args.map, args.type, output)
+    except BaseException:
+        if output is not None:
+            output.close()
+        raise
+    notes = trace.plan.notes if trace.plan is not None else []
+    lines = [f"tracing {escape(trace.map_text())}", *(f"  {escape(note)}" for note in notes)]
+    return TraceResult(lines, True, args.map)
+
+
+COMMAND = Command(
+    "trace",
+    "Log what happens to maps, a line for each event, without stopping: created, grows,\n"
+    "bucket migration, growth done, cleared, destroyed. With -o FILE the lines go there.\n\n"
+    "example: map trace on m\n"
+    "         map trace off",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: MIT
+"""`map writers`: who is inside a map write."""
+
+import argparse
+import re
+from dataclasses import dataclass, field
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..errors import MapscopeError
+from ..locate import FLAVOURS
+from ..session import Session
+from ..target import Frame, Thread
+from ..values import dumps, escape
+from ..view import MapView
+from .base import Command, Result
+
+#: frames of a thread that are looked at, and that are shown
+_DEPTH, _SHOWN = 64, 16
+
+_OPERATIONS = (
+    ("evacuate", "evacuate"),
+    ("growWork", "evacuate"),
+    ("hashGrow", "grow"),
+    ("mapassign", "assign"),
+    ("mapdelete", "delete"),
+    ("mapclear", "clear"),
+)
+#: Go: runtime.mapassign_fast64; C++: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
+_WRITE = re.compile(
+    r"^runtime\.(?P<go>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(_fast\w+)?$"
+    r"|^mapscope::(?:.*::)?(?P<cpp>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)"
+    r"(?:<.*)?$",
+    re.DOTALL,
+)
+
+
+@dataclass
+class Writer:
+    """One thread inside a write."""
+
+    thread: Thread
+    goroutine: Optional[int]
+    operation: str
+    bucket: Optional[int]
+    view: Optional[MapView]
+    frames: List[Frame]
+    registers: Dict[str, int]
+    races: bool = False
+    problem: str = ""
+
+
+@dataclass
+class WritersResult(Result):
+    """All of them, and maps that have more than one."""
+
+    writers: List[Writer] = field(default_factory=list)
+    races: List[Tuple[MapView, List[Writer]]] = field(default_factory=list)
+
+    def json(self) -> Iterator[str]:
+        yield dumps(
+            {
+                "schema": "mapscope.writers/1",
+                "writers": [_form(writer) for writer in self.writers],
+                "races": [
+                    {
+                        "address": hex(view.address or 0),
+                        "type": view.type_name,
+                        "threads": [writer.thread.number for writer in writers],
+                    }
+                    for view, writers in self.races
+                ],
+            }
+        ) + "\n"
+
+    def text(self) -> Iterator[str]:
+        if not self.writers:
+            yield "no thread is inside a map write\n"
+            return
+        for writer in self.writers:
+            yield from _lines(writer)
+        for view, writers in self.races:
+            threads = " and ".join(_thread(writer) for writer in writers)
+            yield (
+                f"RACE: {len(writers)} threads are inside writes of "
+                f"{escape(view.type_name)} {view.address or 0:#x}: {threads}\n"
+            )
+
+
+def _form(writer: Writer) -> Dict[str, object]:
+    view = writer.view
+    return {
+        "thread": writer.thread.number,
+        "kernel_thread": writer.thread.kernel_id or None,
+        "goroutine": writer.goroutine,
+        "operation": writer.operation,
+        "bucket": writer.bucket,
+        "map": None if view is None else hex(view.address or 0),
+        "type": None if view is None else view.type_name,
+        "race": writer.races,
+        "frames": [
+            {"function": frame.function, "pc": hex(frame.pc()), "place": frame.place() or None}
+            for frame in writer.frames
+        ],
+        "registers": {name: hex(value) for name, value in writer.registers.items()},
+    }
+
+
+def _thread(writer: Writer) -> str:
+    goroutine = "" if writer.goroutine is None else f" (goroutine {writer.goroutine})"
+    return f"thread {writer.thread.number}{goroutine}"
+
+
+def _lines(writer: Writer) -> Iterator[str]:
+    what = writer.operation
+    if writer.bucket is not None:
+        what += f" of old bucket {writer.bucket}"
+    view = writer.view
+    if view is not None:
+        map = f"{escape(view.type_name)} {view.address or 0:#x}"
+    else:
+        map = f"a map that cannot be told ({escape(writer.problem)})"
+    yield f"{_thread(writer)}: {what}, {map}\n"
+    for number, frame in enumerate(writer.frames):
+        source = frame.place()
+        place = f" at {escape(source)}" if source else ""
+        yield f"  #{number:<2} {frame.pc():#018x} in {_short(frame.function)}{place}\n"
+    names = list(writer.registers)
+    for first in range(0, len(names), 4):
+        row = names[first : first + 4]
+        yield "  " + "  ".join(f"{name:<4}{writer.registers[name]:#018x}" for name in row) + "\n"
+
+
+def _short(function: str) -> str:
+    """A function's name without what a template was made for."""
+    depth, text = 0, ""
+    for letter in function:
+        depth += letter == "<"
+        if depth == 0:
+            text += letter
+        depth -= letter == ">" and depth > 0
+    return escape(text) or "?"
+
+
+def find_writers(session: Session) -> WritersResult:
+    """Every thread that is inside a map write."""
+    result = WritersResult()
+    for thread in session.target.threads():
+        frames = [frame for _, frame in zip(range(_DEPTH), thread.frames())]
+        writer = _writer(session, thread, frames)
+        if writer is not None:
+            result.writers.append(writer)
+    maps: Dict[int, List[Writer]] = {}
+    for writer in result.writers:
+        if writer.view is not None and writer.view.address is not None:
+            maps.setdefault(writer.view.address, []).append(writer)
+    for writers in maps.values():
+        view = writers[0].view
+        if len(writers) > 1 and view is not None:
+            for writer in writers:
+                writer.races = True
+            result.races.append((view, writers))
+    return result
+
+
+def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[Writer]:
+    operation: Optional[str] = None
+    bucket: Optional[int] = None
+    view: Optional[MapView] = None
+    problem = "its registers are lost here"
+    for frame in frames:
+        match = _WRITE.match(frame.function)
+        if match is None:
+            continue
+        name = match["go"] or match["cpp"]
+        if operation is None:
+            operation = dict(_OPERATIONS)[name]
+        if name == "evacuate" and bucket is None:
+            bucket = _oldbucket(session, frame)
+        if view is None:
+            for flavour in FLAVOURS:
+                try:
+                    view = view or flavour.from_frame(session, frame)
+                except MapscopeError as error:
+                    problem = str(error)
+    if operation is None:
+        return None
+    goroutine = None
+    if session.is_go():
+        goroutine = session.go.goroutine(thread.registers())
+    return Writer(
+        thread,
+        goroutine,
+        operation,
+        bucket,
+        view,
+        frames[:_SHOWN],
+        thread.registers(),
+        problem=problem,
+    )
+
+
+def _oldbucket(session: Session, frame: Frame) -> Optional[int]:
+    """The old bucket that a frame of evacuate was called for."""
+    variable = frame.variable("oldbucket")
+    data = None if variable is None else variable.data
+    if variable is not None and data is None and variable.address is not None:
+        try:
+            data = session.memory.read(variable.address, 8)
+        except MapscopeError:
+            data = None
+    if data is None:
+        place = frame.spilled(2)
+        if place is None or not frame.function.startswith("runtime."):
+            return None
+        try:
+            data = session.memory.read(place, 8)
+        except MapscopeError:
+            return None
+    value = int.from_bytes(data[:8], "little")
+    return value if value < 1 << 43 else None
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    """It has none."""
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    session.require_memory()
+    session.require_architecture()
+    return find_writers(session)
+
+
+COMMAND = Command(
+    "writers",
+    "Show every thread that is inside a map write (assign, delete, clear, grow, evacuate), on\n"
+    "which map and old bucket, with its backtrace and registers. Two on one map are a race.\n\n"
+    "example: map writers",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: MIT
+"""What stops need of a Go program's runtime: its functions, their arguments in
+registers, the running goroutine.
+
+Facts: runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go and
+runtime2.go of Go 1.17 to 1.23 on amd64; the registers are those of ABIInternal
+(cmd/compile/abi-internal.md).
+"""
+
+import re
+import struct
+from typing import Dict, List, Optional, Tuple
+
+from ..errors import MapscopeError, MemoryUnreadable
+from ..goroutine import find_g, goid
+from .host import Hit, Host, OnHit, Point
+
+_VARIANTS: Dict[str, Tuple[str, ...]] = {
+    "mapassign": ("", "_fast32", "_fast32ptr", "_fast64", "_fast64ptr", "_faststr"),
+    "mapdelete": ("", "_fast32", "_fast64", "_faststr"),
+    "evacuate": ("", "_fast32", "_fast64", "_faststr"),
+    "makemap": ("", "64", "_small"),
+}
+
+#: the check for room on the stack that most Go functions begin with (cmd/internal/obj/x86,
+#: stacksplit): cmp 16(r14), rsp, or lea -N(rsp), r12 and cmp 16(r14), r12; then jbe
+_STACK_CHECK = re.compile(
+    rb"(?:\x49\x3b\x66\x10|(?:\x4c\x8d\x64\x24.|\x4c\x8d\xa4\x24....)\x4d\x3b\x66\x10)"
+    rb"(?:\x76.|\x0f\x86....)",
+    re.DOTALL,
+)
+
+_MAP_WRITER = re.compile(
+    r"^runtime\.(mapassign|mapdelete|mapclear|hashGrow|growWork|evacuate|advanceEvacuationMark)"
+)
+#: frames below a store in which the function of a map is looked for; a write barrier is one
+_NEAR = 6
+
+#: goroutines whose last arrival at a breakpoint is remembered
+_REMEMBERED = 256
+
+_HMAP = struct.Struct("<QBBHIQQQ")
+SAME_SIZE_GROW = 8
+HASH_WRITING = 4
+OLDBUCKETS, FLAGS, COUNT = 24, 8, 0
+_EVACUATED = bytes(1 if 2 <= top < 5 else 0 for top in range(256))
+_CHUNK = 1 << 20
+
+
+class Hmap:
+    """An hmap's fields at one moment, as they are in memory."""
+
+    def __init__(self, host: Host, address: int) -> None:
+        raw = bytes(host.target().read_memory(address, _HMAP.size))
+        fields: List[int] = list(_HMAP.unpack(raw))
+        self.address = address
+        self.count, self.flags, self.B, self.noverflow = fields[:4]
+        self.buckets, self.oldbuckets, self.nevacuate = fields[5:]
+        if self.B > 43:
+            raise MapscopeError(f"no Go map at {address:#x}: B is {self.B}, at most 43 expected")
+
+    @property
+    def kind(self) -> str:
+        """Of the growth in progress."""
+        return "same-size" if self.flags & SAME_SIZE_GROW else "double"
+
+    @property
+    def old_buckets(self) -> int:
+        """Of the growth in progress."""
+        return 1 << (self.B if self.flags & SAME_SIZE_GROW else max(self.B - 1, 0))
+
+
+class GoRuntime:
+    """The runtime of the Go program.
+
+    :ivar minor: the N of its version go1.N
+    """
+
+    def __init__(self, host: Host, minor: int) -> None:
+        self._host = host
+        self.minor = minor
+
+    def variants(self, base: str) -> List[str]:
+        """The functions that do `base` in this program, as "runtime.evacuate_fast64"."""
+        names = (f"runtime.{base}{suffix}" for suffix in _VARIANTS.get(base, ("",)))
+        return [name for name in names if self._host.function(name) is not None]
+
+    def breakpoint(self, name: str, on_hit: OnHit, visible: bool) -> Point:
+        """A breakpoint where a function has its arguments in registers, and is not begun anew.
+
+        Behind the check for room on the stack: a function that has to make room begins twice.
+        """
+        address = self._host.function(name)
+        if address is None:
+            raise MapscopeError(f"the program has no function {name}")
+        try:
+            code = bytes(self._host.target().read_memory(address, 24))
+        except MemoryUnreadable:
+            code = b""
+        check = _STACK_CHECK.match(code)
+        return self._host.function_breakpoint(
+            name, check.end() if check else 0, self._once(on_hit), visible
+        )
+
+    def _once(self, on_hit: OnHit) -> OnHit:
+        """A handler that is not called twice for one arrival.
+
+        A signal that comes while the thread is held at a breakpoint is handled before the
+        instruction there, and the breakpoint is hit again; Go's scheduler sends SIGURG every
+        100 µs when it stops the world (preemptall in runtime/proc.go).
+        """
+        last: Dict[int, bytes] = {}
+
+        def handler(hit: Hit) -> bool:
+            goroutine, state = hit.register("r14"), hit.state()
+            if last.pop(goroutine, None) == state:
+                last[goroutine] = state
+                hit.repeated()
+                return False
+            while len(last) >= _REMEMBERED:
+                last.pop(next(iter(last)))
+            last[goroutine] = state
+            return on_hit(hit)
+
+        return handler
+
+    def goroutine(self, hit: Hit) -> Optional[int]:
+        """The id of the goroutine that the thread runs; None: not known."""
+        return goid(self._word, lambda name: _register(hit, name), self.minor)
+
+    def on_stack(self, hit: Optional[Hit], address: int) -> bool:
+        """Whether an address is on the running goroutine's stack (g.stack)."""
+        if hit is None:
+            return False
+        thread = hit
+        g = find_g(self._word, lambda name: _register(thread, name))
+        if g is None:
+            return False
+        low, high = self._word(g), self._word(g + 8)
+        return low is not None and high is not None and low <= address < high
+
+    def is_evacuated(self, bucket: int) -> bool:
+        """Whether the bucket at an address is, or that has begun (evacuated in runtime/map.go)."""
+        return 2 <= bytes(self._host.target().read_memory(bucket, 1))[0] < 5
+
+    def heads(self, oldbuckets: int, count: int, bucketsize: int) -> bytes:
+        """For each old bucket 1 if it is evacuated (or that has begun), else 0."""
+        parts: List[bytes] = []
+        step = max(1, _CHUNK // bucketsize)
+        for first in range(0, count, step):
+            number = min(step, count - first)
+            raw = self._host.target().read_memory(
+                oldbuckets + first * bucketsize, number * bucketsize
+            )
+            parts.append(bytes(raw)[::bucketsize].translate(_EVACUATED))
+        return b"".join(parts)
+
+    def writer(self, hit: Hit) -> Optional[str]:
+        """The map function that has just stored; None: another one has.
+
+        "" where the program has no names of functions.
+        """
+        named = False
+        for _, frame in zip(range(_NEAR), hit.frames()):
+            if _MAP_WRITER.match(frame.function):
+                return frame.function
+            named = named or bool(frame.function)
+        return None if named else ""
+
+    def bucketsize(self, maptype: int) -> int:
+        """Of the buckets of a map type (runtime/type.go, maptype.bucketsize)."""
+        raw = self._host.target().read_memory(maptype + 82, 2)
+        return int.from_bytes(bytes(raw), "little") or 16
+
+    def _word(self, address: int) -> Optional[int]:
+        try:
+            return int.from_bytes(bytes(self._host.target().read_memory(address, 8)), "little")
+        except MemoryUnreadable:
+            return None
+
+
+def _register(hit: Hit, name: str) -> Optional[int]:
+    try:
+        return hit.register(name)
+    except MapscopeError:
+        return None

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: MIT
+"""What has happened at a stop, for the one line that says so and for `map stop`."""
+
+from dataclasses import dataclass
+from typing import Dict, Optional
+
+from ..values import escape
+
+_GROWTHS = {"double": "doubling", "same-size": "same-size growth", "shrink": "shrinking"}
+
+
+@dataclass
+class Occurrence:
+    """One event of one map.
+
+    :ivar address: of the map; None where it is not known (a race outside of a map's function)
+    :ivar kind: of the growth that the event belongs to
+    :ivar old_buckets: of that growth; 0: none
+    :ivar buckets: of the array that entries go to
+    :ivar evacuated: old buckets evacuated wholly; None: not looked up
+    :ivar key: its JSON form, where it is known
+    :ivar how: what else is to be said, as "abandoned by clear"
+    :ivar thread: the debugger's own number of the thread
+    :ivar goroutine: in Go programs, where it is known
+    :ivar mechanism: by what it was noticed
+    """
+
+    event: str
+    address: Optional[int]
+    type_name: str
+    thread: int
+    mechanism: str
+    bucket: Optional[int] = None
+    kind: Optional[str] = None
+    old_buckets: int = 0
+    buckets: int = 0
+    evacuated: Optional[int] = None
+    count: Optional[int] = None
+    key: Optional[str] = None
+    how: str = ""
+    goroutine: Optional[int] = None
+
+    def line(self) -> str:
+        """Without the number of the stop and without a newline."""
+        parts = [self._what()]
+        if self.address is not None:
+            parts.append(f"{escape(self.type_name)} {self.address:#x}")
+        if self.kind is not None and self.old_buckets:
+            word = _GROWTHS.get(self.kind, self.kind)
+            if self.old_buckets == self.buckets:
+                parts.append(f"{word} of {self.buckets} buckets")
+            else:
+                parts.append(f"{word} {self.old_buckets} -> {self.buckets} buckets")
+            if self.evacuated is not None and self.event not in ("grow", "done"):
+                parts.append(f"{100 * self.evacuated / self.old_buckets:.1f}% done")
+        if self.count is not None and self.event in ("grow", "clear", "done"):
+            parts.append(f"{self.count} {'entry' if self.count == 1 else 'entries'}")
+        parts.append(f"thread {self.thread}")
+        if self.goroutine is not None:
+            parts.append(f"goroutine {self.goroutine}")
+        return ", ".join(parts)
+
+    def _what(self) -> str:
+        if self.event == "evacuate":
+            return f"evacuate old bucket {self.bucket} of {self.old_buckets}"
+        if self.event == "progress":
+            return f"progress: {self.evacuated} of {self.old_buckets} old buckets evacuated"
+        what = self.event
+        if self.key is not None:
+            what += f" of key {escape(self.key)}"
+        if self.how:
+            what += f" ({escape(self.how)})"
+        return what
+
+    def form(self) -> Dict[str, object]:
+        """The fields of mapscope.stop/1 that tell of the event."""
+        return {
+            "event": self.event,
+            "bucket": self.bucket,
+            "kind": self.kind,
+            "old_buckets": self.old_buckets or None,
+            "evacuated": self.evacuated,
+            "key": self.key,
+            "note": self.how or None,
+            "thread": self.thread,
+            "goroutine": self.goroutine,
+            "mechanism": self.mechanism,
+        }

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: MIT
+"""The plan for a stop, by the kind of map or of program that it is for."""
+
+from typing import Optional
+
+from ..errors import MapscopeError, NeedsProcess, UsageError
+from ..flavours import go_classic, runtime
+from ..gotypes import swiss_not_supported
+from ..session import Session
+from ..view import MapView
+from . import go_plans
+from .host import Host
+from .plan import Plan
+from .runtime_plan import HOOK, RuntimePlan
+from .stop import Stop
+from .trace import GoTrace, RuntimeTrace
+
+
+def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
+    """A plan that is not armed yet.
+
+    :param view: the map; None: any map of the program
+    :raises MapscopeError: if what was asked for makes no sense for it
+    """
+    _check_against_growth(stop, view)
+    if view is not None:
+        flavor = view.flavor
+    elif session.is_go():
+        flavor = go_classic.NAME
+    elif host.function(HOOK) is not None or (host.state() == "live" and runtime.present(session)):
+        flavor = runtime.NAME
+    elif host.state() == "none":
+        raise NeedsProcess(
+            "no process, and no Go program or program with the mapscope runtime to start: "
+            "run it first, or name a place where to begin with --at LOCATION"
+        )
+    else:
+        raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
+    tracing = stop.request.event == "trace"
+    if flavor == runtime.NAME:
+        return (RuntimeTrace if tracing else RuntimePlan)(stop, host, view)
+    if session.go.has_swiss_maps:
+        raise swiss_not_supported(session.go.version)
+    if tracing:
+        return GoTrace(stop, host, session, view)
+    return go_plans.make(stop, host, session, view)
+
+
+def _check_against_growth(stop: Stop, view: Optional[MapView]) -> None:
+    """Refuse a bucket or a number of buckets that this migration cannot have.
+
+    :raises UsageError: if it is beyond the old array
+    """
+    growth = None if view is None else view.growth()
+    if growth is None:
+        return
+    request, old = stop.request, growth.old_buckets
+    if request.bucket is not None and request.bucket >= old:
+        raise UsageError(
+            f"there is no old bucket {request.bucket}: the map is migrating from {old} buckets, "
+            f"0 to {old - 1}"
+        )
+    if request.progress is not None and request.progress.buckets > old:
+        raise UsageError(
+            f"progress {request.progress.text()}: the map is migrating from {old} buckets; "
+            "name at most so many, or a part, as 50%"
+        )

@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: MIT
+"""One stop, and all stops of a debugger: numbers, counts, and what becomes of them."""
+
+from dataclasses import dataclass
+from typing import IO, Callable, Dict, Iterator, List, Optional
+
+from ..errors import MapscopeError, NeedsProcess, UsageError
+from ..locate import find_map, map_of
+from ..session import Session, describe
+from ..view import MapView
+from .host import Hit, Host, Point
+from .occurrence import Occurrence
+from .plan import Plan
+from .request import Request
+
+#: opens the map of an occurrence again
+Reopen = Callable[[Session], MapView]
+
+_USE_AT = "if it does not exist yet, say where it does: --at LOCATION"
+
+
+@dataclass
+class Current:
+    """The map stop that the program is at."""
+
+    stop: "Stop"
+    occurrence: Occurrence
+    reopen: Optional[Reopen]
+
+
+class Stop:
+    """One stop.
+
+    :ivar number: mapscope's own, from 1
+    :ivar view: the map as it was found when it was armed; None: any map
+    :ivar matches: events that were this stop's, those passed over included
+    """
+
+    def __init__(self, stops: "Stops", number: int, request: Request) -> None:
+        self.stops = stops
+        self.number = number
+        self.request = request
+        self.plan: Optional[Plan] = None
+        self.view: Optional[MapView] = None
+        self.matches = 0
+        self.enabled = True
+        self._ignore = request.ignore
+        self._location: Optional[Point] = None
+
+    # --- arming ---
+
+    def arm(self) -> None:
+        """Set it, or wait for its --at.
+
+        :raises MapscopeError: if it makes no sense, or cannot be set
+        """
+        host, request = self.stops.host, self.request
+        if request.condition is not None:
+            reason = host.can_evaluate()
+            if reason is not None:
+                raise UsageError(f"--if: {reason}")
+        if request.thread is not None and host.state() == "live":
+            if host.kernel_thread(request.thread) is None:
+                raise UsageError(f"--thread: there is no thread {request.thread}")
+        if request.location is not None:
+            self._location = host.breakpoint_at(request.location, self._reached)
+            return
+        view: Optional[MapView] = None
+        session = Session(host.target())
+        if request.map is not None:
+            if host.state() == "none":
+                raise NeedsProcess(f"no process, so no map {request.map} yet; {_USE_AT}")
+            try:
+                view = find_map(session, request.map, request.type)
+            except MapscopeError as error:
+                if request.map.isidentifier():
+                    raise type_of(error)(f"{error}; {_USE_AT}") from None
+                raise
+        self._arm(session, view)
+
+    def _arm(self, session: Session, view: Optional[MapView]) -> None:
+        from . import plans
+
+        self.view = view
+        plan = plans.make(self, self.stops.host, session, view)
+        try:
+            self.plan = plan.arm()
+        except BaseException:
+            plan.disarm()
+            raise
+
+    def replace(self, plan: Plan, why: str) -> None:
+        """Go on with another plan, since the one so far cannot."""
+        self.stops.host.say(f"mapscope stop {self.number}: {why}")
+        if self.plan is not None:
+            self.plan.disarm()
+        self.plan = plan.arm()
+
+    def _reached(self, hit: Hit) -> bool:
+        """--at: MAP is evaluated where the program is."""
+        if not self.enabled:
+            return False
+        request, host = self.request, self.stops.host
+        session = Session(host.target())
+        assert request.map is not None
+        try:
+            target = host.target()
+            view = map_of(session, target.evaluate(request.map), request.map, request.type)
+            self._arm(session, view)
+        except Exception as error:
+            self.retire(f"{describe(error)}")
+            return False
+        if self._location is not None:
+            self._location.remove()
+            self._location = None
+        host.say(f"mapscope stop {self.number} armed: {self.describe()}")
+        return False
+
+    def disarm(self) -> None:
+        """Take out everything that was set."""
+        if self._location is not None:
+            self._location.remove()
+            self._location = None
+        if self.plan is not None:
+            self.plan.disarm()
+
+    def enable(self, on: bool) -> None:
+        """Switch it on or off, as the user has switched its visible point."""
+        if on == self.enabled:
+            return
+        self.enabled = on
+        if self.plan is not None:
+            self.plan.enable(on)
+
+    # --- hits ---
+
+    def occurred(self, hit: Hit, tell: Callable[[], Occurrence], reopen: Optional[Reopen]) -> bool:
+        """A plan has seen its event. Returns whether the program is to stop.
+
+        :param tell: looks up what there is to say, if it comes to that
+        """
+        if not self.passes(hit):
+            return False
+        self.matches += 1
+        if self._ignore:
+            self._ignore -= 1
+            return False
+        return self.report(tell(), reopen)
+
+    def passes(self, hit: Hit) -> bool:
+        """Whether --thread and --if let this hit count."""
+        request = self.request
+        if request.thread is not None and hit.thread != request.thread:
+            return False
+        if request.condition is None:
+            return True
+        try:
+            return hit.condition(request.condition)
+        except MapscopeError as error:
+            # as gdb does for its own conditions: say so and stop
+            self.stops.host.say(f"mapscope stop {self.number}: --if: {error}")
+            return True
+
+    def log(self, line: str) -> None:
+        """A line of a trace."""
+        self.stops.host.say(line)
+
+    def report(self, occurrence: Occurrence, reopen: Optional[Reopen]) -> bool:
+        """Log it, or make it what the program stops for. Returns whether it stops."""
+        if self.request.log:
+            self.stops.host.say(f"mapscope stop {self.number}: {occurrence.line()}")
+            if self.request.once:
+                self.stops.drop(self)
+            return False
+        self.stops.reached.append(Current(self, occurrence, reopen))
+        return True
+
+    def retire(self, reason: str) -> None:
+        """It can never stop again: say why, and take it out."""
+        self.stops.host.say(f"{self.name} ({self.request.event}) retired: {reason}")
+        self.stops.drop(self)
+
+    @property
+    def name(self) -> str:
+        """What lines that tell of it begin with."""
+        return f"mapscope stop {self.number}"
+
+    # --- for readers ---
+
+    def point(self) -> Optional[Point]:
+        """What the user sees in the debugger's own list."""
+        if self._location is not None:
+            return self._location
+        return self.plan.visible if self.plan is not None else None
+
+    def map_text(self) -> str:
+        """The map that it is for."""
+        if self.view is not None:
+            return f"{self.view.type_name} {self.view.address or 0:#x}"
+        return "any map" if self.request.map is None else self.request.map
+
+    def describe(self) -> str:
+        """All about it in one line, without its number."""
+        text = f"{self.request.text()}, {self.map_text()}"
+        point = self.point()
+        number = f" {point.number}" if point is not None and point.number is not None else ""
+        if self.plan is None:
+            return f"{text}, waits for {self.request.location} (breakpoint{number})"
+        return f"{text}, by {self.plan.mechanism}{number and f' (breakpoint{number})'}"
+
+    def form(self) -> Dict[str, object]:
+        """A row of mapscope.breaks/1."""
+        point, request, view = self.point(), self.request, self.view
+        return {
+            "id": self.number,
+            "event": request.event,
+            "map": None if view is None or view.address is None else hex(view.address),
+            "type": None if view is None else view.type_name,
+            "expression": request.map,
+            "request": request.text(),
+            "waits_for": request.location if self.plan is None else None,
+            "mechanism": None if self.plan is None else self.plan.mechanism,
+            "breakpoint": None if point is None else point.number,
+            "enabled": self.enabled,
+            "hits": self.hits(),
+        }
+
+    def hits(self) -> int:
+        """Events that were this stop's, those passed over included."""
+        return self.plan.hits() if self.plan is not None else self.matches
+
+
+class Trace(Stop):
+    """A stop that never stops: it writes a line for each event.
+
+    :param output: file that gets the lines; None: the debugger's output
+    """
+
+    def __init__(self, stops: "Stops", request: Request, output: Optional[IO[str]]) -> None:
+        super().__init__(stops, 0, request)
+        self._output = output
+        self.lines = 0
+
+    @property
+    def name(self) -> str:
+        return "mapscope trace"
+
+    def log(self, line: str) -> None:
+        self.lines += 1
+        if self._output is None:
+            self.stops.host.say(line)
+            return
+        self._output.write(line + "\n")
+        self._output.flush()
+
+    def disarm(self) -> None:
+        super().disarm()
+        if self._output is not None:
+            self._output.close()
+            self._output = None
+
+
+def type_of(error: MapscopeError) -> Callable[[str], MapscopeError]:
+    """An error's class, where it is made of a message alone."""
+    return UsageError if isinstance(error, UsageError) else MapscopeError
+
+
+class Stops:
+    """All stops of one debugger.
+
+    :ivar reached: what the program is stopping for, filled by hits
+    :ivar current: the map stop that the program is at; None: at none
+    """
+
+    def __init__(self, host: Host) -> None:
+        self.host = host
+        self.reached: List[Current] = []
+        self.current: Optional[Current] = None
+        self._stops: Dict[int, Stop] = {}
+        self._traces: List[Trace] = []
+        self._last = 0
+
+    def __iter__(self) -> Iterator[Stop]:
+        return iter(list(self._stops.values()))
+
+    def any(self) -> bool:
+        """Whether there is a stop or a trace at all."""
+        return bool(self._stops or self._traces)
+
+    def _all(self) -> List[Stop]:
+        return [*self._stops.values(), *self._traces]
+
+    def add(self, request: Request) -> Stop:
+        """Set a stop.
+
+        :raises MapscopeError: if it cannot be; then nothing is left of it
+        """
+        self._require_program()
+        stop = Stop(self, self._last + 1, request)
+        try:
+            stop.arm()
+        except BaseException:
+            stop.disarm()
+            raise
+        self._last += 1
+        self._stops[stop.number] = stop
+        return stop
+
+    def _require_program(self) -> None:
+        if self.host.state() == "core":
+            raise NeedsProcess(
+                "a core dump cannot run, so nothing can be waited for in it: "
+                "map inspect, map find and map writers work on it"
+            )
+
+    def trace(self, map: Optional[str], type: Optional[str], output: Optional[IO[str]]) -> Trace:
+        """Begin a trace; one of the same MAP is ended first.
+
+        :raises MapscopeError: if it cannot be
+        """
+        self._require_program()
+        self.untrace(map)
+        trace = Trace(self, Request("trace", map, type), output)
+        try:
+            trace.arm()
+        except BaseException:
+            trace.disarm()
+            raise
+        self._traces.append(trace)
+        return trace
+
+    def untrace(self, map: Optional[str]) -> List[Trace]:
+        """End the trace of MAP; None: all. Returns those that there were."""
+        ended = [t for t in self._traces if map is None or t.request.map == map]
+        for trace in ended:
+            self.drop(trace)
+        return ended
+
+    def get(self, number: int) -> Stop:
+        """:raises UsageError: if there is no such stop"""
+        if number not in self._stops:
+            have = ", ".join(map(str, self._stops)) or "none"
+            raise UsageError(f"there is no mapscope stop {number}; there are: {have}")
+        return self._stops[number]
+
+    def delete(self, number: int) -> None:
+        """Take a stop out.
+
+        :raises UsageError: if there is none of that number
+        """
+        self.drop(self.get(number))
+
+    def drop(self, stop: Stop) -> None:
+        """Take a stop out, however far it is."""
+        self._stops.pop(stop.number, None)
+        self._traces = [trace for trace in self._traces if trace is not stop]
+        stop.disarm()
+
+    # --- what the adapter tells ---
+
+    def point_deleted(self, number: int) -> None:
+        """The user has deleted a breakpoint of the debugger."""
+        for stop in self:
+            point = stop.point()
+            if point is not None and point.number == number:
+                self.drop(stop)
+
+    def point_enabled(self, number: int, on: bool) -> None:
+        """The user has enabled or disabled a breakpoint of the debugger."""
+        for stop in self:
+            point = stop.point()
+            if point is not None and point.number == number:
+                stop.enable(on)
+
+    def running(self) -> None:
+        """The program goes on."""
+        self.current = None
+        self.reached = []
+
+    def halted(self) -> List[str]:
+        """The program has stopped. Returns the lines to show, if it is at a map stop."""
+        reached, self.reached = self.reached, []
+        lines = []
+        for current in reached:
+            self.current = current
+            lines.append(f"mapscope stop {current.stop.number}: {current.occurrence.line()}")
+            if current.stop.request.once:
+                self.drop(current.stop)
+        for stop in self._all():
+            if stop.plan is not None:
+                stop.plan.stopped()
+        return lines
+
+    def process_started(self) -> None:
+        """A new process is about to run the program's first instruction."""
+        for stop in self._all():
+            try:
+                if stop.plan is not None:
+                    stop.plan.started()
+            except Exception as error:
+                stop.retire(describe(error))
+
+    def process_ended(self) -> None:
+        """The process is gone, and its maps with it."""
+        self.running()
+        waiting = []
+        for stop in self._all():
+            if stop.plan is None or stop.request.map is None:
+                continue
+            if stop.request.location is None:
+                stop.retire("its map ended with its process")
+                continue
+            stop.plan.disarm()
+            stop.plan = stop.view = None
+            waiting.append(stop)
+        for stop in waiting:
+            try:
+                stop.arm()
+            except MapscopeError as error:
+                stop.retire(str(error))

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: MIT
+"""`map trace`: the life of maps, a line for each event, without stopping.
+
+The lines are those that docs/commands.md shows.
+"""
+
+from typing import Dict, Optional, Tuple
+
+from ..view import MapView
+from . import filter as stop_filter
+from .filter import Event, Filter, Slot
+from .go_plans import GoPlan, ends_now, growth_kind
+from .go_runtime import Hmap
+from .host import Hit, Point
+from .plan import Plan
+from .runtime_plan import RuntimePlan
+
+
+def hundredths(entries: int, buckets: int) -> str:
+    """A load factor with two decimals, halves rounded up."""
+    value = (200 * entries + buckets) // (2 * max(buckets, 1))
+    return f"{value // 100}.{value % 100:02}"
+
+
+def grow_line(address: int, kind: Optional[str], old: int, new: int, count: int, over: int) -> str:
+    """A growth starts, for the insert of one more entry.
+
+    :param over: hmap.noverflow
+    """
+    if kind == "same-size":
+        return f"map[{address:#x}] grows same-size at {old} buckets (overflow: {over})"
+    verb = "shrinks" if kind == "shrink" else "grows"
+    entries = count if kind == "shrink" else count + 1
+    which = "" if kind == "shrink" else " with the new one"
+    return (
+        f"map[{address:#x}] {verb} from {old} to {new} buckets (entries: {entries}{which}, "
+        f"load factor: {hundredths(entries, old)} -> {hundredths(entries, new)})"
+    )
+
+
+def moved_line(address: int, bucket: int, old: int, new: int, x: int, y: int) -> str:
+    """An old bucket was evacuated: `x` entries to the same index, `y` to index + old."""
+    where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
+    if new <= old:
+        return f"map[{address:#x}] bucket migration: {where} ({x} keys moved)"
+    return f"map[{address:#x}] bucket migration: {where}, bkt#{bucket + old} ({x} + {y} keys moved)"
+
+
+def done_line(address: int, buckets: int, how: str) -> str:
+    """A migration has ended."""
+    return f"map[{address:#x}] growth {how or 'done'}: {buckets} buckets"
+
+
+class RuntimeTrace(RuntimePlan):
+    """Of maps of the mapscope runtime."""
+
+    shows = False
+    _EVENTS = (
+        stop_filter.GROW
+        | stop_filter.EVACUATED
+        | stop_filter.DONE
+        | stop_filter.CLEAR
+        | stop_filter.DESTROY
+    )
+
+    def slot(self, view: Optional[MapView]) -> Slot:
+        if view is None:
+            return Slot(self._EVENTS | stop_filter.CREATE)
+        return Slot(self._EVENTS, stop_filter.IF_MAP, view.address or 0)
+
+    def on_event(self, hit: Hit, filter: Filter, number: int, event: Event) -> bool:
+        self.stop.log(self._line(filter, event))
+        if event.event == stop_filter.DESTROY and self.request.map is not None:
+            self.stop.retire("its map was destroyed")
+        return False
+
+    def _line(self, filter: Filter, event: Event) -> str:
+        map, kind = event.map, stop_filter.KINDS.get(event.kind)
+        if event.event == stop_filter.CREATE:
+            return f"map[{map:#x}] created with hint {event.hint} (buckets: {event.buckets})"
+        if event.event == stop_filter.GROW:
+            raw = self.host.target().read_memory(map + filter.abi.hmap_noverflow, 2)
+            over = int.from_bytes(bytes(raw), "little")
+            return grow_line(map, kind, event.old_buckets, event.buckets, event.count, over)
+        if event.event == stop_filter.EVACUATED:
+            return moved_line(
+                map, event.bucket, event.old_buckets, event.buckets, event.moved_x, event.moved_y
+            )
+        if event.event == stop_filter.DONE:
+            how = ""
+            if event.flags & stop_filter.FLAG_BY_CLEAR:
+                how = "abandoned by clear"
+            elif event.flags & stop_filter.FLAG_BY_DESTROY:
+                how = "abandoned by the end of the map"
+            return done_line(map, event.buckets, how)
+        verb = "cleared" if event.event == stop_filter.CLEAR else "destroyed"
+        return f"map[{map:#x}] {verb} (entries: {event.count})"
+
+
+class GoTrace(GoPlan):
+    """Of Go's maps: at the functions that migrate, and where they return."""
+
+    shows = False
+
+    def arm(self) -> Plan:
+        self._returns: Dict[int, Point] = {}
+        self._moving: Dict[Optional[int], Tuple[Hmap, int, int]] = {}
+        self._making: Dict[Optional[int], int] = {}
+        self.function("hashGrow", self._on_hash_grow)
+        self.function("evacuate", self._on_evacuate)
+        self.function("advanceEvacuationMark", self._on_advance)
+        for base, handler in (("mapclear", self._on_clear), ("makemap_small", self._on_make_small)):
+            if self.go.variants(base) and (not self.address or base == "mapclear"):
+                self.function(base, handler)
+        if not self.address and self.host.function("runtime.makemap") is not None:
+            self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
+        return self
+
+    def _on_make(self, hit: Hit) -> bool:
+        hint = hit.register("rbx")
+        return self._made(hit, hint if hint < 1 << 63 else 0)
+
+    def _on_make_small(self, hit: Hit) -> bool:
+        return self._made(hit, 0)
+
+    def _made(self, hit: Hit, hint: int) -> bool:
+        self._making[self.go.goroutine(hit)] = hint
+        self._at_return(hit)
+        return False
+
+    def _at_return(self, hit: Hit) -> None:
+        """Come back where the function that was just entered returns to."""
+        back = hit.caller()
+        if back is not None and back not in self._returns:
+            self._returns[back] = self.code(back, self._on_return)
+
+    def _on_return(self, hit: Hit) -> bool:
+        goroutine = self.go.goroutine(hit)
+        hint = self._making.pop(goroutine, None)
+        if hint is not None:
+            hmap = Hmap(self.host, hit.register("rax"))
+            self.stop.log(
+                f"map[{hmap.address:#x}] created with hint {hint} (buckets: {1 << hmap.B})"
+            )
+        self._moved(goroutine)
+        return False
+
+    def _on_hash_grow(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if self.is_ours(address):
+            hmap = Hmap(self.host, address)
+            kind, old = growth_kind(hmap, self.go.minor), 1 << hmap.B
+            new = old << (kind == "double")
+            self.stop.log(grow_line(address, kind, old, new, hmap.count, hmap.noverflow))
+        return False
+
+    def _on_evacuate(self, hit: Hit) -> bool:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        bucket = hit.register("rcx")
+        if not self.is_ours(address):
+            return False
+        hmap, size = Hmap(self.host, address), self.bucketsize(maptype)
+        if not hmap.oldbuckets or bucket >= hmap.old_buckets:
+            return False
+        if not self.go.is_evacuated(hmap.oldbuckets + bucket * size):
+            self._moving[self.go.goroutine(hit)] = (hmap, bucket, size)
+            self._at_return(hit)
+        return False
+
+    def _moved(self, goroutine: Optional[int]) -> None:
+        """The new chains hold nothing yet but what was moved to them."""
+        found = self._moving.pop(goroutine, None)
+        if found is None:
+            return
+        hmap, bucket, size = found
+        new = 1 << hmap.B
+        x = self._live(hmap.buckets + bucket * size, size)
+        y = 0
+        if new > hmap.old_buckets:
+            y = self._live(hmap.buckets + (bucket + hmap.old_buckets) * size, size)
+        self.stop.log(moved_line(hmap.address, bucket, hmap.old_buckets, new, x, y))
+
+    def _live(self, bucket: int, size: int) -> int:
+        """Live cells of a chain."""
+        live, seen = 0, 0
+        target = self.host.target()
+        while bucket and seen < 1 << 16:
+            raw = bytes(target.read_memory(bucket, size))
+            live += sum(top >= 5 for top in raw[:8])
+            bucket, seen = int.from_bytes(raw[-8:], "little"), seen + 1
+        return live
+
+    def _on_advance(self, hit: Hit) -> bool:
+        address, maptype = hit.register("rax"), hit.register("rbx")
+        if not self.is_ours(address):
+            return False
+        self._moved(self.go.goroutine(hit))  # evacuate calls it when its bucket is moved
+        hmap = Hmap(self.host, address)
+        if ends_now(self.go, hmap, self.bucketsize(maptype)):
+            self.stop.log(done_line(address, 1 << hmap.B, ""))
+        return False
+
+    def _on_clear(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if address and self.is_ours(address):
+            hmap = Hmap(self.host, address)
+            self.stop.log(f"map[{address:#x}] cleared (entries: {hmap.count})")
+            if hmap.oldbuckets and hmap.count:
+                self.stop.log(done_line(address, 1 << hmap.B, "abandoned by clear"))
+        return False
