@@ -35,6 +35,9 @@ class Flavour(Protocol):
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         """The map that a frame works on; None: not of this flavour."""
 
+    def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
+        """The old bucket that a frame of evacuate is moving; None: not known, not its frame."""
+
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """(name, map) of all maps that can be listed."""
 

@@ -98,6 +98,9 @@ consteval abi make_abi() {
   a.event_message = narrow(offsetof(event, message));
   a.event_kind = narrow(offsetof(event, kind));
   a.event_flags = narrow(offsetof(event, flags));
+  a.event_moved_x = narrow(offsetof(event, moved_x));
+  a.event_moved_y = narrow(offsetof(event, moved_y));
+  a.event_hint = narrow(offsetof(event, hint));
   return a;
 }
 

@@ -189,6 +189,11 @@ hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
   h->hash0 = new_hash0();
   h->buckets = array.buckets;
   register_map(h);
+  if (detail::stop_armed(MAPSCOPE_EVENT_CREATE)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_CREATE, h);
+    e.hint = hint;
+    report(e);
+  }
   return h;
 }
 
@@ -372,10 +377,31 @@ evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbuc
   return move;
 }
 
-void end_evacuation(hmap *h, uint64_t oldbucket) noexcept {
+// Live cells of a chain.
+uint64_t live_cells(const maptype_functions *t, bmap *head) noexcept {
+  uint64_t live = 0;
+  for_each_bucket_in_chain(t, head, [&](const bmap *b) {
+    live += static_cast<uint64_t>(std::ranges::count_if(
+        b->tophash, [](uint8_t top) { return top >= MAPSCOPE_MIN_TOP_HASH; }));
+  });
+  return live;
+}
+
+void end_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket) noexcept {
   store_order();
   h->extra->evacuating = 0;
   state_of(h)->evacuated++;
+  if (stop_wanted(MAPSCOPE_EVENT_EVACUATED, h)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_EVACUATED, h);
+    e.bucket = oldbucket;
+    // The new chains hold what was just moved, and nothing else yet: lookups and
+    // writes go there only once their old bucket is evacuated.
+    e.moved_x = live_cells(t, bucket_at(h->buckets, oldbucket, t->bucketsize));
+    if (e.kind == MAPSCOPE_GROWTH_DOUBLE) {
+      e.moved_y = live_cells(t, bucket_at(h->buckets, oldbucket + e.old_buckets, t->bucketsize));
+    }
+    report(e);
+  }
   if (stop_wanted(MAPSCOPE_EVENT_PROGRESS, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
     e.bucket = oldbucket;
@@ -391,7 +417,7 @@ void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bma
     const bucket_plan plan = same_size ? bucket_plan{0, 0} : t->plan_bucket(h, head, newbit);
     evacuation move = begin_evacuation(t, h, oldbucket, newbit);
     t->move_bucket(move, head, plan);
-    end_evacuation(h, oldbucket);
+    end_evacuation(t, h, oldbucket);
     return;
   }
   // What can fail comes first: hashes, iterators' lists, overflow buckets.
@@ -408,7 +434,7 @@ void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bma
   if (move.fixups != nullptr) {
     drop_fixups(move.fixups);
   }
-  end_evacuation(h, oldbucket);
+  end_evacuation(t, h, oldbucket);
 }
 
 } // namespace

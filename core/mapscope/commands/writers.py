@@ -127,7 +127,7 @@ def _lines(writer: Writer) -> Iterator[str]:
     names = list(writer.registers)
     for first in range(0, len(names), 4):
         row = names[first : first + 4]
-        yield "  " + "  ".join(f"{name:<4}{writer.registers[name]:#018x}" for name in row) + "\n"
+        yield "  " + "  ".join(f"{name:<7} {writer.registers[name]:#018x}" for name in row) + "\n"
 
 
 def _short(function: str) -> str:
@@ -145,7 +145,7 @@ def find_writers(session: Session) -> WritersResult:
     """Every thread that is inside a map write."""
     result = WritersResult()
     for thread in session.target.threads():
-        frames = [frame for _, frame in zip(range(_DEPTH), thread.frames())]
+        frames = [frame for _, frame in zip(range(_DEPTH), thread.frames()) if frame.pc()]
         writer = _writer(session, thread, frames)
         if writer is not None:
             result.writers.append(writer)
@@ -174,14 +174,13 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
         name = match["go"] or match["cpp"]
         if operation is None:
             operation = dict(_OPERATIONS)[name]
-        if name == "evacuate" and bucket is None:
-            bucket = _oldbucket(session, frame)
-        if view is None:
-            for flavour in FLAVOURS:
-                try:
-                    view = view or flavour.from_frame(session, frame)
-                except MapscopeError as error:
-                    problem = str(error)
+        for flavour in FLAVOURS:
+            try:
+                view = view or flavour.from_frame(session, frame)
+                if name == "evacuate" and bucket is None and view is not None:
+                    bucket = flavour.evacuated_bucket(session, frame, view)
+            except MapscopeError as error:
+                problem = str(error)
     if operation is None:
         return None
     goroutine = None
@@ -197,27 +196,6 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
         thread.registers(),
         problem=problem,
     )
-
-
-def _oldbucket(session: Session, frame: Frame) -> Optional[int]:
-    """The old bucket that a frame of evacuate was called for."""
-    variable = frame.variable("oldbucket")
-    data = None if variable is None else variable.data
-    if variable is not None and data is None and variable.address is not None:
-        try:
-            data = session.memory.read(variable.address, 8)
-        except MapscopeError:
-            data = None
-    if data is None:
-        place = frame.spilled(2)
-        if place is None or not frame.function.startswith("runtime."):
-            return None
-        try:
-            data = session.memory.read(place, 8)
-        except MapscopeError:
-            return None
-    value = int.from_bytes(data[:8], "little")
-    return value if value < 1 << 43 else None
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,6 +8,7 @@ A flavour offers
     from_variable(session, variable)        -> MapView, or None: not of this flavour
     from_address(session, address, type)    -> MapView, or None: nothing of this flavour there
     from_frame(session, frame)              -> MapView, or None: no map operation's frame
+    evacuated_bucket(session, frame, view)  -> the old bucket that evacuate's frame is moving
     enumerate_maps(session)                   -> (name, MapView) of all maps it can list
 
 where None means "not mine" and a MapscopeError "mine, and it cannot be read".

@@ -95,6 +95,21 @@ def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
     return _open(session, hmap, typed or _type_of(session, hmap, None))
 
 
+def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
+    """The old bucket that a frame of evacuate* is moving."""
+    if not frame.function.startswith("runtime.evacuate") or not isinstance(view, ClassicMap):
+        return None
+    _, old = view.arrays()
+    if old is None or view.layout is None:
+        return None
+    found = _evacuated_bucket(session, frame, view.walker(), old)
+    if found is None:
+        spilled = _argument(session, frame, "oldbucket", 2)
+        if spilled is not None and spilled < old.count:
+            found = spilled
+    return found
+
+
 def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
     """Global variables that are maps."""
     for name, variable in session.target.global_maps():

@@ -25,8 +25,8 @@ from ..view import KeyTest, MapView
 NAME = "runtime"
 
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-VERSION = 2
-_ABI_SIZE = 208
+VERSION = 3
+_ABI_SIZE = 216
 _ABI_SYMBOL = "mapscope_abi"
 _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
@@ -146,9 +146,12 @@ class Abi:
     event_flags: int
     stop_filter_assume_traced: int
     stop_filter_only_map: int
+    event_moved_x: int
+    event_moved_y: int
+    event_hint: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ34H4x")
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ37H6x")
 
 
 def read_abi(memory: Memory, address: int) -> Abi:
@@ -239,6 +242,22 @@ def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
             type = type.target()
         if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP) and address:
             return from_variable(session, Variable(type, address))
+    return None
+
+
+def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
+    """The old bucket that a frame of evacuate is moving."""
+    growth = view.growth()
+    if not frame.function.startswith("mapscope::evacuate") or growth is None:
+        return None
+    variable = frame.variable("oldbucket")
+    if variable is not None:
+        bucket = _variable_word(session, variable)
+        if bucket < growth.old_buckets:
+            return bucket
+    # optimised code has lost it; mapextra.evacuating names one bucket, the last one begun
+    if isinstance(view, ClassicMap) and view.writing.evacuating:
+        return view.writing.evacuating[0]
     return None
 
 

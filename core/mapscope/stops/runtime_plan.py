@@ -2,13 +2,14 @@
 """Stops in programs on the mapscope runtime: a slot of its filter, compared in
 the process, and one breakpoint at the hook."""
 
-from typing import List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ..errors import MapscopeError, NeedsProcess
 from ..flavours import runtime
 from ..keys import parse_key
 from ..session import Session
-from ..values import json_text
+from ..types import Type
+from ..values import Decoded, json_text
 from ..view import KeyTest, MapView
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
@@ -34,7 +35,9 @@ class RuntimePlan(Plan):
         self._holder: Optional[Point] = None
         self._key: Optional[KeyTest] = None
         self._events = 0
+        self._hits = 0
         self._stale = False
+        self._teller = EventTeller()
         self._by_name = False
         # counted in the process, unless the debugger has a word in it
         self._in_process = self.request.condition is None and self.request.key is None
@@ -63,6 +66,7 @@ class RuntimePlan(Plan):
     def started(self) -> None:
         if self._view is None:
             self._slots = []
+            self._teller = EventTeller()
             self._arm_slots(None)
 
     def _wait_for_first_write(self, view: MapView) -> None:
@@ -169,7 +173,7 @@ class RuntimePlan(Plan):
             return False
 
         def tell() -> Occurrence:
-            return occurrence_of(session, event, hit.thread)
+            return self._teller.occurrence(session, event, hit.thread)
 
         def reopen(later: Session) -> MapView:
             return runtime.open_at(later, event.map)
@@ -187,11 +191,10 @@ class RuntimePlan(Plan):
 
     def _is_key(self, session: Session, event: Event) -> bool:
         """Whether it is the key that was asked for; two keys can have one hash."""
-        if self._key is None or not event.key:
+        if self._key is None:
             return True
-        type = runtime.open_at(session, event.map).types()[0]
-        data = session.memory.read(event.key, type.size)
-        return self._key.matches(session.decoder().decode(type, data, event.key))
+        key = self._teller.key(session, event)
+        return key is None or self._key.matches(key[0])
 
     # --- the rest ---
 
@@ -199,9 +202,10 @@ class RuntimePlan(Plan):
         if not self._in_process:
             return self.stop.matches
         try:
-            return sum(filter.hits(number) for filter, number in self._slots)
+            self._hits = sum(filter.hits(number) for filter, number in self._slots)
         except MapscopeError:
-            return self.stop.matches
+            pass  # the process is gone
+        return self._hits
 
     def enable(self, on: bool) -> None:
         self._stale = False
@@ -239,42 +243,72 @@ def _off(slot: Slot) -> Slot:
     return Slot(**{**slot.__dict__, "events": 0})
 
 
-def occurrence_of(session: Session, event: Event, thread: int) -> Occurrence:
-    """What the runtime says of an event."""
-    name, key, how = "mapscope::map", None, ""
+class EventTeller:
+    """Says what an event is; keeps what it has learnt of map types."""
+
+    def __init__(self) -> None:
+        self._types: Dict[int, Tuple[str, Optional[Type]]] = {}
+
+    def occurrence(self, session: Session, event: Event, thread: int) -> Occurrence:
+        """What the runtime says of an event."""
+        name, key_type = self._type(session, event)
+        kind = stop_filter.KINDS.get(event.kind)
+        return Occurrence(
+            stop_filter.NAMES.get(event.event, "event"),
+            event.map,
+            name,
+            thread,
+            MECHANISM,
+            bucket=None if event.bucket == stop_filter.NO_BUCKET else event.bucket,
+            kind=kind,
+            old_buckets=event.old_buckets if kind is not None else 0,
+            buckets=event.buckets,
+            evacuated=event.evacuated if kind is not None else None,
+            count=event.count,
+            key=_key_text(session, event, key_type),
+            how=_how(session, event),
+        )
+
+    def key(self, session: Session, event: Event) -> Optional[Tuple[Decoded]]:
+        """The event's key; None where there is none, or it cannot be read."""
+        return _key(session, event, self._type(session, event)[1])
+
+    def _type(self, session: Session, event: Event) -> Tuple[str, Optional[Type]]:
+        """The map's type by name, and its key type."""
+        if event.type not in self._types:
+            try:
+                view = runtime.open_at(session, event.map)
+                self._types[event.type] = view.type_name, view.key
+            except MapscopeError:
+                return "mapscope::map", None
+        return self._types[event.type]
+
+
+def _key(session: Session, event: Event, type: Optional[Type]) -> Optional[Tuple[Decoded]]:
+    if not event.key or type is None:
+        return None
     try:
-        view = runtime.open_at(session, event.map)
-        name = view.type_name
-        if event.key:
-            type = view.types()[0]
-            data = session.memory.read(event.key, type.size)
-            key = json_text(session.decoder().decode(type, data, event.key))
+        data = session.memory.read(event.key, type.size)
+        return (session.decoder().decode(type, data, event.key),)
     except MapscopeError:
-        pass
-    kind = stop_filter.KINDS.get(event.kind)
+        return None
+
+
+def _key_text(session: Session, event: Event, type: Optional[Type]) -> Optional[str]:
+    key = _key(session, event, type)
+    return None if key is None else json_text(key[0])
+
+
+def _how(session: Session, event: Event) -> str:
     if event.event == stop_filter.RACE and event.message:
         try:
-            how = session.memory.read_cstring(event.message, 256)
+            return session.memory.read_cstring(event.message, 256)
         except MapscopeError:
-            pass
-    elif event.event == stop_filter.ASSIGN:
-        how = "new key" if event.flags & stop_filter.FLAG_NEW_KEY else "overwrite"
-    elif event.flags & stop_filter.FLAG_BY_CLEAR:
-        how = "abandoned by clear"
-    elif event.flags & stop_filter.FLAG_BY_DESTROY:
-        how = "abandoned by the end of the map"
-    return Occurrence(
-        stop_filter.NAMES.get(event.event, "event"),
-        event.map,
-        name,
-        thread,
-        MECHANISM,
-        bucket=None if event.bucket == stop_filter.NO_BUCKET else event.bucket,
-        kind=kind,
-        old_buckets=event.old_buckets if kind is not None else 0,
-        buckets=event.buckets,
-        evacuated=event.evacuated if kind is not None else None,
-        count=event.count,
-        key=key,
-        how=how,
-    )
+            return ""
+    if event.event == stop_filter.ASSIGN:
+        return "new key" if event.flags & stop_filter.FLAG_NEW_KEY else "overwrite"
+    if event.flags & stop_filter.FLAG_BY_CLEAR:
+        return "abandoned by clear"
+    if event.flags & stop_filter.FLAG_BY_DESTROY:
+        return "abandoned by the end of the map"
+    return ""

@@ -88,6 +88,11 @@
 /* hmap.hash0 has changed, as it does when a map becomes empty: a debugger
  * that waits for a key hash computes it again. */
 #define MAPSCOPE_EVENT_RESEED 0x200
+/* An old bucket has been evacuated; before PROGRESS. event.moved_x and moved_y
+ * tell how many entries that moved, and evacuated counts it already. */
+#define MAPSCOPE_EVENT_EVACUATED 0x400
+/* A map has been created, with the hint in event.hint. */
+#define MAPSCOPE_EVENT_CREATE 0x800
 
 /* stop_slot.conditions: all that are set must hold. */
 #define MAPSCOPE_IF_MAP 0x1       /* event.map == map */
@@ -170,7 +175,8 @@ struct MAPSCOPE_STRUCT(event) {
   uint32_t thread;                             /* 12: the kernel's id of the calling thread */
   const struct MAPSCOPE_STRUCT(hmap) *map;     /* 16 */
   const struct MAPSCOPE_STRUCT(maptype) *type; /* 24 */
-  uint64_t bucket;      /* 32: evacuate, progress: the old bucket; assign, delete: the key's bucket
+  uint64_t
+      bucket; /* 32: evacuate, evacuated, progress: the old bucket; assign, delete: the key's bucket
                                in the array it is in; else MAPSCOPE_NO_BUCKET */
   uint64_t old_buckets; /* 40: of the growth that the event belongs to; 0 if none */
   uint64_t buckets;     /* 48: of the array that entries go to, or (grow) will go to */
@@ -181,8 +187,12 @@ struct MAPSCOPE_STRUCT(event) {
   const char *message;  /* 88: race: what was noticed, else nil */
   uint32_t kind;        /* 96: MAPSCOPE_GROWTH_... */
   uint32_t flags;       /* 100: MAPSCOPE_FLAG_... */
+  uint64_t moved_x; /* 104: evacuated: entries moved to the new bucket of the same index (shrink:
+                                modulo the new size) */
+  uint64_t moved_y; /* 112: evacuated: entries moved to that index + old_buckets */
+  uint64_t hint;    /* 120: create: entries that the map was made for */
 };
-MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(event)) == 104, "event");
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(event)) == 128, "event");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), map) == 16, "event.map");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), bucket) == 32, "event.bucket");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), key) == 72, "event.key");

@@ -251,7 +251,7 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), next) == 32, "
  * `mapscope_abi`. It lies in the section .mapscope, is 16-byte aligned, and is
  * found by symbol, by section, or by a scan for the magic. */
 #define MAPSCOPE_MAGIC "\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-#define MAPSCOPE_ABI_VERSION 2
+#define MAPSCOPE_ABI_VERSION 3
 struct MAPSCOPE_STRUCT(abi) {
   char magic[16];   /*   0: MAPSCOPE_MAGIC, without a closing NUL */
   uint32_t version; /*  16: MAPSCOPE_ABI_VERSION */
@@ -342,9 +342,13 @@ struct MAPSCOPE_STRUCT(abi) {
   /* stop_filter, again */
   uint16_t stop_filter_assume_traced; /* 200 */
   uint16_t stop_filter_only_map;      /* 202 */
-  uint16_t reserved[2];               /* 204: 0 */
+  /* event, again */
+  uint16_t event_moved_x; /* 204 */
+  uint16_t event_moved_y; /* 206 */
+  uint16_t event_hint;    /* 208 */
+  uint16_t reserved[3];   /* 210: 0 */
 };
-MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 208, "abi");
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 216, "abi");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,
                        "abi.maptype_size");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), registry) == 104, "abi.registry");
