@@ -14,7 +14,10 @@ from mapscope.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
-ABI_SIZE = 208
+ABI_SIZE = 216
+FILTER_SIZE = 1088
+#: where mapscope_debug_stop lies
+HOOK = 0x7000
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 HASH_CUSTOM, HASH_INTEGER, HASH_FLOAT, HASH_STRING = range(4)
 
@@ -100,7 +103,7 @@ class Offsets:
     )
     event: Dict[str, int] = field(
         default_factory=lambda: {
-            "size": 104,
+            "size": 128,
             "event": 0,
             "slot": 4,
             "slots": 8,
@@ -122,6 +125,9 @@ class Offsets:
 
     assume_traced: int = 8
     only_map: int = 16
+    moved_x: int = 104
+    moved_y: int = 112
+    hint: int = 120
 
     def table(self) -> List[int]:
         """The 16-bit numbers of mapscope_abi that stand before the registry's."""
@@ -132,11 +138,12 @@ class Offsets:
         """Those of the stop filter, at its end."""
         groups = (self.stop_filter, self.stop_slot, self.event)
         numbers = [value for group in groups for value in group.values()]
-        return numbers + [self.assume_traced, self.only_map, 0, 0]
+        numbers += [self.assume_traced, self.only_map]
+        return numbers + [self.moved_x, self.moved_y, self.hint, 0, 0, 0]
 
 
 def shuffled() -> Offsets:
-    """Another layout that version 2 could have: only what leads to the abi stays."""
+    """Another layout that version 3 could have: only what leads to the abi stays."""
     offsets = Offsets()
     offsets.hmap.update(count=32, flags=7, B=6, noverflow=4, hash0=0)
     offsets.hmap.update(buckets=24, oldbuckets=8, nevacuate=16)
@@ -153,15 +160,17 @@ class CppProgram:
     """A program with the runtime and no maps so far.
 
     :param found_by: what leads to mapscope_abi: "symbol", "section" or "scan"
+    :param debug: whether it has a stop filter
     """
 
     def __init__(
         self,
         found_by: str = "symbol",
         offsets: Optional[Offsets] = None,
-        version: int = 2,
+        version: int = 3,
         shards: int = 4,
         stride: int = 64,
+        debug: bool = True,
     ) -> None:
         self.image = Image()
         self.target = FakeTarget(self.image)
@@ -172,7 +181,10 @@ class CppProgram:
         table = self.offsets.table()
         abi = struct.pack("<16sII", MAGIC, version, ABI_SIZE)
         abi += struct.pack(f"<{len(table)}H", *table)
-        abi += struct.pack("<II", shards, stride) + words(self.registry, 0, 0, 0)
+        self.filter = self.image.allocate(FILTER_SIZE, 64) if debug else 0
+        self.hook = HOOK if debug else 0
+        places = words(self.registry, self.filter, self.hook, 0)
+        abi += struct.pack("<II", shards, stride) + places
         stops = self.offsets.stops()
         abi += struct.pack(f"<{len(stops)}H", *stops)
         assert len(abi) == ABI_SIZE

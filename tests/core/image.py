@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from mapscope.errors import MapscopeError, MemoryUnreadable
-from mapscope.target import Frame, Section, Target, Variable
+from mapscope.stops.stop import Stops
+from mapscope.target import Frame, Section, Target, Thread, Variable
 from mapscope.types import Kind, Type
 
 #: where the heap begins: an address as programs have it
@@ -153,6 +154,8 @@ class FakeTarget(Target):
         self.machine = "i386:x86-64"
         self.limit = 200
         self.reads = 0
+        self.thread_list: List[Thread] = []
+        self.stop_list: Optional[Stops] = None
         self.told: List[Tuple[int, int]] = []
 
     def read_memory(self, address: int, size: int) -> memoryview:
@@ -190,6 +193,16 @@ class FakeTarget(Target):
 
     def runtime_frames(self) -> Iterator[Frame]:
         return iter(self.frames)
+
+    def threads(self) -> Iterator[Thread]:
+        return iter(self.thread_list)
+
+    def stops(self) -> Stops:
+        if self.stop_list is None:
+            from host import NoHost
+
+            self.stop_list = NoHost(self).stops
+        return self.stop_list
 
     def global_maps(self) -> List[Tuple[str, Variable]]:
         return self.globals

@@ -10,9 +10,9 @@ What this must not know: how core decodes.
 """
 
 from abc import ABC, abstractmethod
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, ContextManager, Dict, Iterator, List, Optional, Tuple
 
 from codec import Codec, Value
 from image import FakeFrame, Image, number
@@ -369,24 +369,55 @@ class GoMap(ClassicMap):
         self.frames: List[FakeFrame] = [] if frames is None else frames
         self.maptype = maptype
         self.variant = variant
+        #: called around each function of the runtime, with its frame and registers
+        self.at_entry: Callable[
+            [FakeFrame, Dict[str, int]], ContextManager[None]
+        ] = lambda frame, registers: nullcontext()
         super().__init__(image, key, elem, hasher, hash0, load_num)
 
     def _allocate_header(self) -> int:
         return self.image.allocate(48)
 
     @contextmanager
-    def _in(self, function: str, **variables: int) -> Iterator[FakeFrame]:
-        """Inside a function of the runtime, as its frame shows."""
+    def _in(
+        self, function: str, key: Optional[Dict[str, int]] = None, **variables: int
+    ) -> Iterator[FakeFrame]:
+        """Inside a function of the runtime, as its frame shows.
+
+        :param key: registers that the key is passed in
+        """
         frame = FakeFrame(1, f"runtime.{function}")
         known = dict(variables, t=self.maptype, h=self.address)
         frame.variables = {name: number(value) for name, value in known.items()}
         self.frames.insert(0, frame)
         try:
             self.image.pause()
-            yield frame
+            with self.at_entry(frame, self._registers(function, variables, key)):
+                yield frame
             self.image.pause()
         finally:
             self.frames.remove(frame)
+
+    def _registers(
+        self, function: str, variables: Dict[str, int], key: Optional[Dict[str, int]]
+    ) -> Dict[str, int]:
+        """The arguments as ABIInternal passes them."""
+        registers = {"rax": self.maptype, "rbx": self.address}
+        if function == "advanceEvacuationMark":
+            registers = {"rax": self.address, "rbx": self.maptype}
+        if "oldbucket" in variables:
+            registers["rcx"] = variables["oldbucket"]
+        return {**registers, **(key or {})}
+
+    def _key_registers(self, key: Value) -> Dict[str, int]:
+        """A key as a parameter: itself, a string's pointer and length, or its address."""
+        place = self.image.allocate(self.key.size)
+        data = self.key.encode(self.image, key, place)
+        self.image.write(place, data)
+        if self.variant == "_faststr":
+            pointer, length = (int.from_bytes(data[at : at + 8], "little") for at in (0, 8))
+            return {"rcx": pointer, "rdi": length}
+        return {"rcx": int.from_bytes(data, "little") if self.variant else place}
 
     def _spill_key(self, frame: FakeFrame, key: Value) -> None:
         """A copy of the key parameter where Go keeps it, or a pointer to it."""
@@ -399,7 +430,8 @@ class GoMap(ClassicMap):
 
     def assign(self, key: Value, value: Value) -> None:
         self.touched = key
-        with self._in("mapassign" + self.variant, hash=self.hash(key)) as frame:
+        function, registers = "mapassign" + self.variant, self._key_registers(key)
+        with self._in(function, registers, hash=self.hash(key)) as frame:
             self._spill_key(frame, key)
             self.set("flags", self.get("flags") ^ HASH_WRITING)
             place = self._assign(frame, key)
@@ -533,7 +565,8 @@ class GoMap(ClassicMap):
         if not self.get("count"):
             return
         self.touched = key
-        with self._in("mapdelete" + self.variant, hash=self.hash(key)) as frame:
+        function, registers = "mapdelete" + self.variant, self._key_registers(key)
+        with self._in(function, registers, hash=self.hash(key)) as frame:
             self._spill_key(frame, key)
             self.set("flags", self.get("flags") ^ HASH_WRITING)
             key_hash = self.hash(key)

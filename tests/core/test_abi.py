@@ -64,13 +64,13 @@ def test_another_version_is_refused_by_name() -> None:
         with pytest.raises(LayoutUnknown) as caught:
             text(made.target, name, line)
         message = str(caught.value)
-        assert "version 7" in message and "these scripts read version 2" in message
+        assert "version 7" in message and "these scripts read version 3" in message
 
 
 def test_an_abi_that_is_too_small() -> None:
     made = program()
     made.image.write_word(made.abi + 20, 64, 4)
-    with pytest.raises(LayoutUnknown, match="has 64 bytes, 208 expected"):
+    with pytest.raises(LayoutUnknown, match="has 64 bytes, 216 expected"):
         text(made.target, "inspect", "big")
 
 

@@ -39,7 +39,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         metavar="[P] [MAP]",
         nargs="*",
         help="of progress: 50%% or 50 old buckets; then the map, without it any map; "
-        "of delete: numbers of stops, or all",
+        "of delete: numbers of stops, or all, where stops are to be deleted",
     )
     parser.add_argument("--doubling", dest="double", action="store_true", help="only doublings")
     parser.add_argument(
@@ -84,7 +84,7 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         return BreakResult(
             [stop.form() for stop in found], [_row(stop) for stop in found] or ["no map stops"]
         )
-    if args.event == "delete":
+    if args.event == "delete" and _means_stops(args):
         return _delete(session, args.words)
     session.require_architecture()
     stop = stops.add(from_words(args))
@@ -94,20 +94,26 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
     return BreakResult([stop.form()], lines)
 
 
+def _means_stops(args: argparse.Namespace) -> bool:
+    """Whether `map break delete ...` deletes stops, rather than waiting for deleted entries."""
+    if args.words:
+        return all(word == "all" or word.isdecimal() for word in args.words)
+    plain = vars(COMMAND.parser().read(["delete"]))
+    if all(plain[name] == value for name, value in vars(args).items() if name in plain):
+        raise UsageError(
+            "map break delete: which? map break delete 1, or all, deletes stops; "
+            "map break delete MAP stops when an entry of MAP is deleted "
+            "(of any map: with an option, as --ignore 1)"
+        )
+    return False
+
+
 def _delete(session: Session, words: List[str]) -> Result:
     stops = session.target.stops()
-    if not words:
-        raise UsageError("map break delete: which? a number of map break list, or all")
-    if words == ["all"]:
+    if "all" in words:
         chosen = [stop.number for stop in stops]
     else:
-        try:
-            chosen = [int(word) for word in words]
-        except ValueError:
-            raise UsageError(
-                f"map break delete: numbers of map break list are expected, or all, not "
-                f"{escape(' '.join(words))}"
-            ) from None
+        chosen = [int(word) for word in words]
     found = [stops.get(number) for number in dict.fromkeys(chosen)]
     for stop in found:
         stops.drop(stop)
@@ -130,13 +136,13 @@ COMMAND = Command(
     + "\n".join(f"  {name:<9} {when}" for name, when in EVENTS.items())
     + "\n\nWithout MAP: any map. Stops are breakpoints or watchpoints of the debugger: enable,\n"
     "disable and delete them there, or by mapscope's own numbers here.\n\n"
-    "examples: map break grow m\n"
-    "          map break evacuate m --bucket 100\n"
-    "          map break progress 50% m\n"
-    "          map break assign m --key user-42 --migrating\n"
-    "          map break done m --at worker.go:17\n"
-    "          map break list\n"
-    "          map break delete 1",
+    "example: map break grow m\n"
+    "example: map break evacuate m --bucket 100\n"
+    "example: map break progress 50% m\n"
+    "example: map break assign m --key user-42 --migrating\n"
+    "example: map break done m --at worker.go:17\n"
+    "example: map break list\n"
+    "example: map break delete 1  (deletes stop 1; map break delete m waits for deleted entries)",
     _arguments,
     _run,
 )

@@ -70,7 +70,7 @@ COMMAND = Command(
     "Log what happens to maps, a line for each event, without stopping: created, grows,\n"
     "bucket migration, growth done, cleared, destroyed. With -o FILE the lines go there.\n\n"
     "example: map trace on m\n"
-    "         map trace off",
+    "example: map trace off",
     _arguments,
     _run,
 )
