@@ -199,6 +199,9 @@ class GdbHost(Host):
         connection = getattr(inferior, "connection", None)
         return "core" if connection is not None and connection.type == "core" else "live"
 
+    def has_program(self) -> bool:
+        return bool(gdb.current_progspace().filename)
+
     def here(self) -> Optional[Hit]:
         return GdbHit() if gdb.selected_thread() is not None else None
 

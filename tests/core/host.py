@@ -87,6 +87,7 @@ class FakeHost(Host):
         self.points: List[FakePoint] = []
         self.last_number = 0
         self.process = "live"
+        self.program = True
         self.language: Optional[str] = None
         self.hits = 0
         self.said: List[str] = []
@@ -105,6 +106,9 @@ class FakeHost(Host):
 
     def state(self) -> str:
         return self.process
+
+    def has_program(self) -> bool:
+        return self.program
 
     def here(self) -> Optional[Hit]:
         return FakeHit(self._target, {}, 0)

@@ -5,7 +5,8 @@
 
 Takes each line "(gdb) COMMAND" of the section's indented blocks, runs the
 commands in one gdb, and compares the output of those that begin with "map" with
-the lines below them in the README. A line "..." there stands for any lines: those
+the lines below them in the README, and of all others the lines that begin with
+"mapscope stop". A line "..." there stands for any lines: those
 before it must begin the output, those after it end it. Addresses may differ.
 --write puts the real output into the README instead; its prose is yours to check.
 """
@@ -21,6 +22,7 @@ from typing import List, Tuple
 PROMPT = "    (gdb) "
 INDENT = "    "
 ELLIPSIS = "..."
+STOP = "mapscope stop "
 MARK = "@walkthrough@"
 
 
@@ -90,6 +92,12 @@ def real(expected: List[str], output: List[str]) -> List[str]:
     return output[: len(before)] + [ELLIPSIS] + output[len(output) - len(after) :]
 
 
+def with_stops(expected: List[str], output: List[str]) -> List[str]:
+    """Returns the lines of a README with the stops of the output in place of its own."""
+    stops = iter([line for line in output if line.startswith(STOP)])
+    return [next(stops, line) if line.startswith(STOP) else line for line in expected]
+
+
 def without_addresses(lines: List[str]) -> List[str]:
     """Returns the lines with every long hexadecimal number replaced."""
     return [re.sub(r"0x[0-9a-f]{9,}", "0x...", line) for line in lines]
@@ -111,10 +119,18 @@ def main() -> int:
     outputs = run(arguments.gdb, [step.command for step in todo])
     differences = compared = 0
     for step, output in reversed(list(zip(todo, outputs))):
-        if not step.command.startswith("map ") or step.begin == step.end:
+        if step.begin == step.end:
             continue
-        compared += 1
         expected = [line[len(INDENT) :] for line in lines[step.begin : step.end]]
+        if not step.command.startswith("map "):
+            if not any(line.startswith(STOP) for line in expected):
+                continue
+            if arguments.write:
+                output = with_stops(expected, output)
+            else:
+                expected = [line for line in expected if line.startswith(STOP)]
+                output = [line for line in output if line.startswith(STOP)]
+        compared += 1
         found = real(expected, output)
         if arguments.write:
             lines[step.begin : step.end] = [INDENT + line for line in found]

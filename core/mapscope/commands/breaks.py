@@ -86,7 +86,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         )
     if args.event == "delete" and _means_stops(args):
         return _delete(session, args.words)
-    session.require_architecture()
+    if session.target.has_memory():
+        session.require_architecture()
     stop = stops.add(from_words(args))
     lines = [f"mapscope stop {stop.number}: {stop.describe()}"]
     if stop.plan is not None:

@@ -131,14 +131,15 @@ def _lines(writer: Writer) -> Iterator[str]:
 
 
 def _short(function: str) -> str:
-    """A function's name without what a template was made for."""
+    """A function's name without parameters and without what a template was made for."""
     depth, text = 0, ""
     for letter in function:
         depth += letter == "<"
         if depth == 0:
             text += letter
         depth -= letter == ">" and depth > 0
-    return escape(text) or "?"
+    match = re.match(r"(?:\(anonymous namespace\)|operator\(\)|[^(])*", text)
+    return escape(match[0] if match is not None else text) or "?"
 
 
 def find_writers(session: Session) -> WritersResult:

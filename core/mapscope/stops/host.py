@@ -86,6 +86,10 @@ class Host(ABC):
         """ "none": no process yet; "live": one that can run; "core": a core dump."""
 
     @abstractmethod
+    def has_program(self) -> bool:
+        """Whether there is a program that could be started."""
+
+    @abstractmethod
     def here(self) -> Optional[Hit]:
         """The selected thread, as if it had hit something; None: there is none."""
 

@@ -29,11 +29,10 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
         flavor = go_classic.NAME
     elif host.function(HOOK) is not None or (host.state() == "live" and runtime.present(session)):
         flavor = runtime.NAME
+    elif host.state() == "none" and host.has_program():
+        flavor = runtime.NAME  # it may come with a shared library
     elif host.state() == "none":
-        raise NeedsProcess(
-            "no process, and no Go program or program with the mapscope runtime to start: "
-            "run it first, or name a place where to begin with --at LOCATION"
-        )
+        raise NeedsProcess("no process, and no program to start: name one (file PROGRAM)")
     else:
         raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
     tracing = stop.request.event == "trace"

@@ -36,6 +36,7 @@ class RuntimePlan(Plan):
         self._key: Optional[KeyTest] = None
         self._events = 0
         self._hits = 0
+        self._seen = 0  # matches that the debugger was told of
         self._stale = False
         self._teller = EventTeller()
         self._by_name = False
@@ -47,7 +48,10 @@ class RuntimePlan(Plan):
     def arm(self) -> Plan:
         host, view = self.host, self._view
         if host.state() != "live":
-            self._show_hook()
+            if host.function(HOOK) is not None:
+                self._show_hook()
+            else:
+                self.notes.append("armed when the program starts, if it loads the runtime then")
         elif view is not None and view.address is None:
             self._wait_for_first_write(view)
         else:
@@ -103,7 +107,7 @@ class RuntimePlan(Plan):
         else:
             abis = runtime.all_abis(session)
         if not abis:
-            raise NeedsProcess("the program has no mapscope runtime (yet)")
+            raise NeedsProcess("the program has neither Go maps nor the mapscope runtime (yet)")
         slot = self.slot(view)
         self._events = slot.events
         for abi in abis:
@@ -180,6 +184,7 @@ class RuntimePlan(Plan):
 
         if not self._in_process:
             return self.stop.occurred(hit, tell, reopen)
+        self._seen += 1
         return self.stop.report(tell(), reopen)
 
     def _rehash(self, session: Session, filter: Filter, number: int, event: Event) -> None:
@@ -203,8 +208,9 @@ class RuntimePlan(Plan):
             return self.stop.matches
         try:
             self._hits = sum(filter.hits(number) for filter, number in self._slots)
-        except MapscopeError:
-            pass  # the process is gone
+        except MapscopeError:  # the process is gone
+            if self._seen:
+                self._hits = max(self._hits, self.request.ignore + self._seen)
         return self._hits
 
     def enable(self, on: bool) -> None:

@@ -195,8 +195,10 @@ class Stop:
 
     def map_text(self) -> str:
         """The map that it is for."""
+        if self.view is not None and self.view.address is None:
+            return f"{self.view.type_name} {self.request.map}, not written to yet"
         if self.view is not None:
-            return f"{self.view.type_name} {self.view.address or 0:#x}"
+            return f"{self.view.type_name} {self.view.address:#x}"
         return "any map" if self.request.map is None else self.request.map
 
     def describe(self) -> str:
@@ -204,6 +206,8 @@ class Stop:
         text = f"{self.request.text()}, {self.map_text()}"
         point = self.point()
         number = f" {point.number}" if point is not None and point.number is not None else ""
+        if point is None and self.plan is not None:
+            return f"{text}, waits for the program to start"
         if self.plan is None:
             return f"{text}, waits for {self.request.location} (breakpoint{number})"
         return f"{text}, by {self.plan.mechanism}{number and f' (breakpoint{number})'}"
