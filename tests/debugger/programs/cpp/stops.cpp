@@ -50,7 +50,9 @@ struct point_hash {
 } // namespace
 
 // Where a debugger stops, with the map about to be filled.
-[[gnu::noinline]] void begin(const void *map) { asm volatile("" : : "r"(map) : "memory"); }
+template <class Map> [[gnu::noinline]] void filling(const Map &map) {
+  asm volatile("" : : "r"(&map) : "memory");
+}
 [[gnu::noinline]] void finish() { asm volatile("" ::: "memory"); }
 
 namespace {
@@ -85,7 +87,7 @@ public:
     std::memcpy(&h, static_cast<const void *>(&map_), sizeof h);
     return h;
   }
-  const void *address() const { return &map_; }
+  const auto &map() const { return map_; }
 
   void report() {
     const hmap *h = header();
@@ -158,31 +160,31 @@ void counts(uint64_t entries) {
   const auto number = [](uint64_t i) { return i; };
   const auto place = [](uint64_t i) { return point{static_cast<int32_t>(i), -1}; };
   observed<uint64_t, uint64_t> numbers("numbers");
-  begin(numbers.address());
+  filling(numbers.map());
   for (uint64_t i = 0; i < entries; i++) {
     numbers.insert(i, i);
   }
   observed<std::string, int> texts("texts");
   observed<point, int, point_hash> points("points");
-  begin(texts.address());
-  begin(points.address());
+  filling(texts.map());
+  filling(points.map());
   for (uint64_t i = 0; i < entries; i++) { // two at a time
     texts.insert(text(i), 1);
     points.insert(place(i), 2);
   }
   observed<uint64_t, big> bigs("bigs");
-  begin(bigs.address());
+  filling(bigs.map());
   for (uint64_t i = 0; i < entries; i++) {
     bigs.insert(i, {});
   }
   observed<uint64_t, uint64_t> churned("churned");
-  begin(churned.address());
+  filling(churned.map());
   for (uint64_t i = 0; i < 800; i++) {
     churned.insert(i, i);
   }
   churn(churned, 800, entries, number);
   observed<std::string, int> cleared("cleared");
-  begin(cleared.address());
+  filling(cleared.map());
   for (uint64_t round = 0; round < 3; round++) {
     for (uint64_t i = 0; i < uint64_t{450} << round; i++) {
       cleared.insert(text(i), 1);
@@ -203,7 +205,7 @@ void threads() {
   for (int t = 0; t < 4; t++) {
     all.emplace_back([] {
       mapscope::map<uint64_t, uint64_t> own;
-      begin(&own);
+      filling(own);
       for (uint64_t i = 0; i < 20'000; i++) {
         own[i] = i;
       }
@@ -216,7 +218,7 @@ void threads() {
 void operations(uint64_t n) {
   mapscope::map<uint64_t, uint64_t> map;
   map[0] = 0;
-  begin(&map);
+  filling(map);
   for (uint64_t i = 0; i < n; i++) {
     const uint64_t key = mix(i) % 50'000;
     if (i % 5 == 4) {
