@@ -7,7 +7,10 @@
 // told to wait where it hurts (MAPDEBUG=inject=..., see docs/runtime.md):
 // between the mark of an old bucket's cell and the copy of its entry, or
 // between the decision to grow and the growth. Both threads write the same keys
-// in the same order, so that they are after the same old buckets.
+// in the same order, so that they are after the same old buckets: the first to
+// write waits there, and the second finds it inside. The wait is long because a
+// debugger stops one thread a while before the others; without a debugger the
+// program is dead long before it ends.
 //
 //   ghost_write [evacuate|grow]
 //
@@ -29,6 +32,7 @@ using users = mapscope::map<std::string, int>;
 
 constexpr int full = 416; // 6.5 for each of 64 buckets: the next insert doubles
 constexpr int more = 1'000;
+constexpr std::string_view delay = "5s";
 
 users shared;
 users guarded;
@@ -59,7 +63,7 @@ int main(int argc, char **argv) {
   for (int i = 0; i < full; ++i) {
     shared[key(i)] = 0;
   }
-  mapscope::set_mapdebug("inject=" + std::string(where) + ":20ms");
+  mapscope::set_mapdebug("inject=" + std::string(where) + ':' + std::string(delay));
   std::barrier start(2);
   std::jthread first([&] { write(1, start); });
   std::jthread second([&] { write(2, start); });
