@@ -34,6 +34,8 @@ class RuntimePlan(Plan):
         self._hooks: List[Point] = []
         self._holder: Optional[Point] = None
         self._key: Optional[KeyTest] = None
+        if view is not None and self.request.key is not None:
+            self._key = parse_key(view.types()[0], self.request.key)
         self._events = 0
         self._hits = 0
         self._seen = 0  # matches that the debugger was told of
@@ -132,8 +134,7 @@ class RuntimePlan(Plan):
         """What the filter is to wait for."""
         request = self.request
         slot = stop_filter.slot_for(request, None if view is None else view.address)
-        if request.key is not None and view is not None:
-            self._key = parse_key(view.types()[0], request.key)
+        if self._key is not None and view is not None:
             known = view.hash_of(self._key)
             if known is not None:
                 slot.conditions |= stop_filter.IF_KEY_HASH
@@ -206,6 +207,8 @@ class RuntimePlan(Plan):
     def hits(self) -> int:
         if not self._in_process:
             return self.stop.matches
+        if not self._slots:
+            return self._hits
         try:
             self._hits = sum(filter.hits(number) for filter, number in self._slots)
         except MapscopeError:  # the process is gone
@@ -231,6 +234,7 @@ class RuntimePlan(Plan):
             pass
 
     def disarm(self) -> None:
+        self.hits()  # for who asks later
         slots, self._slots = self._slots, []
         if self.host.state() == "live":
             for filter, number in slots:

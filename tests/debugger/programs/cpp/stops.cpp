@@ -227,7 +227,11 @@ void operations(uint64_t n) {
       map[key] += i;
     }
     if (i % 200'000 == 149'999) {
-      map.clear();
+      if (i % 400'000 < 200'000) {
+        map.clear();
+      } else {
+        map = {};
+      }
     }
   }
   uint64_t sum = 0;

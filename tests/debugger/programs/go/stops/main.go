@@ -219,8 +219,12 @@ func operations(n uint64) {
 			m[key] += i
 		}
 		if i%200000 == 149999 {
-			for k := range m {
-				delete(m, k)
+			if i%400000 < 200000 {
+				for k := range m {
+					delete(m, k)
+				}
+			} else {
+				m = make(map[uint64]uint64)
 			}
 		}
 	}
