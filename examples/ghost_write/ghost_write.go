@@ -4,19 +4,28 @@
 // notices when one of them finds the map's hashWriting flag set by the other,
 // and ends the program: "fatal error: concurrent map writes".
 //
+// Nothing waits here: both do nothing but write, so that most of the time both
+// are inside a write. The map is made large enough at once. If it grew, both
+// could evacuate the same bucket before anybody notices; then Go sees cells that
+// cannot be, and ends the program with another message.
+//
 // The second map, guarded, is written by both goroutines too, under a mutex:
 // nothing is wrong with it.
 package main
 
 import (
 	"fmt"
+	"runtime"
 	"sync"
 )
 
-const writes = 50000000
+const (
+	users  = 1000000
+	writes = 50 * users // each goroutine's, if nobody notices
+)
 
 var (
-	shared  = make(map[int]int)
+	shared  = make(map[int]int, users)
 	guarded = make(map[int]int)
 	mutex   sync.Mutex
 )
@@ -31,11 +40,15 @@ func write(id int, start, done *sync.WaitGroup) {
 			guarded[i] = id
 			mutex.Unlock()
 		}
-		shared[i%1000000] = id // no lock: the bug
+		shared[i%users] = id // no lock: the bug
 	}
 }
 
 func main() {
+	// A thread for each, also on one processor: Go does not take a goroutine off
+	// its thread inside such a write, the system does.
+	runtime.GOMAXPROCS(2)
+
 	var start, done sync.WaitGroup
 	start.Add(2)
 	done.Add(2)
