@@ -343,6 +343,7 @@ class _Process:
     def __init__(self) -> None:
         self._pid = int(gdb.selected_inferior().pid)
         self._started = self._pid
+        self.quitting = False
         self._entry: Optional[_Breakpoint] = None
 
     def look(self, starting: bool = False) -> None:
@@ -363,6 +364,8 @@ class _Process:
 
     def ended(self) -> None:
         """The process is gone."""
+        if self.quitting:
+            return
         self._pid = self._started = 0
         self._drop_entry()
         STOPS.process_ended()
@@ -421,6 +424,11 @@ def _on_exit(event: gdb.ExitedEvent) -> None:
     _tidy()
 
 
+def _on_quit(event: object) -> None:
+    """gdb ends, and takes the process with it or leaves it: there is nothing more to say."""
+    _process.quitting = True
+
+
 def _on_objfile(event: gdb.NewObjFileEvent) -> None:
     _process.look(starting=True)
 
@@ -463,6 +471,8 @@ def _connect() -> None:
         (gdb.events.breakpoint_modified, _on_modified),
     ):
         registry.connect(handler)
+    if hasattr(gdb.events, "gdb_exiting"):  # gdb 12.1
+        gdb.events.gdb_exiting.connect(_on_quit)
 
 
 _connect()

@@ -4,7 +4,7 @@
 // every run.
 //
 // Such a race mostly goes unnoticed: a write takes 50 ns. Here the runtime is
-// told to wait where it hurts (MAPDEBUG=inject=..., see docs/runtime.md):
+// told to wait where it hurts (MAPDEBUG=inject=..., see docs/debug.md):
 // between the mark of an old bucket's cell and the copy of its entry, or
 // between the decision to grow and the growth. Both threads write the same keys
 // in the same order, so that they are after the same old buckets: the first to
