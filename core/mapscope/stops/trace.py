@@ -9,7 +9,8 @@ from typing import Dict, Optional, Tuple
 from ..view import MapView
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
-from .go_plans import GoPlan, ends_now, growth_kind
+from .go_functions import ends_now, growth_kind
+from .go_plan import GoPlan
 from .go_runtime import Hmap
 from .host import Hit, Point
 from .plan import Plan

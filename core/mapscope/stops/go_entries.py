@@ -1,0 +1,192 @@
+# SPDX-License-Identifier: MIT
+"""Stops where entries of Go maps are written and deleted."""
+
+import struct
+from typing import Callable, Optional, Tuple
+
+from ..errors import MapscopeError
+from ..flavours import go_classic
+from ..keys import parse_key
+from ..session import Session
+from ..types import Type
+from ..values import Decoded, json_text
+from ..view import KeyTest, MapView
+from .go_plan import GoPlan
+from .go_runtime import COUNT, FLAGS, HASH_WRITING, OLDBUCKETS, Hmap
+from .host import Hit, Host, NoWatchpoint, Point
+from .occurrence import Occurrence
+from .plan import Plan
+from .stop import Stop
+
+#: frames above a store in which the function that writes is looked for
+_NEAR = 6
+#: a key's type and its bytes, where they are known
+Key = Optional[Tuple[Type, Optional[bytes]]]
+
+
+class KeyedPlan(GoPlan):
+    """What `assign` and `delete` share: the key."""
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
+        self._test: Optional[KeyTest] = None
+        if self.request.key is not None and view is not None:
+            self._test = parse_key(view.types()[0], self.request.key)
+
+    def written(self, hit: Hit, hmap: Hmap, maptype: int, read: Callable[[], Key]) -> bool:
+        """An entry is written or deleted.
+
+        :param read: its key
+        """
+        if self._test is not None:
+            decoded = self._decoded(read())
+            # a key that cannot be told is not the one that was asked for
+            if decoded is None or not self._test.matches(decoded[0]):
+                return False
+
+        def add(occurrence: Occurrence) -> None:
+            decoded = self._decoded(read())
+            if decoded is not None:
+                occurrence.key = json_text(decoded[0])
+
+        return self.occurred(self.request.event, hit, hmap, maptype, add)
+
+    def _decoded(self, key: Key) -> Optional[Tuple[Decoded]]:
+        if key is None or key[1] is None:
+            return None
+        return (Session(self.host.target()).decoder().decode(key[0], key[1], None),)
+
+
+class WritePlan(KeyedPlan):
+    """`assign` and `delete` of one map.
+
+    A write sets hashWriting in hmap.flags once it has hashed the key; a delete
+    that finds its key decreases hmap.count. With --migrating they are watched
+    only between the start and the end of a migration.
+    """
+
+    mechanism = "hardware watchpoint"
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
+        self._before = 0
+        self._field: Optional[Point] = None
+        self._assign = self.request.event == "assign"
+
+    def arm(self) -> Plan:
+        try:
+            if self.request.migrating:
+                self.watch(self.address + OLDBUCKETS, 8, self._migration_changed)
+                self._follow_migration()
+            else:
+                self._watch_field()
+        except NoWatchpoint as error:
+            plan = WriteFunctionPlan(self.stop, self.host, Session(self.host.target()), self.view)
+            plan.notes.append(f"{error}: uses breakpoints on the runtime's functions instead")
+            self.disarm()
+            return plan.arm()
+        self.warn_of_stack()
+        return self
+
+    def enable(self, on: bool) -> None:
+        super().enable(on)
+        if on:
+            self._before = self._read()
+            if self.request.migrating:
+                self._follow_migration()
+
+    def _watch_field(self) -> None:
+        self._before = self._read()
+        if self._assign:
+            self._field = self.watch(self.address + FLAGS, 1, self._changed)
+        else:
+            self._field = self.watch(self.address + COUNT, 8, self._changed)
+
+    def _read(self) -> int:
+        hmap = Hmap(self.host, self.address)
+        return hmap.flags & HASH_WRITING if self._assign else hmap.count
+
+    def _migration_changed(self, hit: Hit) -> bool:
+        if self.go.writer(hit) is None:
+            self.stop.retire(f"its map at {self.address:#x} is gone, its memory is reused")
+            return False
+        try:
+            self._follow_migration()
+        except NoWatchpoint as error:
+            plan = WriteFunctionPlan(self.stop, self.host, Session(self.host.target()), self.view)
+            self.stop.replace(plan, f"{error}: uses breakpoints on the runtime's functions now")
+        return False
+
+    def _follow_migration(self) -> None:
+        """Watch the field if the map is migrating, else not."""
+        migrating = bool(Hmap(self.host, self.address).oldbuckets)
+        if migrating and self._field is None:
+            self._watch_field()
+        elif not migrating:
+            point, self._field = self._field, None
+            self.drop(point)
+
+    def _changed(self, hit: Hit) -> bool:
+        writer = self.go.writer(hit)
+        if writer is None:
+            if Hmap(self.host, self.address).flags & ~15 or not self._assign:
+                self.stop.retire(f"its map at {self.address:#x} is gone, its memory is reused")
+            return False  # iterating sets flags, too
+        before, self._before = self._before, self._read()
+        verb = "mapassign" if self._assign else "mapdelete"
+        if self._assign:
+            happened = not before and bool(self._before)
+        else:
+            happened = self._before < before
+        if not happened or (writer and not writer.startswith("runtime." + verb)):
+            return False
+        return self.written(
+            hit, Hmap(self.host, self.address), 0, lambda: self._key(hit, "runtime." + verb)
+        )
+
+    def _key(self, hit: Hit, function: str) -> Key:
+        """The key, of the frame that writes."""
+        if self.view is None or self.view.key is None:
+            return None
+        type, session = self.view.key, Session(self.host.target())
+        for _, frame in zip(range(_NEAR), hit.frames()):
+            if frame.function.startswith(function):
+                return type, go_classic.written_key(session, frame, type.size)
+        return None
+
+
+class WriteFunctionPlan(KeyedPlan):
+    """`assign` and `delete` of any map, at mapassign*(t, h, key) and mapdelete*(t, h, key)."""
+
+    def arm(self) -> Plan:
+        self.function(
+            "mapassign" if self.request.event == "assign" else "mapdelete", self._on_write
+        )
+        return self
+
+    def _on_write(self, hit: Hit) -> bool:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        if not address or not self.is_ours(address):
+            return False
+        hmap = Hmap(self.host, address)
+        if self.request.migrating and not hmap.oldbuckets:
+            return False
+        if self.request.event == "delete" and not hmap.count:
+            return False
+        return self.written(hit, hmap, maptype, lambda: self._key(hit, maptype))
+
+    def _key(self, hit: Hit, maptype: int) -> Key:
+        """The key in the registers, or where they point."""
+        session = Session(self.host.target())
+        try:
+            type = self.view.types()[0] if self.view else session.go.map_type(maptype).key
+            value = hit.register("rcx")
+            frame = next(hit.frames(), None)
+            name = frame.function if frame is not None else ""
+            if name.endswith("_faststr"):
+                return type, struct.pack("<QQ", value, hit.register("rdi"))
+            if "_fast" in name:
+                return type, value.to_bytes(8, "little")[: type.size]
+            return type, session.memory.read(value, type.size)
+        except MapscopeError:
+            return None
