@@ -116,6 +116,11 @@ class Stop:
         host.say(f"mapscope stop {self.number} armed: {self.describe()}")
         return False
 
+    def restart(self) -> None:
+        """Count anew: each process for itself, as the runtime's filter does."""
+        self.matches = 0
+        self._ignore = self.request.ignore
+
     def disarm(self) -> None:
         """Take out everything that was set."""
         if self._location is not None:
@@ -398,6 +403,7 @@ class Stops:
     def process_started(self) -> None:
         """A new process is about to run the program's first instruction."""
         for stop in self._all():
+            stop.restart()
             try:
                 if stop.plan is not None:
                     stop.plan.started()
@@ -418,6 +424,7 @@ class Stops:
             stop.plan = stop.view = None
             waiting.append(stop)
         for stop in waiting:
+            stop.restart()
             try:
                 stop.arm()
             except MapscopeError as error:
