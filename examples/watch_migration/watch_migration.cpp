@@ -44,7 +44,9 @@ int main() {
   }
   checkpoint(sessions);
   for (int i = full; i < full + more; ++i) {
-    sessions[key(i)] = i;
+    // A variable, so that the write is this line's alone also in optimised code.
+    const std::string session = key(i);
+    sessions[session] = i;
     for (uint64_t visit = 0; visit < 10; ++visit) {
       visits[uint64_t(i) * 10 + visit] = i;
     }

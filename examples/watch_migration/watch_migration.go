@@ -16,6 +16,10 @@ const (
 	more = 5000
 )
 
+// A package's variable, because a local map that nothing else refers to lies on
+// the goroutine's stack, and moves when that grows.
+var sessions = make(map[string]int)
+
 // checkpoint is where a debugger stops: `break main.checkpoint`.
 //
 //go:noinline
@@ -28,7 +32,6 @@ func key(i int) string {
 }
 
 func main() {
-	sessions := make(map[string]int)
 	visits := make(map[int]int)
 	for i := 0; i < full; i++ {
 		sessions[key(i)] = i
