@@ -8,7 +8,7 @@ from typing import List
 
 import gdb
 
-from mapscope.commands import OVERVIEW, SUMMARIES
+from mapscope.commands import FIRST_WORDS, OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
 
 
@@ -43,7 +43,8 @@ class Subcommand(gdb.Command):
     def __init__(self, name: str) -> None:
         self._name = name
         self.__doc__ = (
-            f"Show {SUMMARIES[name]}.\n\nmap {name} --help explains every option, with an example."
+            f"map {name}: {SUMMARIES[name]}.\n\n"
+            f"map {name} --help explains every option, with an example."
         )
         super().__init__(f"map {name}", gdb.COMMAND_DATA)
 
@@ -70,6 +71,8 @@ class Subcommand(gdb.Command):
             from mapscope import shell
 
             return [option[start:] for option in shell.complete(self._name, last)]
+        if len(text.split()) == (1 if last else 0) and self._name in FIRST_WORDS:
+            return [word for word in FIRST_WORDS[self._name] if word.startswith(last)]
         return int(gdb.COMPLETE_EXPRESSION)
 
 

@@ -17,9 +17,10 @@ from goprogram import number_map, text_map
 from host import FakeHost
 from image import FakeFrame, FakeTarget, words
 from looking import one, text
+from mapscope.commands import FIRST_WORDS
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.stops import filter as stop_filter
-from mapscope.stops.request import parse_progress
+from mapscope.stops.request import EVENTS, parse_progress
 from model import GoMap, Hash, mixed
 
 BASES = (
@@ -503,6 +504,10 @@ def test_beyond_the_old_array() -> None:
         text(target, "break", "grow m")
     with pytest.raises(MapscopeError, match="a core dump cannot run"):
         text(target, "trace", "on")
+
+
+def test_completion_knows_all_events() -> None:
+    assert set(FIRST_WORDS["break"]) == {*EVENTS, "list"}
 
 
 def test_trace_words() -> None:

@@ -7,7 +7,7 @@ into a debugger costs next to nothing.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Dict
+from typing import TYPE_CHECKING, Dict, Tuple
 
 if TYPE_CHECKING:
     from .base import Command
@@ -25,6 +25,12 @@ SUMMARIES: Dict[str, str] = {
     "stop": "the map stop that the program is at",
     "trace": "the life of maps, a line for each event, without stopping",
     "writers": "every thread that is inside a map write, and races among them",
+}
+
+#: what the first word of a command can be, where there is a choice, for completion
+FIRST_WORDS: Dict[str, Tuple[str, ...]] = {
+    "break": tuple("grow evacuate progress done assign delete clear race list".split()),
+    "trace": ("on", "off"),
 }
 
 _MODULES = {"break": "breaks"}

@@ -42,7 +42,8 @@ class GoPlan(Plan):
         names = self.go.variants(base)
         if not names:
             raise UsageError(
-                f"the program has no function runtime.{base}: nothing can be stopped at there"
+                f"the program has no function runtime.{base} (it never uses it, or was stripped): "
+                "nothing can be stopped at there"
             )
         for name in names:
             self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
