@@ -373,8 +373,8 @@ class _Process:
     def _wait_for_entry(self) -> None:
         """At the program's entry point its own data are relocated, and nothing has run."""
         match = re.search(r"Entry point: (0x[0-9a-f]+)", gdb.execute("info files", to_string=True))
-        if match is None:
-            return
+        if match is None or not self._is_mapped(int(match[1], 16)):
+            return  # not where it will be
         self._drop_entry()
 
         def arrived(hit: Hit) -> bool:
@@ -383,6 +383,14 @@ class _Process:
 
         spec = f"*{match[1]}"
         self._entry = _make(lambda: _Breakpoint(arrived, False, 0, spec=spec))
+
+    @staticmethod
+    def _is_mapped(address: int) -> bool:
+        try:
+            gdb.selected_inferior().read_memory(address, 1)
+        except gdb.error:
+            return False
+        return True
 
     def _start(self) -> None:
         self._started = self._pid
@@ -460,6 +468,18 @@ def _tidy() -> None:
             point.delete()
 
 
+def _quiet(handler: Any) -> Any:
+    """A handler whose errors are a line each; gdb would show "Python Exception ..."."""
+
+    def call(*events: object) -> None:
+        try:
+            handler(*events)
+        except Exception as error:
+            gdb.write(f"mapscope: {describe_error(error)}\n", gdb.STDERR)
+
+    return call
+
+
 def _connect() -> None:
     for registry, handler in (
         (gdb.events.stop, _on_stop),
@@ -470,7 +490,7 @@ def _connect() -> None:
         (gdb.events.breakpoint_deleted, _on_deleted),
         (gdb.events.breakpoint_modified, _on_modified),
     ):
-        registry.connect(handler)
+        registry.connect(_quiet(handler))
     if hasattr(gdb.events, "gdb_exiting"):  # gdb 12.1
         gdb.events.gdb_exiting.connect(_on_quit)
 

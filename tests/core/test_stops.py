@@ -411,7 +411,7 @@ def test_the_end_of_the_process() -> None:
     text(target, "break", "evacuate --log")
     host.arrive("main.begin")
     host.stops.process_ended()
-    assert "stop 1 (grow) retired: its map ended with its process" in host.said[-1]
+    assert "stop 1 (grow) retired: its process has ended or was left" in host.said[-1]
     rows = {row["id"]: row for row in one(target, "break", "list")["stops"]}
     assert sorted(rows) == [2, 3] and rows[2]["waits_for"] == "main.begin"
 

@@ -418,7 +418,7 @@ class Stops:
             if stop.plan is None or stop.request.map is None:
                 continue
             if stop.request.location is None:
-                stop.retire("its map ended with its process")
+                stop.retire("its process has ended or was left")
                 continue
             stop.plan.disarm()
             stop.plan = stop.view = None
