@@ -83,6 +83,7 @@ BOOST_AUTO_TEST_CASE(the_abi_says_where_everything_is) {
   BOOST_TEST(abi.event_size == 128);
   BOOST_TEST(abi.event_flags == 100);
   BOOST_TEST(abi.event_moved_x == 104);
+  BOOST_TEST(abi.event_moved_y == 112);
   BOOST_TEST(abi.event_hint == 120);
   BOOST_TEST(abi.stop_filter_assume_traced == 8);
   BOOST_TEST(abi.stop_filter_only_map == 16);

@@ -74,7 +74,7 @@ cat >headers.c <<'END'
 #include <mapscope/layout.h>
 struct mapscope_stop_slot slot;
 struct mapscope_event event;
-int main(void) { return sizeof slot == 64 && sizeof event == 104 ? 0 : 1; }
+int main(void) { return sizeof slot == 64 && sizeof event == 128 ? 0 : 1; }
 END
 "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/runtime/include" headers.c -o headers
 check headers

@@ -52,22 +52,32 @@ int main() {
   child.at_checkpoint = [&] {
     tracer::stop wanted;
     wanted.events = MAPSCOPE_EVENT_GROW | MAPSCOPE_EVENT_EVACUATE | MAPSCOPE_EVENT_DONE |
-                    MAPSCOPE_EVENT_ASSIGN | MAPSCOPE_EVENT_DELETE;
+                    MAPSCOPE_EVENT_EVACUATED | MAPSCOPE_EVENT_ASSIGN | MAPSCOPE_EVENT_DELETE;
     wanted.conditions = MAPSCOPE_IF_MAP;
     wanted.map = reinterpret_cast<uintptr_t>(told->map);
     child.arm(0, wanted);
+    tracer::stop created;
+    created.events = MAPSCOPE_EVENT_CREATE;
+    child.arm(1, created);
   };
-  unsigned seen[7] = {};
+  unsigned seen[32] = {};
   unsigned wrong = 0;
+  uint64_t moved = 0;
   child.at_stop = [&](const mapscope::event &e) {
-    seen[std::countr_zero(e.event) % 7]++;
-    wrong += e.map == told->map ? 0 : 1;
+    seen[std::countr_zero(e.event)]++;
+    // Only `other` is created while somebody waits for that.
+    wrong += (e.map == told->map) == (e.event != MAPSCOPE_EVENT_CREATE) ? 0 : 1;
+    moved += e.moved_x + e.moved_y;
   };
   const int status = child.run();
-  std::printf("status %d, wrong %u, grow %u, evacuate %u, done %u, assign %u, delete %u\n", status,
-              wrong, seen[0], seen[1], seen[3], seen[4], seen[5]);
-  // Doublings on inserts 9, 14, 27 and 53, of 1, 2, 4 and 8 buckets.
-  const bool right = status == 0 && wrong == 0 && seen[0] == 4 && seen[1] == 15 && seen[3] == 4 &&
-                     seen[4] == 100 && seen[5] == 1;
+  std::printf("status %d, wrong %u, create %u, grow %u, evacuate %u, evacuated %u (%llu moved), "
+              "done %u, assign %u, delete %u\n",
+              status, wrong, seen[11], seen[0], seen[1], seen[10],
+              static_cast<unsigned long long>(moved), seen[3], seen[4], seen[5]);
+  // Doublings on inserts 9, 14, 27 and 53, of 1, 2, 4 and 8 buckets, which hold
+  // 8, 13, 26 and 52 entries then.
+  const bool right = status == 0 && wrong == 0 && seen[11] == 1 && seen[0] == 4 && seen[1] == 15 &&
+                     seen[10] == 15 && moved == 99 && seen[3] == 4 && seen[4] == 100 &&
+                     seen[5] == 1;
   return right ? 0 : 1;
 }

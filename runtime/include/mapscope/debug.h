@@ -88,10 +88,13 @@
 /* hmap.hash0 has changed, as it does when a map becomes empty: a debugger
  * that waits for a key hash computes it again. */
 #define MAPSCOPE_EVENT_RESEED 0x200
-/* An old bucket has been evacuated; before PROGRESS. event.moved_x and moved_y
- * tell how many entries that moved, and evacuated counts it already. */
+/* An old bucket has been evacuated: all its entries are in the new array, and
+ * event.evacuated counts it. event.moved_x and moved_y tell how many entries
+ * that were. Before the PROGRESS of the same bucket. */
 #define MAPSCOPE_EVENT_EVACUATED 0x400
-/* A map has been created, with the hint in event.hint. */
+/* A map has been created: its hmap is whole, empty and in the registry; the
+ * mapscope::map object points at it only after the event. event.hint is the
+ * number of entries that it was asked to have room for. */
 #define MAPSCOPE_EVENT_CREATE 0x800
 
 /* stop_slot.conditions: all that are set must hold. */
@@ -118,7 +121,7 @@
 /* event.flags */
 #define MAPSCOPE_FLAG_MIGRATING 0x1  /* hmap.oldbuckets is not nil */
 #define MAPSCOPE_FLAG_KEY_HASH 0x2   /* key_hash is known */
-#define MAPSCOPE_FLAG_BY_CLEAR 0x4   /* done: the migration was abandoned by clear */
+#define MAPSCOPE_FLAG_BY_CLEAR 0x4   /* done: the migration was abandoned by clear or reserve */
 #define MAPSCOPE_FLAG_BY_DESTROY 0x8 /* done: ... by the end of the map */
 #define MAPSCOPE_FLAG_NEW_KEY 0x10   /* assign: an insertion, not an overwrite */
 
@@ -167,36 +170,43 @@ MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "sto
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_filter), slots) == 64,
                        "stop_filter.slots");
 
-/* What mapscope_debug_stop is called with. */
+/* What mapscope_debug_stop is called with.
+ *
+ * bucket: of evacuate, evacuated and progress the old bucket; of assign and
+ * delete the key's bucket, in the array that it is in; of all others
+ * MAPSCOPE_NO_BUCKET.
+ *
+ * moved_x, moved_y: of evacuated, the entries moved to the new bucket of the
+ * same index (modulo the new size if the map shrinks), and to that index +
+ * old_buckets, which only a doubling does. Else 0. */
 struct MAPSCOPE_STRUCT(event) {
-  uint32_t event;                              /*  0: MAPSCOPE_EVENT_..., one */
-  uint32_t slot;                               /*  4: the first slot that matched */
-  uint32_t slots;                              /*  8: all of them: bit i is slot i */
-  uint32_t thread;                             /* 12: the kernel's id of the calling thread */
-  const struct MAPSCOPE_STRUCT(hmap) *map;     /* 16 */
-  const struct MAPSCOPE_STRUCT(maptype) *type; /* 24 */
-  uint64_t
-      bucket; /* 32: evacuate, evacuated, progress: the old bucket; assign, delete: the key's bucket
-                               in the array it is in; else MAPSCOPE_NO_BUCKET */
-  uint64_t old_buckets; /* 40: of the growth that the event belongs to; 0 if none */
-  uint64_t buckets;     /* 48: of the array that entries go to, or (grow) will go to */
-  uint64_t evacuated;   /* 56: old buckets evacuated, wholly */
-  uint64_t count;       /* 64: hmap.count */
-  const void *key;      /* 72: assign, delete: the key in the form of the map's key type, or nil */
-  uint64_t key_hash;    /* 80: assign, delete; see MAPSCOPE_FLAG_KEY_HASH */
-  const char *message;  /* 88: race: what was noticed, else nil */
-  uint32_t kind;        /* 96: MAPSCOPE_GROWTH_... */
+  uint32_t event;                              /*   0: MAPSCOPE_EVENT_..., one */
+  uint32_t slot;                               /*   4: the first slot that matched */
+  uint32_t slots;                              /*   8: all of them: bit i is slot i */
+  uint32_t thread;                             /*  12: the kernel's id of the calling thread */
+  const struct MAPSCOPE_STRUCT(hmap) *map;     /*  16 */
+  const struct MAPSCOPE_STRUCT(maptype) *type; /*  24 */
+  uint64_t bucket;                             /*  32: or MAPSCOPE_NO_BUCKET */
+  uint64_t old_buckets; /*  40: of the growth that the event belongs to; 0 if none */
+  uint64_t buckets;     /*  48: of the array that entries go to, or (grow) will go to */
+  uint64_t evacuated;   /*  56: old buckets evacuated, wholly */
+  uint64_t count;       /*  64: hmap.count */
+  const void *key;      /*  72: assign, delete: the key as the map's key type has it, or nil */
+  uint64_t key_hash;    /*  80: assign, delete; see MAPSCOPE_FLAG_KEY_HASH */
+  const char *message;  /*  88: race: what was noticed, else nil */
+  uint32_t kind;        /*  96: MAPSCOPE_GROWTH_... */
   uint32_t flags;       /* 100: MAPSCOPE_FLAG_... */
-  uint64_t moved_x; /* 104: evacuated: entries moved to the new bucket of the same index (shrink:
-                                modulo the new size) */
-  uint64_t moved_y; /* 112: evacuated: entries moved to that index + old_buckets */
-  uint64_t hint;    /* 120: create: entries that the map was made for */
+  uint64_t moved_x;     /* 104 */
+  uint64_t moved_y;     /* 112 */
+  uint64_t hint;        /* 120: create: entries to have room for, else 0 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(event)) == 128, "event");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), map) == 16, "event.map");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), bucket) == 32, "event.bucket");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), key) == 72, "event.key");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), kind) == 96, "event.kind");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), moved_x) == 104, "event.moved_x");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), hint) == 120, "event.hint");
 
 #ifdef __cplusplus
 } // namespace mapscope
