@@ -8,5 +8,7 @@ run
 set trace-commands on
 map stop
 map writers
-map inspect
+map find user-416
+map bucket 0 --old
+map find user-26
 set trace-commands off
