@@ -4,7 +4,6 @@ registers: any map's events, and what no word in memory tells."""
 
 from typing import Callable, Dict, Optional, Tuple
 
-from ..errors import UsageError
 from ..flavours import go_classic
 from ..session import Session
 from ..view import MapView
