@@ -7,7 +7,10 @@
 #include <atomic>
 #include <csignal>
 #include <fstream>
+#include <functional>
+#include <limits>
 #include <map>
+#include <numeric>
 #include <set>
 #include <string>
 #include <thread>
@@ -121,7 +124,7 @@ private:
 uint64_t key_of(uint64_t i) { return i * 0x9e3779b97f4a7c15; }
 
 // A map with one entry, told to the parent, which may arm the filter then.
-void tell(const int_map &map, note &to) {
+template <class Map> void tell(const Map &map, note &to) {
   to.map = header(map);
   tracer::checkpoint();
 }
@@ -515,6 +518,305 @@ BOOST_AUTO_TEST_CASE(kinds_of_growth) {
   }
 }
 
+namespace {
+
+// How many cells of an old bucket's chain have each tophash, in a stopped child.
+std::array<uint64_t, 256> tophashes(const tracer::process &child, const mapscope::hmap &h,
+                                    uint64_t bucket) {
+  const auto extra = child.read<mapscope::mapextra>(reinterpret_cast<uintptr_t>(h.extra));
+  const auto type = child.read<mapscope::maptype>(reinterpret_cast<uintptr_t>(extra.type));
+  std::array<uint64_t, 256> cells{};
+  for (uint64_t b = reinterpret_cast<uintptr_t>(h.oldbuckets) + bucket * type.bucketsize; b != 0;
+       b = child.read<uint64_t>(b + type.overflow_offset)) {
+    for (const uint8_t top : child.read<mapscope::bmap>(b).tophash) {
+      cells[top]++;
+    }
+  }
+  return cells;
+}
+
+uint64_t live(const std::array<uint64_t, 256> &cells) {
+  return std::accumulate(cells.begin() + MAPSCOPE_MIN_TOP_HASH, cells.end(), uint64_t{0});
+}
+
+struct moves {
+  uint64_t doublings = 0;
+  uint64_t same_size = 0; // growths
+  uint64_t ends = 0;
+  uint64_t buckets = 0;
+  uint64_t x = 0; // entries
+  uint64_t y = 0;
+  uint64_t longest = 0; // entries of one old bucket
+};
+
+// Runs `work`, which tells its map. What each evacuation says that it moved is
+// held against the old chain, before it and, by its marks, after it; and each
+// growth that ends against the entries there were when it began: what is
+// inserted meanwhile never was in the old array, and what is erased was moved
+// before.
+moves checked_moves(const std::function<void(note &)> &work, note &told) {
+  tracer::process child([&] { work(told); });
+  child.at_checkpoint = [&] { child.arm(0, on(all_growth | MAPSCOPE_EVENT_EVACUATED, told.map)); };
+  moves all;
+  event before{};
+  uint64_t waiting = 0; // entries in the old bucket that is next
+  uint64_t entries = 0; // to be moved by this growth
+  uint64_t buckets = 0; // evacuated
+  child.at_stop = [&](const event &e) {
+    const auto h = child.read<mapscope::hmap>(reinterpret_cast<uintptr_t>(e.map));
+    if (e.event != MAPSCOPE_EVENT_EVACUATED) {
+      BOOST_REQUIRE(e.moved_x == 0);
+      BOOST_REQUIRE(e.moved_y == 0);
+    }
+    // Nothing comes between an evacuation's beginning and its end.
+    BOOST_REQUIRE((before.event == MAPSCOPE_EVENT_EVACUATE) ==
+                  (e.event == MAPSCOPE_EVENT_EVACUATED));
+    switch (e.event) {
+    case MAPSCOPE_EVENT_GROW:
+      (e.kind == MAPSCOPE_GROWTH_DOUBLE ? all.doublings : all.same_size)++;
+      entries = e.count;
+      buckets = 0;
+      break;
+    case MAPSCOPE_EVENT_EVACUATE:
+      waiting = live(tophashes(child, h, e.bucket));
+      break;
+    case MAPSCOPE_EVENT_EVACUATED: {
+      const auto cells = tophashes(child, h, e.bucket);
+      BOOST_REQUIRE(e.bucket == before.bucket);
+      BOOST_REQUIRE(e.old_buckets == before.old_buckets);
+      BOOST_REQUIRE(e.kind == before.kind);
+      BOOST_REQUIRE(e.flags == MAPSCOPE_FLAG_MIGRATING);
+      BOOST_REQUIRE(e.evacuated == ++buckets);
+      BOOST_REQUIRE(e.moved_x == cells[MAPSCOPE_EVACUATED_X]);
+      BOOST_REQUIRE(e.moved_y == cells[MAPSCOPE_EVACUATED_Y]);
+      BOOST_REQUIRE(e.moved_x + e.moved_y == waiting);
+      BOOST_REQUIRE(live(cells) == 0);
+      BOOST_REQUIRE(
+          child.read<mapscope::mapextra>(reinterpret_cast<uintptr_t>(h.extra)).evacuating == 0);
+      BOOST_REQUIRE(entries >= waiting);
+      entries -= waiting;
+      all.buckets++;
+      all.x += e.moved_x;
+      all.y += e.moved_y;
+      all.longest = std::max(all.longest, waiting);
+      break;
+    }
+    case MAPSCOPE_EVENT_PROGRESS: // of one bucket or more, right after it
+      BOOST_REQUIRE(before.event == MAPSCOPE_EVENT_EVACUATED);
+      BOOST_REQUIRE(e.bucket == before.bucket);
+      BOOST_REQUIRE(e.evacuated == before.evacuated);
+      break;
+    case MAPSCOPE_EVENT_DONE:
+      all.ends++;
+      BOOST_REQUIRE(e.flags == 0);
+      BOOST_REQUIRE(buckets == e.old_buckets);
+      BOOST_REQUIRE(entries == 0);
+      break;
+    default:
+      BOOST_FAIL("not asked for: event " << e.event);
+    }
+    before = e;
+  };
+  BOOST_TEST(child.run() == 0);
+  return all;
+}
+
+// Long chains: four of the hashes there are.
+struct crowding_hash {
+  size_t operator()(uint64_t key) const { return key % 4; }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(an_evacuation_tells_what_it_moved) {
+  tracer::shared<note> told;
+  const moves all = checked_moves(
+      [](note &to) {
+        int_map map{{1, 1}};
+        tell(map, to);
+        growth_counter counter(header(map));
+        for (uint64_t i = 0; map.size() < 10000; i++) {
+          map[key_of(i)] = i;
+          counter.look(to);
+          if (i % 3 == 0) {
+            map.erase(key_of(i / 2));
+            counter.look(to);
+          }
+        }
+        counter.finish(to);
+      },
+      *told);
+  BOOST_TEST(all.doublings + all.same_size == told->grows);
+  BOOST_TEST(all.doublings == 11U);
+  BOOST_TEST(all.ends == told->ends);
+  BOOST_TEST(all.buckets == told->evacuations);
+  // About half of the entries go to Y.
+  BOOST_TEST(all.x > 5000U);
+  BOOST_TEST(all.y > 5000U);
+}
+
+BOOST_AUTO_TEST_CASE(a_growth_of_the_same_size_moves_nothing_to_y) {
+  tracer::shared<note> told;
+  const moves all = checked_moves(
+      [](note &to) {
+        mapscope::set_seed(3);
+        int_map map{{~uint64_t{0}, 1}};
+        map.reserve(820);
+        tell(map, to);
+        growth_counter counter(header(map));
+        for (uint64_t i = 0; i < 60000; i++) {
+          map[i] = i;
+          counter.look(to);
+          if (i >= 800) {
+            map.erase(i - 800);
+            counter.look(to);
+          }
+        }
+        counter.finish(to);
+      },
+      *told);
+  BOOST_TEST(all.doublings == 0U);
+  BOOST_TEST(all.same_size > 0U);
+  BOOST_TEST(all.same_size == told->grows);
+  BOOST_TEST(all.buckets == told->evacuations);
+  BOOST_TEST(all.x > 800U);
+  BOOST_TEST(all.y == 0U);
+}
+
+BOOST_AUTO_TEST_CASE(an_evacuation_of_a_long_chain_tells_all) {
+  tracer::shared<note> told;
+  const moves all = checked_moves(
+      [](note &to) {
+        mapscope::map<uint64_t, uint64_t, crowding_hash> map{{1, 1}};
+        tell(map, to);
+        growth_counter counter(header(map));
+        for (uint64_t i = 0; i < 1000; i++) {
+          map[i] = i;
+          counter.look(to);
+        }
+        counter.finish(to);
+      },
+      *told);
+  BOOST_TEST(all.doublings == 8U); // on inserts 9, 14, 27 ... 833
+  BOOST_TEST(all.buckets == told->evacuations);
+  BOOST_TEST(all.longest > 16U * MAPSCOPE_BUCKET_CNT);
+}
+
+// NaNs have no hash to go by, and an iterator's lists are made beside the move.
+BOOST_AUTO_TEST_CASE(an_evacuation_under_an_iterator_tells_all) {
+  tracer::shared<note> told;
+  const moves all = checked_moves(
+      [](note &to) {
+        mapscope::map<double, uint64_t> map{{1.0, 1}};
+        tell(map, to);
+        growth_counter counter(header(map));
+        auto it = map.begin();
+        for (uint64_t i = 0; i < 3000; i++) {
+          map.emplace(std::numeric_limits<double>::quiet_NaN(), i);
+          counter.look(to);
+          if (it == map.end() || ++it == map.end()) {
+            it = map.begin();
+          }
+        }
+        counter.finish(to);
+      },
+      *told);
+  BOOST_TEST(all.doublings == 9U); // on inserts 9, 14, 27 ... 1665
+  BOOST_TEST(all.buckets == told->evacuations);
+  BOOST_TEST(all.y > 100U);
+}
+
+namespace {
+
+// Whether a stopped child's registry has the map, found by mapscope_abi.
+bool registered(const tracer::process &child, const mapscope::hmap *map) {
+  const auto &abi = mapscope_abi;
+  for (uint64_t i = 0; i < abi.registry_shards; i++) {
+    auto at = child.read<uint64_t>(reinterpret_cast<uintptr_t>(abi.registry) +
+                                   i * abi.registry_stride + abi.registry_head);
+    while (at != 0) {
+      if (at == reinterpret_cast<uintptr_t>(map)) {
+        return true;
+      }
+      const auto extra = child.read<uint64_t>(at + abi.hmap_extra);
+      at = child.read<uint64_t>(extra + abi.mapextra_next);
+    }
+  }
+  return false;
+}
+
+// The maps that a child has made, as it knows them.
+struct made {
+  const mapscope::hmap *maps[16];
+  const mapscope::maptype *types[16];
+  unsigned n;
+
+  template <class Map> void add(const Map &map) {
+    maps[n] = header(map);
+    types[n++] = header(map)->extra->type;
+  }
+};
+
+} // namespace
+
+BOOST_AUTO_TEST_CASE(maps_that_are_created) {
+  tracer::shared<made> told;
+  std::vector<event> events;
+  tracer::process child([&] {
+    const int_map earlier = filled(20);
+    tracer::checkpoint();
+    const int_map never; // has no hmap, so nothing is created
+    const int_map empty(0);
+    int_map written;
+    written[1] = 1; // created by its first write
+    told->add(written);
+    const int_map hinted(1000);
+    told->add(hinted);
+    mapscope::map<std::string, int> strings;
+    strings.reserve(27);
+    strings.reserve(1000); // is there already
+    told->add(strings);
+    int_map copy = earlier;
+    told->add(copy);
+    int_map moved = std::move(copy);
+    moved.clear();
+    moved[1] = 1;
+    std::swap(moved, written);
+    const int_map copy_of_nothing = never;
+    copy[1] = 1; // anew: what it had has moved away
+    told->add(copy);
+  });
+  child.at_checkpoint = [&] { child.arm(4, on(MAPSCOPE_EVENT_CREATE)); };
+  child.at_stop = [&](const event &e) {
+    events.push_back(e);
+    const auto h = child.read<mapscope::hmap>(reinterpret_cast<uintptr_t>(e.map));
+    BOOST_TEST(e.event == uint32_t{MAPSCOPE_EVENT_CREATE});
+    BOOST_TEST(e.slots == 0x10U);
+    BOOST_TEST(e.thread == static_cast<uint32_t>(child.pid()));
+    BOOST_TEST(e.bucket == MAPSCOPE_NO_BUCKET);
+    BOOST_TEST(e.buckets == uint64_t{1} << h.B);
+    BOOST_TEST(e.old_buckets == 0U);
+    BOOST_TEST(e.kind == uint32_t{MAPSCOPE_GROWTH_NONE});
+    BOOST_TEST(e.flags == 0U);
+    BOOST_TEST(e.count == 0U);
+    BOOST_TEST(h.count == 0U);
+    BOOST_TEST(child.read<mapscope::mapextra>(reinterpret_cast<uintptr_t>(h.extra)).type == e.type);
+    BOOST_TEST(registered(child, e.map));
+  };
+  BOOST_TEST(child.run() == 0);
+  // Hint and buckets: 6.5 entries for each, or up to 8 in one.
+  const std::vector<std::pair<uint64_t, uint64_t>> expected{
+      {0, 1}, {1000, 256}, {27, 8}, {20, 4}, {0, 1}};
+  BOOST_REQUIRE(events.size() == expected.size());
+  BOOST_REQUIRE(told->n == expected.size());
+  for (size_t i = 0; i < events.size(); i++) {
+    BOOST_TEST(events[i].map == told->maps[i]);
+    BOOST_TEST(events[i].type == told->types[i]);
+    BOOST_TEST(events[i].hint == expected[i].first);
+    BOOST_TEST(events[i].buckets == expected[i].second);
+  }
+}
+
 BOOST_AUTO_TEST_CASE(progress_in_buckets_and_in_parts) {
   struct wanted {
     uint64_t progress;
@@ -736,6 +1038,50 @@ BOOST_AUTO_TEST_CASE(clear_and_destroy_abandon_a_migration) {
   BOOST_TEST(events[3].old_buckets == 128U);
   BOOST_TEST(events[4].flags == uint32_t{MAPSCOPE_FLAG_BY_DESTROY | MAPSCOPE_FLAG_MIGRATING});
   BOOST_TEST(events[4].old_buckets == 128U);
+}
+
+// The other end that a migration may have without being done: the map was
+// emptied entry by entry, and reserve() takes a new array.
+BOOST_AUTO_TEST_CASE(reserve_abandons_a_migration_of_nothing) {
+  struct same_number {
+    uint64_t operator()(uint64_t key, uint32_t) const { return key; } // seeded: not mixed
+  };
+  tracer::shared<note> told;
+  const auto events = stops_of(
+      [&] {
+        mapscope::map<uint64_t, int, same_number> map(104);
+        map[0] = 0;
+        tell(map, *told);
+        // An overflow bucket for each of the 16 buckets, then nothing in it.
+        for (uint64_t bucket = 0; bucket < 16; bucket++) {
+          for (uint64_t i = 0; i < 9; i++) {
+            map[16 * i + bucket] = 1;
+          }
+          for (uint64_t i = 0; i < 9; i++) {
+            map.erase(16 * i + bucket);
+          }
+        }
+        map[1] = 1;
+        map.erase(1);
+        told->flag = header(map)->oldbuckets != nullptr && map.empty();
+        map.clear(); // of nothing
+        told->flag = told->flag && header(map)->oldbuckets != nullptr;
+        map.reserve(1000);
+        told->number = map.bucket_count();
+      },
+      [&](tracer::process &child, unsigned) {
+        child.arm(0,
+                  on(MAPSCOPE_EVENT_GROW | MAPSCOPE_EVENT_DONE | MAPSCOPE_EVENT_CLEAR, told->map));
+      });
+  BOOST_TEST(told->flag);
+  BOOST_TEST(told->number == 256U);
+  const std::vector<uint32_t> expected{MAPSCOPE_EVENT_GROW, MAPSCOPE_EVENT_DONE};
+  BOOST_REQUIRE(kinds_of(events) == expected);
+  BOOST_TEST(events[0].kind == uint32_t{MAPSCOPE_GROWTH_SAME_SIZE});
+  BOOST_TEST(events[1].kind == uint32_t{MAPSCOPE_GROWTH_SAME_SIZE});
+  BOOST_TEST(events[1].flags == uint32_t{MAPSCOPE_FLAG_BY_CLEAR});
+  BOOST_TEST(events[1].old_buckets == 16U);
+  BOOST_TEST(events[1].evacuated < 16U);
 }
 
 // Emptied by erasing: a new seed, so that a debugger computes the hash anew.
@@ -985,6 +1331,29 @@ BOOST_AUTO_TEST_CASE(threads_count_together) {
     thread.join();
   }
   BOOST_TEST(armed_here::hits() == threads * writes);
+}
+
+BOOST_AUTO_TEST_CASE(threads_create_together) {
+  constexpr uint64_t threads = 6;
+  constexpr uint64_t maps = support::rounds(2000);
+  const armed_here armed(on(MAPSCOPE_EVENT_CREATE | MAPSCOPE_EVENT_EVACUATED), true);
+  std::atomic<uint64_t> evacuated = 0;
+  std::vector<std::thread> all;
+  for (uint64_t i = 0; i < threads; i++) {
+    all.emplace_back([&] {
+      for (uint64_t n = 0; n < maps; n++) {
+        int_map map;
+        for (uint64_t key = 0; key < 20; key++) { // 1 and 2 old buckets
+          map[key] = n;
+        }
+        evacuated += 3;
+      }
+    });
+  }
+  for (std::thread &thread : all) {
+    thread.join();
+  }
+  BOOST_TEST(armed_here::hits() == threads * maps + evacuated);
 }
 
 BOOST_AUTO_TEST_CASE(a_map_that_is_gone_disarms_under_threads) {
