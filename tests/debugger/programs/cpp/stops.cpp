@@ -5,7 +5,8 @@
 //
 //   stops [--entries N]      several maps, one after the other and two at a
 //                            time; then a line of JSON for each: how often it
-//                            grew, how many old buckets were evacuated, ...
+//                            grew, how many old buckets were evacuated, ... and
+//                            a checksum of all that it holds
 //   stops --threads          four threads fill a map of their own each
 //   stops --operations N     N writes to one map, then "finished" and a checksum
 //                            of all that it holds
@@ -39,6 +40,19 @@ uint64_t mix(uint64_t x) {
   x = (x ^ x >> 30) * 0xbf58476d1ce4e5b9;
   x = (x ^ x >> 27) * 0x94d049bb133111eb;
   return x ^ x >> 31;
+}
+
+// A number for each key and value, for checksums.
+uint64_t digest(uint64_t x) { return mix(x); }
+uint64_t digest(int x) { return mix(static_cast<uint64_t>(x)); }
+uint64_t digest(const point &p) { return mix(digest(p.x) + static_cast<uint64_t>(p.y)); }
+uint64_t digest(const big &b) { return mix(digest(b.first) + b.rest.back()); }
+uint64_t digest(const std::string &text) {
+  uint64_t sum = text.size();
+  for (const char c : text) {
+    sum = mix(sum ^ static_cast<unsigned char>(c));
+  }
+  return sum;
 }
 
 struct point_hash {
@@ -94,12 +108,16 @@ public:
     if (h->oldbuckets != nullptr) {
       evacuated_ += heads(h);
     }
+    uint64_t sum = 0;
+    for (const auto &[key, value] : map_) {
+      sum += mix(digest(key) ^ digest(value) << 1);
+    }
     std::cout << R"({"name": ")" << name_ << R"(", "address": ")" << static_cast<const void *>(h)
               << R"(", "count": )" << h->count << R"(, "double": )" << doublings_
               << R"(, "same_size": )" << same_size_ << R"(, "evacuate": )" << evacuated_
               << R"(, "done": )" << done_ << R"(, "abandoned": )" << abandoned_ << R"(, "clear": )"
               << clears_ << R"(, "migrating": )" << (h->oldbuckets != nullptr ? "true" : "false")
-              << "}\n";
+              << R"(, "checksum": )" << sum << "}\n";
   }
 
 private:
@@ -175,7 +193,9 @@ void counts(uint64_t entries) {
   observed<uint64_t, big> bigs("bigs");
   filling(bigs.map());
   for (uint64_t i = 0; i < entries; i++) {
-    bigs.insert(i, {});
+    big value{i, {}};
+    value.rest.back() = ~i;
+    bigs.insert(i, value);
   }
   observed<uint64_t, uint64_t> churned("churned");
   filling(churned.map());

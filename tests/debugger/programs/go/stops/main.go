@@ -5,7 +5,8 @@
 //
 //	stops [--entries N]    several maps, one after the other and two at a time;
 //	                       then a line of JSON for each: how often it grew, how
-//	                       many old buckets were evacuated, ...
+//	                       many old buckets were evacuated, ... and a checksum
+//	                       of all that it holds
 //	stops --threads        four goroutines fill a map of their own each
 //	stops --operations N   N writes to one map, then "finished" and a checksum
 //	                       of all that it holds
@@ -136,10 +137,22 @@ func (o *observed[K, V]) report() {
 	if h.oldbuckets != nil {
 		o.evacuated += o.heads()
 	}
+	sum := uint64(0)
+	for key, value := range o.m {
+		sum += mix(digest(key) ^ digest(value)<<1)
+	}
 	fmt.Printf(`{"name": %q, "address": "%p", "count": %d, "double": %d, "same_size": %d, `+
-		`"evacuate": %d, "done": %d, "abandoned": %d, "clear": %d, "migrating": %v}`+"\n",
+		`"evacuate": %d, "done": %d, "abandoned": %d, "clear": %d, "migrating": %v, "checksum": %d}`+"\n",
 		o.name, h, h.count, o.doublings, o.sameSize, o.evacuated, o.done, o.abandoned, o.cl,
-		h.oldbuckets != nil)
+		h.oldbuckets != nil, sum)
+}
+
+// digest returns a number for a key or a value, for checksums.
+func digest(x any) (sum uint64) {
+	for _, b := range []byte(fmt.Sprint(x)) {
+		sum = mix(sum ^ uint64(b))
+	}
+	return sum
 }
 
 func text(i int) string { return "key-" + strconv.Itoa(i) }
@@ -157,7 +170,9 @@ func counts(entries int) {
 	}
 	bigs := watch("bigs", make(map[uint64]big), 144)
 	for i := 0; i < entries; i++ {
-		bigs.insert(uint64(i), big{})
+		value := big{first: uint64(i)}
+		value.rest[23] = ^uint64(i)
+		bigs.insert(uint64(i), value)
 	}
 	// Entries come and go at a load that is nearly too high: overflow buckets
 	// pile up until the map grows at the same size.
