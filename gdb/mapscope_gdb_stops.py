@@ -260,12 +260,11 @@ class GdbHost(Host):
         return None
 
     def hides_from_program(self) -> bool:
-        inferior = gdb.selected_inferior()
-        connection = getattr(inferior, "connection", None)
-        if connection is None or connection.type != "native":
+        if not _is_native():
             return False
+        pid = gdb.selected_inferior().pid
         try:
-            return os.readlink("/proc/self/ns/pid") != os.readlink(f"/proc/{inferior.pid}/ns/pid")
+            return os.readlink("/proc/self/ns/pid") != os.readlink(f"/proc/{pid}/ns/pid")
         except OSError:
             return False
 
@@ -274,6 +273,12 @@ class GdbHost(Host):
 
     def say(self, line: str) -> None:
         write(line + "\n")
+
+
+def _is_native() -> bool:
+    """Whether the process runs on this machine, under this gdb."""
+    connection = getattr(gdb.selected_inferior(), "connection", None)
+    return connection is not None and str(connection.type) == "native"
 
 
 def _has_room(address: int) -> bool:
@@ -311,6 +316,8 @@ def _words(expression: str) -> int:
 
 STOPS = Stops(GdbHost())
 
+#: fields of /proc/PID/task/TID/status (proc(5))
+_MASKS = ("SigPnd", "SigBlk")
 #: what scheduler-locking was set to, while _let_signal_pass has changed it
 _locking: List[str] = []
 
@@ -321,15 +328,24 @@ def _let_signal_pass(thread: gdb.InferiorThread) -> None:
     Otherwise they may send the next one meanwhile, and the thread comes back to its breakpoint
     for ever. Once the signal is handled, the thread comes back here (see _unlock).
     """
-    try:
-        with open(f"/proc/{thread.ptid[0]}/task/{thread.ptid[1]}/status", encoding="ascii") as file:
-            pending = re.search(r"SigPnd:\s*([0-9a-f]+)", file.read())
-    except (OSError, UnicodeError):
-        return  # not on this machine
-    if pending is None or not int(pending[1], 16) or _locking:
+    if _locking or not _is_native():
+        return
+    if not _signal_comes(f"/proc/{thread.ptid[0]}/task/{thread.ptid[1]}/status"):
         return
     _locking.append(str(gdb.parameter("scheduler-locking")))
     gdb.execute("set scheduler-locking on", to_string=True)
+
+
+def _signal_comes(status: str) -> bool:
+    """Whether a thread of this machine has a signal pending that it does not block."""
+    try:
+        with open(status, encoding="ascii") as file:
+            text = file.read()
+    except (OSError, UnicodeError):
+        return False
+    masks = [re.search(rf"^{name}:\s*([0-9a-f]+)$", text, re.MULTILINE) for name in _MASKS]
+    pending, blocked = (int(mask[1], 16) if mask is not None else 0 for mask in masks)
+    return bool(pending & ~blocked)
 
 
 def _unlock() -> None:
