@@ -29,10 +29,12 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import re
 import statistics
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Callable, Dict, Iterator, List, Sequence, Tuple
@@ -41,6 +43,7 @@ HERE = Path(__file__).resolve().parent
 MAPSCOPE = HERE.parent.parent / "gdb" / "mapscope_gdb.py"
 #: After so many seconds a run is taken for hung.
 TIMEOUT = 300
+CACHE = tempfile.TemporaryDirectory()
 
 
 def in_turns(names: Sequence[str], rounds: int) -> Iterator[str]:
@@ -48,6 +51,12 @@ def in_turns(names: Sequence[str], rounds: int) -> Iterator[str]:
     for number in range(rounds):
         first = number % len(names)
         yield from [*names[first:], *names[:first]]
+
+
+def environment() -> Dict[str, str]:
+    """Python's compiled modules are kept, as they are for users, but not here."""
+    own = {key: value for key, value in os.environ.items() if key != "PYTHONDONTWRITEBYTECODE"}
+    return {**own, "PYTHONPYCACHEPREFIX": CACHE.name}
 
 
 def run(command: List[str]) -> str:
@@ -60,6 +69,7 @@ def run(command: List[str]) -> str:
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        env=environment(),
         encoding="utf-8",
         errors="replace",
         timeout=TIMEOUT,

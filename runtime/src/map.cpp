@@ -353,12 +353,50 @@ private:
   uint64_t entries_[2] = {0, 0};
 };
 
-evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket,
-                            uint64_t newbit) noexcept {
-  if (stop_wanted(MAPSCOPE_EVENT_EVACUATE, h)) [[unlikely]] {
+// Live cells of a chain.
+uint64_t live_cells(const maptype_functions *t, bmap *head) noexcept {
+  uint64_t live = 0;
+  for_each_bucket_in_chain(t, head, [&](const bmap *b) {
+    live += static_cast<uint64_t>(std::ranges::count_if(
+        b->tophash, [](uint8_t top) { return top >= MAPSCOPE_MIN_TOP_HASH; }));
+  });
+  return live;
+}
+
+// What a debugger waits for at an evacuation is told out of line, and the rest of
+// it stays inline: a write evacuates every few assignments.
+MAPSCOPE_NOINLINE void report_evacuate(const hmap *h, uint64_t oldbucket) noexcept {
+  if (slot_wants(MAPSCOPE_EVENT_EVACUATE, h)) {
     event e = event_now(MAPSCOPE_EVENT_EVACUATE, h);
     e.bucket = oldbucket;
     report(e);
+  }
+}
+
+MAPSCOPE_NOINLINE void report_evacuated(const maptype_functions *t, const hmap *h,
+                                        uint64_t oldbucket) noexcept {
+  if (slot_wants(MAPSCOPE_EVENT_EVACUATED, h)) {
+    event e = event_now(MAPSCOPE_EVENT_EVACUATED, h);
+    e.bucket = oldbucket;
+    // The new chains hold what was just moved, and nothing else yet: lookups and
+    // writes go there only once their old bucket is evacuated.
+    e.moved_x = live_cells(t, bucket_at(h->buckets, oldbucket, t->bucketsize));
+    if (e.kind == MAPSCOPE_GROWTH_DOUBLE) {
+      e.moved_y = live_cells(t, bucket_at(h->buckets, oldbucket + e.old_buckets, t->bucketsize));
+    }
+    report(e);
+  }
+  if (slot_wants(MAPSCOPE_EVENT_PROGRESS, h)) {
+    event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
+    e.bucket = oldbucket;
+    report(e);
+  }
+}
+
+MAPSCOPE_ALWAYS_INLINE evacuation begin_evacuation(const maptype_functions *t, hmap *h,
+                                                   uint64_t oldbucket, uint64_t newbit) noexcept {
+  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATE)) [[unlikely]] {
+    report_evacuate(h, oldbucket);
   }
   const uint64_t y = oldbucket + newbit; // not used by a same-size growth
   const evacuation move{t,
@@ -377,35 +415,13 @@ evacuation begin_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbuc
   return move;
 }
 
-// Live cells of a chain.
-uint64_t live_cells(const maptype_functions *t, bmap *head) noexcept {
-  uint64_t live = 0;
-  for_each_bucket_in_chain(t, head, [&](const bmap *b) {
-    live += static_cast<uint64_t>(std::ranges::count_if(
-        b->tophash, [](uint8_t top) { return top >= MAPSCOPE_MIN_TOP_HASH; }));
-  });
-  return live;
-}
-
-void end_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket) noexcept {
+MAPSCOPE_ALWAYS_INLINE void end_evacuation(const maptype_functions *t, hmap *h,
+                                           uint64_t oldbucket) noexcept {
   store_order();
   h->extra->evacuating = 0;
   state_of(h)->evacuated++;
-  if (stop_wanted(MAPSCOPE_EVENT_EVACUATED, h)) [[unlikely]] {
-    event e = event_now(MAPSCOPE_EVENT_EVACUATED, h);
-    e.bucket = oldbucket;
-    // The new chains hold what was just moved, and nothing else yet: lookups and
-    // writes go there only once their old bucket is evacuated.
-    e.moved_x = live_cells(t, bucket_at(h->buckets, oldbucket, t->bucketsize));
-    if (e.kind == MAPSCOPE_GROWTH_DOUBLE) {
-      e.moved_y = live_cells(t, bucket_at(h->buckets, oldbucket + e.old_buckets, t->bucketsize));
-    }
-    report(e);
-  }
-  if (stop_wanted(MAPSCOPE_EVENT_PROGRESS, h)) [[unlikely]] {
-    event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
-    e.bucket = oldbucket;
-    report(e);
+  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATED | MAPSCOPE_EVENT_PROGRESS)) [[unlikely]] {
+    report_evacuated(t, h, oldbucket);
   }
 }
 
