@@ -76,9 +76,6 @@ class GdbHit(Hit):
         except gdb.error:
             return b""
 
-    def repeated(self) -> None:
-        _let_signal_pass(self._thread)
-
     def condition(self, expression: str) -> bool:
         newest = gdb.newest_frame()
         frame = user_frame()
@@ -121,7 +118,6 @@ class _Breakpoint(gdb.Breakpoint, Point):
     def stop(self) -> bool:
         """gdb asks whether to stop here."""
         global _hits
-        _unlock()
         if self.removed:
             return False
         _hits += 1
@@ -316,42 +312,6 @@ def _words(expression: str) -> int:
 
 STOPS = Stops(GdbHost())
 
-#: fields of /proc/PID/task/TID/status (proc(5))
-_MASKS = ("SigPnd", "SigBlk")
-#: what scheduler-locking was set to, while _let_signal_pass has changed it
-_locking: List[str] = []
-
-
-def _let_signal_pass(thread: gdb.InferiorThread) -> None:
-    """Let a pending signal be handled while the other threads wait.
-
-    Otherwise they may send the next one meanwhile, and the thread comes back to its breakpoint
-    for ever. Once the signal is handled, the thread comes back here (see _unlock).
-    """
-    if _locking or not _is_native():
-        return
-    if not _signal_comes(f"/proc/{thread.ptid[0]}/task/{thread.ptid[1]}/status"):
-        return
-    _locking.append(str(gdb.parameter("scheduler-locking")))
-    gdb.execute("set scheduler-locking on", to_string=True)
-
-
-def _signal_comes(status: str) -> bool:
-    """Whether a thread of this machine has a signal pending that it does not block."""
-    try:
-        with open(status, encoding="ascii") as file:
-            text = file.read()
-    except (OSError, UnicodeError):
-        return False
-    masks = [re.search(rf"^{name}:\s*([0-9a-f]+)$", text, re.MULTILINE) for name in _MASKS]
-    pending, blocked = (int(mask[1], 16) if mask is not None else 0 for mask in masks)
-    return bool(pending & ~blocked)
-
-
-def _unlock() -> None:
-    if _locking:
-        gdb.execute(f"set scheduler-locking {_locking.pop()}", to_string=True)
-
 
 class _Process:
     """Notices that a process starts and ends, as gdb has no event for all of it."""
@@ -423,7 +383,6 @@ _process = _Process()
 
 
 def _on_stop(event: gdb.StopEvent) -> None:
-    _unlock()
     _tidy()
     _process.look()
     lines = STOPS.halted()

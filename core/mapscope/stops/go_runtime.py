@@ -115,7 +115,6 @@ class GoRuntime:
             goroutine, state = hit.register("r14"), hit.state()
             if last.pop(goroutine, None) == state:
                 last[goroutine] = state
-                hit.repeated()
                 return False
             while len(last) >= _REMEMBERED:
                 last.pop(next(iter(last)))

@@ -63,9 +63,6 @@ class Hit(ABC):
         """What tells this moment of the thread from another one at the same instruction:
         its general registers and the top of its stack."""
 
-    def repeated(self) -> None:
-        """Told that the thread has come here again without a step, after a signal."""
-
     @abstractmethod
     def condition(self, expression: str) -> bool:
         """An expression of the debugger, in the user's frame.
