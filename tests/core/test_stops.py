@@ -267,6 +267,17 @@ def test_race() -> None:
     assert "race (concurrent map writes), map[uint64]uint64" in line
 
 
+def test_two_evacuations_at_a_time_are_a_race() -> None:
+    target, model, host, _ = started()
+    message = model.image.place(b"bad map state")
+    text(target, "break", "race")
+    with model._in("mapassign_fast64"):
+        with host.entered(FakeFrame(1, "runtime.throw"), {"rax": message, "rbx": 13}):
+            pass
+    (line,) = host.stopped
+    assert "race (bad map state), map[uint64]uint64" in line
+
+
 # --- what is seen at stops ---
 
 
