@@ -43,7 +43,13 @@ HERE = Path(__file__).resolve().parent
 MAPSCOPE = HERE.parent.parent / "gdb" / "mapscope_gdb.py"
 #: After so many seconds a run is taken for hung.
 TIMEOUT = 300
+#: How often a run under LLDB is tried.
+TRIES = 4
 CACHE = tempfile.TemporaryDirectory()
+
+
+class WrongStop(RuntimeError):
+    """A debugger stopped somewhere else than where it had to."""
 
 
 def in_turns(names: Sequence[str], rounds: int) -> Iterator[str]:
@@ -259,17 +265,23 @@ def under_lldb(folder: Path, language: Language, count: int, stop: str) -> str:
     command = [LLDB, "--no-lldbinit", "--batch"]
     for line in commands:
         command += ["-o", line]
+    for _ in range(TRIES - 1):
+        try:
+            return checked(run(command + ["--", program, str(count)]), stop)
+        except WrongStop:
+            # LLDB stops twice at one call if a signal for the thread came in between.
+            print("LLDB stopped at a wrong place: done over", file=sys.stderr)
     return checked(run(command + ["--", program, str(count)]), stop)
 
 
 def checked(output: str, stop: str) -> str:
     """Whether a debugger stopped where it had to; returns the output.
 
-    :raises RuntimeError: when not.
+    :raises WrongStop: when not.
     """
     alive = re.findall(r"^alive (True|False)$", output, re.MULTILINE)
     if alive != [str(bool(stop)), "False"]:
-        raise RuntimeError(f"the debugger did not stop once and at the right place:\n{output}")
+        raise WrongStop(f"the debugger did not stop once and at the right place:\n{output}")
     return output
 
 
