@@ -6,6 +6,9 @@ What this knows: how arrays, marks and counts fit together (runtime/map.go, Go
 where the header's fields lie and where types come from.
 """
 
+import math
+from dataclasses import replace
+from operator import or_
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from .buckets import (
@@ -37,6 +40,7 @@ from .view import (
     EntryBatch,
     Found,
     Growth,
+    Held,
     KeyTest,
     MapView,
     Progress,
@@ -57,6 +61,9 @@ class ClassicMap(MapView):
 
     :ivar header: None for a nil map
     :ivar layout: None where the type is not known (then: header only)
+    :param held: the memory that it holds, given the overflow buckets in use of the new
+        and of the old array where they were counted
+    :param overflow: overflow buckets in use of the new array, as far as the header tells
     :param hasher: the hash of a key's bytes, where it can be computed: given
         (bytes of the key, or of a string's text), or None
     """
@@ -74,6 +81,8 @@ class ClassicMap(MapView):
         writing: Optional[Writing] = None,
         spare: Optional[Callable[[], Optional[int]]] = None,
         hasher: Optional[Hasher] = None,
+        held: Optional[Callable[[Optional[int], Optional[int]], Held]] = None,
+        overflow: Optional[Callable[[], Optional[int]]] = None,
     ) -> None:
         super().__init__(memory, address, type_name, key, elem)
         self.header = header
@@ -81,6 +90,8 @@ class ClassicMap(MapView):
         self.writing = writing or Writing()
         self._load_limit = load_limit
         self._spare = spare
+        self._held = held
+        self._overflow = overflow
         self._lookup = Lookup(self, hasher)
         self._moving_cache: Optional[List[Moving]] = None
         if header is not None and address is not None:
@@ -138,6 +149,21 @@ class ClassicMap(MapView):
         if header is None or header.kind is None:
             return None
         return Growth(header.kind, 1 << header.old_B, header.nevacuate)
+
+    def overflow_in_use(self) -> Optional[int]:
+        return self._overflow() if self._overflow else None
+
+    def held(self) -> Held:
+        return self._held_with(None, None)
+
+    def _held_with(self, overflow: Optional[int], old_overflow: Optional[int]) -> Held:
+        held = self._held(overflow, old_overflow) if self._held else Held()
+        layout = self.layout
+        if layout is None or not (layout.indirect_key or layout.indirect_elem):
+            return held
+        keys = self.key.size if self.key and layout.indirect_key else 0
+        elems = self.elem.size if self.elem and layout.indirect_elem else 0
+        return replace(held, indirect=self.count * (keys + elems))
 
     # --- arrays ---
 
@@ -217,16 +243,13 @@ class ClassicMap(MapView):
         result = Summary(growth=self.growth())
         if self.layout is None:
             return result
-        layout = self.layout
-        new, old = self.arrays()
+        _, old = self.arrays()
         in_new, in_old = self._tallies(False, progress)
         moving = sum(1 for m in self.moving() if m.target is None)
         result.chains = dict(sorted(in_new.chains.items()))
         self._compare_count(in_new.live + in_old.live + moving)
         result.overflow_in_use = in_new.overflow + in_old.overflow
-        result.bytes_overflow = result.overflow_in_use * layout.size
-        result.bytes_buckets = new.count * layout.size if new else 0
-        result.bytes_old = old.count * layout.size if old else 0
+        result.held = self._held_with(in_new.overflow, in_old.overflow)
         result.spare = self._spare() if self._spare else 0
         if result.growth is not None and old is not None:
             result.growth.evacuated = in_old.evacuated
@@ -246,7 +269,7 @@ class ClassicMap(MapView):
         if new and old:
             # Evacuated old buckets and the new buckets that nothing was moved to yet
             # are empty by design: they say nothing about the hash.
-            idle = self._idle_new(in_old.evacuated)
+            idle = self._idle_new(new, old, in_old.evacuated)
             for histogram, value, number in zip(
                 histograms, (0, 1, 0, 1), (idle, idle, in_old.evacuated, in_old.evacuated)
             ):
@@ -258,15 +281,13 @@ class ClassicMap(MapView):
         cells, chains, old_cells, old_chains = histograms
         entries = in_new.live + in_old.live + sum(1 for m in self.moving() if m.target is None)
         self._compare_count(entries)
-        overflow = in_new.overflow + in_old.overflow
-        total = layout.size * ((new.count if new else 0) + (old.count if old else 0) + overflow)
         keys = self.key.size if self.key else layout.keysize
         elems = self.elem.size if self.elem else layout.elemsize
         slots = (8 + keys if layout.indirect_key else keys) + (
             8 + elems if layout.indirect_elem else elems
         )
-        outside = (keys if layout.indirect_key else 0) + (elems if layout.indirect_elem else 0)
         larger = max((cells, old_cells), key=lambda histogram: sum(histogram.values()))
+        held = self._held_with(in_new.overflow, in_old.overflow)
         return Distribution(
             cells=cells,
             chains=chains,
@@ -274,19 +295,31 @@ class ClassicMap(MapView):
             old_chains=old_chains,
             entries=entries,
             uniformity=_dispersion(larger),
-            bytes_total=total + entries * outside,
+            held=held,
             bytes_used=entries * slots,
-            bytes_retained_old=layout.size * ((old.count if old else 0) + in_old.overflow),
-            bytes_overflow=layout.size * overflow,
+            bytes_rebuilt=self._bytes_rebuilt(entries) + held.header + held.indirect,
         )
 
-    def _idle_new(self, evacuated: int) -> int:
-        """New buckets whose old bucket is not evacuated."""
-        assert self.header is not None
-        remaining = (1 << self.header.old_B) - evacuated
-        if self.header.B >= self.header.old_B:
-            return remaining << (self.header.B - self.header.old_B)
-        return 0
+    def _bytes_rebuilt(self, entries: int) -> int:
+        """Bytes of a fresh array with these entries and its overflow buckets, about."""
+        if self.layout is None or not entries:
+            return 0
+        B = 0
+        while entries > self._load_limit(B):
+            B += 1
+        spare = 1 << B >> 4
+        overflow = (1 << B) * overflow_buckets(entries / (1 << B))
+        return int(self.layout.size * ((1 << B) + max(spare, overflow)))
+
+    def _idle_new(self, new: BucketArray, old: BucketArray, evacuated: int) -> int:
+        """New buckets that nothing was moved to yet."""
+        if new.count >= old.count:
+            return (old.count - evacuated) * (new.count // old.count)
+        marks = b"".join(
+            [bytes(h.evacuated(self.walker().layout)) for h in self.walker().heads(old)]
+        )
+        # a bucket of a map that shrinks has two old ones
+        return bytes(map(or_, marks[: new.count], marks[new.count :])).count(0)
 
     # --- entries ---
 
@@ -458,6 +491,8 @@ class ClassicMap(MapView):
                     at, place = divmod(ranks[top], CELLS)
                     target = target_bucket(new_array, old_array, index, top)
                     shown.moved_to = Where("new", target, at, place)
+                    if new_array.count < old_array.count:  # shared with another old bucket
+                        shown.moved_to = Where("new", target, None, None)
                     shown.in_flight = (address, cell) in unfinished
                     ranks[top] += 1
                 cells.append(shown)
@@ -484,6 +519,20 @@ class ClassicMap(MapView):
 
     def find(self, test: KeyTest) -> Found:
         return self._lookup.find(test)
+
+
+def overflow_buckets(load: float) -> float:
+    """Overflow buckets for each bucket of a map with a uniform hash, on average.
+
+    The entries of a bucket are then distributed as Poisson has it.
+
+    :param load: entries for each bucket
+    """
+    expected, probability = 0.0, math.exp(-load)
+    for entries in range(1, int(load + 12 * math.sqrt(load)) + 24):
+        probability *= load / entries
+        expected += probability * ((entries - 1) // CELLS)
+    return expected
 
 
 def _dispersion(cells: Dict[int, int]) -> Optional[float]:

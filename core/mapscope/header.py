@@ -40,6 +40,11 @@ class Header:
     old_B: int = 0
     flag_names: Tuple[Tuple[int, str], ...] = FLAG_NAMES
 
+    def overflow_estimate(self) -> int:
+        """Overflow buckets of the present array: noverflow, from B = 16 on one in 2^(B-15) that
+        were counted at random (incrnoverflow in runtime/map.go)."""
+        return self.noverflow << (self.B - 15) if self.B >= 16 else self.noverflow
+
     def validate(self, where: int) -> None:
         """:raises Corrupt: if no map can look like that"""
         if self.B > MAX_B or self.old_B > MAX_B:
@@ -61,6 +66,7 @@ class Writing:
     """What is known of a write that is stopped half-way.
 
     :ivar evacuating: old buckets that are being moved
+    :ivar base: cells of the X chain before the first that evacuating fills (in a shrink)
     :ivar perhaps: old buckets that are being moved or were moved long ago; in the second
         case their new cells may hold anything by now
     :ivar copies_late: a new cell's tophash is set before its key and element
@@ -71,6 +77,7 @@ class Writing:
     """
 
     evacuating: List[int] = field(default_factory=list)
+    base: int = 0
     perhaps: List[int] = field(default_factory=list)
     copies_late: bool = False
     pending: Dict[Place, Optional[bytes]] = field(default_factory=dict)

@@ -13,7 +13,7 @@ from .session import Session
 from .target import Frame, Variable
 from .types import Kind
 from .values import escape
-from .view import MapView
+from .view import Life, MapView
 
 
 class Flavour(Protocol):
@@ -40,6 +40,9 @@ class Flavour(Protocol):
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """(name, map) of all maps that can be listed."""
+
+    def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
+        """(maps destroyed so far, what they had been through); None: nobody counts."""
 
 
 FLAVOURS: Tuple[Flavour, ...] = (

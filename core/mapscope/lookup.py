@@ -79,9 +79,11 @@ class Lookup:
                 known = self._hasher(KeyTest(lambda _: False, data, text))
                 if known is None or array is None or index in batch.in_flight:
                     continue
-                cells = self._map.walker().chain(array, where.bucket)[where.chain][1]
+                cells = self._map.walker().chain(array, where.bucket)[where.chain or 0][1]
                 top = known >> 56
-                return cells[where.cell] == (top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH)
+                return cells[where.cell or 0] == (
+                    top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH
+                )
         return True
 
     def _candidates(
@@ -173,7 +175,7 @@ class Lookup:
             where = result.where
             assert where is not None
             new, old = self._map.arrays()
-            result.chain_hops = where.chain
+            result.chain_hops = where.chain or 0
             if where.array == "old" or old is None:
                 reason = (
                     "the map is not growing"
@@ -182,14 +184,25 @@ class Lookup:
                 )
                 result.candidates = [Candidate(where.array, where.bucket, True, reason)]
             else:
-                home = where.bucket & (old.count - 1)
-                reason = f"old bucket {home} is evacuated"
-                result.candidates = [
-                    Candidate("old", home, False, reason),
-                    Candidate("new", where.bucket, True, reason),
-                ]
+                result.candidates = self._sources(where.bucket, new, old)
             break
         return result
+
+    def _sources(
+        self, bucket: int, new: Optional[BucketArray], old: BucketArray
+    ) -> List[Candidate]:
+        """A new bucket, and the old ones that its entries may have come from."""
+        homes = [bucket & (old.count - 1)]
+        if new is not None and new.count < old.count:
+            homes = [bucket, bucket + new.count]
+        candidates: List[Candidate] = []
+        for home in homes:
+            chain = self._map.walker().chain(old, home)
+            if len(homes) == 1 or (chain and EVACUATED_X <= chain[0][1][0] < MIN_TOP_HASH):
+                reason = f"old bucket {home} is evacuated"
+                candidates.append(Candidate("old", home, False, reason))
+        reason = candidates[0].reason if candidates else "its old bucket is evacuated"
+        return [*candidates, Candidate("new", bucket, True, reason)]
 
 
 def _take(result: Found, batch: EntryBatch, index: int, decoder: Decoder) -> None:

@@ -40,7 +40,7 @@ def find_moving(
     """Entries on their way, of the old buckets that may be half moved."""
     certain = set(writing.evacuating)
     found = (
-        _moving_in(walker, new, old, bucket, writing.copies_late, bucket in certain)
+        _moving_in(walker, new, old, bucket, writing, bucket in certain)
         for bucket in sorted(certain.union(writing.perhaps))
         if bucket < old.count
     )
@@ -65,15 +65,16 @@ def _moving_in(
     new: BucketArray,
     old: BucketArray,
     bucket: int,
-    copies_late: bool,
+    writing: Writing,
     certain: bool,
 ) -> Optional[Moving]:
     """The last marked cell of an old chain, if its copy is not complete.
 
     The new cell of the n-th X mark is the n-th cell of the X chain, since
-    evacuation alone fills that chain while it runs; so for Y.
+    evacuation alone fills that chain while it runs; so for Y. In a shrink, where
+    the chain may hold entries of another old bucket, it is counted from a base.
     """
-    ranks = {EVACUATED_X: 0, EVACUATED_Y: 0}
+    ranks = {EVACUATED_X: writing.base, EVACUATED_Y: 0}
     last: Optional[Tuple[int, int, bytes, int, int, int]] = None
     for chain, (address, data) in enumerate(walker.chain(old, bucket)):
         for cell in range(CELLS):
@@ -91,7 +92,7 @@ def _moving_in(
     where = Where("old", bucket, chain, cell)
     if target is None:
         return Moving(where, (address, cell), None, key, elem) if certain else None
-    if not copies_late:
+    if not writing.copies_late:
         return None
     new_key, new_elem = slots(walker.layout, target[1], target[2])
     if not certain:

@@ -38,12 +38,12 @@ def no_progress(done: int, total: int) -> None:
 
 @dataclass(frozen=True)
 class Where:
-    """The place of an entry."""
+    """The place of an entry; None: the bucket is known, its cell is not."""
 
     array: str  # "new" or "old"
     bucket: int
-    chain: int  # 0: in the bucket itself; n: in the n-th overflow bucket
-    cell: int
+    chain: Optional[int]  # 0: in the bucket itself; n: in the n-th overflow bucket
+    cell: Optional[int]
 
     def json_form(self) -> Dict[str, object]:
         """As docs/commands.md has it."""
@@ -56,6 +56,8 @@ class Where:
 
     def text(self) -> str:
         """For a reader."""
+        if self.cell is None:
+            return f"{self.array} bucket {self.bucket}"
         return f"{self.array} bucket {self.bucket}, chain {self.chain}, cell {self.cell}"
 
 
@@ -163,15 +165,75 @@ class Growth:
         }
 
 
+@dataclass(frozen=True)
+class Held:
+    """Memory that a map holds, in bytes; what its keys and values hold themselves is not in it.
+
+    :ivar buckets: the present array, with the spare overflow buckets behind it
+    :ivar old: the array being evacuated, with its overflow buckets
+    :ivar overflow: overflow buckets of the present array that lie elsewhere
+    :ivar header: the map itself
+    :ivar retired: arrays of ended migrations that are not yet given back
+    :ivar indirect: keys and elements that are too large for a bucket
+    """
+
+    buckets: int = 0
+    old: int = 0
+    overflow: int = 0
+    header: int = 0
+    retired: int = 0
+    indirect: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.form().values())
+
+    @property
+    def retained(self) -> int:
+        """What is kept for a migration, present or past."""
+        return self.old + self.retired
+
+    def form(self) -> Dict[str, int]:
+        """`bytes` of mapscope.inspect/1."""
+        return {
+            "buckets": self.buckets,
+            "old": self.old,
+            "overflow": self.overflow,
+            "header": self.header,
+            "retired": self.retired,
+            "indirect": self.indirect,
+        }
+
+
+@dataclass(frozen=True)
+class Life:
+    """What a map has been through, by the program's own count."""
+
+    growths: int
+    same_size_growths: int
+    shrinks: int
+    rebuilds: int
+    evacuated: int
+
+    def form(self) -> Dict[str, int]:
+        """`life` of mapscope.stats/1."""
+        return {
+            "growths": self.growths,
+            "same_size_growths": self.same_size_growths,
+            "shrinks": self.shrinks,
+            "rebuilds": self.rebuilds,
+            "buckets_evacuated": self.evacuated,
+        }
+
+
 @dataclass
 class Summary:
     """What `map inspect` shows beyond the header; None: could not be known."""
 
     overflow_in_use: Optional[int] = None
     spare: Optional[int] = None
-    bytes_buckets: Optional[int] = None
-    bytes_old: Optional[int] = None
-    bytes_overflow: Optional[int] = None
+    held: Optional[Held] = None
     chains: Dict[int, int] = field(default_factory=dict)
     growth: Optional[Growth] = None
 
@@ -186,10 +248,9 @@ class Distribution:
     old_chains: Dict[int, int]
     entries: int
     uniformity: Optional[float]  # variance / mean of entries per bucket; 1: as by chance
-    bytes_total: int
+    held: Held
     bytes_used: int
-    bytes_retained_old: int
-    bytes_overflow: int
+    bytes_rebuilt: int  # what a fresh copy of the map would hold, about
 
 
 @dataclass
@@ -281,12 +342,14 @@ class MapView(ABC):
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
     :ivar reopen: finds the same map again, as it is then; None for a nil map
+    :ivar life: what it has been through, where the program counts that
     """
 
     flavor: str = ""
     go_version: Optional[str] = None
     holder: Optional[int] = None
     reopen: Optional[Callable[["Session"], "MapView"]] = None
+    life: Optional[Life] = None
 
     def __init__(
         self,
@@ -320,6 +383,14 @@ class MapView(ABC):
     @abstractmethod
     def progress(self) -> Optional[float]:
         """The evacuated part of the old buckets, 0..1; None: not migrating."""
+
+    @abstractmethod
+    def overflow_in_use(self) -> Optional[int]:
+        """Overflow buckets of the present array, as far as the header tells."""
+
+    @abstractmethod
+    def held(self) -> Held:
+        """The memory it holds, as far as the header tells; overflow may be an estimate."""
 
     @abstractmethod
     def load_factor(self) -> float:

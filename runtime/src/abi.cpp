@@ -4,6 +4,7 @@
 #include "internal.hpp"
 
 #include <mapscope/debug.h>
+#include <mapscope/history.h>
 
 namespace mapscope {
 namespace {
@@ -101,6 +102,49 @@ consteval abi make_abi() {
   a.event_moved_x = narrow(offsetof(event, moved_x));
   a.event_moved_y = narrow(offsetof(event, moved_y));
   a.event_hint = narrow(offsetof(event, hint));
+  a.mapextra_evacuating_base = narrow(offsetof(mapextra, evacuating_base));
+  a.mapextra_array_bytes = narrow(offsetof(mapextra, array_bytes));
+  a.mapextra_overflow_bytes = narrow(offsetof(mapextra, overflow_bytes));
+  a.mapextra_old_bytes = narrow(offsetof(mapextra, old_bytes));
+  a.mapextra_retired_bytes = narrow(offsetof(mapextra, retired_bytes));
+  a.mapextra_overflow_buckets = narrow(offsetof(mapextra, overflow_buckets));
+  a.mapextra_evacuated = narrow(offsetof(mapextra, evacuated));
+  a.mapextra_evacuated_before = narrow(offsetof(mapextra, evacuated_before));
+  a.mapextra_growths = narrow(offsetof(mapextra, growths));
+  a.mapextra_same_size_growths = narrow(offsetof(mapextra, same_size_growths));
+  a.mapextra_shrinks = narrow(offsetof(mapextra, shrinks));
+  a.mapextra_rebuilds = narrow(offsetof(mapextra, rebuilds));
+  a.header_size = narrow(header_functors);
+  a.registry_departed = narrow(offsetof(registry_shard, departed));
+#ifndef MAPSCOPE_NO_DEBUG
+  a.history = &mapscope_history;
+#endif
+  a.history_clock = narrow(offsetof(history, clock));
+  a.history_life = narrow(offsetof(history, life));
+  a.history_rings = narrow(offsetof(history, rings));
+  a.history_ticks = narrow(offsetof(history, ticks));
+  a.history_nanoseconds = narrow(offsetof(history, nanoseconds));
+  a.history_pairs = narrow(offsetof(history, pairs));
+  a.history_wall = narrow(offsetof(history, wall));
+  a.history_ring_next = narrow(offsetof(history_ring, next));
+  a.history_ring_records = narrow(offsetof(history_ring, records));
+  a.history_ring_capacity = narrow(offsetof(history_ring, capacity));
+  a.history_ring_begun = narrow(offsetof(history_ring, begun));
+  a.history_record_size = sizeof(history_record);
+  a.history_record_sequence = narrow(offsetof(history_record, sequence));
+  a.history_record_clock = narrow(offsetof(history_record, clock));
+  a.history_record_map = narrow(offsetof(history_record, map));
+  a.history_record_type = narrow(offsetof(history_record, type));
+  a.history_record_count = narrow(offsetof(history_record, count));
+  a.history_record_detail = narrow(offsetof(history_record, what.detail));
+  a.history_record_bucket = narrow(offsetof(history_record, what.buckets.bucket));
+  a.history_record_second = narrow(offsetof(history_record, what.buckets.second));
+  a.history_record_moved = narrow(offsetof(history_record, moved));
+  a.history_record_event = narrow(offsetof(history_record, event));
+  a.history_record_flags = narrow(offsetof(history_record, flags));
+  a.history_record_B = narrow(offsetof(history_record, B));
+  a.history_record_old_B = narrow(offsetof(history_record, old_B));
+  a.history_record_thread = narrow(offsetof(history_record, thread));
   return a;
 }
 

@@ -114,12 +114,13 @@ void reserve_overflow(const maptype *t, hmap *h, uint64_t n) {
   if (capacity > std::numeric_limits<uint32_t>::max()) {
     throw std::bad_alloc();
   }
-  auto *const fresh = static_cast<overflow_chunk *>(
-      allocate(chunk_bytes(t, static_cast<uint32_t>(capacity)), chunk_align(t)));
+  const size_t bytes = chunk_bytes(t, static_cast<uint32_t>(capacity));
+  auto *const fresh = static_cast<overflow_chunk *>(allocate(bytes, chunk_align(t)));
   fresh->next = chunk;
   fresh->capacity = static_cast<uint32_t>(capacity);
   store_order();
   h->extra->overflow = fresh;
+  publish(h->extra->overflow_bytes, h->extra->overflow_bytes + bytes);
 }
 
 void incrnoverflow(hmap *h) noexcept {
@@ -149,6 +150,7 @@ template <class F> void for_each_chained_bucket(const maptype *t, void *array, u
 
 // Evacuates everything that is left.
 void finish_growth(const maptype_functions *t, hmap *h) {
+  begin_write();
   while (h->oldbuckets != nullptr) {
     evacuate(t, h, h->nevacuate);
   }
@@ -185,31 +187,34 @@ hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
   x->type = t;
   x->nextOverflow = array.nextOverflow;
   h->extra = x;
+  x->array_bytes = array.buckets != nullptr ? array_bytes(t, B) : 0;
   h->B = B;
   h->hash0 = new_hash0();
   h->buckets = array.buckets;
   register_map(h);
-  if (detail::stop_armed(MAPSCOPE_EVENT_CREATE)) [[unlikely]] {
+  remember(MAPSCOPE_EVENT_CREATE, h, {.B = B, .detail = hint});
+  if (wanted(MAPSCOPE_EVENT_CREATE, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_CREATE, h);
     e.hint = hint;
-    report(e);
+    tell(e);
   }
   return h;
 }
 
 void destroymap(const maptype_functions *t, hmap *h) noexcept {
-  if (detail::stop_armed(~0U)) [[unlikely]] {
-    if (h->oldbuckets != nullptr) {
-      ending_migration(h, MAPSCOPE_FLAG_BY_DESTROY).report();
-    }
+  ending_migration(h, MAPSCOPE_FLAG_BY_DESTROY).report();
+  remember(MAPSCOPE_EVENT_DESTROY, h, {.B = h->B});
+  if (wanted(MAPSCOPE_EVENT_DESTROY, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_DESTROY, h);
-    report(e);
+    tell(e);
+  }
+  if (detail::stop_armed(~0U)) [[unlikely]] {
     disarm_map(h);
   }
   detach_iterators(h);
   unregister_map(h);
   store_order();
-  h->count = 0;
+  set_count(h, 0);
   store_order();
   if (h->oldbuckets != nullptr) {
     const uint8_t B = old_B(h);
@@ -237,66 +242,105 @@ void destroymap(const maptype_functions *t, hmap *h) noexcept {
 void newbuckets(const maptype_functions *t, hmap *h) {
   const bucket_array array = makeBucketArray(t, h->B);
   h->extra->nextOverflow = array.nextOverflow;
+  publish(h->extra->array_bytes, array_bytes(t, h->B));
   store_order();
-  h->buckets = array.buckets;
+  publish(h->buckets, array.buckets);
 }
 
 void reseed(hmap *h) noexcept {
   h->hash0 = new_hash0();
-  if (stop_wanted(MAPSCOPE_EVENT_RESEED, h)) [[unlikely]] {
+  if (stop_wanted(MAPSCOPE_EVENT_RESEED, h)) [[unlikely]] { // of no interest but to a debugger
     event e = event_now(MAPSCOPE_EVENT_RESEED, h);
     report(e);
   }
 }
 
-void hashGrow(const maptype_functions *t, hmap *h, bool bigger) {
-#ifndef MAPSCOPE_NO_DEBUG
-  if (const uint64_t delay = injected.grow.load(std::memory_order_relaxed)) [[unlikely]] {
-    wait_nanoseconds(delay);
-  }
-#endif
-  const uint8_t B = static_cast<uint8_t>(h->B + (bigger ? 1 : 0));
-  const bucket_array array = makeBucketArray(t, B);
-  if (stop_wanted(MAPSCOPE_EVENT_GROW, h)) [[unlikely]] {
+namespace {
+
+void count_growth(mapextra *x, uint32_t kind) noexcept {
+  uint32_t &counter = kind == MAPSCOPE_GROWTH_SHRINK      ? x->shrinks
+                      : kind == MAPSCOPE_GROWTH_SAME_SIZE ? x->same_size_growths
+                                                          : x->growths;
+  publish(counter, counter + 1);
+}
+
+// A growth of this kind is decided: its array is there, nothing is stored.
+void announce_growth(const hmap *h, uint8_t B, uint32_t kind) noexcept {
+  remember(MAPSCOPE_EVENT_GROW, h, {.B = B, .old_B = h->B, .detail = h->extra->overflow_buckets});
+  if (wanted(MAPSCOPE_EVENT_GROW, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_GROW, h);
     e.old_buckets = e.buckets;
     e.buckets = uint64_t{1} << B;
     e.evacuated = 0;
-    e.kind = bigger ? MAPSCOPE_GROWTH_DOUBLE : MAPSCOPE_GROWTH_SAME_SIZE;
-    report(e);
+    e.kind = kind;
+    tell(e);
   }
+}
 
+// Makes `array`, of 2^B buckets, the map's, and evacuates nothing yet.
+MAPSCOPE_ALWAYS_INLINE void install(const maptype_functions *t, hmap *h, const bucket_array &array,
+                                    uint8_t B, uint32_t kind) noexcept {
+  announce_growth(h, B, kind);
   unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_ITERATOR | MAPSCOPE_OLD_ITERATOR};
   if ((load_flags(h) & MAPSCOPE_ITERATOR) != 0) {
     flags |= MAPSCOPE_OLD_ITERATOR;
   }
-  if (!bigger) {
+  if (kind == MAPSCOPE_GROWTH_SAME_SIZE) {
     flags |= MAPSCOPE_SAME_SIZE_GROW;
+  } else if (kind == MAPSCOPE_GROWTH_SHRINK) {
+    flags |= MAPSCOPE_SHRINKING;
   }
+  mapstate *const x = state_of(h);
+  count_growth(x, kind);
+  publish(x->evacuated_before, x->evacuated_before + x->evacuated);
+  publish(x->evacuated, 0);
+  publish(x->old_bytes, x->array_bytes + x->overflow_bytes);
+  publish(x->overflow_bytes, 0);
+  publish(x->array_bytes, array_bytes(t, B));
+  publish(x->overflow_buckets, 0);
+  x->migration = 0;
+  x->evacuating_base = 0;
   // See "hashGrow" in layout.h: until nevacuate is 0, it tells the old B.
   h->nevacuate = ~uint64_t{h->B};
-  state_of(h)->evacuated = 0;
-  state_of(h)->migration = 0;
   store_order();
-  h->oldbuckets = h->buckets;
+  publish(h->oldbuckets, h->buckets);
   store_order();
-  h->buckets = array.buckets;
+  publish(h->buckets, array.buckets);
   store_order();
-  h->B = B;
+  publish(h->B, B);
   store_flags(h, flags);
   h->noverflow = 0;
-  h->extra->oldoverflow = h->extra->overflow;
-  h->extra->overflow = nullptr;
-  h->extra->nextOverflow = array.nextOverflow;
+  x->oldoverflow = x->overflow;
+  x->overflow = nullptr;
+  x->nextOverflow = array.nextOverflow;
   store_order();
   h->nevacuate = 0;
   store_order();
   // The entries are moved by growWork and evacuate, with later writes.
 }
 
-void growWork(const maptype_functions *t, hmap *h, uint64_t bucket) {
+} // namespace
+
+void hashGrow(const maptype_functions *t, hmap *h, bool bigger) {
+#ifndef MAPSCOPE_NO_DEBUG
+  if (const uint64_t delay = mapdebug.grow_delay.load(std::memory_order_relaxed)) [[unlikely]] {
+    wait_nanoseconds(delay);
+  }
+#endif
+  const uint8_t B = static_cast<uint8_t>(h->B + (bigger ? 1 : 0));
+  install(t, h, makeBucketArray(t, B), B,
+          bigger ? MAPSCOPE_GROWTH_DOUBLE : MAPSCOPE_GROWTH_SAME_SIZE);
+}
+
+void hashShrink(const maptype_functions *t, hmap *h) {
+  const uint8_t B = static_cast<uint8_t>(h->B - 1);
+  install(t, h, makeBucketArray(t, B), B, MAPSCOPE_GROWTH_SHRINK);
+}
+
+void growWork(const maptype_functions *t, hmap *h, uint64_t hash) {
+  begin_write();
   // The old bucket that we are about to use.
-  evacuate(t, h, bucket & bucketMask(old_B(h)));
+  evacuate(t, h, hash & bucketMask(old_B(h)));
   // One more, so that growing comes to an end.
   if (h->oldbuckets != nullptr) {
     evacuate(t, h, h->nevacuate);
@@ -306,7 +350,9 @@ void growWork(const maptype_functions *t, hmap *h, uint64_t bucket) {
 void evacuation::wait() noexcept { wait_nanoseconds(std::exchange(delay, 0)); }
 
 void evacuation::extend(cell &to) {
-  to.b = newoverflow(t, h, to.b);
+  // A map that shrinks fills up chains that may have more buckets already.
+  bmap *const next = *overflow_slot(to.b, t->overflow_offset);
+  to.b = next != nullptr ? next : newoverflow(t, h, to.b);
   to.i = 0;
 }
 
@@ -316,10 +362,10 @@ namespace {
 class chain_plan {
 public:
   chain_plan(const maptype_functions *t, const hmap *h, bmap *head, uint64_t newbit) {
-    const bool same_size = (load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) != 0;
+    const bool splits = (load_flags(h) & (MAPSCOPE_SAME_SIZE_GROW | MAPSCOPE_SHRINKING)) == 0;
     for_each_bucket_in_chain(t, head, [&](const bmap *b) {
       bucket_plan plan{0, 0};
-      if (!same_size) {
+      if (splits) {
         plan = t->plan_bucket(h, b, newbit);
       }
       for (unsigned i = 0; i < MAPSCOPE_BUCKET_CNT; i++) {
@@ -336,14 +382,16 @@ public:
     });
   }
   bucket_plan operator[](size_t i) const { return i < in_place ? first_[i] : more_[i - in_place]; }
-  // Overflow buckets that the entries will need behind the two new heads.
-  uint64_t overflow_buckets() const {
-    uint64_t n = 0;
-    for (const uint64_t entries : entries_) {
-      n += entries > MAPSCOPE_BUCKET_CNT ? (entries - 1) / MAPSCOPE_BUCKET_CNT : 0;
-    }
-    return n;
+  // Overflow buckets that the entries will need: behind two new heads, the first
+  // of which has room for so many.
+  uint64_t overflow_buckets(uint64_t room) const {
+    const auto needed = [](uint64_t entries, uint64_t free) {
+      return entries > free ? (entries - free - 1) / MAPSCOPE_BUCKET_CNT + 1 : 0;
+    };
+    return needed(entries_[0], room) + needed(entries_[1], MAPSCOPE_BUCKET_CNT);
   }
+  // Entries that go to X (y = 0) or Y (y = 1).
+  uint64_t entries(unsigned y) const { return entries_[y]; }
 
 private:
   static constexpr size_t in_place = 16;
@@ -353,14 +401,30 @@ private:
   uint64_t entries_[2] = {0, 0};
 };
 
-// Live cells of a chain.
-uint64_t live_cells(const maptype_functions *t, bmap *head) noexcept {
-  uint64_t live = 0;
-  for_each_bucket_in_chain(t, head, [&](const bmap *b) {
-    live += static_cast<uint64_t>(std::ranges::count_if(
-        b->tophash, [](uint8_t top) { return top >= MAPSCOPE_MIN_TOP_HASH; }));
-  });
-  return live;
+// Where a chain has its first cell that is empty with all that follow.
+struct chain_end {
+  cell at;
+  uint64_t before; // cells of the chain before it
+  uint64_t room;   // cells from there on
+};
+
+chain_end end_of_chain(const maptype_functions *t, const hmap *h, uint64_t chain) noexcept {
+  bmap *b = bucket_at(h->buckets, chain, t->bucketsize);
+  chain_end end{{b, chain, 0, h->B}, 0, 0};
+  for (;; b = *overflow_slot(b, t->overflow_offset)) {
+    const auto *const rest = std::find(b->tophash, b->tophash + MAPSCOPE_BUCKET_CNT,
+                                       uint8_t{MAPSCOPE_EMPTY_REST});
+    const auto used = static_cast<uint8_t>(rest - b->tophash);
+    if (end.room == 0) {
+      end.at.b = b;
+      end.at.i = used;
+      end.before += used;
+    }
+    end.room += static_cast<uint64_t>(MAPSCOPE_BUCKET_CNT - used);
+    if (*overflow_slot(b, t->overflow_offset) == nullptr) {
+      return end;
+    }
+  }
 }
 
 // What a debugger waits for at an evacuation is told out of line, and the rest of
@@ -373,18 +437,14 @@ MAPSCOPE_NOINLINE void report_evacuate(const hmap *h, uint64_t oldbucket) noexce
   }
 }
 
-MAPSCOPE_NOINLINE void report_evacuated(const maptype_functions *t, const hmap *h,
-                                        uint64_t oldbucket) noexcept {
-  if (slot_wants(MAPSCOPE_EVENT_EVACUATED, h)) {
+MAPSCOPE_NOINLINE void report_evacuated(const hmap *h, uint64_t oldbucket, uint64_t x,
+                                        uint64_t y) noexcept {
+  if (wanted(MAPSCOPE_EVENT_EVACUATED, h)) {
     event e = event_now(MAPSCOPE_EVENT_EVACUATED, h);
     e.bucket = oldbucket;
-    // The new chains hold what was just moved, and nothing else yet: lookups and
-    // writes go there only once their old bucket is evacuated.
-    e.moved_x = live_cells(t, bucket_at(h->buckets, oldbucket, t->bucketsize));
-    if (e.kind == MAPSCOPE_GROWTH_DOUBLE) {
-      e.moved_y = live_cells(t, bucket_at(h->buckets, oldbucket + e.old_buckets, t->bucketsize));
-    }
-    report(e);
+    e.moved_x = x;
+    e.moved_y = y;
+    tell(e);
   }
   if (slot_wants(MAPSCOPE_EVENT_PROGRESS, h)) {
     event e = event_now(MAPSCOPE_EVENT_PROGRESS, h);
@@ -393,64 +453,109 @@ MAPSCOPE_NOINLINE void report_evacuated(const maptype_functions *t, const hmap *
   }
 }
 
-MAPSCOPE_ALWAYS_INLINE evacuation begin_evacuation(const maptype_functions *t, hmap *h,
-                                                   uint64_t oldbucket, uint64_t newbit) noexcept {
-  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATE)) [[unlikely]] {
-    report_evacuate(h, oldbucket);
-  }
-  const uint64_t y = oldbucket + newbit; // not used by a same-size growth
-  const evacuation move{t,
-                        h,
-                        {{{bucket_at(h->buckets, oldbucket, t->bucketsize), oldbucket, 0, h->B}},
-                         {{bucket_at(h->buckets, y, t->bucketsize), y, 0, h->B}}},
-                        nullptr,
+// One old chain's evacuation, from before its first mark to after its last.
+class chain_evacuation {
+public:
+  MAPSCOPE_ALWAYS_INLINE
+  chain_evacuation(const maptype_functions *t, hmap *h, uint64_t oldbucket, uint64_t newbit,
+                   const cell &x) noexcept
+      : oldbucket_(oldbucket), kept_(told(h, oldbucket)) {
+    const uint64_t y = oldbucket + newbit; // only used where a doubling splits
+    move = {t,
+            h,
+            {{x}, {{bucket_at(h->buckets, y, t->bucketsize), y, 0, h->B}}},
+            nullptr,
 #ifndef MAPSCOPE_NO_DEBUG
-                        injected.evacuate.load(std::memory_order_relaxed)
+            mapdebug.evacuate_delay.load(std::memory_order_relaxed)
 #else
-                        0
+            0
 #endif
-  };
-  h->extra->evacuating = oldbucket + 1;
-  store_order();
-  return move;
-}
-
-MAPSCOPE_ALWAYS_INLINE void end_evacuation(const maptype_functions *t, hmap *h,
-                                           uint64_t oldbucket) noexcept {
-  store_order();
-  h->extra->evacuating = 0;
-  state_of(h)->evacuated++;
-  if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATED | MAPSCOPE_EVENT_PROGRESS)) [[unlikely]] {
-    report_evacuated(t, h, oldbucket);
+    };
+    h->extra->evacuating = oldbucket + 1;
+    store_order();
   }
-}
+  // With the numbers of entries that went to X and to Y.
+  MAPSCOPE_ALWAYS_INLINE void end(uint64_t x, uint64_t y) noexcept {
+    hmap *const h = move.h;
+    store_order();
+    h->extra->evacuating = 0;
+    publish(h->extra->evacuated, h->extra->evacuated + 1);
+    kept_.end(x, y);
+    if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATED | MAPSCOPE_EVENT_PROGRESS) || tracing())
+        [[unlikely]] {
+      report_evacuated(h, oldbucket_, x, y);
+    }
+  }
+  evacuation move;
+
+private:
+  static kept_evacuation told(const hmap *h, uint64_t oldbucket) noexcept {
+    if (detail::stop_armed(MAPSCOPE_EVENT_EVACUATE)) [[unlikely]] {
+      report_evacuate(h, oldbucket);
+    }
+    return {h, oldbucket, old_B(h)};
+  }
+  uint64_t oldbucket_;
+  kept_evacuation kept_;
+};
 
 void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bmap *head,
                     uint64_t newbit) {
-  if (*overflow_slot(head, t->overflow_offset) == nullptr && h->extra->iterators == nullptr) {
+  const unsigned flags = load_flags(h);
+  const cell x{bucket_at(h->buckets, oldbucket, t->bucketsize), oldbucket, 0, h->B};
+  if (*overflow_slot(head, t->overflow_offset) == nullptr && h->extra->iterators == nullptr &&
+      (flags & MAPSCOPE_SHRINKING) == 0) {
     // Nearly always: one bucket, whose entries fit into two.
-    const bool same_size = (load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) != 0;
+    const bool same_size = (flags & MAPSCOPE_SAME_SIZE_GROW) != 0;
     const bucket_plan plan = same_size ? bucket_plan{0, 0} : t->plan_bucket(h, head, newbit);
-    evacuation move = begin_evacuation(t, h, oldbucket, newbit);
-    t->move_bucket(move, head, plan);
-    end_evacuation(t, h, oldbucket);
+    chain_evacuation evacuating(t, h, oldbucket, newbit, x);
+    t->move_bucket(evacuating.move, head, plan);
+    evacuating.end(evacuating.move.xy[0].at.i, evacuating.move.xy[1].at.i);
     return;
   }
-  // What can fail comes first: hashes, iterators' lists, overflow buckets.
+  // What can fail comes first: hashes, iterators' notes, overflow buckets.
   const chain_plan plan(t, h, head, newbit);
-  if (const uint64_t n = plan.overflow_buckets(); n != 0) {
+  chain_end to{x, 0, MAPSCOPE_BUCKET_CNT};
+  if ((flags & MAPSCOPE_SHRINKING) != 0) {
+    to = end_of_chain(t, h, oldbucket & bucketMask(h->B));
+  }
+  if (const uint64_t n = plan.overflow_buckets(to.room); n != 0) {
     reserve_overflow(t, h, n);
   }
   iterator_fixups *const fixups =
       h->extra->iterators != nullptr ? list_cells(t, h, oldbucket) : nullptr;
-  evacuation move = begin_evacuation(t, h, oldbucket, newbit);
-  move.fixups = fixups;
+  h->extra->evacuating_base = to.before;
+  store_order();
+  chain_evacuation evacuating(t, h, oldbucket, newbit, to.at);
+  evacuating.move.fixups = fixups;
   size_t i = 0;
-  for_each_bucket_in_chain(t, head, [&](bmap *b) { t->move_bucket(move, b, plan[i++]); });
-  if (move.fixups != nullptr) {
-    drop_fixups(move.fixups);
+  for_each_bucket_in_chain(t, head, [&](bmap *b) { t->move_bucket(evacuating.move, b, plan[i++]); });
+  if (fixups != nullptr) {
+    drop_fixups(fixups);
   }
-  end_evacuation(t, h, oldbucket);
+  evacuating.end(plan.entries(0), plan.entries(1));
+}
+
+// The old array goes: everything is evacuated, or there is nothing left to be. Its
+// memory is given back with later writes.
+void drop_old_array(const maptype_functions *t, hmap *h) noexcept {
+  if (shrinking(h)) {
+    end_old_buckets(h);
+  }
+  store_order();
+  mapextra *const x = h->extra;
+  void *const array = h->oldbuckets;
+  void *const chunks = x->oldoverflow;
+  const size_t bytes = array_bytes(t, old_B(h));
+  publish(h->oldbuckets, nullptr);
+  store_order();
+  x->oldoverflow = nullptr;
+  publish(x->old_bytes, 0);
+  const unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_SAME_SIZE_GROW | MAPSCOPE_SHRINKING};
+  store_flags(h, flags);
+  store_order();
+  retire(h, array, bytes, t->bucketalign);
+  retire_chunks(h, t, chunks);
 }
 
 } // namespace
@@ -474,23 +579,11 @@ void advanceEvacuationMark(hmap *h, const maptype_functions *t, uint64_t newbit)
     nevacuate++;
   }
   h->nevacuate = nevacuate;
-  if (nevacuate != newbit) {
-    return;
+  if (nevacuate == newbit) {
+    ending_migration end(h, 0);
+    drop_old_array(t, h);
+    end.report();
   }
-  ending_migration end(h, 0);
-  store_order();
-  void *const array = h->oldbuckets;
-  void *const chunks = h->extra->oldoverflow;
-  const size_t bytes = array_bytes(t, old_B(h));
-  h->oldbuckets = nullptr;
-  store_order();
-  h->extra->oldoverflow = nullptr;
-  const unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_SAME_SIZE_GROW};
-  store_flags(h, flags);
-  store_order();
-  retire(h, array, bytes, t->bucketalign);
-  retire_chunks(h, t, chunks);
-  end.report();
 }
 
 bmap *peekoverflow(const maptype_functions *t, hmap *h) {
@@ -520,6 +613,7 @@ bmap *newoverflow(const maptype_functions *t, hmap *h, bmap *b) noexcept {
   *overflow_slot(b, t->overflow_offset) = fresh;
   store_order();
   incrnoverflow(h);
+  publish(x->overflow_buckets, x->overflow_buckets + 1);
   return fresh;
 }
 
@@ -537,15 +631,10 @@ MAPSCOPE_ALWAYS_INLINE void empty_map(const maptype_functions *t, hmap *h) noexc
   }
   ending_migration end(h, MAPSCOPE_FLAG_BY_CLEAR);
   if (h->oldbuckets != nullptr) {
-    void *const array = h->oldbuckets;
-    const size_t bytes = array_bytes(t, old_B(h));
-    h->oldbuckets = nullptr;
-    store_order();
-    retire(h, array, bytes, t->bucketalign);
-    retire_chunks(h, t, h->extra->oldoverflow);
-    h->extra->oldoverflow = nullptr;
+    drop_old_array(t, h);
     h->nevacuate = 0;
   }
+  mapextra *const x = h->extra;
   if (h->buckets != nullptr) {
     // Spare buckets too: they are empty again.
     for (uint64_t i = 0, n = array_buckets(h->B); i < n; i++) {
@@ -554,53 +643,81 @@ MAPSCOPE_ALWAYS_INLINE void empty_map(const maptype_functions *t, hmap *h) noexc
       store_order();
       *reinterpret_cast<uint64_t *>(b->tophash) = 0;
     }
-    retire_chunks(h, t, h->extra->overflow);
-    h->extra->overflow = nullptr;
+    retire_chunks(h, t, x->overflow);
+    x->overflow = nullptr;
+    publish(x->overflow_bytes, 0);
+    publish(x->overflow_buckets, 0);
     set_end_mark(t, static_cast<bmap *>(h->buckets), h->B);
-    h->extra->nextOverflow = spare_count(h->B) != 0
-                                 ? bucket_at(h->buckets, uint64_t{1} << h->B, t->bucketsize)
-                                 : nullptr;
+    x->nextOverflow = spare_count(h->B) != 0
+                          ? bucket_at(h->buckets, uint64_t{1} << h->B, t->bucketsize)
+                          : nullptr;
   }
   store_order();
   h->noverflow = 0;
-  const unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_SAME_SIZE_GROW};
-  store_flags(h, flags);
   reseed(h);
   end.report();
+}
+
+// Gives a map without entries an array of 2^B buckets, or none yet.
+void replace_empty(const maptype_functions *t, hmap *h, uint8_t B, const bucket_array &array) {
+  void *const before = h->buckets;
+  const size_t bytes = array_bytes(t, h->B);
+  if (before != nullptr) {
+    empty_map(t, h); // drops the old array and the iterators' places
+  }
+  mapextra *const x = h->extra;
+  publish(h->buckets, nullptr);
+  store_order();
+  publish(h->B, B);
+  publish(x->array_bytes, array.buckets != nullptr ? array_bytes(t, B) : 0);
+  x->nextOverflow = array.nextOverflow;
+  store_order();
+  publish(h->buckets, array.buckets);
+  store_order();
+  if (before != nullptr) {
+    retire(h, before, bytes, t->bucketalign);
+  }
+}
+
+// The end of a migration that had nothing to move.
+void announce_end(const hmap *h, uint8_t old_B) noexcept {
+  remember(MAPSCOPE_EVENT_DONE, h, {.B = h->B, .old_B = old_B});
+  if (wanted(MAPSCOPE_EVENT_DONE, h)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_DONE, h);
+    e.kind = MAPSCOPE_GROWTH_SHRINK;
+    e.old_buckets = uint64_t{1} << old_B;
+    tell(e);
+  }
+}
+
+// The smallest B with room for so many entries.
+uint8_t B_for(uint64_t entries) noexcept {
+  uint8_t B = 0;
+  while (B < 60 && overLoadFactor(entries, B)) {
+    B++;
+  }
+  return B;
 }
 
 } // namespace
 
 void mapclear(const maptype_functions *t, hmap *h) noexcept {
-  if (stop_wanted(MAPSCOPE_EVENT_CLEAR, h)) [[unlikely]] {
+  remember(MAPSCOPE_EVENT_CLEAR, h,
+           {.B = h->B, .old_B = h->oldbuckets != nullptr ? old_B(h) : uint8_t{MAPSCOPE_NO_OLD_B}});
+  if (wanted(MAPSCOPE_EVENT_CLEAR, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_CLEAR, h);
-    report(e);
+    tell(e);
   }
   empty_map(t, h);
 }
 
 void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
-  uint8_t B = 0;
-  while (B < 60 && overLoadFactor(hint, B)) {
-    B++;
-  }
+  const uint8_t B = B_for(hint);
   if (h->buckets != nullptr && B <= h->B) {
     return;
   }
   if (h->count == 0) {
-    const bucket_array array = makeBucketArray(t, B);
-    if (h->buckets != nullptr) {
-      empty_map(t, h); // drops the old array and the iterators' places
-      retire_chunks(h, t, h->extra->overflow);
-      retire(h, h->buckets, array_bytes(t, h->B), t->bucketalign);
-    }
-    h->buckets = nullptr;
-    store_order();
-    h->B = B;
-    h->extra->overflow = nullptr;
-    h->extra->nextOverflow = array.nextOverflow;
-    store_order();
-    h->buckets = array.buckets;
+    replace_empty(t, h, B, makeBucketArray(t, B));
     return;
   }
   // Growths double; go through as many as it takes.
@@ -608,6 +725,70 @@ void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
   while (h->B < B) {
     hashGrow(t, h, true);
     finish_growth(t, h);
+  }
+}
+
+void rebuild(const maptype_functions *t, hmap *h, uint64_t hint) {
+  const uint8_t B = B_for(std::max(hint, h->count));
+  remember(MAPSCOPE_EVENT_REBUILD, h,
+           {.B = B, .old_B = h->B, .detail = hint});
+  if (wanted(MAPSCOPE_EVENT_REBUILD, h)) [[unlikely]] {
+    event e = event_now(MAPSCOPE_EVENT_REBUILD, h);
+    e.hint = hint;
+    tell(e);
+  }
+  publish(h->extra->rebuilds, h->extra->rebuilds + 1);
+  if (h->count == 0) {
+    replace_empty(t, h, B, B != 0 ? makeBucketArray(t, B) : bucket_array{});
+  } else {
+    // Through migrations, at once: at any moment the map is one that debuggers,
+    // iterators and exceptions know how to deal with.
+    finish_growth(t, h);
+    if (h->B == B) {
+      hashGrow(t, h, false);
+    }
+    for (;;) {
+      finish_growth(t, h);
+      release_all_retired(h);
+      if (h->B == B) {
+        break;
+      }
+      if (h->B > B) {
+        hashShrink(t, h);
+      } else {
+        hashGrow(t, h, true);
+      }
+    }
+  }
+  release_all_retired(h);
+}
+
+void shrink_after_delete(const maptype_functions *t, hmap *h) noexcept {
+  constexpr uint8_t smallest = 4;
+  if (h->B <= smallest || h->count >= (uint64_t{1} << h->B) / 4) {
+    return;
+  }
+  try {
+    if (h->count == 0) {
+      // Nothing is left to be moved: all the way down, at once.
+      const bucket_array array = makeBucketArray(t, smallest);
+      if (h->oldbuckets != nullptr) {
+        ending_migration end(h, 0);
+        exhaust_iterators(h);
+        drop_old_array(t, h);
+        h->nevacuate = 0;
+        end.report();
+      }
+      announce_growth(h, smallest, MAPSCOPE_GROWTH_SHRINK);
+      count_growth(h->extra, MAPSCOPE_GROWTH_SHRINK);
+      const uint8_t before = h->B;
+      replace_empty(t, h, smallest, array);
+      announce_end(h, before);
+    } else if (h->oldbuckets == nullptr) {
+      hashShrink(t, h);
+    }
+  } catch (const std::bad_alloc &) {
+    // The map is as it was; a later delete tries again.
   }
 }
 

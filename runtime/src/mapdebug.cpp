@@ -4,6 +4,7 @@
 #include "internal.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -14,16 +15,36 @@
 
 namespace mapscope {
 
-constinit injected_delays injected = {};
+constinit mapdebug_settings mapdebug = {0, 0, MAPSCOPE_HISTORY_LIFE, MAPSCOPE_HISTORY_EVACUATIONS,
+                                        false};
+constinit std::atomic<bool> detail::shrink_trigger = false;
 
 namespace {
 
 constexpr uint64_t longest_delay = uint64_t{3600} * 1000000000; // an hour
+constexpr uint64_t longest_history = uint64_t{1} << 24;          // records: 1 GiB
 
 struct settings {
   uint64_t grow_delay = 0;
   uint64_t evacuate_delay = 0;
+  uint64_t history_life = MAPSCOPE_HISTORY_LIFE;
+  uint64_t history_evacuations = MAPSCOPE_HISTORY_EVACUATIONS;
+  bool trace = false;
+  bool shrink = false;
 };
+
+std::optional<uint64_t> parse_number(std::string_view text) noexcept {
+  uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size() ? std::optional(number)
+                                                                  : std::nullopt;
+}
+
+// "0" or "1".
+std::optional<bool> parse_switch(std::string_view text) noexcept {
+  const auto number = parse_number(text);
+  return number && *number <= 1 ? std::optional(*number == 1) : std::nullopt;
+}
 
 // "100us" as nanoseconds.
 [[maybe_unused]] std::optional<uint64_t> parse_time(std::string_view text) noexcept {
@@ -49,24 +70,54 @@ struct settings {
   return number * unit;
 }
 
+// What follows `name` in a setting; none if it is another one.
+std::optional<std::string_view> value_of(std::string_view setting, std::string_view name) noexcept {
+  return setting.starts_with(name) ? std::optional(setting.substr(name.size())) : std::nullopt;
+}
+
+// Puts a value into a setting; false if there is none.
+template <class To, class From> bool set(To &to, const std::optional<From> &value) noexcept {
+  if (value) {
+    to = *value;
+  }
+  return value.has_value();
+}
+
 // One setting into `all`; false if it is none.
-bool parse_setting([[maybe_unused]] std::string_view text,
-                   [[maybe_unused]] settings &all) noexcept {
+bool parse_setting(std::string_view text, settings &all) noexcept {
+  if (const auto value = value_of(text, "shrinktrigger=")) {
+    return set(all.shrink, parse_switch(*value));
+  }
 #ifndef MAPSCOPE_NO_DEBUG
-  const auto value_of = [text](std::string_view name) noexcept {
-    return text.starts_with(name) ? parse_time(text.substr(name.size())) : std::nullopt;
-  };
-  if (const auto delay = value_of("inject=grow:")) {
-    all.grow_delay = *delay;
+  if (const auto value = value_of(text, "maptrace=")) {
+    return set(all.trace, parse_switch(*value));
+  }
+  if (const auto value = value_of(text, "history=")) {
+    const auto records = parse_number(*value);
+    if (!records || *records > longest_history) {
+      return false;
+    }
+    all.history_life = *records != 0 ? std::bit_ceil(std::max<uint64_t>(*records, 16)) : 0;
+    all.history_evacuations = all.history_life;
     return true;
   }
-  if (const auto delay = value_of("inject=evacuate:")) {
-    all.evacuate_delay = *delay;
-    return true;
+  if (const auto value = value_of(text, "inject=grow:")) {
+    return set(all.grow_delay, parse_time(*value));
+  }
+  if (const auto value = value_of(text, "inject=evacuate:")) {
+    return set(all.evacuate_delay, parse_time(*value));
   }
 #endif
   return false;
 }
+
+#ifdef MAPSCOPE_NO_DEBUG
+constexpr char known[] = "shrinktrigger=1; built without debug support";
+#else
+constexpr char known[] = "shrinktrigger=1, maptrace=1, history=N (records, at most 16777216), "
+                         "inject=grow:TIME, inject=evacuate:TIME (such as 100us; ns, us, ms or s, "
+                         "at most an hour)";
+#endif
 
 // Before the constructors of static objects, which may be maps.
 [[gnu::constructor(101)]] void read_environment() noexcept {
@@ -88,18 +139,15 @@ bool set_mapdebug(std::string_view text) noexcept {
     }
     understood = false;
     const auto length = static_cast<int>(std::min<size_t>(setting.size(), 200));
-#ifdef MAPSCOPE_NO_DEBUG
-    std::fprintf(stderr, "mapscope: MAPDEBUG: \"%.*s\" ignored: built without debug support\n",
-                 length, setting.data());
-#else
-    std::fprintf(stderr,
-                 "mapscope: MAPDEBUG: \"%.*s\" ignored; known: inject=grow:TIME, "
-                 "inject=evacuate:TIME (such as 100us; ns, us, ms or s, at most an hour)\n",
-                 length, setting.data());
-#endif
+    std::fprintf(stderr, "mapscope: MAPDEBUG: \"%.*s\" ignored; known: %s\n", length,
+                 setting.data(), known);
   }
-  injected.grow.store(all.grow_delay, std::memory_order_relaxed);
-  injected.evacuate.store(all.evacuate_delay, std::memory_order_relaxed);
+  mapdebug.grow_delay.store(all.grow_delay, std::memory_order_relaxed);
+  mapdebug.evacuate_delay.store(all.evacuate_delay, std::memory_order_relaxed);
+  mapdebug.history_life.store(all.history_life, std::memory_order_relaxed);
+  mapdebug.history_evacuations.store(all.history_evacuations, std::memory_order_relaxed);
+  mapdebug.trace.store(all.trace, std::memory_order_relaxed);
+  detail::shrink_trigger.store(all.shrink, std::memory_order_relaxed);
   return understood;
 }
 

@@ -73,6 +73,7 @@ void retire(hmap *h, void *memory, size_t bytes, size_t align) noexcept {
   }
   mapstate *x = state_of(h);
   x->retired = new (memory) retired_block{x->retired, bytes, align};
+  publish(x->retired_bytes, x->retired_bytes + bytes);
 }
 
 void release_retired(hmap *h) noexcept {
@@ -83,10 +84,12 @@ void release_retired(hmap *h) noexcept {
   const size_t rest = round_up(block->bytes, page);
   if (rest >= map_threshold + slice) {
     munmap(reinterpret_cast<char *>(block) + rest - slice, slice);
+    publish(x->retired_bytes, x->retired_bytes - block->bytes + (rest - slice));
     block->bytes = rest - slice;
     return;
   }
   x->retired = block->next;
+  publish(x->retired_bytes, x->retired_bytes - block->bytes);
   release(block, block->bytes, block->align);
 }
 
@@ -97,6 +100,7 @@ void release_all_retired(hmap *h) noexcept {
     x->retired = block->next;
     release(block, block->bytes, block->align);
   }
+  publish(x->retired_bytes, 0);
 }
 
 } // namespace mapscope

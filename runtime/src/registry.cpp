@@ -52,6 +52,12 @@ void unregister_map(hmap *h) noexcept {
   mapstate *x = state_of(h);
   registry_shard &shard = registry[x->shard];
   const spin_lock lock(shard.lock);
+  shard.departed.maps++;
+  shard.departed.growths += x->growths;
+  shard.departed.same_size_growths += x->same_size_growths;
+  shard.departed.shrinks += x->shrinks;
+  shard.departed.rebuilds += x->rebuilds;
+  shard.departed.evacuated += x->evacuated_before + x->evacuated;
   (x->prev != nullptr ? x->prev->extra->next : shard.head) = x->next;
   store_order();
   if (x->next != nullptr) {

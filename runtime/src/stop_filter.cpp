@@ -93,8 +93,6 @@ bool traced() noexcept {
   return found == nullptr || found[sizeof label - 1] != '0';
 }
 
-uint32_t thread_id() noexcept { return static_cast<uint32_t>(syscall(SYS_gettid)); }
-
 // The number of the map's current migration.
 uint32_t migration_of(const hmap *h) noexcept {
   static constinit std::atomic<uint32_t> last = 0;
@@ -178,8 +176,12 @@ uint32_t kind_of_growth(const hmap *h) noexcept {
   if (h->oldbuckets == nullptr) {
     return MAPSCOPE_GROWTH_NONE;
   }
-  return (load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) != 0 ? MAPSCOPE_GROWTH_SAME_SIZE
-                                                        : MAPSCOPE_GROWTH_DOUBLE;
+  const unsigned flags = load_flags(h);
+  if ((flags & MAPSCOPE_SHRINKING) != 0) {
+    return MAPSCOPE_GROWTH_SHRINK;
+  }
+  return (flags & MAPSCOPE_SAME_SIZE_GROW) != 0 ? MAPSCOPE_GROWTH_SAME_SIZE
+                                                : MAPSCOPE_GROWTH_DOUBLE;
 }
 
 } // namespace
@@ -265,28 +267,42 @@ void disarm_map(const hmap *h) noexcept {
 }
 
 ending_migration::ending_migration(const hmap *h, uint32_t flags) noexcept {
-  if (stop_wanted(MAPSCOPE_EVENT_DONE, h) && h->oldbuckets != nullptr) [[unlikely]] {
+  if (h->oldbuckets == nullptr) {
+    return;
+  }
+  map_ = h;
+  flags_ = flags;
+  old_B_ = old_B(h);
+  if (wanted(MAPSCOPE_EVENT_DONE, h)) [[unlikely]] {
     event_ = event_now(MAPSCOPE_EVENT_DONE, h);
     event_.flags |= flags;
   }
 }
 
 void ending_migration::report() noexcept {
+  if (map_ == nullptr) {
+    return;
+  }
+  remember(MAPSCOPE_EVENT_DONE, map_, {.B = map_->B, .old_B = old_B_, .flags = flags_});
   if (event_.event == 0) [[likely]] {
     return;
   }
-  event_.count = event_.map->count;
-  if (event_.map->oldbuckets == nullptr) {
+  event_.count = map_->count;
+  if (map_->oldbuckets == nullptr) {
     event_.flags &= ~uint32_t{MAPSCOPE_FLAG_MIGRATING};
   }
-  mapscope::report(event_);
+  tell(event_);
 }
 
 void fatal(const hmap *h, const char *message) {
-  if (detail::stop_armed(MAPSCOPE_EVENT_RACE)) [[unlikely]] {
+  remember(MAPSCOPE_EVENT_RACE, h,
+           {.B = h->B,
+            .old_B = h->oldbuckets != nullptr ? old_B(h) : uint8_t{MAPSCOPE_NO_OLD_B},
+            .detail = reinterpret_cast<uintptr_t>(message)});
+  if (wanted(MAPSCOPE_EVENT_RACE, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_RACE, h);
     e.message = message;
-    report(e);
+    tell(e);
   }
   fatal(message);
 }

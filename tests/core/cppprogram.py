@@ -14,7 +14,7 @@ from mapscope.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
-ABI_SIZE = 216
+ABI_SIZE = 296
 FILTER_SIZE = 1088
 #: where mapscope_debug_stop lies
 HOOK = 0x7000
@@ -128,6 +128,57 @@ class Offsets:
     moved_x: int = 104
     moved_y: int = 112
     hint: int = 120
+    more_extra: Dict[str, int] = field(
+        default_factory=lambda: {
+            "evacuating_base": 64,
+            "array_bytes": 72,
+            "overflow_bytes": 80,
+            "old_bytes": 88,
+            "retired_bytes": 96,
+            "overflow_buckets": 104,
+            "evacuated": 112,
+            "evacuated_before": 120,
+            "growths": 128,
+            "same_size_growths": 132,
+            "shrinks": 136,
+            "rebuilds": 140,
+        }
+    )
+    header_size: int = 216
+    departed: int = 16
+    history: Dict[str, int] = field(
+        default_factory=lambda: {
+            "clock": 76,
+            "life": 0,
+            "rings": 8,
+            "ticks": 16,
+            "nanoseconds": 40,
+            "pairs": 72,
+            "wall": 64,
+        }
+    )
+    history_ring: Dict[str, int] = field(
+        default_factory=lambda: {"next": 0, "records": 8, "capacity": 16, "begun": 24}
+    )
+    history_record: Dict[str, int] = field(
+        default_factory=lambda: {
+            "size": 64,
+            "sequence": 0,
+            "clock": 8,
+            "map": 16,
+            "type": 24,
+            "count": 32,
+            "detail": 40,
+            "bucket": 40,
+            "second": 44,
+            "moved": 48,
+            "event": 56,
+            "flags": 57,
+            "B": 58,
+            "old_B": 59,
+            "thread": 60,
+        }
+    )
 
     def table(self) -> List[int]:
         """The 16-bit numbers of mapscope_abi that stand before the registry's."""
@@ -139,15 +190,24 @@ class Offsets:
         groups = (self.stop_filter, self.stop_slot, self.event)
         numbers = [value for group in groups for value in group.values()]
         numbers += [self.assume_traced, self.only_map]
-        return numbers + [self.moved_x, self.moved_y, self.hint, 0, 0, 0]
+        numbers += [self.moved_x, self.moved_y, self.hint, *self.more_extra.values()]
+        numbers += [self.header_size, self.departed]
+        for group in (self.history, self.history_ring, self.history_record):
+            numbers += group.values()
+        return numbers + [0, 0, 0]
 
 
 def shuffled() -> Offsets:
-    """Another layout that version 3 could have: only what leads to the abi stays."""
+    """Another layout that version 4 could have: only what leads to the abi stays."""
     offsets = Offsets()
     offsets.hmap.update(count=32, flags=7, B=6, noverflow=4, hash0=0)
     offsets.hmap.update(buckets=24, oldbuckets=8, nevacuate=16)
     offsets.mapextra.update(nextOverflow=40, next=8, evacuating=64)
+    offsets.more_extra.update(evacuating_base=96, array_bytes=104, retired_bytes=72)
+    offsets.departed = 8
+    offsets.history_record.update(
+        clock=32, map=40, type=8, count=16, detail=24, bucket=28, second=24
+    )
     offsets.maptype.update(size=128, name=120, flags=108, hash_kind=104, bucketsize=100)
     offsets.maptype.update(keysize=96, elemsize=92, keys_offset=88, elems_offset=84)
     offsets.maptype.update(overflow_offset=80, key=40, elem=8)
@@ -167,7 +227,7 @@ class CppProgram:
         self,
         found_by: str = "symbol",
         offsets: Optional[Offsets] = None,
-        version: int = 3,
+        version: int = 4,
         shards: int = 4,
         stride: int = 64,
         debug: bool = True,
@@ -183,7 +243,8 @@ class CppProgram:
         abi += struct.pack(f"<{len(table)}H", *table)
         self.filter = self.image.allocate(FILTER_SIZE, 64) if debug else 0
         self.hook = HOOK if debug else 0
-        places = words(self.registry, self.filter, self.hook, 0)
+        self.history = self.image.allocate(80, 8) if debug else 0
+        places = words(self.registry, self.filter, self.hook, self.history)
         abi += struct.pack("<II", shards, stride) + places
         stops = self.offsets.stops()
         abi += struct.pack(f"<{len(stops)}H", *stops)
@@ -259,9 +320,8 @@ class CppProgram:
             hasher or built_in_hash(key),
             hash0,
             fields,
-            128,
-            extra["evacuating"],
-            extra["nextOverflow"],
+            self.offsets.header_size - 48,
+            {**extra, **self.offsets.more_extra},
         )
         behind = model.address + 48
         self.image.write_word(behind + extra["type"], self.maptype(key, elem, kind))

@@ -620,8 +620,7 @@ class RuntimeMap(ClassicMap):
     """A map of the C++ runtime: the order of stores of layout.h.
 
     :param extra_bytes: size of what the header's allocation holds behind the hmap
-    :param evacuating_offset: of mapextra.evacuating
-    :param next_overflow: offset of mapextra.nextOverflow
+    :param extra: offsets of mapextra
     """
 
     def __init__(
@@ -632,13 +631,12 @@ class RuntimeMap(ClassicMap):
         hasher: Hash,
         hash0: int = 0x5EED,
         fields: Optional[Dict[str, Tuple[int, int]]] = None,
-        extra_bytes: int = 96,
-        evacuating_offset: int = 56,
-        next_overflow: int = 16,
+        extra_bytes: int = 168,
+        extra: Optional[Dict[str, int]] = None,
     ) -> None:
-        self.next_overflow = next_overflow
+        self._extra = extra or {}
+        self.next_overflow = self._extra["nextOverflow"]
         self._extra_bytes = extra_bytes
-        self._evacuating_offset = evacuating_offset
         super().__init__(image, key, elem, hasher, hash0, 13, fields)
         self.init("extra", self.address + 48)
 
@@ -646,7 +644,28 @@ class RuntimeMap(ClassicMap):
         return self.image.allocate(48 + self._extra_bytes)
 
     def _set_evacuating(self, value: int) -> None:
-        self.image.store_word(self.address + 48 + self._evacuating_offset, value)
+        self.image.store_word(self.address + 48 + self._extra["evacuating"], value)
+
+    def counter(self, name: str) -> int:
+        """A count of mapextra."""
+        return self.image.word(self.address + 48 + self._extra[name])
+
+    def _count(self, name: str, value: int) -> None:
+        self.image.write_word(self.address + 48 + self._extra[name], value)
+
+    def array_bytes(self, B: int) -> int:
+        """Of an array with its spare buckets."""
+        return self.shape.size * ((1 << B) + ((1 << B >> 4) if B >= 4 else 0))
+
+    def _new_overflow(self) -> int:
+        spare = self.image.word(self.get("extra") + self.next_overflow)
+        self._count("overflow_buckets", self.counter("overflow_buckets") + 1)
+        if not spare:
+            self._count("overflow_bytes", self.counter("overflow_bytes") + self.shape.size)
+        return super()._new_overflow()
+
+    def _old_gone(self) -> None:
+        self._count("old_bytes", 0)
 
     def assign(self, key: Value, value: Value) -> None:
         self.touched = key
@@ -655,6 +674,7 @@ class RuntimeMap(ClassicMap):
         top = self.top(key_hash)
         if not self.get("buckets"):
             self.set("buckets", self._make_array(0))
+            self._count("array_bytes", self.array_bytes(0))
         while True:
             if self.growing():
                 self.grow_work(key_hash)
@@ -697,6 +717,10 @@ class RuntimeMap(ClassicMap):
 
     def _install(self, old_B: int, new_B: int, flags: int) -> None:
         new = self._make_array(new_B)
+        self._count("old_bytes", self.counter("array_bytes") + self.counter("overflow_bytes"))
+        self._count("array_bytes", self.array_bytes(new_B))
+        for name in ("overflow_bytes", "overflow_buckets", "evacuating_base"):
+            self._count(name, 0)
         self.set("nevacuate", ~old_B)
         self.set("oldbuckets", self.get("buckets"))
         self.set("buckets", new)
@@ -709,10 +733,27 @@ class RuntimeMap(ClassicMap):
 
     def evacuate(self, index: int) -> None:
         if not self.evacuated(index):
+            if self.get("flags") & SHRINKING:
+                cells = self._cells(index & (1 << self.get("B")) - 1)
+                base = [mark for _, mark in cells].index(EMPTY_REST)
+                at = self.address + 48 + self._extra["evacuating_base"]
+                self.image.store_word(at, base)
             self._set_evacuating(1 + index)
             self._evacuate(index)
             self._set_evacuating(0)
         self._advance(index)
+
+    def _cells(self, index: int) -> List[Tuple[Place, int]]:
+        """The cells of a chain of the new array, and their marks; one more beyond its end."""
+        chain = self.chain(self.get("buckets"), index)
+        cells = [((b, c), mark) for b in chain for c, mark in enumerate(self.tops(b))]
+        return [*cells, ((0, 0), EMPTY_REST)]
+
+    def _end(self, index: int) -> Tuple[Optional[Place], int]:
+        """(the first cell behind all that are live, the chain's last bucket)"""
+        chain = self.chain(self.get("buckets"), index)
+        place = next(place for place, mark in self._cells(index) if mark == EMPTY_REST)
+        return (place if place[0] else None), chain[-1]
 
     def _evacuate(self, index: int) -> None:
         old, total, mask = self.get("oldbuckets"), self.old_count(), (1 << self.get("B")) - 1
@@ -727,7 +768,7 @@ class RuntimeMap(ClassicMap):
                 key = self.key_of((bucket, cell))
                 mark = MOVED_Y if doubling and self.hash(key) & total else MOVED_X
                 self.image.store(bucket + cell, bytes([mark]))
-                target, last = self._free(self.get("buckets"), homes[mark])
+                target, last = self._end(homes[mark])
                 if target is None:
                     target = self._new_overflow(), 0
                     self._link(last, target[0])

@@ -368,6 +368,7 @@ def test_stats_json_and_text() -> None:
         "old_chains",
         "uniformity",
         "bytes",
+        "life",
         "problems",
     ]
     assert form["schema"] == "mapscope.stats/1" and form["entries"] == form["count"] == 27
@@ -383,7 +384,8 @@ def test_large_elements_outside_of_their_buckets() -> None:
     model.fill({number: number for number in range(8)})
     form = one(target, "stats", "m")
     assert form["bytes"]["used"] == 8 * (136 + 8 + 200 + 8)
-    assert form["bytes"]["total"] == model.shape.size + 8 * (136 + 200)
+    total = form["bytes"]["total"]
+    assert total == model.shape.size + 8 * (136 + 200) + 216
 
 
 # --- what all commands share ---
@@ -474,6 +476,8 @@ def test_list_text() -> None:
     for name, count in counts.items():
         program.map(name, Int(8), Int(8)).fill({n: n for n in range(count)})
     rows = text(program.target, "list").splitlines()
-    assert rows[0].split() == ["address", "entries", "buckets", "growing", "type"]
+    assert rows[0].split() == [
+        *("address", "entries", "buckets", "bytes", "retained", "growing", "type")
+    ]
     assert [row.split()[1] for row in rows[1:]] == ["27", "3", "0"]
     assert "double" in rows[1] and all(HEX.match(row) for row in rows[1:])

@@ -11,7 +11,7 @@ import pytest
 from codec import Block, Int, StdString, Text, Value
 from cppprogram import CppProgram, Offsets, number_map, shuffled, text_map
 from image import FakeTarget
-from looking import Json, Watcher, dictionary, lines, one
+from looking import Json, Watcher, dictionary, lines, one, text
 from model import SAME_SIZE_GROW, RuntimeMap, mixed
 
 Program = Tuple[FakeTarget, RuntimeMap]
@@ -207,3 +207,55 @@ def test_shrinking_between_writes() -> None:
         model.evacuate(bucket)
     assert one(target, "inspect", "m")["growth"] is None
     assert dictionary(target) == model.truth
+
+
+def test_shrinking_at_every_store() -> None:
+    """Each entry once, also between its mark and its copy, with two old buckets going to one."""
+    target, model = number_map()
+    model.fill({number: number for number in range(105)})
+    while model.growing():
+        model.fill({0: 0})
+    for number in range(30, 105):
+        model.delete(number)
+    model.shrink()
+    flights: List[Json] = []
+
+    def stop(_: int) -> None:
+        entries = lines(target, "entries", "m --where")
+        assert entries[-1] == {"entries": len(model.truth), "complete": True, "error": None}
+        assert {entry["key"]: entry["value"] for entry in entries[1:-1]} == model.truth
+        flights.extend(entry for entry in entries[1:-1] if entry.get("in_flight"))
+
+    model.image.after_store = stop
+    for bucket in range(model.old_count()):
+        model.evacuate(bucket)
+    model.image.after_store = None
+    assert not model.growing()
+    assert {flight["key"] for flight in flights} == set(model.truth)
+    assert {flight["where"]["array"] for flight in flights} == {"old"}
+
+
+def test_the_buckets_of_a_shrinking_map() -> None:
+    target, model = number_map()
+    model.fill({number: number for number in range(105)})
+    while model.growing():
+        model.fill({0: 0})
+    for number in range(30, 105):
+        model.delete(number)
+    model.shrink()
+    for bucket in (3, 19, 4):
+        model.evacuate(bucket)
+    form = one(target, "stats", "m")
+    # of 16 new buckets, only 3 and 4 can hold anything yet
+    assert sum(form["cells"].values()) == 2
+    assert sum(form["old_cells"].values()) == 29
+    moved = [
+        cell["moved_to"]
+        for bucket in (3, 19)
+        for cell in one(target, "bucket", f"m {bucket} --old")["buckets"][0]["cells"]
+        if "moved_to" in cell
+    ]
+    assert moved
+    nowhere = {"array": "new", "bucket": 3, "chain": None, "cell": None}
+    assert all(place == nowhere for place in moved)
+    assert "-> new bucket 3" in text(target, "bucket", "m 3 --old")

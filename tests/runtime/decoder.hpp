@@ -52,7 +52,8 @@ struct decoded {
   bool nil = true;
   uint64_t count = 0;
   uint8_t B = 0;
-  bool growing = false;
+  bool growing = false; // in a migration, also to a smaller array
+  bool shrinking = false;
   uint64_t old_buckets = 0;
   uint64_t evacuated = 0; // old buckets
   std::vector<entry> entries;
@@ -94,13 +95,16 @@ public:
       return result;
     }
     const bool same_size = (flags & MAPSCOPE_SAME_SIZE_GROW) != 0;
-    const auto old_B = static_cast<uint8_t>(result.B - (same_size ? 0 : 1));
+    result.shrinking = (flags & MAPSCOPE_SHRINKING) != 0;
+    const auto old_B =
+        static_cast<uint8_t>(result.shrinking ? result.B + 1 : result.B - (same_size ? 0 : 1));
     result.growing = true;
     result.old_buckets = uint64_t{1} << old_B;
     walk_array(result, oldbuckets, old_B, true);
     walk_array(result, buckets, result.B, false);
     if (evacuating != 0) {
-      find_in_flight(result, oldbuckets, buckets, old_B, evacuating - 1);
+      find_in_flight(result, oldbuckets, buckets, old_B, evacuating - 1,
+                     get<uint64_t>(extra + abi.mapextra_evacuating_base));
     }
     return result;
   }
@@ -203,11 +207,11 @@ private:
   }
 
   // In the one chain being evacuated: an entry marked as moved whose new cell,
-  // the one with its mark's rank in the X or Y chain, is still empty.
+  // the one with its mark's rank in the X or Y chain, from `base` on, is still empty.
   void find_in_flight(decoded &result, uint64_t oldbuckets, uint64_t buckets, uint8_t old_B,
-                      uint64_t oldbucket) {
+                      uint64_t oldbucket, uint64_t base) {
     const uint64_t head = oldbuckets + oldbucket * bucketsize_;
-    unsigned marks[2] = {0, 0};
+    uint64_t marks[2] = {base, 0};
     unsigned cell = 0;
     for (const auto &[address, bytes] : chain(head, bucket(head))) {
       for (unsigned i = 0; i < MAPSCOPE_BUCKET_CNT; i++, cell++) {
@@ -216,9 +220,10 @@ private:
           continue;
         }
         const unsigned y = t - MAPSCOPE_EVACUATED_X;
-        const unsigned rank = marks[y]++;
-        uint64_t to = buckets + (oldbucket + (uint64_t{y} << old_B)) * bucketsize_;
-        for (unsigned skip = rank / MAPSCOPE_BUCKET_CNT; skip != 0 && to != 0; skip--) {
+        const uint64_t rank = marks[y]++;
+        const uint64_t index = (oldbucket + (uint64_t{y} << old_B)) & ((uint64_t{1} << result.B) - 1);
+        uint64_t to = buckets + index * bucketsize_;
+        for (uint64_t skip = rank / MAPSCOPE_BUCKET_CNT; skip != 0 && to != 0; skip--) {
           to = overflow(bucket(to));
         }
         if (to == 0 || top(bucket(to), rank % MAPSCOPE_BUCKET_CNT) < MAPSCOPE_MIN_TOP_HASH) {

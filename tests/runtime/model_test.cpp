@@ -105,6 +105,9 @@ public:
 
   driver(uint64_t seed, uint64_t keys) : random_(seed), keys_(std::min(keys, distinct())) {}
 
+  // Migrations to a smaller array that were seen in progress.
+  [[nodiscard]] uint64_t shrinks() const { return shrinks_; }
+
   void run(uint64_t rounds) {
     for (uint64_t i = 0; i < rounds; i++) {
       step();
@@ -153,8 +156,16 @@ private:
   void step() {
     const uint64_t n = support::below(random_, keys_);
     const uint64_t value = support::below(random_, 1000);
-    // Swings between growing and shrinking.
-    const bool filling = phase_++ / (4 * keys_ + 100) % 3 != 2;
+    // Swings between growing and shrinking, to none now and then.
+    const uint64_t phase = phase_++ / (4 * keys_ + 100) % 6;
+    const bool filling = phase % 3 != 2;
+    if (phase == 5 && !model_.empty() && support::below(random_, 4) != 0) {
+      const uint64_t present = model_.begin()->first;
+      BOOST_REQUIRE(map_.erase(make<K>(present)) == model_.erase(present));
+      forget(present);
+      note_shrinking();
+      return;
+    }
     switch (support::below(random_, 16)) {
     case 0:
     case 1:
@@ -212,6 +223,8 @@ private:
         walks_.clear();
       } else if (value < 5 && support::below(random_, 10) == 0) {
         map_.reserve(model_.size() * 3);
+      } else if (value < 7 && support::below(random_, 10) == 0) {
+        map_.rebuild(value == 5 ? 0 : model_.size() * 2);
       }
       break;
     default:
@@ -220,6 +233,13 @@ private:
       }
     }
     BOOST_REQUIRE(map_.size() == model_.size());
+    note_shrinking();
+  }
+
+  void note_shrinking() {
+    if (const mapscope::hmap *const h = support::header(map_); h != nullptr) {
+      shrinks_ += mapscope::shrinking(h) ? 1 : 0;
+    }
   }
 
   void iterate() {
@@ -320,6 +340,16 @@ private:
   map_type map_;
   std::unordered_map<uint64_t, uint64_t> model_;
   std::list<walk> walks_;
+  uint64_t shrinks_ = 0;
+};
+
+// shrinktrigger=1 for a scope.
+class shrinking_on {
+public:
+  shrinking_on() { mapscope::set_mapdebug("shrinktrigger=1"); }
+  shrinking_on(const shrinking_on &) = delete;
+  shrinking_on &operator=(const shrinking_on &) = delete;
+  ~shrinking_on() { mapscope::set_mapdebug(""); }
 };
 
 template <class K, class V, class Hash = hash_of<K>, bool Iterators = true>
@@ -329,6 +359,8 @@ void run(uint64_t rounds, uint64_t keys) {
   for (uint32_t seed = 1; seed <= 3; seed++) {
     const support::fixed_seed fixed(seed);
     driver<K, V, Hash, Iterators>(seed, keys).run(support::rounds(rounds));
+    const shrinking_on on;
+    driver<K, V, Hash, Iterators>(seed + 10, keys).run(support::rounds(rounds));
   }
   BOOST_TEST(counted::live == before);
   BOOST_TEST(support::allocations::live() == blocks);
@@ -341,6 +373,17 @@ BOOST_AUTO_TEST_CASE(numbers) {
   run<uint64_t, uint64_t, mapscope::hash<uint64_t>, false>(60000, 3000);
   run<uint32_t, uint16_t, mapscope::hash<uint32_t>>(30000, 400);
   run<int8_t, int64_t, mapscope::hash<int8_t>>(10000, 100);
+}
+
+BOOST_AUTO_TEST_CASE(shrinking) {
+  const support::fixed_seed fixed(5);
+  const shrinking_on on;
+  driver<uint64_t, uint64_t, mapscope::hash<uint64_t>, true> numbers(5, 6000);
+  numbers.run(support::rounds(400000));
+  BOOST_TEST(numbers.shrinks() > support::rounds(2000));
+  driver<std::string, counted, hash_of<std::string, 97>, true> colliding(6, 1500);
+  colliding.run(support::rounds(100000));
+  BOOST_TEST(colliding.shrinks() > support::rounds(60));
 }
 
 BOOST_AUTO_TEST_CASE(strings) {

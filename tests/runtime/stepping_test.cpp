@@ -22,7 +22,7 @@ BOOST_AUTO_TEST_SUITE(stepping)
 
 namespace {
 
-enum operation : uint64_t { none, insert, erase, clear, iterate };
+enum operation : uint64_t { none, insert, erase, clear, iterate, rebuild };
 
 // What the child is about to do; the parent reads it from the child's memory.
 struct shared_note {
@@ -31,6 +31,7 @@ struct shared_note {
   volatile uint64_t key = 0;
   volatile uint64_t value = 0;
   void *volatile map = nullptr; // the map object
+  volatile uint64_t prefilled = 0; // it held the keys 0, 1 ..., each with the value 1
 };
 shared_note note;
 
@@ -113,45 +114,91 @@ struct few_hashes { // long chains: three hashes in all
   }
 };
 
-template <class Map> [[noreturn]] void work(uint64_t rounds) {
-  using K = typename Map::key_type;
-  using V = typename Map::mapped_type;
-  mapscope::set_seed(4);
-  support::random random(8);
-  {
-    Map map;
-    auto it = map.begin();
-    note.map = &map;
-    ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
-    raise(SIGSTOP);
-    for (uint64_t i = 1; i <= rounds; i++) {
-      // Mostly inserts, then mostly erases, then inserts again.
-      const bool filling = i * 3 / rounds != 1;
-      const uint64_t key = support::below(random, 110);
-      K k = codec<K>::make(key);
-      V v = codec<V>::make(i);
-      if (i * 16 / rounds == 14 && !map.empty()) {
-        tell(clear);
-        map.clear();
-      } else if (support::below(random, 8) == 0) {
-        tell(iterate);
-        if (it == map.end()) {
-          it = map.begin();
-        } else {
-          ++it;
-        }
-      } else if (support::below(random, 4) != 0 ? filling : !filling) {
-        tell(insert, key, i);
-        map.insert_or_assign(std::move(k), std::move(v));
-      } else {
-        tell(erase, key);
-        map.erase(k);
-      }
-      tell(none);
-    }
-    note.map = nullptr; // destroying it is not looked at
+// The child's side, before it is stepped through.
+template <class Map> void begin_work(Map &map) {
+  note.map = &map;
+  ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
+  raise(SIGSTOP);
+}
+
+template <class Map> void do_insert(Map &map, uint64_t key, uint64_t value) {
+  auto k = codec<typename Map::key_type>::make(key);
+  auto v = codec<typename Map::mapped_type>::make(value);
+  tell(insert, key, value);
+  map.insert_or_assign(std::move(k), std::move(v));
+  tell(none);
+}
+
+template <class Map> void do_erase(Map &map, uint64_t key) {
+  const auto k = codec<typename Map::key_type>::make(key);
+  tell(erase, key);
+  map.erase(k);
+  tell(none);
+}
+
+template <class Map> void do_iterate(Map &map, typename Map::iterator &it) {
+  tell(iterate);
+  if (it == map.end()) {
+    it = map.begin();
+  } else {
+    ++it;
   }
-  _exit(0);
+  tell(none);
+}
+
+// A map that grows, and that is nearly emptied, and grows again.
+template <class Map> void growing(uint64_t rounds) {
+  support::random random(8);
+  Map map;
+  auto it = map.begin();
+  begin_work(map);
+  for (uint64_t i = 1; i <= rounds; i++) {
+    const bool filling = i * 3 / rounds != 1;
+    const uint64_t key = support::below(random, 110);
+    if (i * 16 / rounds == 14 && !map.empty()) {
+      tell(clear);
+      map.clear();
+      tell(none);
+    } else if (support::below(random, 8) == 0) {
+      do_iterate(map, it);
+    } else if (support::below(random, 4) != 0 ? filling : !filling) {
+      do_insert(map, key, i);
+    } else {
+      do_erase(map, key);
+    }
+  }
+  note.map = nullptr; // destroying it is not looked at
+}
+
+// A map that halves on the way to nothing, and is rebuilt as it halves again.
+template <class Map> void shrinking(uint64_t entries) {
+  mapscope::set_mapdebug("shrinktrigger=1");
+  Map map;
+  auto it = map.begin();
+  for (uint64_t i = 0; i < entries; i++) {
+    map.insert_or_assign(codec<typename Map::key_type>::make(i),
+                         codec<typename Map::mapped_type>::make(1));
+  }
+  note.prefilled = entries;
+  begin_work(map);
+  const uint64_t quarter = map.bucket_count() / 4;
+  for (uint64_t i = 0; i < entries; i++) {
+    if (i % 8 == 0) {
+      do_iterate(map, it);
+    }
+    if (i + quarter + 2 > entries && i % 2 == 0) { // inserts into a map that is shrinking
+      do_insert(map, entries + i, i);
+    }
+    do_erase(map, i);
+  }
+  tell(rebuild);
+  map.rebuild(entries);
+  tell(none);
+  do_insert(map, 1, 2);
+  tell(rebuild);
+  map.rebuild();
+  tell(none);
+  note.map = nullptr;
 }
 
 // The parent's side.
@@ -160,12 +207,17 @@ template <class Map> class observer {
   using V = typename Map::mapped_type;
 
 public:
-  explicit observer(pid_t child) : child_(child), read_(decoder::read_process(child)) {}
+  observer(pid_t child, bool shrinks)
+      : child_(child), read_(decoder::read_process(child)), shrinks_(shrinks) {}
 
   void run() {
     int status = 0;
     waitpid(child_, &status, 0);
     BOOST_REQUIRE(WIFSTOPPED(status));
+    read_(reinterpret_cast<uint64_t>(&note), &now_, sizeof now_);
+    for (uint64_t i = 0; i < now_.prefilled; i++) {
+      model_[i] = 1;
+    }
     for (;;) {
       look();
       const auto how = now_.what == none ? PTRACE_CONT : PTRACE_SINGLESTEP;
@@ -181,8 +233,10 @@ public:
     BOOST_TEST(WEXITSTATUS(status) == 0);
     BOOST_TEST_MESSAGE(steps_ << " steps, " << states_ << " states, " << growing_ << " growing, "
                               << in_flight_ << " with an entry in flight");
+    BOOST_TEST_MESSAGE(shrinking_ << " shrinking, " << in_flight_down_ << " of them in flight");
     BOOST_TEST(growing_ > 100U);
-    BOOST_TEST(in_flight_ > 50U);
+    BOOST_TEST((shrinks_ ? in_flight_down_ > 20U : in_flight_ > 50U));
+    BOOST_TEST((!shrinks_ || shrinking_ > 100U));
   }
 
 private:
@@ -218,6 +272,7 @@ private:
     last_raw_ = std::move(raw);
     states_++;
     growing_ += decoded.growing ? 1 : 0;
+    shrinking_ += decoded.shrinking ? 1 : 0;
     check(decoded);
   }
 
@@ -252,6 +307,7 @@ private:
       BOOST_REQUIRE_MESSAGE(seen.emplace(key, value).second, "entry " << key << " is there twice");
     }
     in_flight_ += in_flight;
+    in_flight_down_ += decoded.shrinking ? in_flight : 0;
     BOOST_REQUIRE(in_flight <= 1);
     uint64_t missing = 0;
     for (const auto &[key, value] : model_) {
@@ -291,17 +347,22 @@ private:
   uint64_t states_ = 0;
   uint64_t growing_ = 0;
   uint64_t in_flight_ = 0;
+  bool shrinks_;
+  uint64_t shrinking_ = 0;
+  uint64_t in_flight_down_ = 0;
 };
 
-template <class Map> void run(uint64_t rounds) {
+template <class Map> void run(void (*work)(uint64_t), uint64_t rounds, bool shrinks = false) {
   note.number = 0;
   const pid_t child = fork();
   BOOST_REQUIRE(child >= 0);
   if (child == 0) {
-    work<Map>(rounds);
+    mapscope::set_seed(4);
+    work(rounds);
+    _exit(0);
   }
   try {
-    observer<Map>(child).run();
+    observer<Map>(child, shrinks).run();
   } catch (...) {
     kill(child, SIGKILL);
     waitpid(child, nullptr, 0);
@@ -309,13 +370,34 @@ template <class Map> void run(uint64_t rounds) {
   }
 }
 
+template <class Map> void run_growing(uint64_t rounds) { run<Map>(growing<Map>, rounds); }
+template <class Map> void run_shrinking(uint64_t entries) {
+  run<Map>(shrinking<Map>, entries, true);
+}
+
 } // namespace
 
-BOOST_AUTO_TEST_CASE(numbers) { run<mapscope::map<uint64_t, uint64_t>>(400); }
-BOOST_AUTO_TEST_CASE(long_chains) { run<mapscope::map<uint64_t, uint64_t, few_hashes>>(300); }
-BOOST_AUTO_TEST_CASE(strings) { run<mapscope::map<std::string, std::string>>(200); }
-BOOST_AUTO_TEST_CASE(objects_that_are_moved) { run<mapscope::map<moved, moved, few_hashes>>(250); }
-BOOST_AUTO_TEST_CASE(objects_behind_pointers) { run<mapscope::map<uint64_t, large>>(200); }
+BOOST_AUTO_TEST_CASE(numbers) { run_growing<mapscope::map<uint64_t, uint64_t>>(400); }
+BOOST_AUTO_TEST_CASE(long_chains) {
+  run_growing<mapscope::map<uint64_t, uint64_t, few_hashes>>(300);
+}
+BOOST_AUTO_TEST_CASE(strings) { run_growing<mapscope::map<std::string, std::string>>(200); }
+BOOST_AUTO_TEST_CASE(objects_that_are_moved) {
+  run_growing<mapscope::map<moved, moved, few_hashes>>(250);
+}
+BOOST_AUTO_TEST_CASE(objects_behind_pointers) {
+  run_growing<mapscope::map<uint64_t, large>>(200);
+}
+
+BOOST_AUTO_TEST_CASE(shrinking_numbers) {
+  run_shrinking<mapscope::map<uint64_t, uint64_t>>(110);
+}
+BOOST_AUTO_TEST_CASE(shrinking_long_chains) {
+  run_shrinking<mapscope::map<moved, moved, few_hashes>>(110);
+}
+BOOST_AUTO_TEST_CASE(shrinking_strings) {
+  run_shrinking<mapscope::map<std::string, std::string>>(106);
+}
 
 #else
 

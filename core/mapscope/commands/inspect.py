@@ -8,7 +8,7 @@ from typing import Dict, Iterator, Optional
 from ..locate import find_map
 from ..session import Session
 from ..values import dumps, escape
-from ..view import Growth, MapView, Summary
+from ..view import Growth, Held, MapView, Summary
 from .base import Command, Result, add_map, optional, problem_lines
 
 _BAR = 40
@@ -42,11 +42,7 @@ class InspectResult(Result):
                 "in_use": summary.overflow_in_use,
                 "spare": summary.spare,
             },
-            "bytes": {
-                "buckets": summary.bytes_buckets,
-                "old": summary.bytes_old,
-                "overflow": summary.bytes_overflow,
-            },
+            "bytes": summary.held.form() if summary.held else None,
             "chains": {str(length): number for length, number in summary.chains.items()},
             "growth": growth.json_form() if growth else None,
             "problems": view.problems,
@@ -72,11 +68,15 @@ class InspectResult(Result):
         if size is None:
             yield f"  buckets    {header['buckets']} (B = {header['B']}) of unknown size\n"
         else:
-            total = (summary.bytes_buckets or 0) + (summary.bytes_old or 0)
-            total += summary.bytes_overflow or 0
+            held = summary.held or Held()
+            parts = [f"{size_text(held.total)} in all"]
+            if held.old:
+                parts.append(f"{size_text(held.old)} of it for the old array")
+            if held.retired:
+                parts.append(f"{size_text(held.retired)} of it still to be given back")
             yield (
                 f"  buckets    {header['buckets']} (B = {header['B']}) of {size} bytes, "
-                f"{size_text(total)} in all\n"
+                f"{', '.join(parts)}\n"
             )
             yield (
                 f"  overflow   {optional(summary.overflow_in_use)} in use, "

@@ -10,6 +10,7 @@ from ..session import Session
 from ..values import dumps, escape
 from ..view import MapView
 from .base import Command, Result
+from .inspect import size_text
 
 
 @dataclass
@@ -31,7 +32,7 @@ class ListResult(Result):
         maps = []
         for row in self.rows:
             view = row.view
-            growth = view.growth()
+            growth, held = view.growth(), view.held()
             maps.append(
                 {
                     "address": hex(view.address or 0),
@@ -40,6 +41,9 @@ class ListResult(Result):
                     "flavor": view.flavor,
                     "count": view.count,
                     "buckets": view.header_form()["buckets"],
+                    "overflow": view.overflow_in_use(),
+                    "bytes": held.total,
+                    "retained": held.retained,
                     "growing": growth.kind if growth else None,
                     "progress": row.progress,
                 }
@@ -50,10 +54,13 @@ class ListResult(Result):
         if not self.rows:
             yield "no maps found\n"
             return
-        yield f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'growing':<16}  type\n"
+        yield (
+            f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'bytes':>9}  {'retained':>9}  "
+            f"{'growing':<16}  type\n"
+        )
         for row in self.rows:
             view = row.view
-            growth = view.growth()
+            growth, held = view.growth(), view.held()
             state = ""
             if growth is not None:
                 state = growth.kind
@@ -62,7 +69,8 @@ class ListResult(Result):
             name = f"  {escape(row.name)}" if row.name else ""
             yield (
                 f"{view.address or 0:<#18x}  {view.count:>10}  "
-                f"{view.header_form()['buckets']:>9}  {state:<16}  "
+                f"{view.header_form()['buckets']:>9}  {size_text(held.total):>9}  "
+                f"{size_text(held.retained) if held.retained else '':>9}  {state:<16}  "
                 f"{escape(view.type_name)}{name}\n"
             )
 
@@ -76,7 +84,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 COMMAND = Command(
     "list",
     "List the live maps: all maps of the C++ runtime (from its registry) and a Go program's\n"
-    "global variables that are maps; biggest first, growing ones marked.\n\n"
+    "global variables that are maps; biggest first, growing ones marked. `retained` is memory\n"
+    "that a map keeps for a migration: its old array, and arrays not yet given back.\n\n"
     "example: map list",
     lambda parser: None,
     _run,

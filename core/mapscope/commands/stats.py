@@ -3,12 +3,12 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
-from ..locate import find_map, list_maps
+from ..locate import FLAVOURS, find_map, list_maps
 from ..session import Session
 from ..values import dumps, escape
-from ..view import Distribution, MapView
+from ..view import Distribution, Held, Life, MapView
 from .base import Command, Result, add_map, problem_lines
 from .inspect import size_text
 
@@ -38,12 +38,15 @@ class StatsResult(Result):
                 "old_chains": _form(found.old_chains),
                 "uniformity": found.uniformity,
                 "bytes": {
-                    "total": found.bytes_total,
+                    "total": found.held.total,
                     "used": found.bytes_used,
-                    "wasted": found.bytes_total - found.bytes_used,
-                    "retained_by_old": found.bytes_retained_old,
-                    "overflow": found.bytes_overflow,
+                    "wasted": found.held.total - found.bytes_used,
+                    "retained_by_old": found.held.old,
+                    "retired": found.held.retired,
+                    "overflow": found.held.overflow,
+                    "rebuilt": found.bytes_rebuilt,
                 },
+                "life": view.life.form() if view.life else None,
                 "problems": view.problems,
             }
         ) + "\n"
@@ -62,40 +65,69 @@ class StatsResult(Result):
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
-        total, used = found.bytes_total, found.bytes_used
+        held, used = found.held, found.bytes_used
+        total = held.total
         share = 100 * used / total if total else 0.0
         yield f"  bytes      {size_text(total)}, {share:.0f}% of it keys and values\n"
         yield f"             {size_text(total - used)} wasted\n"
-        yield f"             {size_text(found.bytes_overflow)} in overflow buckets\n"
-        if found.bytes_retained_old:
-            yield f"             {size_text(found.bytes_retained_old)} retained by the old array\n"
+        yield f"             {size_text(held.overflow)} in overflow buckets outside of the array\n"
+        if held.old:
+            yield f"             {size_text(held.old)} retained by the old array\n"
+        if held.retired:
+            yield f"             {size_text(held.retired)} of old arrays still to be given back\n"
+        if view.address is not None:
+            less = total - found.bytes_rebuilt
+            yield f"  rebuilt    about {size_text(found.bytes_rebuilt)} as a fresh copy: "
+            yield f"{size_text(less)} less\n" if less > 0 else "nothing to gain\n"
+        if view.life is not None:
+            yield f"  life       {_life_text(view.life)}\n"
         yield from problem_lines(view.problems)
 
 
 @dataclass
 class Totals(Result):
-    """Totals over all maps that can be enumerated."""
+    """Totals over all maps that can be enumerated.
+
+    :ivar life: what they, and maps that are gone, have been through; None: not counted
+    :ivar created: maps so far; None: not counted
+    """
 
     maps: int = 0
+    growing: int = 0
     entries: int = 0
     buckets: int = 0
     old_buckets: int = 0
-    growing: int = 0
-    bytes: int = 0
+    overflow: int = 0
+    held: Held = Held()
+    life: Optional[Life] = None
+    created: Optional[int] = None
 
     def add(self, view: MapView) -> None:
         """Count one more map, from its header."""
-        header = view.header_form()
-        buckets, size = header["buckets"], header["bucket_bytes"]
+        buckets = view.header_form()["buckets"]
         assert isinstance(buckets, int)
         growth = view.growth()
-        old = growth.old_buckets if growth else 0
         self.maps += 1
         self.entries += view.count
-        self.buckets += buckets
-        self.old_buckets += old
+        self.buckets += buckets if view.held().buckets else 0
+        self.old_buckets += growth.old_buckets if growth else 0
+        self.overflow += view.overflow_in_use() or 0
         self.growing += growth is not None
-        self.bytes += (buckets + old) * size if isinstance(size, int) else 0
+        mine, more = self.held.form(), view.held().form()
+        self.held = Held(**{part: mine[part] + more[part] for part in mine})
+        if view.life is not None:
+            self.add_life(view.life)
+
+    def add_life(self, more: Life) -> None:
+        """What a map, or all that are gone, have been through."""
+        life = self.life or Life(0, 0, 0, 0, 0)
+        self.life = Life(
+            life.growths + more.growths,
+            life.same_size_growths + more.same_size_growths,
+            life.shrinks + more.shrinks,
+            life.rebuilds + more.rebuilds,
+            life.evacuated + more.evacuated,
+        )
 
     def json(self) -> Iterator[str]:
         yield dumps(
@@ -106,19 +138,58 @@ class Totals(Result):
                 "entries": self.entries,
                 "buckets": self.buckets,
                 "old_buckets": self.old_buckets,
-                "load_factor": self._load_factor(),
-                "bytes": {"buckets": self.bytes},
+                "overflow_buckets": self.overflow,
+                "load_factor": _ratio(self.entries, self.buckets),
+                "overflow_ratio": _ratio(self.overflow, self.buckets),
+                "bytes": {"total": self.held.total, **self.held.form()},
+                "created": self.created,
+                "life": self.life.form() if self.life else None,
             }
         ) + "\n"
 
     def text(self) -> Iterator[str]:
         yield f"{self.maps} maps, {self.growing} of them growing\n"
-        yield f"  entries    {self.entries}, load factor {self._load_factor():.2f}\n"
-        yield f"  buckets    {self.buckets}, and {self.old_buckets} old ones\n"
-        yield f"  bytes      {size_text(self.bytes)} in bucket arrays\n"
+        load = _ratio(self.entries, self.buckets)
+        yield f"  entries    {self.entries}, load factor {load:.2f}\n"
+        yield (
+            f"  buckets    {self.buckets}, {self.overflow} overflow buckets "
+            f"({_ratio(self.overflow, self.buckets):.2f} for each)"
+        )
+        yield f", and {self.old_buckets} old ones\n" if self.old_buckets else "\n"
+        yield f"  bytes      {size_text(self.held.total)}\n"
+        for part, what in _PARTS.items():
+            size = self.held.form()[part]
+            if size:
+                yield f"             {size_text(size)} {what}\n"
+        if self.life is not None:
+            made = f"{self.created} maps created, " if self.created is not None else ""
+            yield f"  life       {made}{_life_text(self.life)}\n"
 
-    def _load_factor(self) -> float:
-        return self.entries / self.buckets if self.buckets else 0.0
+
+_PARTS = {
+    "buckets": "in bucket arrays",
+    "overflow": "in overflow buckets outside of them",
+    "old": "retained by old arrays",
+    "retired": "of old arrays still to be given back",
+    "indirect": "in keys and values too large for a bucket",
+    "header": "in headers",
+}
+
+
+def _ratio(part: int, whole: int) -> float:
+    return part / whole if whole else 0.0
+
+
+def _life_text(life: Life) -> str:
+    parts = [
+        (life.growths, "doubling"),
+        (life.same_size_growths, "same-size growth"),
+        (life.shrinks, "shrink"),
+        (life.rebuilds, "rebuild"),
+        (life.evacuated, "old bucket"),
+    ]
+    counted = [f"{number} {what}{'' if number == 1 else 's'}" for number, what in parts]
+    return ", ".join(counted) + " evacuated"
 
 
 def _form(histogram: Dict[int, int]) -> Dict[str, int]:
@@ -142,23 +213,32 @@ def _histogram(title: str, values: Dict[int, int]) -> Iterator[str]:
 def _run(session: Session, args: argparse.Namespace) -> Result:
     if args.map is None:
         totals = Totals()
+        counted: Dict[str, int] = {}
         for _, view in list_maps(session):
             totals.add(view)
+            counted[view.flavor] = counted.get(view.flavor, 0) + 1
+        for flavour in FLAVOURS:
+            gone = flavour.departed(session)
+            if gone is not None:
+                made = gone[0] + counted.get(flavour.NAME, 0)
+                totals.created = (totals.created or 0) + made
+                totals.add_life(gone[1])
         return totals
     view = find_map(session, args.map, args.type)
     if view.address is not None:
         view.types()
         return StatsResult(view, view.distribution(session.target.progress))
     empty: Dict[int, int] = {}
-    return StatsResult(view, Distribution(empty, empty, empty, empty, 0, None, 0, 0, 0, 0))
+    return StatsResult(view, Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0))
 
 
 COMMAND = Command(
     "stats",
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
-    "hash, bytes used and wasted, and bytes retained by the old array. Without MAP: totals over\n"
-    "all maps that can be enumerated.\n\n"
-    "example: map stats m",
+    "hash, bytes used and wasted, bytes retained by the old array, and what a fresh copy of it\n"
+    "would take. Without MAP: totals over all maps that can be enumerated.\n\n"
+    "example: map stats m\n"
+    "example: map stats",
     add_map,
     _run,
 )

@@ -12,8 +12,9 @@ set, the frames of the threads tell which write is stopped, and where.
 
 import re
 import struct
+from bisect import bisect_left
 from dataclasses import replace
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
 from ..classic import ClassicMap
@@ -26,11 +27,13 @@ from ..tally import tally_array
 from ..target import Frame, Variable
 from ..types import Kind, Type
 from ..values import escape
-from ..view import MapView
+from ..view import Held, MapView
 
 NAME = "go-classic"
 
 _HMAP = struct.Struct("<QBBHIQQQ")  # count flags B noverflow hash0 buckets oldbuckets nevacuate
+#: bytes of a whole hmap
+_HMAP_SIZE = 48
 _SAME_SIZE_GROW = 8
 _KNOWN_FLAGS = 15
 _INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
@@ -196,6 +199,7 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
     header: Optional[Header] = None
     writing = Writing(copies_late=True)
     spare = None
+    held: Optional[Callable[[Optional[int], Optional[int]], Held]] = None
     if address:
         memory = session.memory
         try:
@@ -216,6 +220,11 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
                 return _spare(session, address, found, layout)
 
             spare = count_spare
+
+            def hold(overflow: Optional[int], old_overflow: Optional[int]) -> Held:
+                return _held(found, layout, overflow, old_overflow, count_spare)
+
+            held = hold
     minor = session.go.minor
 
     def load_limit(B: int) -> int:
@@ -233,6 +242,8 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
         load_limit,
         writing,
         spare,
+        held=held,
+        overflow=lambda: header.overflow_estimate() if header else None,
     )
     view.flavor = NAME
     view.go_version = session.go.version or None
@@ -566,6 +577,60 @@ def _bytes_at(memory: Memory, address: Optional[int], size: int) -> Optional[byt
 def _word_at(memory: Memory, address: int) -> Optional[int]:
     data = _bytes_at(memory, address, 8)
     return None if data is None else int.from_bytes(data, "little")
+
+
+#: sizes that Go's allocator hands out up to 32 KiB, in bytes (runtime/sizeclasses.go, the
+#: same from 1.17 to 1.23); beyond, whole pages of 8 KiB
+_SIZE_CLASSES = (
+    *(8, 16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 176, 192, 208, 224, 240, 256, 288, 320),
+    *(352, 384, 416, 448, 480, 512, 576, 640, 704, 768, 896, 1024, 1152, 1280, 1408, 1536, 1792),
+    *(2048, 2304, 2688, 3072, 3200, 3456, 4096, 4864, 5120, 5376, 6144, 6528, 6784, 6912, 8192),
+    *(9472, 9728, 10240, 10880, 12288, 13568, 14336, 16384, 18432, 19072, 20480, 21760, 24576),
+    *(27264, 28672, 32768),
+)
+_PAGE = 8192
+
+
+def allocated(size: int) -> int:
+    """Bytes that Go's allocator sets aside for an object (roundupsize in runtime/msize.go)."""
+    at = bisect_left(_SIZE_CLASSES, size)
+    if at < len(_SIZE_CLASSES):
+        return _SIZE_CLASSES[at]
+    return (size + _PAGE - 1) // _PAGE * _PAGE
+
+
+def _array_bytes(B: int, size: int) -> int:
+    """Bytes of an array with its spare buckets (makeBucketArray in runtime/map.go)."""
+    return allocated(size * ((1 << B) + ((1 << B >> 4) if B >= 4 else 0)))
+
+
+def _held(
+    header: Header,
+    layout: BucketLayout,
+    overflow: Optional[int],
+    old_overflow: Optional[int],
+    spare: Callable[[], Optional[int]],
+) -> Held:
+    """Memory of a map's arrays.
+
+    :param overflow: overflow buckets of the present array, if they were counted
+    :param old_overflow: of the old one
+    """
+    size = layout.size
+    buckets = _array_bytes(header.B, size) if header.buckets else 0
+    old = _array_bytes(header.old_B, size) if header.oldbuckets else 0
+    outside = header.overflow_estimate() if overflow is None else overflow
+    spares = buckets // size - (1 << header.B) if header.B >= 4 and buckets else 0
+    left = spare() if outside and spares else spares
+    outside = max(0, outside - (spares - (left or 0)))
+    if old:
+        old_spares = old // size - (1 << header.old_B) if header.old_B >= 4 else 0
+        old += allocated(size) * max(0, (old_overflow or 0) - old_spares)
+    return Held(buckets, old, allocated(size) * outside, _HMAP_SIZE)
+
+
+def departed(session: Session) -> None:
+    """Go does not count what maps have been through."""
 
 
 def _spare(session: Session, address: int, header: Header, layout: BucketLayout) -> Optional[int]:

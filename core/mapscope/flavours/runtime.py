@@ -20,13 +20,13 @@ from ..session import Session
 from ..target import Frame, Variable
 from ..types import Kind, Type
 from ..values import escape
-from ..view import KeyTest, MapView
+from ..view import Held, KeyTest, Life, MapView
 
 NAME = "runtime"
 
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-VERSION = 3
-_ABI_SIZE = 216
+VERSION = 4
+_ABI_SIZE = 296
 _ABI_SYMBOL = "mapscope_abi"
 _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
@@ -149,9 +149,49 @@ class Abi:
     event_moved_x: int
     event_moved_y: int
     event_hint: int
+    mapextra_evacuating_base: int
+    mapextra_array_bytes: int
+    mapextra_overflow_bytes: int
+    mapextra_old_bytes: int
+    mapextra_retired_bytes: int
+    mapextra_overflow_buckets: int
+    mapextra_evacuated: int
+    mapextra_evacuated_before: int
+    mapextra_growths: int
+    mapextra_same_size_growths: int
+    mapextra_shrinks: int
+    mapextra_rebuilds: int
+    header_size: int
+    registry_departed: int
+    history_clock: int
+    history_life: int
+    history_rings: int
+    history_ticks: int
+    history_nanoseconds: int
+    history_pairs: int
+    history_wall: int
+    history_ring_next: int
+    history_ring_records: int
+    history_ring_capacity: int
+    history_ring_begun: int
+    history_record_size: int
+    history_record_sequence: int
+    history_record_clock: int
+    history_record_map: int
+    history_record_type: int
+    history_record_count: int
+    history_record_detail: int
+    history_record_bucket: int
+    history_record_second: int
+    history_record_moved: int
+    history_record_event: int
+    history_record_flags: int
+    history_record_B: int
+    history_record_old_B: int
+    history_record_thread: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ37H6x")
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ77H6x")
 
 
 def read_abi(memory: Memory, address: int) -> Abi:
@@ -176,7 +216,7 @@ def read_abi(memory: Memory, address: int) -> Abi:
         )
     fields = _ABI_LAYOUT.unpack(memory.read(address, _ABI_SIZE))
     abi = Abi(address, *fields[1:])
-    if abi.hmap_size > 4096 or abi.maptype_size > 4096 or abi.typeinfo_size > 4096:
+    if max(abi.hmap_size, abi.maptype_size, abi.typeinfo_size, abi.header_size) > 4096:
         raise Corrupt(f"mapscope_abi at {address:#x} is impossible")
     return abi
 
@@ -311,8 +351,7 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         maptype = memory.read_word(extra + 24)
         abi = read_abi(memory, memory.read_word(maptype))
         raw = memory.read(address, abi.hmap_size)
-        evacuating = memory.read_word(extra + abi.mapextra_evacuating)
-        next_overflow = memory.read_word(extra + abi.mapextra_nextOverflow)
+        state = _State(abi, memory.read(extra, abi.header_size - abi.hmap_size))
     except MemoryUnreadable as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
@@ -320,22 +359,16 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     type = _read_maptype(session, abi, maptype)
     type.layout.validate()
     header = _header(abi, raw)
-    key, elem = type.key, type.elem
-    if declared is None:
-        declared = _declared(session, maptype)
-    if declared is not None:
-        key = _prefer(declared.key_type(), key)
-        elem = _prefer(declared.target(), elem)
-    else:
-        key = _prefer(session.target.find_type(key.name), key)
-        elem = _prefer(session.target.find_type(elem.name), elem)
+    key, elem = _preferred(session, maptype, type, declared)
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
 
     def spare() -> Optional[int]:
-        if header.buckets and header.B >= 4 and header.buckets < next_overflow < spare_end:
-            return (spare_end - next_overflow) // size
+        if header.buckets and header.B >= 4 and header.buckets < state.nextOverflow < spare_end:
+            return (spare_end - state.nextOverflow) // size
         return 0
+
+    evacuating = state.evacuating
 
     view = ClassicMap(
         memory,
@@ -346,14 +379,54 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         header,
         type.layout,
         load_limit,
-        Writing(evacuating=[evacuating - 1] if evacuating else []),
+        Writing(
+            evacuating=[evacuating - 1] if evacuating else [],
+            base=state.evacuating_base if header.kind == "shrink" else 0,
+        ),
         spare,
         _hasher(type, header.hash0),
+        lambda new, old: state.held(),
+        lambda: state.overflow_buckets,
     )
     view.flavor = NAME
+    view.life = state.life()
     view.decoder = session.decoder()
     view.reopen = lambda later: _open(later, address, declared)
     return view
+
+
+class _State:
+    """A map's mapextra."""
+
+    def __init__(self, abi: Abi, raw: bytes) -> None:
+        def u64(offset: int) -> int:
+            return int.from_bytes(raw[offset : offset + 8], "little")
+
+        def u32(offset: int) -> int:
+            return int.from_bytes(raw[offset : offset + 4], "little")
+
+        self._header = abi.header_size
+        self.nextOverflow = u64(abi.mapextra_nextOverflow)
+        self.evacuating = u64(abi.mapextra_evacuating)
+        self.evacuating_base = u64(abi.mapextra_evacuating_base)
+        self.overflow_buckets = u64(abi.mapextra_overflow_buckets)
+        self._array = u64(abi.mapextra_array_bytes)
+        self._overflow = u64(abi.mapextra_overflow_bytes)
+        self._old = u64(abi.mapextra_old_bytes)
+        self._retired = u64(abi.mapextra_retired_bytes)
+        self._growths = u32(abi.mapextra_growths)
+        self._same_size = u32(abi.mapextra_same_size_growths)
+        self._shrinks = u32(abi.mapextra_shrinks)
+        self._rebuilds = u32(abi.mapextra_rebuilds)
+        self._evacuated = u64(abi.mapextra_evacuated) + u64(abi.mapextra_evacuated_before)
+
+    def held(self) -> Held:
+        """Memory, by the program's own count."""
+        return Held(self._array, self._old, self._overflow, self._header, self._retired)
+
+    def life(self) -> Life:
+        """What the map has been through."""
+        return Life(self._growths, self._same_size, self._shrinks, self._rebuilds, self._evacuated)
 
 
 def open_at(session: Session, address: int) -> MapView:
@@ -371,9 +444,50 @@ def abi_of(session: Session, address: int) -> Abi:
     return read_abi(session.memory, session.memory.read_word(maptype))
 
 
+def type_name_at(session: Session, abi: Abi, maptype: int) -> str:
+    """The name of the map type whose maptype is at an address.
+
+    :raises MapscopeError: if there is none
+    """
+    if read_abi(session.memory, session.memory.read_word(maptype)).address != abi.address:
+        raise NotAMap(f"no map type at {maptype:#x}")
+    type = _read_maptype(session, abi, maptype)
+    key, elem = _preferred(session, maptype, type, None)
+    return map_type_name(key, elem)
+
+
+def departed(session: Session) -> Optional[Tuple[int, Life]]:
+    """(maps destroyed so far, what they had been through)"""
+    addresses = list(abi_addresses(session))
+    if not addresses:
+        return None
+    gone, sums = 0, [0] * 5
+    for address in addresses:
+        abi = read_abi(session.memory, address)
+        for shard in range(min(abi.registry_shards, 4096)):
+            start = abi.registry + shard * abi.registry_stride + abi.registry_departed
+            maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
+            gone += maps
+            sums = [total + count for total, count in zip(sums, counts)]
+    return gone, Life(*sums)
+
+
 def all_abis(session: Session) -> List[Abi]:
     """Of every copy of the runtime in the program."""
     return [read_abi(session.memory, address) for address in abi_addresses(session)]
+
+
+def _preferred(
+    session: Session, maptype: int, type: RuntimeMapType, declared: Optional[Type]
+) -> Tuple[Type, Type]:
+    """The key and element types, from debug information where that has them."""
+    key, elem = type.key, type.elem
+    if declared is None:
+        declared = _declared(session, maptype)
+    if declared is not None:
+        return _prefer(declared.key_type(), key), _prefer(declared.target(), elem)
+    find = session.target.find_type
+    return _prefer(find(key.name), key), _prefer(find(elem.name), elem)
 
 
 def _declared(session: Session, maptype: int) -> Optional[Type]:

@@ -13,7 +13,7 @@ from .request import Request
 
 # MAPSCOPE_EVENT_...
 GROW, EVACUATE, PROGRESS, DONE, ASSIGN, DELETE, CLEAR, RACE = (1 << bit for bit in range(8))
-DESTROY, RESEED, EVACUATED, CREATE = 0x100, 0x200, 0x400, 0x800
+DESTROY, RESEED, EVACUATED, CREATE, REBUILD = 0x100, 0x200, 0x400, 0x800, 0x1000
 EVENTS: Dict[str, int] = {
     "grow": GROW,
     "evacuate": EVACUATE,

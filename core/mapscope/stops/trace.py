@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
-"""`map trace`: the life of maps, a line for each event, without stopping.
-
-The lines are those that docs/commands.md shows.
-"""
+"""`map trace`: the life of maps, a line for each event, without stopping."""
 
 from typing import Dict, Optional, Tuple
 
+from ..lines import (
+    cleared_line,
+    created_line,
+    destroyed_line,
+    done_line,
+    grow_line,
+    moved_line,
+    rebuild_line,
+)
 from ..view import MapView
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
@@ -15,41 +21,6 @@ from .go_runtime import Hmap
 from .host import Hit, Point
 from .plan import Plan
 from .runtime_plan import RuntimePlan
-
-
-def hundredths(entries: int, buckets: int) -> str:
-    """A load factor with two decimals, halves rounded up."""
-    value = (200 * entries + buckets) // (2 * max(buckets, 1))
-    return f"{value // 100}.{value % 100:02}"
-
-
-def grow_line(address: int, kind: Optional[str], old: int, new: int, count: int, over: int) -> str:
-    """A growth starts, for the insert of one more entry.
-
-    :param over: hmap.noverflow
-    """
-    if kind == "same-size":
-        return f"map[{address:#x}] grows same-size at {old} buckets (overflow: {over})"
-    verb = "shrinks" if kind == "shrink" else "grows"
-    entries = count if kind == "shrink" else count + 1
-    which = "" if kind == "shrink" else " with the new one"
-    return (
-        f"map[{address:#x}] {verb} from {old} to {new} buckets (entries: {entries}{which}, "
-        f"load factor: {hundredths(entries, old)} -> {hundredths(entries, new)})"
-    )
-
-
-def moved_line(address: int, bucket: int, old: int, new: int, x: int, y: int) -> str:
-    """An old bucket was evacuated: `x` entries to the same index, `y` to index + old."""
-    where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
-    if new <= old:
-        return f"map[{address:#x}] bucket migration: {where} ({x} keys moved)"
-    return f"map[{address:#x}] bucket migration: {where}, bkt#{bucket + old} ({x} + {y} keys moved)"
-
-
-def done_line(address: int, buckets: int, how: str) -> str:
-    """A migration has ended."""
-    return f"map[{address:#x}] growth {how or 'done'}: {buckets} buckets"
 
 
 class RuntimeTrace(RuntimePlan):
@@ -62,6 +33,7 @@ class RuntimeTrace(RuntimePlan):
         | stop_filter.DONE
         | stop_filter.CLEAR
         | stop_filter.DESTROY
+        | stop_filter.REBUILD
     )
 
     def slot(self, view: Optional[MapView]) -> Slot:
@@ -78,7 +50,7 @@ class RuntimeTrace(RuntimePlan):
     def _line(self, filter: Filter, event: Event) -> str:
         map, kind = event.map, stop_filter.KINDS.get(event.kind)
         if event.event == stop_filter.CREATE:
-            return f"map[{map:#x}] created with hint {event.hint} (buckets: {event.buckets})"
+            return created_line(map, event.hint, event.buckets)
         if event.event == stop_filter.GROW:
             raw = self.host.target().read_memory(map + filter.abi.hmap_noverflow, 2)
             over = int.from_bytes(bytes(raw), "little")
@@ -94,8 +66,10 @@ class RuntimeTrace(RuntimePlan):
             elif event.flags & stop_filter.FLAG_BY_DESTROY:
                 how = "abandoned by the end of the map"
             return done_line(map, event.buckets, how)
-        verb = "cleared" if event.event == stop_filter.CLEAR else "destroyed"
-        return f"map[{map:#x}] {verb} (entries: {event.count})"
+        if event.event == stop_filter.REBUILD:
+            return rebuild_line(map, event.hint, event.count, event.buckets)
+        line = cleared_line if event.event == stop_filter.CLEAR else destroyed_line
+        return line(map, event.count)
 
 
 class GoTrace(GoPlan):
@@ -140,9 +114,7 @@ class GoTrace(GoPlan):
         hint = self._making.pop(goroutine, None)
         if hint is not None:
             hmap = Hmap(self.host, hit.register("rax"))
-            self.stop.log(
-                f"map[{hmap.address:#x}] created with hint {hint} (buckets: {1 << hmap.B})"
-            )
+            self.stop.log(created_line(hmap.address, hint, 1 << hmap.B))
         self._moved(goroutine)
         return False
 
@@ -205,7 +177,7 @@ class GoTrace(GoPlan):
         address = hit.register("rbx")
         if address and self.is_ours(address):
             hmap = Hmap(self.host, address)
-            self.stop.log(f"map[{address:#x}] cleared (entries: {hmap.count})")
+            self.stop.log(cleared_line(address, hmap.count))
             if hmap.oldbuckets and hmap.count:
                 self.stop.log(done_line(address, 1 << hmap.B, "abandoned by clear"))
         return False

@@ -96,6 +96,9 @@
  * mapscope::map object points at it only after the event. event.hint is the
  * number of entries that it was asked to have room for. */
 #define MAPSCOPE_EVENT_CREATE 0x800
+/* rebuild() begins, with the room that event.hint says. What it does follows, as
+ * growths of the kinds that it takes. */
+#define MAPSCOPE_EVENT_REBUILD 0x1000
 
 /* stop_slot.conditions: all that are set must hold. */
 #define MAPSCOPE_IF_MAP 0x1       /* event.map == map */
@@ -198,7 +201,7 @@ struct MAPSCOPE_STRUCT(event) {
   uint32_t flags;       /* 100: MAPSCOPE_FLAG_... */
   uint64_t moved_x;     /* 104 */
   uint64_t moved_y;     /* 112 */
-  uint64_t hint;        /* 120: create: entries to have room for, else 0 */
+  uint64_t hint;        /* 120: create, rebuild: entries to have room for, else 0 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(event)) == 128, "event");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), map) == 16, "event.map");

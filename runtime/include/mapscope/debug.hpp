@@ -9,6 +9,7 @@
 #ifndef MAPSCOPE_DEBUG_HPP
 #define MAPSCOPE_DEBUG_HPP
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -23,6 +24,13 @@ namespace mapscope {
 // runs: settings with commas between them, in place of all that were set
 // before; none is as good as an empty text.
 //
+//   shrinktrigger=1       a map with more than 16 buckets halves when erasing
+//                         leaves fewer entries than a quarter of its buckets
+//   maptrace=1            prints a line for each event in the life of each map, and
+//                         for each bucket evacuated, on standard error
+//   history=N             keeps the last N events in the life of maps, and N
+//                         evacuations of each thread, instead of 4096 and 1024
+//                         (history.h); 0: none. A ring that exists keeps its size
 //   inject=grow:TIME      waits between the decision to grow and hashGrow's
 //                         first store
 //   inject=evacuate:TIME  waits in each evacuation of an old bucket, between
@@ -32,10 +40,14 @@ namespace mapscope {
 // waits there makes a race with another thread happen every time.
 //
 // A setting that is not understood is said on standard error and ignored.
-// Returns whether all were understood.
+// Returns whether all were understood. A library built with MAPSCOPE_NO_DEBUG
+// has shrinktrigger only.
 bool set_mapdebug(std::string_view text) noexcept;
 
 namespace detail {
+
+// Whether shrinktrigger=1 is set.
+extern std::atomic<bool> shrink_trigger;
 
 // Whether a debugger waits for one of these events (MAPSCOPE_EVENT_...) on any
 // map.

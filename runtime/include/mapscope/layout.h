@@ -62,7 +62,8 @@
  *   clear      oldbuckets, then buckets: each live cell as in erase. Then
  *              oldbuckets = nil, the overflow pointers, noverflow = 0,
  *              sameSizeGrow off, hash0 new.
- *   hashGrow   nevacuate = ~B                    (1)
+ *   hashGrow, hashShrink
+ *              nevacuate = ~B                    (1)
  *              oldbuckets = buckets              (2)
  *              buckets = the new array           (3)
  *              B, flags, noverflow, the overflow lists (4)
@@ -85,8 +86,16 @@
  *              overflow bucket is linked before its first cell is filled. Last,
  *              mapextra.evacuating = 0. Only in the chain that `evacuating`
  *              names can an entry be in flight.
+ *              When the map shrinks, an old bucket's entries go to the bucket
+ *              of its index modulo the new size, behind the cells that the
+ *              other old bucket of that index may have filled: the n-th mark
+ *              (all are X) is the cell n + mapextra.evacuating_base of the new
+ *              chain, counted from its head; evacuating_base is stored before
+ *              `evacuating`, and is 0 in a growth.
  *   end        (nevacuate reaches the number of old buckets) oldbuckets =
- *              nil; then sameSizeGrow off; then the old array is given back.
+ *              nil; then sameSizeGrow and shrinking off; then the old array is
+ *              given back. A map that shrinks and loses its last entry ends so
+ *              at once.
  *   destroy    the map leaves the registry; count = 0; then entries and
  *              arrays go.
  *
@@ -241,17 +250,46 @@ struct MAPSCOPE_STRUCT(mapextra) {
   struct MAPSCOPE_STRUCT(hmap) *prev;          /* 40: previous one, or nil */
   void *iterators;                             /* 48: live iterators, or nil */
   uint64_t evacuating; /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
+  uint64_t evacuating_base; /* 64: cells before its first one in the X chain; see evacuate */
+  /* Bytes of memory that the map holds, besides its header (abi.header_size) and
+   * what keys and elements hold themselves. */
+  uint64_t array_bytes;    /* 72: `buckets`, with the spare buckets behind it */
+  uint64_t overflow_bytes; /* 80: overflow buckets outside the array, with those not yet used */
+  uint64_t old_bytes;      /* 88: `oldbuckets` and its overflow buckets */
+  uint64_t retired_bytes;  /* 96: of ended migrations, given back with later writes */
+  uint64_t overflow_buckets; /* 104: in use by `buckets`, spare ones included */
+  /* Counts of the map's life. */
+  uint64_t evacuated;         /* 112: old buckets wholly evacuated, of this migration or the last */
+  uint64_t evacuated_before;  /* 120: the same of all migrations before that */
+  uint32_t growths;           /* 128: doublings begun */
+  uint32_t same_size_growths; /* 132 */
+  uint32_t shrinks;           /* 136 */
+  uint32_t rebuilds;          /* 140: calls of rebuild */
 };
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), nextOverflow) == 16,
                        "mapextra.nextOverflow");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), type) == 24, "mapextra.type");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), next) == 32, "mapextra.next");
+MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), array_bytes) == 72,
+                       "mapextra.array_bytes");
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(mapextra)) == 144, "mapextra");
+
+/* What the maps that are gone have done, in each shard of the registry. */
+struct MAPSCOPE_STRUCT(departed) {
+  uint64_t maps;              /*  0: destroyed */
+  uint64_t growths;           /*  8 */
+  uint64_t same_size_growths; /* 16 */
+  uint64_t shrinks;           /* 24 */
+  uint64_t rebuilds;          /* 32 */
+  uint64_t evacuated;         /* 40: old buckets */
+};
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(departed)) == 48, "departed");
 
 /* What a debugger needs to know to read all of the above, the one constant
  * `mapscope_abi`. It lies in the section .mapscope, is 16-byte aligned, and is
  * found by symbol, by section, or by a scan for the magic. */
 #define MAPSCOPE_MAGIC "\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-#define MAPSCOPE_ABI_VERSION 3
+#define MAPSCOPE_ABI_VERSION 4
 struct MAPSCOPE_STRUCT(abi) {
   char magic[16];   /*   0: MAPSCOPE_MAGIC, without a closing NUL */
   uint32_t version; /*  16: MAPSCOPE_ABI_VERSION */
@@ -303,7 +341,7 @@ struct MAPSCOPE_STRUCT(abi) {
   const void *stop_filter;  /* 112: mapscope_stop_filter; nil: this runtime has none */
   /* 120: mapscope_debug_stop; nil: this runtime has none */
   void (*stop_hook)(const struct MAPSCOPE_STRUCT(event) *);
-  const void *history; /* 128: nil: this runtime has none */
+  const void *history; /* 128: mapscope_history; nil: this runtime has none */
   /* the stop filter (debug.h): offsets, the number of slots and their size */
   uint16_t stop_filter_armed;       /* 136 */
   uint16_t stop_filter_armed_slots; /* 138 */
@@ -346,9 +384,55 @@ struct MAPSCOPE_STRUCT(abi) {
   uint16_t event_moved_x; /* 204 */
   uint16_t event_moved_y; /* 206 */
   uint16_t event_hint;    /* 208 */
-  uint16_t reserved[3];   /* 210: 0 */
+  /* mapextra, again */
+  uint16_t mapextra_evacuating_base; /* 210 */
+  uint16_t mapextra_array_bytes; /* 212 */
+  uint16_t mapextra_overflow_bytes; /* 214 */
+  uint16_t mapextra_old_bytes; /* 216 */
+  uint16_t mapextra_retired_bytes; /* 218 */
+  uint16_t mapextra_overflow_buckets; /* 220 */
+  uint16_t mapextra_evacuated; /* 222 */
+  uint16_t mapextra_evacuated_before; /* 224 */
+  uint16_t mapextra_growths; /* 226 */
+  uint16_t mapextra_same_size_growths; /* 228 */
+  uint16_t mapextra_shrinks; /* 230 */
+  uint16_t mapextra_rebuilds; /* 232 */
+  /* bytes of a header as it is allocated, but for stateful hashes and equalities */
+  uint16_t header_size; /* 234 */
+  /* registry: offset in a shard of what the maps that are gone have done (departed) */
+  uint16_t registry_departed; /* 236 */
+  /* history (history.h): offsets */
+  uint16_t history_clock; /* 238 */
+  uint16_t history_life; /* 240 */
+  uint16_t history_rings; /* 242 */
+  uint16_t history_ticks; /* 244 */
+  uint16_t history_nanoseconds; /* 246 */
+  uint16_t history_pairs; /* 248 */
+  uint16_t history_wall; /* 250 */
+  /* history_ring: offsets */
+  uint16_t history_ring_next; /* 252 */
+  uint16_t history_ring_records; /* 254 */
+  uint16_t history_ring_capacity; /* 256 */
+  uint16_t history_ring_begun; /* 258 */
+  /* history_record: size, then offsets */
+  uint16_t history_record_size; /* 260 */
+  uint16_t history_record_sequence; /* 262 */
+  uint16_t history_record_clock; /* 264 */
+  uint16_t history_record_map; /* 266 */
+  uint16_t history_record_type; /* 268 */
+  uint16_t history_record_count; /* 270 */
+  uint16_t history_record_detail; /* 272 */
+  uint16_t history_record_bucket; /* 274 */
+  uint16_t history_record_second; /* 276 */
+  uint16_t history_record_moved; /* 278 */
+  uint16_t history_record_event; /* 280 */
+  uint16_t history_record_flags; /* 282 */
+  uint16_t history_record_B; /* 284 */
+  uint16_t history_record_old_B; /* 286 */
+  uint16_t history_record_thread; /* 288 */
+  uint16_t reserved[3]; /* 290: 0 */
 };
-MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 216, "abi");
+MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 296, "abi");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,
                        "abi.maptype_size");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), registry) == 104, "abi.registry");

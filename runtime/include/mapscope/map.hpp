@@ -214,7 +214,7 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
       store_order();
       destroy_cell(b, i);
       store_order();
-      h->count--;
+      set_count(h, h->count - 1);
     }
   }
 
@@ -442,6 +442,25 @@ public:
     writing.done();
   }
 
+  // Puts the entries into the smallest array with room for them, and for n in all,
+  // at once, and gives back the memory that is not needed for that: for a map
+  // that has lost most of its entries, or has long overflow chains from
+  // insertions and deletions. Iterators stay good. Takes time for all entries
+  // and buckets, and meanwhile memory for both arrays.
+  void rebuild() { rebuild(0); }
+  void rebuild(size_type n) {
+    if (n > max_size()) {
+      throw std::length_error("mapscope::map::rebuild");
+    }
+    if (h_ == nullptr) {
+      reserve(n);
+      return;
+    }
+    detail::write_guard writing(h_);
+    mapscope::rebuild(&T::type, h_, n);
+    writing.done();
+  }
+
   // Removes all entries; keeps the buckets.
   void clear() noexcept {
     if (h_ == nullptr || h_->count == 0) {
@@ -567,6 +586,9 @@ public:
       stop_at_delete(at);
     }
     remove(chain_head(&T::type, h_, at), at.b, at.i);
+    if (detail::shrink_trigger.load(std::memory_order_relaxed)) [[unlikely]] {
+      shrink_after_delete(&T::type, h_);
+    }
     writing.done();
     ++next;
     return next;
@@ -692,7 +714,7 @@ private:
       const uint8_t B = h->B;
       const uint64_t chain = hash & bucketMask(B);
       if (h->oldbuckets != nullptr) [[unlikely]] {
-        growWork(&T::type, h, chain);
+        growWork(&T::type, h, hash);
       }
       bmap *b = bucket(h->buckets, chain);
       bmap *free = nullptr;
@@ -756,7 +778,7 @@ private:
         free->tophash[free_cell] = top;
       }
       store_order();
-      h->count++;
+      set_count(h, h->count + 1);
       writing.done();
       return {cell{free, chain, static_cast<uint8_t>(free_cell), B}, true};
     }
@@ -821,7 +843,7 @@ private:
     detail::write_guard writing(h);
     const uint64_t chain = hash & bucketMask(h->B);
     if (h->oldbuckets != nullptr) [[unlikely]] {
-      growWork(&T::type, h, chain);
+      growWork(&T::type, h, hash);
     }
     bmap *const head = bucket(h->buckets, chain);
     for (bmap *b = head; b != nullptr; b = T::overflow(b)) {
@@ -834,6 +856,9 @@ private:
                                   hash, MAPSCOPE_FLAG_KEY_HASH);
           }
           remove(head, b, i);
+          if (detail::shrink_trigger.load(std::memory_order_relaxed)) [[unlikely]] {
+            shrink_after_delete(&T::type, h);
+          }
           writing.done();
           return 1;
         }
@@ -870,7 +895,7 @@ private:
     store_order();
     T::destroy_cell(b, i);
     store_order();
-    h->count--;
+    set_count(h, h->count - 1);
     store_order();
     if (i == MAPSCOPE_BUCKET_CNT - 1 || b->tophash[i + 1] == MAPSCOPE_EMPTY_REST) {
       mark_empty_rest(head, b, i, T::overflow_offset);

@@ -63,9 +63,8 @@ struct mapstate : mapextra {
   retired_block *retired;      // memory to be given back little by little
   std::atomic<uint32_t> guard; // over `iterators` and the iterators' links
   uint32_t shard;              // of the registry
-  // Of the current growth, or the last: old buckets that are evacuated wholly,
-  // and its number in the process, 0 until a debugger asks for its progress.
-  uint64_t evacuated;
+  // The number of the current migration in the process, 0 until a debugger asks
+  // for its progress.
   uint32_t migration;
 };
 
@@ -95,17 +94,24 @@ struct cell {
 // in the order that a binary tree of their index bits gives; that order stays
 // when chains split, so the place (chain, level, i) keeps its meaning when a
 // growth starts or ends.
-// listed: before any old chain of the logical bucket it is in is evacuated,
-// the iterator takes a list of the cells it has not visited yet, and evacuate
-// keeps that list right. It scans again from the next logical bucket on.
+// skipping: before any old chain of the logical bucket it is in is evacuated,
+// the iterator notes the cells there that it has not visited yet; evacuate keeps
+// those notes right, and they are visited at the end. It scans again from the next
+// logical bucket on.
+// draining: only what was noted is left.
+//
+// A map that shrinks may have fewer buckets than the iterator counts. The old
+// chains are its logical buckets then, and each one that is evacuated before the
+// iterator comes there is noted whole.
 enum class hiter_mode : uint8_t {
   unregistered, // only points at an entry (find), or at nothing (end)
   scanning,
-  listed,
+  skipping,
+  draining,
   exhausted, // the map was cleared or destroyed: nothing will follow
 };
 
-struct cell_list;
+struct noted_cells;
 
 struct hiter {
   hmap *h = nullptr; // nil at the end
@@ -120,7 +126,7 @@ struct hiter {
   uint8_t ahead;
   uint64_t startBucket;
   uint64_t bucket;
-  cell_list *list;
+  noted_cells *noted;
   hiter *next; // of the same map; guarded by mapstate::guard
   hiter *prev;
 };
@@ -184,9 +190,22 @@ inline void store_flags(hmap *h, unsigned flags) noexcept {
   std::atomic_ref(h->flags).store(static_cast<uint8_t>(flags), std::memory_order_relaxed);
 }
 
-// B of the array being evacuated. Only while growing.
+inline bool shrinking(const hmap *h) noexcept {
+  return (load_flags(h) & MAPSCOPE_SHRINKING) != 0;
+}
+
+// B of the array being evacuated. Only while migrating.
 inline uint8_t old_B(const hmap *h) noexcept {
-  return (load_flags(h) & MAPSCOPE_SAME_SIZE_GROW) != 0 ? h->B : static_cast<uint8_t>(h->B - 1);
+  const unsigned flags = load_flags(h);
+  const int more = (flags & MAPSCOPE_SAME_SIZE_GROW) != 0 ? 0
+                   : (flags & MAPSCOPE_SHRINKING) != 0    ? 1
+                                                          : -1;
+  return static_cast<uint8_t>(h->B + more);
+}
+
+// Entries came or went. Only the thread that writes to the map; mapstats reads.
+inline void set_count(hmap *h, uint64_t count) noexcept {
+  std::atomic_ref(h->count).store(count, std::memory_order_relaxed);
 }
 
 inline bool overLoadFactor(uint64_t count, uint8_t B) noexcept {
@@ -249,8 +268,14 @@ MAPSCOPE_NOINLINE void newbuckets(const maptype_functions *t, hmap *h);
 // changed. Its callers decide (Go's hashGrow does so itself), because reserve
 // doubles before the map is over the load factor.
 MAPSCOPE_NOINLINE void hashGrow(const maptype_functions *t, hmap *h, bool bigger);
-// Evacuates the old bucket that `bucket` came from, and one more.
-MAPSCOPE_NOINLINE void growWork(const maptype_functions *t, hmap *h, uint64_t bucket);
+// Starts to halve. Throws std::bad_alloc before anything changed.
+MAPSCOPE_NOINLINE void hashShrink(const maptype_functions *t, hmap *h);
+// An entry was erased and shrinktrigger=1 is set: starts to halve if the map has
+// become small enough for that.
+MAPSCOPE_NOINLINE void shrink_after_delete(const maptype_functions *t, hmap *h) noexcept;
+// Evacuates the old bucket that belongs to a hash, of which the bits of a bucket
+// number are enough, and one more.
+MAPSCOPE_NOINLINE void growWork(const maptype_functions *t, hmap *h, uint64_t hash);
 // Evacuates one old bucket, if it is not evacuated yet. Throws before anything
 // changed.
 MAPSCOPE_NOINLINE void evacuate(const maptype_functions *t, hmap *h, uint64_t oldbucket);
@@ -263,6 +288,10 @@ MAPSCOPE_NOINLINE bmap *newoverflow(const maptype_functions *t, hmap *h, bmap *b
 // Makes room for `hint` entries at once. Throws bad_alloc, length_error and
 // what hashes throw; the entries stay.
 MAPSCOPE_NOINLINE void reserve(const maptype_functions *t, hmap *h, uint64_t hint);
+// Gives the map the smallest array that has room for `hint` entries and for those
+// it has, with no more overflow buckets than they need, and gives back all other
+// memory. Throws bad_alloc, length_error and what hashes throw; the entries stay.
+MAPSCOPE_NOINLINE void rebuild(const maptype_functions *t, hmap *h, uint64_t hint);
 // Removes all entries, keeps B and the array.
 MAPSCOPE_NOINLINE void mapclear(const maptype_functions *t, hmap *h) noexcept;
 // Gives back some memory of a finished growth. Only if state_of(h)->retired.
@@ -289,7 +318,7 @@ MAPSCOPE_NOINLINE void mapitermove(hiter *to, hiter *from) noexcept;
 // The head of the chain that a cell of the map lies in.
 MAPSCOPE_NOINLINE bmap *chain_head(const maptype_functions *t, const hmap *h,
                                    const cell &at) noexcept;
-// Takes an erased cell from the lists of the map's iterators.
+// Takes an erased cell from what the map's iterators have noted.
 MAPSCOPE_NOINLINE void forget_cell(hmap *h, const bmap *b, unsigned i) noexcept;
 
 } // namespace mapscope

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""`map history`: what the runtime recorded, newest last."""
+
+import argparse
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Dict, Iterator, List, Optional
+
+from ..errors import MapscopeError, UsageError
+from ..history import Event, History, NoHistory, read_history
+from ..lines import (
+    cleared_line,
+    created_line,
+    destroyed_line,
+    done_line,
+    grow_line,
+    moved_line,
+    rebuild_line,
+)
+from ..locate import find_map
+from ..session import Session
+from ..types import Kind
+from ..values import dumps, escape
+from .base import Command, Result, natural, problem_lines
+
+
+@dataclass
+class HistoryResult(Result):
+    """Recorded events.
+
+    :ivar map: the address that they are of; None: of all maps
+    :ivar earlier: events left out, for --last
+    :ivar threads: the debugger's numbers of threads that still live, by the kernel's ids
+    """
+
+    map: Optional[int]
+    history: History
+    events: List[Event]
+    earlier: int
+    threads: Dict[int, int]
+
+    def json(self) -> Iterator[str]:
+        history = self.history
+        yield dumps(
+            {
+                "schema": "mapscope.history/1",
+                "map": None if self.map is None else hex(self.map),
+                "started": _wall(history.started, 0.0),
+            }
+        ) + "\n"
+        for event in self.events:
+            yield dumps(self._form(event)) + "\n"
+        yield dumps(
+            {
+                "events": len(self.events),
+                "earlier": self.earlier,
+                "overwritten": history.lost,
+                "problems": history.problems,
+            }
+        ) + "\n"
+
+    def _form(self, event: Event) -> Dict[str, object]:
+        evacuation = event.event == "evacuate"
+        hint = event.detail if event.event in ("created", "rebuild") else None
+        grows = event.event in ("grow", "same-size", "shrink")
+        return {
+            "event": event.event,
+            "ring": event.ring,
+            "sequence": event.sequence,
+            "time": event.time,
+            "thread": self.threads.get(event.thread),
+            "kernel_thread": event.thread,
+            "map": hex(event.map),
+            "type": event.type,
+            "count": event.count,
+            "kind": event.kind,
+            "old_buckets": event.old_buckets,
+            "buckets": event.buckets,
+            "bucket": event.bucket,
+            "moved": [event.moved_x, event.moved_y] if evacuation and event.finished else None,
+            "finished": event.finished if evacuation else None,
+            "hint": hint,
+            "overflow": event.detail if grows else None,
+            "note": event.note or None,
+        }
+
+    def text(self) -> Iterator[str]:
+        history = self.history
+        started = _wall(history.started, 0.0)
+        if started is None:
+            yield "nothing recorded yet: no map was written to\n"
+            return
+        yield f"seconds since {started}, thread, event\n"
+        if self.earlier:
+            yield f"({self.earlier} earlier events: --last N shows more, --last 0 all)\n"
+        elif history.lost:
+            yield f"({history.lost} older events were overwritten: MAPDEBUG=history=N keeps more)\n"
+        for event in self.events:
+            thread = self.threads.get(event.thread)
+            who = f"{event.thread}" if thread is None else f"{event.thread} (thread {thread})"
+            when = "?" if event.time is None else f"{event.time:.6f}"
+            yield f"{when:>12}  {who}  {_line(event)}\n"
+        if not self.events:
+            yield "no events\n"
+        yield from problem_lines(history.problems)
+
+
+def _line(event: Event) -> str:
+    address, old = event.map, event.old_buckets or 0
+    if event.event == "created":
+        return created_line(address, event.detail, event.buckets)
+    if event.event in ("grow", "same-size", "shrink"):
+        return grow_line(address, event.kind, old, event.buckets, event.count, event.detail)
+    if event.event == "evacuate":
+        bucket = event.bucket or 0
+        if event.finished:
+            return moved_line(address, bucket, old, event.buckets, event.moved_x, event.moved_y)
+        return f"map[{address:#x}] bucket migration: bkt#{bucket} begun, not finished"
+    if event.event == "done":
+        return done_line(address, event.buckets, event.note)
+    if event.event == "clear":
+        return cleared_line(address, event.count)
+    if event.event == "rebuild":
+        return rebuild_line(address, event.detail, event.count, old)
+    if event.event == "race":
+        return f"map[{address:#x}] {event.note} (entries: {event.count}, buckets: {event.buckets})"
+    return destroyed_line(address, event.count)
+
+
+def _wall(started: Optional[int], seconds: float) -> Optional[str]:
+    """The time of day, as ISO 8601 has it."""
+    if started is None:
+        return None
+    try:
+        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
+            microseconds=started // 1000 + round(seconds * 1e6)
+        )
+    except OverflowError:
+        return None
+    return at.strftime("%Y-%m-%d %H:%M:%S.%f UTC")
+
+
+def _address(session: Session, expression: str, history: History) -> int:
+    """The hmap that the user means: of a live map, or of one that is in the records."""
+    recorded = {event.map for event in history.events}
+    try:
+        view = find_map(session, expression)
+    except MapscopeError as error:
+        value = session.target.evaluate(expression)
+        if value.type.kind in (Kind.INT, Kind.UINT, Kind.POINTER) and value.data is not None:
+            address = int.from_bytes(value.data[:8], "little")
+            if address in recorded:
+                return address
+        raise error
+    if view.address is None:
+        raise UsageError(
+            f"{escape(expression)} is a nil map: it was never written to, or it was moved from; "
+            "map history without MAP shows all maps"
+        )
+    if view.life is None:
+        raise NoHistory(
+            f"no history of {escape(expression)}: only the runtime's maps record what happens "
+            "to them; map trace on logs it from now on"
+        )
+    return view.address
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "map",
+        metavar="MAP",
+        nargs="?",
+        help="an expression, an address (also of a map that is gone) or a register; "
+        "without it: all maps",
+    )
+    parser.add_argument(
+        "--last",
+        metavar="N",
+        type=natural,
+        help="only the last N events, 0 for all (text: the debugger's element limit; JSON: all)",
+    )
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    history = read_history(session)
+    events, map = history.events, None
+    if args.map is not None:
+        map = _address(session, args.map, history)
+        events = [event for event in events if event.map == map]
+    last = args.last
+    if last is None and not args.json:
+        last = session.target.element_limit()
+    earlier = max(0, len(events) - last) if last else 0
+    threads = {thread.kernel_id: thread.number for thread in session.target.threads()}
+    threads.pop(0, None)
+    return HistoryResult(map, history, events[earlier:], earlier, threads)
+
+
+COMMAND = Command(
+    "history",
+    "Show what the C++ runtime recorded of its maps, newest last: created, growths, evacuated\n"
+    "buckets, clear, rebuild, destroyed, races; also of maps that are gone, and in a core dump.\n\n"
+    "example: map history m --last 20",
+    _arguments,
+    _run,
+)

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What happens to maps, a line for each event: for `map trace` and `map history`.
+
+The runtime prints the same lines for MAPDEBUG=maptrace=1 (runtime/src/trace.cpp).
+"""
+
+from typing import Optional
+
+
+def created_line(address: int, hint: int, buckets: int) -> str:
+    """A map was made."""
+    return f"map[{address:#x}] created with hint {hint} (buckets: {buckets})"
+
+
+def hundredths(entries: int, buckets: int) -> str:
+    """A load factor with two decimals, halves rounded up."""
+    value = (200 * entries + buckets) // (2 * max(buckets, 1))
+    return f"{value // 100}.{value % 100:02}"
+
+
+def grow_line(address: int, kind: Optional[str], old: int, new: int, count: int, over: int) -> str:
+    """A growth starts, for the insert of one more entry.
+
+    :param over: hmap.noverflow
+    """
+    if kind == "same-size":
+        return f"map[{address:#x}] grows same-size at {old} buckets (overflow: {over})"
+    verb = "shrinks" if kind == "shrink" else "grows"
+    entries = count if kind == "shrink" else count + 1
+    which = "" if kind == "shrink" else " with the new one"
+    return (
+        f"map[{address:#x}] {verb} from {old} to {new} buckets (entries: {entries}{which}, "
+        f"load factor: {hundredths(entries, old)} -> {hundredths(entries, new)})"
+    )
+
+
+def moved_line(address: int, bucket: int, old: int, new: int, x: int, y: int) -> str:
+    """An old bucket was evacuated: `x` entries to the same index, `y` to index + old."""
+    where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
+    if new <= old:
+        return f"map[{address:#x}] bucket migration: {where} ({x} keys moved)"
+    return f"map[{address:#x}] bucket migration: {where}, bkt#{bucket + old} ({x} + {y} keys moved)"
+
+
+def done_line(address: int, buckets: int, how: str) -> str:
+    """A migration has ended."""
+    return f"map[{address:#x}] growth {how or 'done'}: {buckets} buckets"
+
+
+def cleared_line(address: int, count: int) -> str:
+    """All entries are about to be removed."""
+    return f"map[{address:#x}] cleared (entries: {count})"
+
+
+def rebuild_line(address: int, hint: int, count: int, buckets: int) -> str:
+    """rebuild() begins."""
+    return f"map[{address:#x}] rebuild with hint {hint} (entries: {count}, buckets: {buckets})"
+
+
+def destroyed_line(address: int, count: int) -> str:
+    """A map is about to go."""
+    return f"map[{address:#x}] destroyed (entries: {count})"

@@ -1,0 +1,295 @@
+// SPDX-License-Identifier: MIT
+//
+// Keeps the history of history.h. Reads and ordinary writes come here not at
+// all; an evacuation writes one cache line into a ring of its own thread, and
+// the events in the life of a map go to a ring that all threads share.
+#include "internal.hpp"
+
+#include <bit>
+#include <cerrno>
+#include <ctime>
+
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#if defined(__x86_64__)
+#include <cpuid.h>
+#include <x86intrin.h>
+#endif
+
+extern "C" {
+// `used` and `retain`: see mapscope_abi.
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wattributes"
+[[gnu::used, gnu::retain, gnu::visibility("default")]] constinit mapscope::history
+    mapscope_history = {};
+#pragma GCC diagnostic pop
+}
+
+namespace mapscope {
+
+namespace {
+
+constinit thread_local uint32_t cached_thread = 0;
+
+} // namespace
+
+uint32_t thread_id() noexcept {
+  if (cached_thread == 0) [[unlikely]] {
+    cached_thread = static_cast<uint32_t>(syscall(SYS_gettid));
+  }
+  return cached_thread;
+}
+
+#ifndef MAPSCOPE_NO_DEBUG
+
+constinit thread_local history_ring *thread_ring = nullptr;
+
+namespace {
+
+// The gap, in ticks, after which the clock is compared for the second time.
+constexpr uint64_t first_gap = uint64_t{1} << 20;
+
+constinit std::atomic<uint64_t> next_pair = 0; // ticks from which on the next is taken
+constinit std::atomic<uint32_t> pair_lock = 0;
+
+uint64_t nanoseconds(clockid_t clock) noexcept {
+  timespec now{};
+  clock_gettime(clock, &now);
+  return static_cast<uint64_t>(now.tv_sec) * 1000000000 + static_cast<uint64_t>(now.tv_nsec);
+}
+
+// Whether the time stamp counter runs at one rate on all processors.
+bool has_steady_counter() noexcept {
+#if defined(__x86_64__)
+  unsigned a = 0;
+  unsigned b = 0;
+  unsigned c = 0;
+  unsigned d = 0;
+  return __get_cpuid(0x80000007, &a, &b, &c, &d) != 0 && (d >> 8 & 1) != 0;
+#else
+  return false;
+#endif
+}
+
+MAPSCOPE_ALWAYS_INLINE uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  if (mapscope_history.clock == MAPSCOPE_CLOCK_TSC) [[likely]] {
+    return __rdtsc();
+  }
+#endif
+  return nanoseconds(CLOCK_MONOTONIC);
+}
+
+// A process that was forked has one thread, with another id.
+void forget_thread() noexcept { cached_thread = 0; }
+
+// Memory for a ring, never given back; nil if there is none. Not from malloc:
+// that may be what a program that is being looked at has damaged.
+history_ring *make_ring(uint64_t capacity) noexcept {
+  const size_t head = 64;
+  const size_t bytes = head + capacity * sizeof(history_record);
+  const int error = errno;
+  void *const memory =
+      mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  errno = error;
+  if (memory == MAP_FAILED) {
+    return nullptr;
+  }
+  auto *const ring = new (memory) history_ring{};
+  ring->records = reinterpret_cast<history_record *>(static_cast<char *>(memory) + head);
+  ring->capacity = capacity;
+  return ring;
+}
+
+// The ring of life events, made at the first event; nil if there is no memory.
+history_ring *life_ring() noexcept {
+  std::atomic_ref life(mapscope_history.life);
+  history_ring *ring = life.load(std::memory_order_acquire);
+  if (ring != nullptr) [[likely]] {
+    return ring;
+  }
+  static constinit std::atomic<uint32_t> lock = 0;
+  const spin_lock locked(lock);
+  ring = life.load(std::memory_order_acquire);
+  if (ring != nullptr) {
+    return ring;
+  }
+  ring = make_ring(mapdebug.history_life.load(std::memory_order_relaxed));
+  if (ring == nullptr) {
+    return nullptr;
+  }
+  pthread_atfork(nullptr, nullptr, forget_thread);
+  history &all = mapscope_history;
+  if (all.clock == MAPSCOPE_CLOCK_NONE) {
+    all.clock = has_steady_counter() ? MAPSCOPE_CLOCK_TSC : MAPSCOPE_CLOCK_NANOSECONDS;
+    all.ticks[0] = ticks();
+    all.nanoseconds[0] = nanoseconds(CLOCK_MONOTONIC);
+    all.wall = nanoseconds(CLOCK_REALTIME);
+    all.pairs = 1;
+    next_pair.store(all.ticks[0] + first_gap, std::memory_order_relaxed);
+  }
+  life.store(ring, std::memory_order_release);
+  return ring;
+}
+
+// Compares the clocks once more. Each time the time since the start has doubled,
+// so that few comparisons give a rate that is ever more exact.
+MAPSCOPE_NOINLINE void take_pair() noexcept {
+  uint32_t free = 0;
+  if (!pair_lock.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
+    return;
+  }
+  history &all = mapscope_history;
+  const uint64_t now = ticks();
+  if (now >= next_pair.load(std::memory_order_relaxed)) {
+    const uint32_t at = 1 + all.pairs % 2;
+    all.ticks[at] = now;
+    all.nanoseconds[at] = nanoseconds(CLOCK_MONOTONIC);
+    std::atomic_ref(all.pairs).store(all.pairs + 1, std::memory_order_release);
+    next_pair.store(now + (now - all.ticks[0]), std::memory_order_relaxed);
+  }
+  pair_lock.store(0, std::memory_order_release);
+}
+
+// The slot for the next record of the life ring, which is the caller's alone
+// until its sequence is stored; nil if there is none.
+history_record *claim(history_ring *ring, uint64_t &sequence) noexcept {
+  constexpr unsigned tries = 16;
+  for (unsigned i = 0; i < tries; i++) {
+    const uint64_t n = std::atomic_ref(ring->begun).fetch_add(1, std::memory_order_relaxed);
+    history_record *const record = ring->records + (n & (ring->capacity - 1));
+    std::atomic_ref slot(record->sequence);
+    uint64_t found = slot.load(std::memory_order_relaxed);
+    // Another thread was stopped here for a whole lap, or this one was: leave the
+    // slot to whom it belongs.
+    if ((found & MAPSCOPE_RECORD_BUSY) != 0 || found > n) {
+      continue;
+    }
+    sequence = n + 1;
+    if (slot.compare_exchange_strong(found, sequence | MAPSCOPE_RECORD_BUSY,
+                                     std::memory_order_acquire, std::memory_order_relaxed)) {
+      return record;
+    }
+  }
+  return nullptr;
+}
+
+// The thread's own objects are being destroyed: nobody would give a ring back.
+constinit thread_local bool ending = false;
+
+// Gives a thread's ring back when the thread ends.
+struct ring_owner {
+  bool active = false;
+  ~ring_owner() {
+    ending = true;
+    if (history_ring *const ring = std::exchange(thread_ring, nullptr)) {
+      std::atomic_ref(ring->owned).store(0, std::memory_order_release);
+    }
+  }
+};
+
+} // namespace
+
+void remember(uint32_t event, const hmap *h, const life_event &what) noexcept {
+  if (mapdebug.history_life.load(std::memory_order_relaxed) == 0) {
+    return;
+  }
+  history_ring *const ring = life_ring();
+  uint64_t sequence = 0;
+  history_record *const record = ring != nullptr ? claim(ring, sequence) : nullptr;
+  if (record == nullptr) {
+    return;
+  }
+  const uint64_t now = ticks();
+  record->clock = now;
+  record->map = h;
+  record->type = h->extra->type;
+  record->count = h->count;
+  record->what.detail = what.detail;
+  record->event = static_cast<uint8_t>(std::countr_zero(event));
+  record->flags = static_cast<uint8_t>(what.flags);
+  record->B = what.B;
+  record->old_B = what.old_B;
+  record->thread = thread_id();
+  std::atomic_ref(record->sequence).store(sequence, std::memory_order_release);
+  if (now >= next_pair.load(std::memory_order_relaxed)) [[unlikely]] {
+    take_pair();
+  }
+}
+
+history_ring *take_ring() noexcept {
+  history &all = mapscope_history;
+  const uint64_t capacity = mapdebug.history_evacuations.load(std::memory_order_relaxed);
+  if (capacity == 0 || life_ring() == nullptr) { // that one starts the clock
+    return nullptr;
+  }
+  if (ending && thread_id() != static_cast<uint32_t>(getpid())) {
+    return nullptr;
+  }
+  thread_local ring_owner owner;
+  const auto free_ring = [&all]() noexcept -> history_ring * {
+    history_ring *ring = std::atomic_ref(all.rings).load(std::memory_order_acquire);
+    for (; ring != nullptr; ring = ring->next) {
+      uint32_t free = 0;
+      if (std::atomic_ref(ring->owned)
+              .compare_exchange_strong(free, 1, std::memory_order_acquire,
+                                       std::memory_order_relaxed)) {
+        return ring;
+      }
+    }
+    return nullptr;
+  };
+  history_ring *ring = free_ring();
+  if (ring == nullptr) {
+    ring = make_ring(capacity);
+    if (ring == nullptr) {
+      return nullptr;
+    }
+    ring->owned = 1;
+    std::atomic_ref rings(all.rings);
+    ring->next = rings.load(std::memory_order_relaxed);
+    while (!rings.compare_exchange_weak(ring->next, ring, std::memory_order_release,
+                                        std::memory_order_relaxed)) {
+    }
+  }
+  ring->open = nullptr;
+  ring->open_map = nullptr;
+  if (!ending) {
+    owner.active = true; // constructs it, and so has it destroyed with the thread
+  }
+  thread_ring = ring;
+  return ring;
+}
+
+void begin_record(history_ring *ring, const hmap *h, uint64_t oldbucket, uint8_t old_B) noexcept {
+  const uint64_t n = ring->begun++;
+  history_record *const record = ring->records + (n & (ring->capacity - 1));
+  store_order();
+  record->sequence = 0;
+  store_order();
+  record->clock = ticks();
+  record->map = h;
+  record->type = h->extra->type;
+  record->count = h->count;
+  record->what.buckets = {narrow_bucket(oldbucket), 0};
+  record->moved[0] = record->moved[1] = record->moved[2] = record->moved[3] = 0;
+  record->event = static_cast<uint8_t>(std::countr_zero(uint32_t{MAPSCOPE_EVENT_EVACUATE}));
+  record->flags = 0;
+  record->B = h->B;
+  record->old_B = old_B;
+  record->thread = thread_id();
+  store_order();
+  record->sequence = n + 1;
+  if (record->clock >= next_pair.load(std::memory_order_relaxed)) [[unlikely]] {
+    take_pair();
+  }
+  ring->open = record;
+  ring->open_map = h;
+}
+
+#endif
+
+} // namespace mapscope
