@@ -58,6 +58,7 @@ want_test() {
   want optional python3 have "$python"
   want optional python3-pytest python_has pytest
   want optional python3-hypothesis python_has hypothesis
+  want optional python3-prometheus-client python_has prometheus_client
   want optional mypy python_has mypy
   want optional black python_has black
   want optional python3-flake8 python_has flake8

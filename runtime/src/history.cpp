@@ -16,7 +16,6 @@
 
 #if defined(__x86_64__)
 #include <cpuid.h>
-#include <x86intrin.h>
 #endif
 
 extern "C" {
@@ -46,13 +45,13 @@ uint32_t thread_id() noexcept {
 #ifndef MAPSCOPE_NO_DEBUG
 
 constinit thread_local history_ring *thread_ring = nullptr;
+constinit std::atomic<uint64_t> next_pair = 0;
 
 namespace {
 
 // The gap, in ticks, after which the clock is compared for the second time.
 constexpr uint64_t first_gap = uint64_t{1} << 20;
 
-constinit std::atomic<uint64_t> next_pair = 0; // ticks from which on the next is taken
 constinit std::atomic<uint32_t> pair_lock = 0;
 
 uint64_t nanoseconds(clockid_t clock) noexcept {
@@ -74,17 +73,11 @@ bool has_steady_counter() noexcept {
 #endif
 }
 
-MAPSCOPE_ALWAYS_INLINE uint64_t ticks() noexcept {
-#if defined(__x86_64__)
-  if (mapscope_history.clock == MAPSCOPE_CLOCK_TSC) [[likely]] {
-    return __rdtsc();
-  }
-#endif
-  return nanoseconds(CLOCK_MONOTONIC);
-}
-
 // A process that was forked has one thread, with another id.
-void forget_thread() noexcept { cached_thread = 0; }
+void forget_thread() noexcept {
+  cached_thread = 0;
+  thread_ring = nullptr;
+}
 
 // Memory for a ring, never given back; nil if there is none. Not from malloc:
 // that may be what a program that is being looked at has damaged.
@@ -135,25 +128,6 @@ history_ring *life_ring() noexcept {
   return ring;
 }
 
-// Compares the clocks once more. Each time the time since the start has doubled,
-// so that few comparisons give a rate that is ever more exact.
-MAPSCOPE_NOINLINE void take_pair() noexcept {
-  uint32_t free = 0;
-  if (!pair_lock.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
-    return;
-  }
-  history &all = mapscope_history;
-  const uint64_t now = ticks();
-  if (now >= next_pair.load(std::memory_order_relaxed)) {
-    const uint32_t at = 1 + all.pairs % 2;
-    all.ticks[at] = now;
-    all.nanoseconds[at] = nanoseconds(CLOCK_MONOTONIC);
-    std::atomic_ref(all.pairs).store(all.pairs + 1, std::memory_order_release);
-    next_pair.store(now + (now - all.ticks[0]), std::memory_order_relaxed);
-  }
-  pair_lock.store(0, std::memory_order_release);
-}
-
 // The slot for the next record of the life ring, which is the caller's alone
 // until its sequence is stored; nil if there is none.
 history_record *claim(history_ring *ring, uint64_t &sequence) noexcept {
@@ -193,6 +167,27 @@ struct ring_owner {
 
 } // namespace
 
+uint64_t monotonic_clock() noexcept { return nanoseconds(CLOCK_MONOTONIC); }
+
+// Compares the clocks once more. Each time the time since the start has doubled,
+// so that few comparisons give a rate that is ever more exact.
+void take_pair() noexcept {
+  uint32_t free = 0;
+  if (!pair_lock.compare_exchange_strong(free, 1, std::memory_order_acquire)) {
+    return;
+  }
+  history &all = mapscope_history;
+  const uint64_t now = ticks();
+  if (now >= next_pair.load(std::memory_order_relaxed)) {
+    const uint32_t at = 1 + all.pairs % 2;
+    all.ticks[at] = now;
+    all.nanoseconds[at] = nanoseconds(CLOCK_MONOTONIC);
+    std::atomic_ref(all.pairs).store(all.pairs + 1, std::memory_order_release);
+    next_pair.store(now + (now - all.ticks[0]), std::memory_order_relaxed);
+  }
+  pair_lock.store(0, std::memory_order_release);
+}
+
 void remember(uint32_t event, const hmap *h, const life_event &what) noexcept {
   if (mapdebug.history_life.load(std::memory_order_relaxed) == 0) {
     return;
@@ -221,7 +216,6 @@ void remember(uint32_t event, const hmap *h, const life_event &what) noexcept {
 }
 
 history_ring *take_ring() noexcept {
-  history &all = mapscope_history;
   const uint64_t capacity = mapdebug.history_evacuations.load(std::memory_order_relaxed);
   if (capacity == 0 || life_ring() == nullptr) { // that one starts the clock
     return nullptr;
@@ -230,8 +224,8 @@ history_ring *take_ring() noexcept {
     return nullptr;
   }
   thread_local ring_owner owner;
-  const auto free_ring = [&all]() noexcept -> history_ring * {
-    history_ring *ring = std::atomic_ref(all.rings).load(std::memory_order_acquire);
+  const auto free_ring = []() noexcept -> history_ring * {
+    history_ring *ring = std::atomic_ref(mapscope_history.rings).load(std::memory_order_acquire);
     for (; ring != nullptr; ring = ring->next) {
       uint32_t free = 0;
       if (std::atomic_ref(ring->owned)
@@ -249,7 +243,7 @@ history_ring *take_ring() noexcept {
       return nullptr;
     }
     ring->owned = 1;
-    std::atomic_ref rings(all.rings);
+    std::atomic_ref rings(mapscope_history.rings);
     ring->next = rings.load(std::memory_order_relaxed);
     while (!rings.compare_exchange_weak(ring->next, ring, std::memory_order_release,
                                         std::memory_order_relaxed)) {
@@ -257,37 +251,12 @@ history_ring *take_ring() noexcept {
   }
   ring->open = nullptr;
   ring->open_map = nullptr;
+  ring->thread = thread_id();
   if (!ending) {
     owner.active = true; // constructs it, and so has it destroyed with the thread
   }
   thread_ring = ring;
   return ring;
-}
-
-void begin_record(history_ring *ring, const hmap *h, uint64_t oldbucket, uint8_t old_B) noexcept {
-  const uint64_t n = ring->begun++;
-  history_record *const record = ring->records + (n & (ring->capacity - 1));
-  store_order();
-  record->sequence = 0;
-  store_order();
-  record->clock = ticks();
-  record->map = h;
-  record->type = h->extra->type;
-  record->count = h->count;
-  record->what.buckets = {narrow_bucket(oldbucket), 0};
-  record->moved[0] = record->moved[1] = record->moved[2] = record->moved[3] = 0;
-  record->event = static_cast<uint8_t>(std::countr_zero(uint32_t{MAPSCOPE_EVENT_EVACUATE}));
-  record->flags = 0;
-  record->B = h->B;
-  record->old_B = old_B;
-  record->thread = thread_id();
-  store_order();
-  record->sequence = n + 1;
-  if (record->clock >= next_pair.load(std::memory_order_relaxed)) [[unlikely]] {
-    take_pair();
-  }
-  ring->open = record;
-  ring->open_map = h;
 }
 
 #endif

@@ -5,6 +5,7 @@
 #define MAPSCOPE_SRC_INTERNAL_HPP
 
 #include <atomic>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <utility>
@@ -177,7 +178,20 @@ extern constinit thread_local history_ring *thread_ring
     [[gnu::tls_model("initial-exec")]];
 // Gets one; nil if none are kept.
 history_ring *take_ring() noexcept;
-void begin_record(history_ring *ring, const hmap *h, uint64_t oldbucket, uint8_t old_B) noexcept;
+
+// The clock of the records.
+uint64_t monotonic_clock() noexcept;
+MAPSCOPE_ALWAYS_INLINE uint64_t ticks() noexcept {
+#if defined(__x86_64__)
+  if (mapscope_history.clock == MAPSCOPE_CLOCK_TSC) [[likely]] {
+    return __builtin_ia32_rdtsc();
+  }
+#endif
+  return monotonic_clock();
+}
+// Ticks from which on it is to be compared once more with the kernel's.
+extern constinit std::atomic<uint64_t> next_pair;
+MAPSCOPE_NOINLINE void take_pair() noexcept;
 
 inline uint32_t narrow_bucket(uint64_t bucket) noexcept {
   return bucket < MAPSCOPE_RECORD_MANY ? static_cast<uint32_t>(bucket) : MAPSCOPE_RECORD_MANY;
@@ -201,8 +215,7 @@ public:
       record_->flags |= MAPSCOPE_RECORD_SECOND;
       first_ = false;
     } else {
-      begin_record(ring, h, oldbucket, old_B);
-      record_ = ring->open;
+      begin(ring, h, oldbucket, old_B);
     }
     sequence_ = record_->sequence;
   }
@@ -219,6 +232,35 @@ public:
   }
 
 private:
+  MAPSCOPE_ALWAYS_INLINE void begin(history_ring *ring, const hmap *h, uint64_t oldbucket,
+                                    uint8_t old_B) noexcept {
+    const uint64_t n = ring->begun++;
+    history_record *const record = ring->records + (n & (ring->capacity - 1));
+    store_order();
+    record->sequence = 0;
+    store_order();
+    const uint64_t now = ticks();
+    *record = {.sequence = 0,
+               .clock = now,
+               .map = h,
+               .type = h->extra->type,
+               .count = h->count,
+               .what = {.buckets = {narrow_bucket(oldbucket), 0}},
+               .moved = {},
+               .event = std::countr_zero(uint32_t{MAPSCOPE_EVENT_EVACUATE}),
+               .flags = 0,
+               .B = h->B,
+               .old_B = old_B,
+               .thread = ring->thread};
+    store_order();
+    record->sequence = n + 1;
+    if (now >= next_pair.load(std::memory_order_relaxed)) [[unlikely]] {
+      take_pair();
+    }
+    ring->open = record;
+    ring->open_map = h;
+    record_ = record;
+  }
   history_record *record_ = nullptr;
   uint64_t sequence_ = 0;
   bool first_ = true;

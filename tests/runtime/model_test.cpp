@@ -378,11 +378,13 @@ BOOST_AUTO_TEST_CASE(numbers) {
 BOOST_AUTO_TEST_CASE(shrinking) {
   const support::fixed_seed fixed(5);
   const shrinking_on on;
-  driver<uint64_t, uint64_t, mapscope::hash<uint64_t>, true> numbers(5, 6000);
+  driver<uint64_t, uint64_t, mapscope::hash<uint64_t>, true> numbers(5, 1500);
   numbers.run(support::rounds(400000));
-  BOOST_TEST(numbers.shrinks() > support::rounds(2000));
-  driver<std::string, counted, hash_of<std::string, 97>, true> colliding(6, 1500);
+  BOOST_TEST_MESSAGE(numbers.shrinks() << " operations in shrinking maps");
+  BOOST_TEST(numbers.shrinks() > support::rounds(1000));
+  driver<std::string, counted, hash_of<std::string, 97>, true> colliding(6, 300);
   colliding.run(support::rounds(100000));
+  BOOST_TEST_MESSAGE(colliding.shrinks() << " operations in shrinking maps");
   BOOST_TEST(colliding.shrinks() > support::rounds(60));
 }
 

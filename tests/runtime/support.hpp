@@ -78,7 +78,8 @@ struct countdown {
 struct allocations {
   static void fail_after(uint64_t n);
   static void succeed();
-  static int64_t live(); // blocks from operator new not yet given back
+  static int64_t live();  // blocks from operator new not yet given back
+  static int64_t bytes(); // of those, and (without a sanitizer) of anonymous mappings
 };
 
 } // namespace support

@@ -114,7 +114,7 @@ struct MAPSCOPE_STRUCT(history_ring) {
   struct MAPSCOPE_STRUCT(history_record) *open;      /* 32 */
   const struct MAPSCOPE_STRUCT(hmap) *open_map;      /* 40 */
   uint32_t owned;                                    /* 48: by a thread */
-  uint32_t reserved_52;                              /* 52: 0 */
+  uint32_t thread;                                   /* 52: which */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_ring)) == 56, "history_ring");
 
