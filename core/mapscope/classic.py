@@ -131,7 +131,7 @@ class ClassicMap(MapView):
                 "noverflow": 0,
             }
         known = sum(bit for bit, _ in header.flag_names)
-        names = [name for bit, name in header.flag_names if header.flags & bit]
+        names = [name for bit, name in header.flag_names if name and header.flags & bit]
         names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
         return {
             "flags": names,

@@ -26,6 +26,7 @@ class Header:
     :ivar oldbuckets: 0 unless a growth is installed
     :ivar kind: of the growth; None when there is none
     :ivar old_B: log2 of the old array's buckets
+    :ivar flag_names: (bit, name) of the flags that can be; one without a name is not shown
     """
 
     count: int

@@ -74,6 +74,7 @@ void retire(hmap *h, void *memory, size_t bytes, size_t align) noexcept {
   mapstate *x = state_of(h);
   x->retired = new (memory) retired_block{x->retired, bytes, align};
   publish(x->retired_bytes, x->retired_bytes + bytes);
+  store_flags(h, load_flags(h) | unsigned{MAPSCOPE_RETIRED});
 }
 
 void release_retired(hmap *h) noexcept {
@@ -90,6 +91,9 @@ void release_retired(hmap *h) noexcept {
   }
   x->retired = block->next;
   publish(x->retired_bytes, x->retired_bytes - block->bytes);
+  if (x->retired == nullptr) {
+    store_flags(h, load_flags(h) & ~unsigned{MAPSCOPE_RETIRED});
+  }
   release(block, block->bytes, block->align);
 }
 
@@ -101,6 +105,7 @@ void release_all_retired(hmap *h) noexcept {
     release(block, block->bytes, block->align);
   }
   publish(x->retired_bytes, 0);
+  store_flags(h, load_flags(h) & ~unsigned{MAPSCOPE_RETIRED});
 }
 
 } // namespace mapscope

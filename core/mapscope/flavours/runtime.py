@@ -39,7 +39,8 @@ _MAX_LISTED = 1 << 22
 _NOT_INSTALLED = 1 << 63
 
 _SAME_SIZE_GROW, _SHRINKING = 8, 16
-_FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"),)
+#: `retired` says no more than bytes.retired, and is not shown
+_FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
 
 # maptype.flags
 _INDIRECT_KEY, _INDIRECT_ELEM = 1, 2

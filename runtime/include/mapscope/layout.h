@@ -140,6 +140,7 @@
 #define MAPSCOPE_HASH_WRITING 4   /* a thread is writing to the map */
 #define MAPSCOPE_SAME_SIZE_GROW 8 /* the current growth keeps B */
 #define MAPSCOPE_SHRINKING 16     /* the current growth halves; not in Go */
+#define MAPSCOPE_RETIRED 32       /* memory waits to be given back by later writes; not in Go */
 
 /* maptype.flags, the bits of Go 1.19 */
 #define MAPSCOPE_INDIRECT_KEY 1

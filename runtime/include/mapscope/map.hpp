@@ -277,9 +277,14 @@ public:
     hmap *const h = std::exchange(h_, nullptr);
     const uint8_t flags = load_flags(h);
     if (flags == (flags_ | MAPSCOPE_HASH_WRITING)) [[likely]] {
-      // As it was. Stores what is in a register, so that the next write need not
-      // wait until this load has seen the store before it.
-      store_flags(h, flags_);
+      if ((flags_ & MAPSCOPE_RETIRED) == 0) [[likely]] {
+        // As it was. Stores what is in a register, so that the next write need not
+        // wait until this load has seen the store before it.
+        store_flags(h, flags_);
+        return;
+      }
+      release_retired(h);
+      store_flags(h, load_flags(h) & ~unsigned{MAPSCOPE_HASH_WRITING});
       return;
     }
     if ((flags & MAPSCOPE_HASH_WRITING) == 0) [[unlikely]] {
@@ -760,9 +765,6 @@ private:
         detail::stop_at_entry(MAPSCOPE_EVENT_ASSIGN, h, chain, detail::event_key<K>(key), hash,
                               MAPSCOPE_FLAG_KEY_HASH | MAPSCOPE_FLAG_NEW_KEY);
       }
-      if (state_of(h)->retired != nullptr) [[unlikely]] {
-        release_retired(h);
-      }
       if (free == nullptr) [[unlikely]] {
         // All buckets of the chain are full, and b is the last. The entry goes
         // into a new one before that becomes part of the map.
@@ -902,9 +904,6 @@ private:
     }
     if (h->count == 0) {
       reseed(h); // makes it harder to provoke collisions, says Go
-    }
-    if (state_of(h)->retired != nullptr) [[unlikely]] {
-      release_retired(h);
     }
   }
 

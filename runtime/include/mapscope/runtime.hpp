@@ -294,7 +294,8 @@ MAPSCOPE_NOINLINE void reserve(const maptype_functions *t, hmap *h, uint64_t hin
 MAPSCOPE_NOINLINE void rebuild(const maptype_functions *t, hmap *h, uint64_t hint);
 // Removes all entries, keeps B and the array.
 MAPSCOPE_NOINLINE void mapclear(const maptype_functions *t, hmap *h) noexcept;
-// Gives back some memory of a finished growth. Only if state_of(h)->retired.
+// Gives back some memory of a finished growth. Only if there is
+// some (MAPSCOPE_RETIRED).
 MAPSCOPE_NOINLINE void release_retired(hmap *h) noexcept;
 // After cell i of b, in the chain that begins at `head`, became emptyOne:
 // turns it, and emptyOne cells before it, into emptyRest if nothing follows.
