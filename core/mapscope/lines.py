@@ -57,6 +57,11 @@ def rebuild_line(address: int, hint: int, count: int, buckets: int) -> str:
     return f"map[{address:#x}] rebuild with hint {hint} (entries: {count}, buckets: {buckets})"
 
 
+def race_line(address: int, message: str) -> str:
+    """A concurrent access was noticed, in the program's words."""
+    return f"map[{address:#x}] race: {message}"
+
+
 def destroyed_line(address: int, count: int) -> str:
     """A map is about to go."""
     return f"map[{address:#x}] destroyed (entries: {count})"

@@ -2,7 +2,7 @@
 //
 // bloat: a map that keeps the memory of its best days.
 //
-// A cache of sessions is filled to 300,000 at noon, and expires down to 2,000 at
+// A cache of sessions is filled to 50,000 at noon, and expires down to 2,000 at
 // night; in between, sessions come and go. A map never gives its buckets back, and
 // the overflow buckets that came with the churn stay until a growth to the same
 // size packs them anew. rebuild() makes a fresh, tight array for what is left.
@@ -19,7 +19,7 @@ namespace {
 
 using sessions = mapscope::map<std::uint64_t, std::uint64_t>;
 
-constexpr std::size_t at_noon = 300'000;
+constexpr std::size_t at_noon = 50'000;
 constexpr std::size_t at_night = 2'000;
 
 // The cache, and the keys of what is in it.

@@ -50,7 +50,7 @@ constinit std::atomic<uint64_t> next_pair = 0;
 namespace {
 
 // The gap, in ticks, after which the clock is compared for the second time.
-constexpr uint64_t first_gap = uint64_t{1} << 20;
+constexpr uint64_t first_gap = uint64_t{1} << 14;
 
 constinit std::atomic<uint32_t> pair_lock = 0;
 
@@ -178,7 +178,7 @@ void take_pair() noexcept {
   }
   history &all = mapscope_history;
   const uint64_t now = ticks();
-  if (now >= next_pair.load(std::memory_order_relaxed)) {
+  if (now != all.ticks[0]) {
     const uint32_t at = 1 + all.pairs % 2;
     all.ticks[at] = now;
     all.nanoseconds[at] = nanoseconds(CLOCK_MONOTONIC);
@@ -210,7 +210,8 @@ void remember(uint32_t event, const hmap *h, const life_event &what) noexcept {
   record->old_B = what.old_B;
   record->thread = thread_id();
   std::atomic_ref(record->sequence).store(sequence, std::memory_order_release);
-  if (now >= next_pair.load(std::memory_order_relaxed)) [[unlikely]] {
+  if (now >= next_pair.load(std::memory_order_relaxed) || event == MAPSCOPE_EVENT_RACE)
+      [[unlikely]] {
     take_pair();
   }
 }

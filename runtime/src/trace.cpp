@@ -110,7 +110,7 @@ void print_event(const event &e) noexcept {
                map, e.hint, e.count, e.buckets);
     break;
   case MAPSCOPE_EVENT_RACE:
-    print_line("map[%p] %s\n", map, e.message);
+    print_line("map[%p] race: %s\n", map, e.message);
     break;
   default: // the others are for debuggers
     break;

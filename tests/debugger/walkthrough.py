@@ -7,7 +7,7 @@ Takes each line "(gdb) COMMAND" of the section's indented blocks, runs the
 commands in one gdb, and compares the output of those that begin with "map" with
 the lines below them in the README, and of all others the lines that begin with
 "mapscope stop". A line "..." there stands for any lines: those
-before it must begin the output, those after it end it. Addresses may differ.
+before it must begin the output, those after it end it. Addresses, dates, times and the kernel's ids of threads may differ.
 --write puts the real output into the README instead; its prose is yours to check.
 """
 
@@ -98,9 +98,21 @@ def with_stops(expected: List[str], output: List[str]) -> List[str]:
     return [next(stops, line) if line.startswith(STOP) else line for line in expected]
 
 
-def without_addresses(lines: List[str]) -> List[str]:
-    """Returns the lines with every long hexadecimal number replaced."""
-    return [re.sub(r"0x[0-9a-f]{9,}", "0x...", line) for line in lines]
+#: What differs from run to run: addresses, and when and in which thread something happened.
+VARYING = [
+    (re.compile(r"0x[0-9a-f]{9,}"), "0x..."),
+    (re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d{6} UTC"), "DATE"),
+    (re.compile(r"^ *\d+\.\d{6}  \d+ \(thread"), "TIME  ID (thread"),
+    (re.compile(r'"time": [0-9.e-]+'), '"time": TIME'),
+    (re.compile(r'"kernel_thread": \d+'), '"kernel_thread": ID'),
+]
+
+
+def without_varying(lines: List[str]) -> List[str]:
+    """Returns the lines with what differs from run to run replaced."""
+    for pattern, replacement in VARYING:
+        lines = [pattern.sub(replacement, line) for line in lines]
+    return lines
 
 
 def main() -> int:
@@ -134,7 +146,7 @@ def main() -> int:
         found = real(expected, output)
         if arguments.write:
             lines[step.begin : step.end] = [INDENT + line for line in found]
-        elif without_addresses(expected) != without_addresses(found):
+        elif without_varying(expected) != without_varying(found):
             differences += 1
             print(f"{step.command}\n  the README shows:", *expected, sep="\n    ")
             print("  gdb shows:", *found, sep="\n    ")

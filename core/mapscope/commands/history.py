@@ -15,6 +15,7 @@ from ..lines import (
     done_line,
     grow_line,
     moved_line,
+    race_line,
     rebuild_line,
 )
 from ..locate import find_map
@@ -67,7 +68,7 @@ class HistoryResult(Result):
             "event": event.event,
             "ring": event.ring,
             "sequence": event.sequence,
-            "time": event.time,
+            "time": None if event.time is None else round(event.time, 9),
             "thread": self.threads.get(event.thread),
             "kernel_thread": event.thread,
             "map": hex(event.map),
@@ -123,7 +124,7 @@ def _line(event: Event) -> str:
     if event.event == "rebuild":
         return rebuild_line(address, event.detail, event.count, old)
     if event.event == "race":
-        return f"map[{address:#x}] {event.note} (entries: {event.count}, buckets: {event.buckets})"
+        return race_line(address, event.note)
     return destroyed_line(address, event.count)
 
 
@@ -179,6 +180,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         type=natural,
         help="only the last N events, 0 for all (text: the debugger's element limit; JSON: all)",
     )
+    parser.add_argument("--life", action="store_true", help="leave evacuations out")
 
 
 def _run(session: Session, args: argparse.Namespace) -> Result:
@@ -187,6 +189,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
     if args.map is not None:
         map = _address(session, args.map, history)
         events = [event for event in events if event.map == map]
+    if args.life:
+        events = [event for event in events if event.ring == "life"]
     last = args.last
     if last is None and not args.json:
         last = session.target.element_limit()
@@ -200,7 +204,8 @@ COMMAND = Command(
     "history",
     "Show what the C++ runtime recorded of its maps, newest last: created, growths, evacuated\n"
     "buckets, clear, rebuild, destroyed, races; also of maps that are gone, and in a core dump.\n\n"
-    "example: map history m --last 20",
+    "example: map history m --last 20\n"
+    "example: map history --life",
     _arguments,
     _run,
 )

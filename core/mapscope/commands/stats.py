@@ -148,7 +148,7 @@ class Totals(Result):
         ) + "\n"
 
     def text(self) -> Iterator[str]:
-        yield f"{self.maps} maps, {self.growing} of them growing\n"
+        yield f"{self.maps} {'map' if self.maps == 1 else 'maps'}, {self.growing} growing\n"
         load = _ratio(self.entries, self.buckets)
         yield f"  entries    {self.entries}, load factor {load:.2f}\n"
         yield (
@@ -162,7 +162,9 @@ class Totals(Result):
             if size:
                 yield f"             {size_text(size)} {what}\n"
         if self.life is not None:
-            made = f"{self.created} maps created, " if self.created is not None else ""
+            made = ""
+            if self.created is not None:
+                made = f"{self.created} {'map' if self.created == 1 else 'maps'} created, "
             yield f"  life       {made}{_life_text(self.life)}\n"
 
 
