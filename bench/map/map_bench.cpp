@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
+#include <ctime>
 #include <random>
 #include <string>
 #include <unordered_map>
@@ -13,6 +14,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <mapscope/debug.hpp>
 #include <mapscope/map.hpp>
 
 namespace {
@@ -143,19 +145,59 @@ template <class Map> void create(benchmark::State &state) {
   }
 }
 
+// What the calling thread has spent: other work on the machine does not count.
+struct thread_clock {
+  using duration = std::chrono::nanoseconds;
+  static duration now() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return std::chrono::seconds(time.tv_sec) + duration(time.tv_nsec);
+  }
+};
+
 // The longest single insert on the way to so many entries, as the time.
 template <class Map> void longest(benchmark::State &state) {
-  using clock = std::chrono::steady_clock;
   for (auto _ : state) {
     Map map;
-    clock::duration most{};
+    thread_clock::duration most{};
     for (uint64_t i = 0; i < entries(state); i++) {
       const uint64_t key = splitmix(i);
-      const auto start = clock::now();
+      const auto start = thread_clock::now();
       map[key] = i;
-      most = std::max(most, clock::now() - start);
+      most = std::max(most, thread_clock::now() - start);
     }
     state.SetIterationTime(std::chrono::duration<double>(most).count());
+  }
+}
+
+// The longest single erase on the way from so many entries to none; mapscope's
+// map gives memory back meanwhile.
+template <class Map> void longest_erase(benchmark::State &state) {
+  const auto all = shuffled_keys<uint64_t>(entries(state), 0);
+  for (auto _ : state) {
+    mapscope::set_mapdebug("shrinktrigger=1");
+    Map map;
+    fill(map, all);
+    thread_clock::duration most{};
+    for (const uint64_t key : all) {
+      const auto start = thread_clock::now();
+      map.erase(key);
+      most = std::max(most, thread_clock::now() - start);
+    }
+    mapscope::set_mapdebug("");
+    state.SetIterationTime(std::chrono::duration<double>(most).count());
+  }
+}
+
+// What std::unordered_map needs for the same: erasing gives no bucket back.
+void clear_and_rehash(benchmark::State &state) {
+  for (auto _ : state) {
+    std::unordered_map<uint64_t, uint64_t> map;
+    fill(map, keys<uint64_t>(entries(state), 0));
+    const auto start = thread_clock::now();
+    map.clear();
+    map.rehash(0);
+    state.SetIterationTime(std::chrono::duration<double>(thread_clock::now() - start).count());
   }
 }
 
@@ -184,6 +226,10 @@ template <class Map> void add_special(const std::string &name) {
       ->Arg(10000000)
       ->UseManualTime()
       ->Iterations(1);
+  benchmark::RegisterBenchmark(("longest_erase/uint64/" + name).c_str(), longest_erase<Map>)
+      ->Arg(10000000)
+      ->UseManualTime()
+      ->Iterations(1);
 }
 
 } // namespace
@@ -195,6 +241,10 @@ int main(int argc, char **argv) {
   add<std::unordered_map<std::string, uint64_t>>("string", "std");
   add_special<mapscope::map<uint64_t, uint64_t>>("mapscope");
   add_special<std::unordered_map<uint64_t, uint64_t>>("std");
+  benchmark::RegisterBenchmark("clear_and_rehash/uint64/std", clear_and_rehash)
+      ->Arg(10000000)
+      ->UseManualTime()
+      ->Iterations(1);
   benchmark::Initialize(&argc, argv);
   benchmark::RunSpecifiedBenchmarks();
   benchmark::Shutdown();

@@ -22,8 +22,8 @@ extern "C" {
 // `used` and `retain`: see mapscope_abi.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wattributes"
-[[gnu::used, gnu::retain, gnu::visibility("default")]] constinit mapscope::history
-    mapscope_history = {};
+[[gnu::used, gnu::retain,
+  gnu::visibility("default")]] constinit mapscope::history mapscope_history = {};
 #pragma GCC diagnostic pop
 }
 

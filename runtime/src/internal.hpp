@@ -109,7 +109,7 @@ public:
   void report() noexcept;
 
 private:
-  event event_{}; // event_.event is 0 if nobody waits for it
+  event event_{};             // event_.event is 0 if nobody waits for it
   const hmap *map_ = nullptr; // nil: it was in no migration
   uint32_t flags_ = 0;
   uint8_t old_B_ = 0;
@@ -174,8 +174,7 @@ inline void begin_write() noexcept {}
 void remember(uint32_t event, const hmap *h, const life_event &what) noexcept;
 
 // The calling thread's ring of evacuations; nil until it has one.
-extern constinit thread_local history_ring *thread_ring
-    [[gnu::tls_model("initial-exec")]];
+extern constinit thread_local history_ring *thread_ring [[gnu::tls_model("initial-exec")]];
 // Gets one; nil if none are kept.
 history_ring *take_ring() noexcept;
 

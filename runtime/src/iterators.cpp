@@ -19,14 +19,11 @@ namespace {
 // A cell's place alone tells it from others.
 struct place_hash {
   size_t operator()(const cell &at) const noexcept {
-    return static_cast<size_t>(
-        hash_integer(reinterpret_cast<uintptr_t>(at.b) + uint64_t{at.i}, 0));
+    return static_cast<size_t>(hash_integer(reinterpret_cast<uintptr_t>(at.b) + uint64_t{at.i}, 0));
   }
 };
 struct same_place {
-  bool operator()(const cell &a, const cell &b) const noexcept {
-    return a.b == b.b && a.i == b.i;
-  }
+  bool operator()(const cell &a, const cell &b) const noexcept { return a.b == b.b && a.i == b.i; }
 };
 
 } // namespace
@@ -128,9 +125,7 @@ bool scan(const maptype *t, const hmap *h, cell &at, uint8_t L, unsigned from) n
 }
 
 // The coarser of the two arrays.
-uint8_t level_now(const hmap *h) noexcept {
-  return growing(h) && !shrinking(h) ? old_B(h) : h->B;
-}
+uint8_t level_now(const hmap *h) noexcept { return growing(h) && !shrinking(h) ? old_B(h) : h->B; }
 
 hiter *first_iterator(const hmap *h) noexcept { return static_cast<hiter *>(h->extra->iterators); }
 

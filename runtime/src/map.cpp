@@ -412,8 +412,8 @@ chain_end end_of_chain(const maptype_functions *t, const hmap *h, uint64_t chain
   bmap *b = bucket_at(h->buckets, chain, t->bucketsize);
   chain_end end{{b, chain, 0, h->B}, 0, 0};
   for (;; b = *overflow_slot(b, t->overflow_offset)) {
-    const auto *const rest = std::find(b->tophash, b->tophash + MAPSCOPE_BUCKET_CNT,
-                                       uint8_t{MAPSCOPE_EMPTY_REST});
+    const auto *const rest =
+        std::find(b->tophash, b->tophash + MAPSCOPE_BUCKET_CNT, uint8_t{MAPSCOPE_EMPTY_REST});
     const auto used = static_cast<uint8_t>(rest - b->tophash);
     if (end.room == 0) {
       end.at.b = b;
@@ -529,7 +529,8 @@ void evacuate_chain(const maptype_functions *t, hmap *h, uint64_t oldbucket, bma
   chain_evacuation evacuating(t, h, oldbucket, newbit, to.at);
   evacuating.move.fixups = fixups;
   size_t i = 0;
-  for_each_bucket_in_chain(t, head, [&](bmap *b) { t->move_bucket(evacuating.move, b, plan[i++]); });
+  for_each_bucket_in_chain(t, head,
+                           [&](bmap *b) { t->move_bucket(evacuating.move, b, plan[i++]); });
   if (fixups != nullptr) {
     drop_fixups(fixups);
   }
@@ -658,25 +659,37 @@ MAPSCOPE_ALWAYS_INLINE void empty_map(const maptype_functions *t, hmap *h) noexc
   end.report();
 }
 
-// Gives a map without entries an array of 2^B buckets, or none yet.
-void replace_empty(const maptype_functions *t, hmap *h, uint8_t B, const bucket_array &array) {
+// Gives a map without entries an array of 2^B buckets, or none yet. A migration
+// ends by that: `flags` says how, as in event.flags.
+void replace_empty(const maptype_functions *t, hmap *h, uint8_t B, const bucket_array &array,
+                   uint32_t flags) noexcept {
+  exhaust_iterators(h);
+  ending_migration end(h, flags);
+  if (h->oldbuckets != nullptr) {
+    drop_old_array(t, h);
+    h->nevacuate = 0;
+  }
   void *const before = h->buckets;
   const size_t bytes = array_bytes(t, h->B);
-  if (before != nullptr) {
-    empty_map(t, h); // drops the old array and the iterators' places
-  }
   mapextra *const x = h->extra;
+  void *const chunks = x->overflow;
   publish(h->buckets, nullptr);
   store_order();
   publish(h->B, B);
+  h->noverflow = 0;
   publish(x->array_bytes, array.buckets != nullptr ? array_bytes(t, B) : 0);
+  publish(x->overflow_bytes, 0);
+  publish(x->overflow_buckets, 0);
+  x->overflow = nullptr;
   x->nextOverflow = array.nextOverflow;
   store_order();
   publish(h->buckets, array.buckets);
   store_order();
   if (before != nullptr) {
     retire(h, before, bytes, t->bucketalign);
+    retire_chunks(h, t, chunks);
   }
+  end.report();
 }
 
 // The end of a migration that had nothing to move.
@@ -717,7 +730,7 @@ void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
     return;
   }
   if (h->count == 0) {
-    replace_empty(t, h, B, makeBucketArray(t, B));
+    replace_empty(t, h, B, makeBucketArray(t, B), MAPSCOPE_FLAG_BY_CLEAR);
     return;
   }
   // Growths double; go through as many as it takes.
@@ -730,8 +743,7 @@ void reserve(const maptype_functions *t, hmap *h, uint64_t hint) {
 
 void rebuild(const maptype_functions *t, hmap *h, uint64_t hint) {
   const uint8_t B = B_for(std::max(hint, h->count));
-  remember(MAPSCOPE_EVENT_REBUILD, h,
-           {.B = B, .old_B = h->B, .detail = hint});
+  remember(MAPSCOPE_EVENT_REBUILD, h, {.B = B, .old_B = h->B, .detail = hint});
   if (wanted(MAPSCOPE_EVENT_REBUILD, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_REBUILD, h);
     e.hint = hint;
@@ -739,7 +751,7 @@ void rebuild(const maptype_functions *t, hmap *h, uint64_t hint) {
   }
   publish(h->extra->rebuilds, h->extra->rebuilds + 1);
   if (h->count == 0) {
-    replace_empty(t, h, B, B != 0 ? makeBucketArray(t, B) : bucket_array{});
+    replace_empty(t, h, B, B != 0 ? makeBucketArray(t, B) : bucket_array{}, MAPSCOPE_FLAG_BY_CLEAR);
   } else {
     // Through migrations, at once: at any moment the map is one that debuggers,
     // iterators and exceptions know how to deal with.
@@ -773,8 +785,8 @@ void shrink_after_delete(const maptype_functions *t, hmap *h) noexcept {
       // Nothing is left to be moved: all the way down, at once.
       const bucket_array array = makeBucketArray(t, smallest);
       if (h->oldbuckets != nullptr) {
-        ending_migration end(h, 0);
         exhaust_iterators(h);
+        ending_migration end(h, 0);
         drop_old_array(t, h);
         h->nevacuate = 0;
         end.report();
@@ -782,7 +794,7 @@ void shrink_after_delete(const maptype_functions *t, hmap *h) noexcept {
       announce_growth(h, smallest, MAPSCOPE_GROWTH_SHRINK);
       count_growth(h->extra, MAPSCOPE_GROWTH_SHRINK);
       const uint8_t before = h->B;
-      replace_empty(t, h, smallest, array);
+      replace_empty(t, h, smallest, array, 0);
       announce_end(h, before);
     } else if (h->oldbuckets == nullptr) {
       hashShrink(t, h);

@@ -22,7 +22,7 @@ constinit std::atomic<bool> detail::shrink_trigger = false;
 namespace {
 
 [[maybe_unused]] constexpr uint64_t longest_delay = uint64_t{3600} * 1000000000; // an hour
-[[maybe_unused]] constexpr uint64_t longest_history = uint64_t{1} << 24;          // records: 1 GiB
+[[maybe_unused]] constexpr uint64_t longest_history = uint64_t{1} << 24;         // records: 1 GiB
 
 struct settings {
   uint64_t grow_delay = 0;

@@ -104,8 +104,7 @@ std::string map_stats::prometheus() const {
   text.one("buckets", "gauge", "Buckets of the present arrays.", buckets);
   text.one("overflow_buckets", "gauge", "Overflow buckets in use.", overflow_buckets);
   text.one("load_factor", "gauge", "Entries for each bucket, over all maps.", load_factor());
-  text.one("overflow_ratio", "gauge", "Overflow buckets in use for each bucket.",
-           overflow_ratio());
+  text.one("overflow_ratio", "gauge", "Overflow buckets in use for each bucket.", overflow_ratio());
   text.metric("bytes", "gauge", "Memory that the maps hold, by what for.");
   text.sample("bytes", "{part=\"headers\"}", header_bytes);
   text.sample("bytes", "{part=\"arrays\"}", array_bytes);

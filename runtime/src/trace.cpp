@@ -24,8 +24,8 @@ namespace {
   if (length <= 0) {
     return;
   }
-  auto left = static_cast<size_t>(length) < sizeof line ? static_cast<size_t>(length)
-                                                        : sizeof line - 1;
+  auto left =
+      static_cast<size_t>(length) < sizeof line ? static_cast<size_t>(length) : sizeof line - 1;
   const int error = errno;
   for (const char *from = line; left != 0;) {
     const ssize_t n = write(STDERR_FILENO, from, left);

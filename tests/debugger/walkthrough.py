@@ -6,9 +6,10 @@
 Takes each line "(gdb) COMMAND" of the section's indented blocks, runs the
 commands in one gdb, and compares the output of those that begin with "map" with
 the lines below them in the README, and of all others the lines that begin with
-"mapscope stop". A line "..." there stands for any lines: those
-before it must begin the output, those after it end it. Addresses, dates, times and the kernel's ids of threads may differ.
---write puts the real output into the README instead; its prose is yours to check.
+"mapscope stop". A line "..." there stands for any lines: those before it must
+begin the output, those after it end it. Addresses, dates, times and the kernel's
+ids of threads may differ. --write puts the real output into the README instead;
+its prose is yours to check.
 """
 
 import argparse

@@ -221,7 +221,8 @@ private:
         }
         const unsigned y = t - MAPSCOPE_EVACUATED_X;
         const uint64_t rank = marks[y]++;
-        const uint64_t index = (oldbucket + (uint64_t{y} << old_B)) & ((uint64_t{1} << result.B) - 1);
+        const uint64_t index =
+            (oldbucket + (uint64_t{y} << old_B)) & ((uint64_t{1} << result.B) - 1);
         uint64_t to = buckets + index * bucketsize_;
         for (uint64_t skip = rank / MAPSCOPE_BUCKET_CNT; skip != 0 && to != 0; skip--) {
           to = overflow(bucket(to));

@@ -184,10 +184,18 @@ BOOST_AUTO_TEST_CASE(a_map_from_its_making_to_its_end) {
   another[1] = 1;
   constexpr uint32_t grow = MAPSCOPE_EVENT_GROW;
   constexpr uint32_t done = MAPSCOPE_EVENT_DONE;
-  const std::vector<uint32_t> expected{MAPSCOPE_EVENT_CREATE,  grow,  done, grow,
-                                       done,                   MAPSCOPE_EVENT_REBUILD,
-                                       grow,                   done,  grow, done,
-                                       MAPSCOPE_EVENT_CLEAR,   MAPSCOPE_EVENT_DESTROY};
+  const std::vector<uint32_t> expected{MAPSCOPE_EVENT_CREATE,
+                                       grow,
+                                       done,
+                                       grow,
+                                       done,
+                                       MAPSCOPE_EVENT_REBUILD,
+                                       grow,
+                                       done,
+                                       grow,
+                                       done,
+                                       MAPSCOPE_EVENT_CLEAR,
+                                       MAPSCOPE_EVENT_DESTROY};
   const auto events = events_of(records);
   BOOST_TEST(events == expected, boost::test_tools::per_element());
   BOOST_TEST(records.front().what.detail == 5U);

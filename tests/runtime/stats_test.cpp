@@ -65,7 +65,8 @@ void check_bytes(const difference &since) {
 }
 
 // Inserts and erases at random; ends with about `entries`.
-template <class Map, class Make> void churn(Map &map, uint64_t entries, uint64_t rounds, Make make) {
+template <class Map, class Make>
+void churn(Map &map, uint64_t entries, uint64_t rounds, Make make) {
   support::random random(3);
   for (uint64_t i = 0; i < rounds; i++) {
     map[make(support::below(random, 2 * entries))];

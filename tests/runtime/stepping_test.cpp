@@ -30,7 +30,7 @@ struct shared_note {
   volatile uint64_t what = none;
   volatile uint64_t key = 0;
   volatile uint64_t value = 0;
-  void *volatile map = nullptr; // the map object
+  void *volatile map = nullptr;    // the map object
   volatile uint64_t prefilled = 0; // it held the keys 0, 1 ..., each with the value 1
 };
 shared_note note;
@@ -385,13 +385,9 @@ BOOST_AUTO_TEST_CASE(strings) { run_growing<mapscope::map<std::string, std::stri
 BOOST_AUTO_TEST_CASE(objects_that_are_moved) {
   run_growing<mapscope::map<moved, moved, few_hashes>>(250);
 }
-BOOST_AUTO_TEST_CASE(objects_behind_pointers) {
-  run_growing<mapscope::map<uint64_t, large>>(200);
-}
+BOOST_AUTO_TEST_CASE(objects_behind_pointers) { run_growing<mapscope::map<uint64_t, large>>(200); }
 
-BOOST_AUTO_TEST_CASE(shrinking_numbers) {
-  run_shrinking<mapscope::map<uint64_t, uint64_t>>(110);
-}
+BOOST_AUTO_TEST_CASE(shrinking_numbers) { run_shrinking<mapscope::map<uint64_t, uint64_t>>(110); }
 BOOST_AUTO_TEST_CASE(shrinking_long_chains) {
   run_shrinking<mapscope::map<moved, moved, few_hashes>>(110);
 }

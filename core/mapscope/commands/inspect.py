@@ -42,7 +42,7 @@ class InspectResult(Result):
                 "in_use": summary.overflow_in_use,
                 "spare": summary.spare,
             },
-            "bytes": summary.held.form() if summary.held else None,
+            "bytes": summary.held.form() if summary.held else dict.fromkeys(Held().form()),
             "chains": {str(length): number for length, number in summary.chains.items()},
             "growth": growth.json_form() if growth else None,
             "problems": view.problems,

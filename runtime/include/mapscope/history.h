@@ -92,10 +92,10 @@ struct MAPSCOPE_STRUCT(history_record) {
     } buckets;
   } what;
   uint16_t moved[4];
-  uint8_t event; /* log2 of MAPSCOPE_EVENT_... */
-  uint8_t flags; /* MAPSCOPE_RECORD_... */
-  uint8_t B;     /* of the array that entries go to, or (grow) will go to */
-  uint8_t old_B; /* of the array that is evacuated, or MAPSCOPE_NO_OLD_B */
+  uint8_t event;   /* log2 of MAPSCOPE_EVENT_... */
+  uint8_t flags;   /* MAPSCOPE_RECORD_... */
+  uint8_t B;       /* of the array that entries go to, or (grow) will go to */
+  uint8_t old_B;   /* of the array that is evacuated, or MAPSCOPE_NO_OLD_B */
   uint32_t thread; /* the kernel's id */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_record)) == 64, "history_record");
@@ -105,16 +105,16 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), thread) 
                        "history_record.thread");
 
 struct MAPSCOPE_STRUCT(history_ring) {
-  struct MAPSCOPE_STRUCT(history_ring) *next;       /*  0: of the list, or nil */
-  struct MAPSCOPE_STRUCT(history_record) *records;  /*  8 */
-  uint64_t capacity;                                /* 16: records; a power of two */
-  uint64_t begun;                                   /* 24: records begun so far */
+  struct MAPSCOPE_STRUCT(history_ring) *next;      /*  0: of the list, or nil */
+  struct MAPSCOPE_STRUCT(history_record) *records; /*  8 */
+  uint64_t capacity;                               /* 16: records; a power of two */
+  uint64_t begun;                                  /* 24: records begun so far */
   /* The runtime's own: the record that a second evacuation of the same write
    * goes into, and its map. */
-  struct MAPSCOPE_STRUCT(history_record) *open;      /* 32 */
-  const struct MAPSCOPE_STRUCT(hmap) *open_map;      /* 40 */
-  uint32_t owned;                                    /* 48: by a thread */
-  uint32_t thread;                                   /* 52: which */
+  struct MAPSCOPE_STRUCT(history_record) *open; /* 32 */
+  const struct MAPSCOPE_STRUCT(hmap) *open_map; /* 40 */
+  uint32_t owned;                               /* 48: by a thread */
+  uint32_t thread;                              /* 52: which */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_ring)) == 56, "history_ring");
 

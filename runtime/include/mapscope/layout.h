@@ -250,14 +250,14 @@ struct MAPSCOPE_STRUCT(mapextra) {
   struct MAPSCOPE_STRUCT(hmap) *next;          /* 32: next map of the same registry shard, or nil */
   struct MAPSCOPE_STRUCT(hmap) *prev;          /* 40: previous one, or nil */
   void *iterators;                             /* 48: live iterators, or nil */
-  uint64_t evacuating; /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
+  uint64_t evacuating;      /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
   uint64_t evacuating_base; /* 64: cells before its first one in the X chain; see evacuate */
   /* Bytes of memory that the map holds, besides its header (abi.header_size) and
    * what keys and elements hold themselves. */
-  uint64_t array_bytes;    /* 72: `buckets`, with the spare buckets behind it */
-  uint64_t overflow_bytes; /* 80: overflow buckets outside the array, with those not yet used */
-  uint64_t old_bytes;      /* 88: `oldbuckets` and its overflow buckets */
-  uint64_t retired_bytes;  /* 96: of ended migrations, given back with later writes */
+  uint64_t array_bytes;      /* 72: `buckets`, with the spare buckets behind it */
+  uint64_t overflow_bytes;   /* 80: overflow buckets outside the array, with those not yet used */
+  uint64_t old_bytes;        /* 88: `oldbuckets` and its overflow buckets */
+  uint64_t retired_bytes;    /* 96: of ended migrations, given back with later writes */
   uint64_t overflow_buckets; /* 104: in use by `buckets`, spare ones included */
   /* Counts of the map's life. */
   uint64_t evacuated;         /* 112: old buckets wholly evacuated, of this migration or the last */
@@ -386,52 +386,52 @@ struct MAPSCOPE_STRUCT(abi) {
   uint16_t event_moved_y; /* 206 */
   uint16_t event_hint;    /* 208 */
   /* mapextra, again */
-  uint16_t mapextra_evacuating_base; /* 210 */
-  uint16_t mapextra_array_bytes; /* 212 */
-  uint16_t mapextra_overflow_bytes; /* 214 */
-  uint16_t mapextra_old_bytes; /* 216 */
-  uint16_t mapextra_retired_bytes; /* 218 */
-  uint16_t mapextra_overflow_buckets; /* 220 */
-  uint16_t mapextra_evacuated; /* 222 */
-  uint16_t mapextra_evacuated_before; /* 224 */
-  uint16_t mapextra_growths; /* 226 */
+  uint16_t mapextra_evacuating_base;   /* 210 */
+  uint16_t mapextra_array_bytes;       /* 212 */
+  uint16_t mapextra_overflow_bytes;    /* 214 */
+  uint16_t mapextra_old_bytes;         /* 216 */
+  uint16_t mapextra_retired_bytes;     /* 218 */
+  uint16_t mapextra_overflow_buckets;  /* 220 */
+  uint16_t mapextra_evacuated;         /* 222 */
+  uint16_t mapextra_evacuated_before;  /* 224 */
+  uint16_t mapextra_growths;           /* 226 */
   uint16_t mapextra_same_size_growths; /* 228 */
-  uint16_t mapextra_shrinks; /* 230 */
-  uint16_t mapextra_rebuilds; /* 232 */
+  uint16_t mapextra_shrinks;           /* 230 */
+  uint16_t mapextra_rebuilds;          /* 232 */
   /* bytes of a header as it is allocated, but for stateful hashes and equalities */
   uint16_t header_size; /* 234 */
   /* registry: offset in a shard of what the maps that are gone have done (departed) */
   uint16_t registry_departed; /* 236 */
   /* history (history.h): offsets */
-  uint16_t history_clock; /* 238 */
-  uint16_t history_life; /* 240 */
-  uint16_t history_rings; /* 242 */
-  uint16_t history_ticks; /* 244 */
+  uint16_t history_clock;       /* 238 */
+  uint16_t history_life;        /* 240 */
+  uint16_t history_rings;       /* 242 */
+  uint16_t history_ticks;       /* 244 */
   uint16_t history_nanoseconds; /* 246 */
-  uint16_t history_pairs; /* 248 */
-  uint16_t history_wall; /* 250 */
+  uint16_t history_pairs;       /* 248 */
+  uint16_t history_wall;        /* 250 */
   /* history_ring: offsets */
-  uint16_t history_ring_next; /* 252 */
-  uint16_t history_ring_records; /* 254 */
+  uint16_t history_ring_next;     /* 252 */
+  uint16_t history_ring_records;  /* 254 */
   uint16_t history_ring_capacity; /* 256 */
-  uint16_t history_ring_begun; /* 258 */
+  uint16_t history_ring_begun;    /* 258 */
   /* history_record: size, then offsets */
-  uint16_t history_record_size; /* 260 */
+  uint16_t history_record_size;     /* 260 */
   uint16_t history_record_sequence; /* 262 */
-  uint16_t history_record_clock; /* 264 */
-  uint16_t history_record_map; /* 266 */
-  uint16_t history_record_type; /* 268 */
-  uint16_t history_record_count; /* 270 */
-  uint16_t history_record_detail; /* 272 */
-  uint16_t history_record_bucket; /* 274 */
-  uint16_t history_record_second; /* 276 */
-  uint16_t history_record_moved; /* 278 */
-  uint16_t history_record_event; /* 280 */
-  uint16_t history_record_flags; /* 282 */
-  uint16_t history_record_B; /* 284 */
-  uint16_t history_record_old_B; /* 286 */
-  uint16_t history_record_thread; /* 288 */
-  uint16_t reserved[3]; /* 290: 0 */
+  uint16_t history_record_clock;    /* 264 */
+  uint16_t history_record_map;      /* 266 */
+  uint16_t history_record_type;     /* 268 */
+  uint16_t history_record_count;    /* 270 */
+  uint16_t history_record_detail;   /* 272 */
+  uint16_t history_record_bucket;   /* 274 */
+  uint16_t history_record_second;   /* 276 */
+  uint16_t history_record_moved;    /* 278 */
+  uint16_t history_record_event;    /* 280 */
+  uint16_t history_record_flags;    /* 282 */
+  uint16_t history_record_B;        /* 284 */
+  uint16_t history_record_old_B;    /* 286 */
+  uint16_t history_record_thread;   /* 288 */
+  uint16_t reserved[3];             /* 290: 0 */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 296, "abi");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,

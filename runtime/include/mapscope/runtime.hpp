@@ -190,9 +190,7 @@ inline void store_flags(hmap *h, unsigned flags) noexcept {
   std::atomic_ref(h->flags).store(static_cast<uint8_t>(flags), std::memory_order_relaxed);
 }
 
-inline bool shrinking(const hmap *h) noexcept {
-  return (load_flags(h) & MAPSCOPE_SHRINKING) != 0;
-}
+inline bool shrinking(const hmap *h) noexcept { return (load_flags(h) & MAPSCOPE_SHRINKING) != 0; }
 
 // B of the array being evacuated. Only while migrating.
 inline uint8_t old_B(const hmap *h) noexcept {
