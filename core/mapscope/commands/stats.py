@@ -148,7 +148,7 @@ class Totals(Result):
         ) + "\n"
 
     def text(self) -> Iterator[str]:
-        yield f"{self.maps} {'map' if self.maps == 1 else 'maps'}, {self.growing} growing\n"
+        yield f"{self.maps} {'map' if self.maps == 1 else 'maps'}, {self.growing} of them growing\n"
         load = _ratio(self.entries, self.buckets)
         yield f"  entries    {self.entries}, load factor {load:.2f}\n"
         yield (
