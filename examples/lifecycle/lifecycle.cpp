@@ -55,7 +55,7 @@ void live(table &m) {
 
 int main() {
   mapscope::set_seed(1); // the same buckets in every run
-  if (std::getenv("MAPDEBUG") == nullptr) {
+  if (std::getenv("MAPDEBUG") == nullptr) { // NOLINT(concurrency-mt-unsafe): one thread
     mapscope::set_mapdebug("shrinktrigger=1");
   }
   std::optional<table> m(std::in_place);
