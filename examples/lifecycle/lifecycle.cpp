@@ -54,7 +54,7 @@ void live(table &m) {
 [[gnu::noinline]] void checkpoint(const void *gone) { asm volatile("" : : "r"(gone) : "memory"); }
 
 int main() {
-  mapscope::set_seed(1); // the same buckets in every run
+  mapscope::set_seed(1);                    // the same buckets in every run
   if (std::getenv("MAPDEBUG") == nullptr) { // NOLINT(concurrency-mt-unsafe): one thread
     mapscope::set_mapdebug("shrinktrigger=1");
   }
