@@ -7,7 +7,7 @@ Three parts, each a table in Markdown:
   filter     in the program alone, nanoseconds of CPU time for each assignment:
              built without debug support, with nothing armed, with the stop
              filter armed for assignments to another map, and for all events of
-             another map's growths (stops_bench, Google Benchmark)
+             another map's growths (stops_bench, Google Benchmark; MAPDEBUG=history=0)
   debuggers  for each assignment to a map that nobody waits for: the program
              alone, under gdb, with `map break assign` of another map, and with
              the conditions and callbacks of gdb and LLDB; in C++ and in Go.
@@ -146,6 +146,8 @@ def benchmark(folder: Path, column: str, workload: Workload) -> float:
             f"--benchmark_filter=^{workload.operation}/{setting}/{workload.entries}$",
         ],
         check=True,
+        # The history has a bench of its own.
+        env={**os.environ, "MAPDEBUG": "history=0"},
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
