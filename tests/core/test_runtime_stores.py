@@ -187,8 +187,8 @@ def test_entry_in_flight_is_shown_where_it_still_is() -> None:
     assert len(flights) > 3 * len({f["key"] for f in flights})
 
 
-def test_shrinking_between_writes() -> None:
-    """A halving migration (flag shrinking) at rest after each evacuated bucket."""
+def shrinking_map() -> Tuple[FakeTarget, RuntimeMap]:
+    """A map of 30 entries that has begun to halve from 32 buckets."""
     target, model = number_map()
     model.fill({number: number for number in range(105)})
     while model.growing():
@@ -196,6 +196,12 @@ def test_shrinking_between_writes() -> None:
     for number in range(30, 105):
         model.delete(number)
     model.shrink()
+    return target, model
+
+
+def test_shrinking_between_writes() -> None:
+    """A halving migration (flag shrinking) at rest after each evacuated bucket."""
+    target, model = shrinking_map()
     total = model.old_count()
     for bucket in range(total):
         growth = one(target, "inspect", "m")["growth"]
@@ -211,13 +217,7 @@ def test_shrinking_between_writes() -> None:
 
 def test_shrinking_at_every_store() -> None:
     """Each entry once, also between its mark and its copy, with two old buckets going to one."""
-    target, model = number_map()
-    model.fill({number: number for number in range(105)})
-    while model.growing():
-        model.fill({0: 0})
-    for number in range(30, 105):
-        model.delete(number)
-    model.shrink()
+    target, model = shrinking_map()
     flights: List[Json] = []
 
     def stop(_: int) -> None:
@@ -236,13 +236,7 @@ def test_shrinking_at_every_store() -> None:
 
 
 def test_the_buckets_of_a_shrinking_map() -> None:
-    target, model = number_map()
-    model.fill({number: number for number in range(105)})
-    while model.growing():
-        model.fill({0: 0})
-    for number in range(30, 105):
-        model.delete(number)
-    model.shrink()
+    target, model = shrinking_map()
     for bucket in (3, 19, 4):
         model.evacuate(bucket)
     form = one(target, "stats", "m")
