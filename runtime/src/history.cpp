@@ -110,7 +110,8 @@ history_ring *life_ring() noexcept {
   if (ring != nullptr) {
     return ring;
   }
-  ring = make_ring(mapdebug.history_life.load(std::memory_order_relaxed));
+  const uint64_t capacity = mapdebug.history_life.load(std::memory_order_relaxed);
+  ring = capacity != 0 ? make_ring(capacity) : nullptr;
   if (ring == nullptr) {
     return nullptr;
   }

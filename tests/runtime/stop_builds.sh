@@ -71,10 +71,14 @@ fi
 # The same layout in C, where mapscope_event and the others are struct tags.
 cat >headers.c <<'END'
 #include <mapscope/debug.h>
+#include <mapscope/history.h>
 #include <mapscope/layout.h>
 struct mapscope_stop_slot slot;
 struct mapscope_event event;
-int main(void) { return sizeof slot == 64 && sizeof event == 128 ? 0 : 1; }
+struct mapscope_history_record record;
+int main(void) {
+  return sizeof slot == 64 && sizeof event == 128 && sizeof record == 64 ? 0 : 1;
+}
 END
 "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/runtime/include" headers.c -o headers
 check headers
