@@ -161,6 +161,10 @@ struct life_event {
   uint32_t flags = 0;  // as in event.flags
   uint64_t detail = 0; // see history_record
 };
+// As records have it.
+inline uint8_t old_B_if_any(const hmap *h) noexcept {
+  return h->oldbuckets != nullptr ? old_B(h) : uint8_t{MAPSCOPE_NO_OLD_B};
+}
 
 #ifdef MAPSCOPE_NO_DEBUG
 inline void remember(uint32_t, const hmap *, const life_event &) noexcept {}

@@ -182,7 +182,7 @@ void note_rest(const maptype *t, const hmap *h, hiter *it) {
   it->mode = hiter_mode::skipping;
 }
 
-// Notes all live cells of an old chain, or takes those notes back.
+// Calls f with each live cell of the chain that begins at `head`.
 template <class F> void for_each_live_cell(const maptype *t, const cell &head, F f) {
   for (cell at = head; at.b != nullptr; at.b = *overflow_slot(at.b, t->overflow_offset)) {
     for (unsigned live = tophash_group(at.b).live(); live != 0; live &= live - 1) {

@@ -25,6 +25,15 @@ size_t array_bytes(const maptype *t, uint8_t B) noexcept {
   return array_buckets(B) * t->bucketsize;
 }
 
+// The smallest B with room for so many entries.
+uint8_t B_for(uint64_t entries) noexcept {
+  uint8_t B = 0;
+  while (B < 60 && overLoadFactor(entries, B)) {
+    B++;
+  }
+  return B;
+}
+
 struct bucket_array {
   bmap *buckets;
   bmap *nextOverflow;
@@ -159,10 +168,7 @@ void finish_growth(const maptype_functions *t, hmap *h) {
 } // namespace
 
 hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
-  uint8_t B = 0;
-  while (B < 60 && overLoadFactor(hint, B)) {
-    B++;
-  }
+  const uint8_t B = B_for(hint);
   bucket_array array{};
   if (B != 0) {
     array = makeBucketArray(t, B);
@@ -703,20 +709,10 @@ void announce_end(const hmap *h, uint8_t old_B) noexcept {
   }
 }
 
-// The smallest B with room for so many entries.
-uint8_t B_for(uint64_t entries) noexcept {
-  uint8_t B = 0;
-  while (B < 60 && overLoadFactor(entries, B)) {
-    B++;
-  }
-  return B;
-}
-
 } // namespace
 
 void mapclear(const maptype_functions *t, hmap *h) noexcept {
-  remember(MAPSCOPE_EVENT_CLEAR, h,
-           {.B = h->B, .old_B = h->oldbuckets != nullptr ? old_B(h) : uint8_t{MAPSCOPE_NO_OLD_B}});
+  remember(MAPSCOPE_EVENT_CLEAR, h, {.B = h->B, .old_B = old_B_if_any(h)});
   if (wanted(MAPSCOPE_EVENT_CLEAR, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_CLEAR, h);
     tell(e);

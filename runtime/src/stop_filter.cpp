@@ -296,9 +296,7 @@ void ending_migration::report() noexcept {
 
 void fatal(const hmap *h, const char *message) {
   remember(MAPSCOPE_EVENT_RACE, h,
-           {.B = h->B,
-            .old_B = h->oldbuckets != nullptr ? old_B(h) : uint8_t{MAPSCOPE_NO_OLD_B},
-            .detail = reinterpret_cast<uintptr_t>(message)});
+           {.B = h->B, .old_B = old_B_if_any(h), .detail = reinterpret_cast<uintptr_t>(message)});
   if (wanted(MAPSCOPE_EVENT_RACE, h)) [[unlikely]] {
     event e = event_now(MAPSCOPE_EVENT_RACE, h);
     e.message = message;

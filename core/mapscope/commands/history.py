@@ -46,7 +46,7 @@ class HistoryResult(Result):
             {
                 "schema": "mapscope.history/1",
                 "map": None if self.map is None else hex(self.map),
-                "started": _wall(history.started, 0.0),
+                "started": _wall(history.started),
             }
         ) + "\n"
         for event in self.events:
@@ -87,7 +87,7 @@ class HistoryResult(Result):
 
     def text(self) -> Iterator[str]:
         history = self.history
-        started = _wall(history.started, 0.0)
+        started = _wall(history.started)
         if started is None:
             yield "nothing recorded yet: no map was written to\n"
             return
@@ -128,14 +128,12 @@ def _line(event: Event) -> str:
     return destroyed_line(address, event.count)
 
 
-def _wall(started: Optional[int], seconds: float) -> Optional[str]:
-    """The time of day, as ISO 8601 has it."""
-    if started is None:
+def _wall(nanoseconds: Optional[int]) -> Optional[str]:
+    """The time of day, of nanoseconds since 1970."""
+    if nanoseconds is None:
         return None
     try:
-        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(
-            microseconds=started // 1000 + round(seconds * 1e6)
-        )
+        at = datetime(1970, 1, 1, tzinfo=timezone.utc) + timedelta(microseconds=nanoseconds // 1000)
     except OverflowError:
         return None
     return at.strftime("%Y-%m-%d %H:%M:%S.%f UTC")

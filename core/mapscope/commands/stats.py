@@ -106,14 +106,14 @@ class Totals(Result):
         """Count one more map, from its header."""
         buckets = view.header_form()["buckets"]
         assert isinstance(buckets, int)
-        growth = view.growth()
+        growth, held = view.growth(), view.held()
         self.maps += 1
         self.entries += view.count
-        self.buckets += buckets if view.held().buckets else 0
+        self.buckets += buckets if held.buckets else 0
         self.old_buckets += growth.old_buckets if growth else 0
         self.overflow += view.overflow_in_use() or 0
         self.growing += growth is not None
-        mine, more = self.held.form(), view.held().form()
+        mine, more = self.held.form(), held.form()
         self.held = Held(**{part: mine[part] + more[part] for part in mine})
         if view.life is not None:
             self.add_life(view.life)
