@@ -6,25 +6,15 @@ recognised by the names that the compilers and libstdc++ give them: cmd/link
 (dwarf.go) for Go's strings, slices, interfaces, channels and maps.
 """
 
-import re
+from dataclasses import replace
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import gdb
 
+from mapscope.cpp_names import STRING, STRING_VIEW, as_written
 from mapscope.types import Field, Kind, Type
 from mapscope_gdb_names import is_go_header
 
-_STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
-_STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
-#: what the compilers make of the two, and what people write
-_ALIASES = (
-    (
-        "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
-        "std::string",
-    ),
-    ("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"),
-    ("std::basic_string_view<char, std::char_traits<char> >", "std::string_view"),
-)
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 #: deepest nesting of types looked into
 _MAX_DEPTH = 12
@@ -92,10 +82,7 @@ def _describe(native: gdb.Type, depth: int) -> Type:
 
 def _name(native: gdb.Type) -> str:
     """The type's name as users write it."""
-    name = str(native.unqualified().name or native.unqualified())
-    for written, meant in _ALIASES:
-        name = name.replace(written, meant)
-    return name
+    return as_written(str(native.unqualified().name or native.unqualified()))
 
 
 def _is_signed(type: gdb.Type) -> bool:
@@ -134,10 +121,20 @@ def _go_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
             Field(n, int(parts[n].bitpos) // 8, Type(Kind.OPAQUE, n, 0))
             for n in ("keys", "values", "overflow")
         ),
-        key=_lazy(key, 1),
-        element=_lazy(elem, 1),
+        key=_go_named(key, key_name),
+        element=_go_named(elem, elem_name),
         native=native,
     )
+
+
+def _go_named(native: gdb.Type, name: str) -> Callable[[], Type]:
+    """Pointers have no name for gdb, which would write them as C does."""
+
+    def make() -> Type:
+        type = _describe(native, 1)
+        return replace(type, name=name) if type.kind is Kind.POINTER else type
+
+    return make
 
 
 def _slot_type(array: gdb.Type, name: str) -> gdb.Type:
@@ -248,9 +245,9 @@ def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int)
     """Classes of the C++ library that core can read, or leaves to gdb."""
     if "::" not in tag:
         return None
-    if _STRING.match(tag):
+    if STRING.match(tag):
         return _text(native, type, name, ("_M_dataplus", "_M_p"), "_M_string_length")
-    if _STRING_VIEW.match(tag):
+    if STRING_VIEW.match(tag):
         return _text(native, type, name, ("_M_str",), "_M_len")
     if not tag.startswith("std::"):
         return None

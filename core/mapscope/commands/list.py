@@ -77,7 +77,7 @@ class ListResult(Result):
 
 def _run(session: Session, args: argparse.Namespace) -> Result:
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
-    rows.sort(key=lambda row: -row.view.count)
+    rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     return ListResult(rows)
 
 

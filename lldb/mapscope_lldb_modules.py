@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: MIT
+"""What the files of modules hold; kept from command to command, as files do not change."""
+
+import re
+from typing import Dict, Optional, Tuple
+
+import lldb
+
+
+def section_bytes(module: lldb.SBModule, name: str) -> bytes:
+    """What a section of a module's file holds; nothing where there is none."""
+    data = module.FindSection(name).GetSectionData()
+    size = data.GetByteSize()
+    if not size:
+        return b""
+    error = lldb.SBError()
+    raw: Optional[bytes] = data.ReadRawData(error, 0, size)
+    return raw if error.Success() and raw is not None else b""
+
+
+_template_names: Dict[Tuple[str, str, str], Tuple[str, ...]] = {}
+
+
+def template_names(module: lldb.SBModule, base: str) -> Tuple[str, ...]:
+    """All instances of templates of a name, as the module's debug information spells them."""
+    key = (str(module.GetFileSpec()), str(module.GetUUIDString()), base)
+    if key not in _template_names:
+        pattern = rb"\0(" + re.escape(base.encode()) + rb"<[^\0]*)(?=\0)"
+        found = re.findall(pattern, section_bytes(module, ".debug_str"))
+        _template_names[key] = tuple(name.decode("utf-8", "replace") for name in found)
+    return _template_names[key]

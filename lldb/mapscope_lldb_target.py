@@ -1,0 +1,392 @@
+# SPDX-License-Identifier: MIT
+"""core's Target, by LLDB's SB API."""
+
+import os
+import re
+import sys
+import time
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
+
+import lldb
+
+from mapscope.cpp_names import same_template, without_parameters
+from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
+from mapscope.memory import Buffer
+from mapscope.process_memory import ProcessMemory, is_traced_by, why_refused
+from mapscope.target import Frame, Section, Target, Thread, Variable
+from mapscope.types import Type
+from mapscope_lldb_go import GoModule, go_module, go_modules
+from mapscope_lldb_modules import template_names
+from mapscope_lldb_types import describe
+from mapscope_lldb_values import evaluate, one_line, variable_of
+
+if TYPE_CHECKING:
+    from mapscope.stops.stop import Stops
+
+#: frames of each thread that are looked at for runtime functions
+_INNERMOST = 8
+#: frames of the selected thread that are looked at
+_SELECTED = 64
+_HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
+#: reads from which on LLDB's own way is worth avoiding, in bytes
+_DIRECT = 512
+_MASK = (1 << 64) - 1
+
+#: processes of which it was said that their memory cannot be read directly
+_refused: Set[int] = set()
+
+
+class LldbTarget(Target):
+    """LLDB's selected target.
+
+    :param context: what a command works on; None: whatever is selected
+    """
+
+    def __init__(
+        self, debugger: lldb.SBDebugger, context: Optional[lldb.SBExecutionContext] = None
+    ) -> None:
+        self.debugger = debugger
+        self.native: lldb.SBTarget = debugger.GetSelectedTarget()
+        if context is not None and context.GetTarget().IsValid():
+            self.native = context.GetTarget()
+        self.process: lldb.SBProcess = self.native.GetProcess()
+        self._context = context
+        self._direct: Optional[ProcessMemory] = None
+        self._tried_direct = False
+        self._code: Optional[List[Tuple[int, int]]] = None
+        self._error = lldb.SBError()
+        self._started = time.monotonic()
+        self._shown = False
+
+    # --- memory ---
+
+    def read_memory(self, address: int, size: int) -> Buffer:
+        if size == 0:
+            return b""
+        if size >= _DIRECT:
+            if self.debugger.InterruptRequested():
+                raise KeyboardInterrupt
+            direct = self._direct_memory()
+            if direct is not None and not self._has_code(address, size):
+                return direct.read(address, size)
+        try:
+            self._error.Clear()
+            data: Optional[bytes] = self.process.ReadMemory(address, size, self._error)
+        except (OverflowError, ValueError, SystemError):
+            raise MemoryUnreadable(address, size) from None
+        if not self._error.Success() or data is None or len(data) != size:
+            return self._read_of_file(address, size)
+        return data
+
+    def _read_of_file(self, address: int, size: int) -> bytes:
+        """What a core dump leaves out because the program's own file has it: constants."""
+        if self.process.GetPluginName() == "elf-core":
+            place = self.native.ResolveLoadAddress(address)
+            if place.GetSection().IsValid():
+                self._error.Clear()
+                data: Optional[bytes] = self.native.ReadMemory(place, size, self._error)
+                if self._error.Success() and data is not None and len(data) == size:
+                    return data
+        raise MemoryUnreadable(address, size)
+
+    def _direct_memory(self) -> Optional[ProcessMemory]:
+        """The kernel's view of a process on this machine; None: it is to be read by LLDB."""
+        if self._tried_direct:
+            return self._direct
+        self._tried_direct = True
+        pid = int(self.process.GetProcessID())
+        if self.process.GetPluginName() == "elf-core" or not is_traced_by(pid, os.getpid()):
+            return None
+        try:
+            self._direct = ProcessMemory(pid)
+        except OSError as error:
+            if pid not in _refused:
+                _refused.add(pid)
+                self.warn(
+                    "mapscope reads the process through LLDB, many times slower than directly, "
+                    f"since the kernel refuses that: {why_refused(error)}"
+                )
+        return self._direct
+
+    def _has_code(self, address: int, size: int) -> bool:
+        """Whether LLDB may have put breakpoints there, which it alone hides."""
+        if self._code is None:
+            self._code = []
+            for module in self.native.module_iter():
+                for section in module.section_iter():
+                    if section.GetPermissions() & lldb.ePermissionsExecutable:
+                        start = section.GetLoadAddress(self.native)
+                        if start != lldb.LLDB_INVALID_ADDRESS:
+                            self._code.append((start, start + section.GetByteSize()))
+        return any(start < address + size and address < end for start, end in self._code)
+
+    def has_memory(self) -> bool:
+        if not self.process.IsValid():
+            return False
+        state = self.process.GetState()
+        if state in (lldb.eStateRunning, lldb.eStateStepping):
+            raise NeedsProcess("the process is running: interrupt it first")
+        return state in _HALTED
+
+    def architecture(self) -> str:
+        return str(self.native.GetTriple() or "unknown").split("-")[0]
+
+    # --- names ---
+
+    def evaluate(self, expression: str) -> Variable:
+        return evaluate(self, expression)
+
+    def symbols(self, name: str) -> List[int]:
+        found: List[int] = []
+        for context in self.native.FindSymbols(name):
+            address = context.GetSymbol().GetStartAddress().GetLoadAddress(self.native)
+            if address != lldb.LLDB_INVALID_ADDRESS and address not in found:
+                found.append(int(address))
+        return found
+
+    def symbol_at(self, address: int) -> Optional[str]:
+        place = self.native.ResolveLoadAddress(address)
+        symbol = place.GetSymbol()
+        if not symbol.IsValid() or symbol.GetStartAddress() != place:
+            return None
+        return str(symbol.GetName())
+
+    def sections(self) -> List[Section]:
+        found: List[Section] = []
+        for module in self.native.module_iter():
+            for section in module.section_iter():
+                self._add_sections(section, found, 0)
+        return found
+
+    def _add_sections(self, section: lldb.SBSection, found: List[Section], depth: int) -> None:
+        count = section.GetNumSubSections()
+        if count and depth < 4:
+            for index in range(count):
+                self._add_sections(section.GetSubSectionAtIndex(index), found, depth + 1)
+            return
+        start = section.GetLoadAddress(self.native)
+        if start != lldb.LLDB_INVALID_ADDRESS and section.GetByteSize():
+            end = int(start + section.GetByteSize())
+            found.append(Section(str(section.GetName()), int(start), end))
+
+    def find_type(self, name: str) -> Optional[Type]:
+        found = self.native.FindFirstType(name)
+        if not found.IsValid() and "<" in name:
+            # as the debug information spells it
+            base = name[: name.index("<")].rsplit("::", 1)[-1]
+            scope = name[: name.index(base + "<")]
+            short = name[len(scope) :]
+            for module in self.native.module_iter():
+                spelled = same_template(template_names(module, base), short)
+                if spelled is not None:
+                    found = module.FindFirstType(scope + spelled)
+                    break
+        return describe(found) if found.IsValid() and found.GetByteSize() else None
+
+    # --- threads and frames ---
+
+    def selected_thread(self) -> Optional[lldb.SBThread]:
+        """The thread that is looked at; None: there is none."""
+        thread = self._context.GetThread() if self._context is not None else lldb.SBThread()
+        if not thread.IsValid():
+            thread = self.process.GetSelectedThread()
+        return thread if thread.IsValid() else None
+
+    def selected_frame(self) -> Optional["LldbFrame"]:
+        """The frame that is looked at; None: there is none."""
+        frame = self._context.GetFrame() if self._context is not None else lldb.SBFrame()
+        thread = self.selected_thread()
+        if not frame.IsValid() and thread is not None:
+            frame = thread.GetSelectedFrame()
+        return next(self.frames_of(frame), None) if frame.IsValid() else None
+
+    def frames_of(self, frame: lldb.SBFrame) -> Iterator["LldbFrame"]:
+        """What core calls frames: a Go function and those inlined in it are one for LLDB."""
+        go = go_module(frame.GetModule())
+        if go is None:
+            yield LldbFrame(self, frame)
+            return
+        scopes = go.scopes(frame)
+        if not scopes:
+            yield LldbFrame(self, frame, go)
+        for index in range(len(scopes)):
+            yield LldbFrame(self, frame, go, index)
+
+    def thread_frames(self, thread: lldb.SBThread, most: int) -> Iterator["LldbFrame"]:
+        """The innermost frames of a thread."""
+        for index in range(most):
+            # asking for one after the other unwinds no further than needed
+            frame = thread.GetFrameAtIndex(index)
+            if not frame.IsValid():
+                return
+            yield from self.frames_of(frame)
+
+    def selected_frames(self) -> Iterator[Frame]:
+        thread = self.selected_thread()
+        return iter(()) if thread is None else self.thread_frames(thread, _SELECTED)
+
+    def runtime_frames(self) -> Iterator[Frame]:
+        for thread in self.process:
+            yield from self.thread_frames(thread, _INNERMOST)
+
+    def threads(self) -> Iterator[Thread]:
+        for thread in sorted(self.process, key=lambda thread: int(thread.GetIndexID())):
+            yield LldbThread(self, thread)
+
+    # --- maps ---
+
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        return [
+            (name, Variable(type, address))
+            for module in go_modules(self.native)
+            for name, address, type in module.global_maps(self.native)
+        ]
+
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        thread = self.selected_thread()
+        for frame in () if thread is None else self.thread_frames(thread, _SELECTED):
+            found += frame.maps()
+        return found
+
+    # --- the rest ---
+
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        return one_line(self.native, type, address, data)
+
+    def element_limit(self) -> int:
+        values = self.debugger.GetInternalVariableValue(
+            "target.max-children-count", self.debugger.GetInstanceName()
+        )
+        try:
+            return int(values.GetStringAtIndex(0))
+        except (TypeError, ValueError):
+            return 256
+
+    def stops(self) -> "Stops":
+        from mapscope_lldb_stops import stops_of
+
+        return stops_of(self.debugger)
+
+    def warn(self, line: str) -> None:
+        """A line on the debugger's error channel."""
+        print(line, file=sys.stderr, flush=True)
+
+    def progress(self, done: int, total: int) -> None:
+        """On a terminal, after the first second: a line that is overwritten."""
+        if self.debugger.InterruptRequested():
+            raise KeyboardInterrupt
+        if time.monotonic() - self._started < 1 or not os.isatty(2):
+            return
+        self._shown = True
+        os.write(2, f"\r{100 * done // max(total, 1)}%\r".encode())
+
+    def finish(self) -> None:
+        """Give back what the command used, and remove what progress has left on the terminal."""
+        if self._direct is not None:
+            self._direct.close()
+            self._direct = None
+        if self._shown:
+            os.write(2, b"\r    \r")
+
+
+class LldbFrame(Frame):
+    """One frame of one thread.
+
+    :param go: the Go module whose code runs; None: it is not Go's
+    :param scope: of the functions inlined there, from the innermost
+    """
+
+    def __init__(
+        self,
+        target: LldbTarget,
+        frame: lldb.SBFrame,
+        go: Optional[GoModule] = None,
+        scope: Optional[int] = None,
+    ) -> None:
+        self.target = target
+        self.native = frame
+        self.go = go
+        self._scope = scope
+        self.thread = int(frame.GetThread().GetIndexID())
+        if go is not None and scope is not None:
+            self.function = go.scopes(frame)[scope].function
+        else:
+            name = str(frame.GetFunctionName() or "")
+            self.function = name if go is not None else without_parameters(name)
+
+    def pc(self) -> int:
+        return int(self.native.GetPC())
+
+    def place(self) -> str:
+        line = self.native.GetLineEntry()
+        return f"{line.GetFileSpec()}:{line.GetLine()}" if line.IsValid() else ""
+
+    def variable(self, name: str) -> Optional[Variable]:
+        try:
+            if self.go is not None:
+                if self._scope is None:
+                    return None
+                return self.go.variable(self.native, self._scope, name, self.target.read_memory)
+            value = self.native.FindVariable(name)
+            return variable_of(value) if value.IsValid() else None
+        except MapscopeError:
+            return None
+
+    def names(self) -> List[str]:
+        """Names of a Go frame's variables."""
+        if self.go is None or self._scope is None:
+            return []
+        return self.go.names(self.native, self._scope)
+
+    def maps(self) -> List[Tuple[str, Variable]]:
+        """Its parameters and locals that are Go maps."""
+        if self.go is None or self._scope is None:
+            return []
+        return self.go.maps(self.native, self._scope, self.target.read_memory)
+
+    def spilled(self, index: int) -> Optional[int]:
+        # the canonical frame address is rsp before the call: just above the return address
+        cfa = self.native.GetCFA()
+        return None if cfa == lldb.LLDB_INVALID_ADDRESS else int(cfa) + 8 * index
+
+
+#: what is shown of a thread, by LLDB's name
+_REGISTERS = {
+    name: {"eflags": "rflags"}.get(name, name)
+    for name in (
+        "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip eflags fs_base"
+    ).split()
+}
+
+
+class LldbThread(Thread):
+    """One stopped thread."""
+
+    def __init__(self, target: LldbTarget, thread: lldb.SBThread) -> None:
+        self._target = target
+        self._thread = thread
+        self.number = int(thread.GetIndexID())
+        self.kernel_id = int(thread.GetThreadID())
+
+    def frames(self) -> Iterator[Frame]:
+        return self._target.thread_frames(self._thread, _SELECTED)
+
+    def registers(self) -> Dict[str, int]:
+        frame = self._thread.GetFrameAtIndex(0)
+        found: Dict[str, int] = {}
+        for name, native in _REGISTERS.items():
+            value = register_of(frame, native)
+            if value is not None:
+                found[name] = value
+        return found
+
+
+def register_of(frame: lldb.SBFrame, name: str) -> Optional[int]:
+    """A register of a frame; None: it is not known there."""
+    value = frame.FindRegister(name)
+    if not value.IsValid() or value.GetError().Fail() or not re.match(r"^\w+$", name):
+        return None
+    error = lldb.SBError()
+    number = int(value.GetValueAsUnsigned(error, 0))
+    return number & _MASK if error.Success() else None

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: MIT
+"""lldb.SBType -> core's Type.
+
+What this knows: how LLDB presents the debug information of C++ programs. Go's it does not
+present at all; core's go_dwarf reads it.
+"""
+
+import re
+from typing import Callable, Iterator, List, Optional, Tuple
+
+import lldb
+
+from mapscope.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.types import Field, Kind, Type
+
+#: deepest nesting of types looked into
+_MAX_DEPTH = 12
+_CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass
+_FLOATS = (lldb.eBasicTypeFloat, lldb.eBasicTypeDouble)
+_COMPLEX = (lldb.eBasicTypeFloatComplex, lldb.eBasicTypeDoubleComplex)
+#: bytes of libstdc++'s std::string with the ABI of GCC 5 and later, which __cxx11 names
+_STRING_SIZE = 32
+_STRING_VIEW_SIZE = 16
+
+_FIRST_QUALIFIERS = re.compile(r"^((const|volatile) )+")
+_LAST_QUALIFIERS = re.compile(r"(?<=\*) ?((const|volatile)\b ?)+$")
+
+
+def describe(native: lldb.SBType) -> Type:
+    """Core's Type of an SBType; references become what they refer to."""
+    return _describe(native, 0)
+
+
+def spelled(native: lldb.SBType) -> str:
+    """The type's name as people write it, without qualifiers of its own.
+
+    GetUnqualifiedType takes those of what a pointer points at as well.
+    """
+    name = str(native.GetName() or "?")
+    if native.IsPointerType():
+        name = _LAST_QUALIFIERS.sub("", name)
+    else:
+        name = _FIRST_QUALIFIERS.sub("", name)
+    return as_written(name)
+
+
+def _lazy(native: lldb.SBType, depth: int) -> Callable[[], Type]:
+    return lambda: _describe(native, depth)
+
+
+def _describe(native: lldb.SBType, depth: int) -> Type:
+    type = native.GetCanonicalType().GetUnqualifiedType()
+    if type.IsReferenceType():
+        return _describe(type.GetDereferencedType(), depth)
+    name, size = spelled(native), int(type.GetByteSize())
+    if depth > _MAX_DEPTH:
+        return Type(Kind.OPAQUE, name, size, native=native)
+    which = type.GetTypeClass()
+    if which == lldb.eTypeClassPointer:
+        target = type.GetPointeeType()
+        return Type(Kind.POINTER, name, size, element=_lazy(target, depth + 1), native=native)
+    if which == lldb.eTypeClassEnumeration:
+        prefix = str(type.GetName()) + "::" if type.IsScopedEnumerationType() else ""
+        names = {
+            int(m.GetValueAsSigned() if _is_signed(type) else m.GetValueAsUnsigned()): prefix
+            + str(m.GetName())
+            for m in type.GetEnumMembers()
+        }
+        return Type(Kind.ENUM, name, size, names=names, native=native)
+    if which == lldb.eTypeClassArray:
+        element = type.GetArrayElementType()
+        each = int(element.GetByteSize())
+        length = size // each if each else 0
+        return Type(
+            Kind.ARRAY, name, size, element=_lazy(element, depth + 1), length=length, native=native
+        )
+    if which & _CLASSES:
+        return _struct(native, type, name, size, depth)
+    if which == lldb.eTypeClassFunction:
+        return Type(Kind.FUNC, name, 8, native=native)
+    return Type(_scalar(type, size), name, size, native=native)
+
+
+def _scalar(type: lldb.SBType, size: int) -> Kind:
+    """The kind of a builtin type."""
+    basic, flags = type.GetBasicType(), type.GetTypeFlags()
+    if basic == lldb.eBasicTypeVoid:
+        return Kind.VOID
+    if basic == lldb.eBasicTypeBool:
+        return Kind.BOOL
+    if basic in _FLOATS and size in (4, 8):
+        return Kind.FLOAT
+    if basic in _COMPLEX:
+        return Kind.COMPLEX
+    if flags & lldb.eTypeIsInteger and type.GetTypeClass() == lldb.eTypeClassBuiltin:
+        return Kind.INT if flags & lldb.eTypeIsSigned else Kind.UINT
+    return Kind.OPAQUE
+
+
+def _is_signed(enumeration: lldb.SBType) -> bool:
+    return bool(enumeration.GetEnumerationIntegerType().GetTypeFlags() & lldb.eTypeIsSigned)
+
+
+def _struct(native: lldb.SBType, type: lldb.SBType, name: str, size: int, depth: int) -> Type:
+    tag = str(type.GetName() or "")
+    if tag.startswith("mapscope::map<"):
+        key, elem = type.GetTemplateArgumentType(0), type.GetTemplateArgumentType(1)
+        if not key.IsValid() or not elem.IsValid():
+            return Type(Kind.OPAQUE, name, size, native=native)
+        return Type(
+            Kind.RUNTIME_MAP,
+            f"mapscope::map<{spelled(key)}, {spelled(elem)}>",
+            size,
+            key=_lazy(key, depth + 1),
+            element=_lazy(elem, depth + 1),
+            native=native,
+        )
+    if tag == "mapscope::hmap":
+        return Type(Kind.RUNTIME_HMAP, name, size, native=native)
+    if "::" in tag:
+        known = _standard(native, type, tag, name, size, depth)
+        if known is not None:
+            return known
+    fields = _fields(type, depth)
+    if fields is None:
+        return Type(Kind.OPAQUE, name, size, native=native)
+    return Type(Kind.STRUCT, name, size, tuple(fields), native=native)
+
+
+def _fields(type: lldb.SBType, depth: int) -> Optional[List[Field]]:
+    """Bases and members; None where core cannot take the class apart."""
+    if type.IsPolymorphicClass() or type.GetNumberOfVirtualBaseClasses():
+        return None
+    fields: List[Field] = []
+    for member in _members(type):
+        if member.IsBitfield():
+            return None
+        inner = member.GetType()
+        fields.append(
+            Field(
+                str(member.GetName() or ""),
+                int(member.GetOffsetInBytes()),
+                _describe(inner, depth + 1),
+            )
+        )
+    return fields
+
+
+def _members(type: lldb.SBType) -> Iterator[lldb.SBTypeMember]:
+    for index in range(type.GetNumberOfDirectBaseClasses()):
+        yield type.GetDirectBaseClassAtIndex(index)
+    for index in range(type.GetNumberOfFields()):
+        yield type.GetFieldAtIndex(index)
+
+
+def _standard(
+    native: lldb.SBType, type: lldb.SBType, tag: str, name: str, size: int, depth: int
+) -> Optional[Type]:
+    """Classes of the C++ library that core can read, or leaves to LLDB.
+
+    The members of std::string are not asked for: LLDB 19 prints an error of its own when it
+    looks at what GCC 12 says of them.
+    """
+    if STRING.match(tag):
+        if tag.startswith("std::__cxx11::") and size == _STRING_SIZE:
+            return Type(Kind.STRING, name, size, data_offset=0, len_offset=8, native=native)
+        return Type(Kind.OPAQUE, name, size, native=native)
+    if STRING_VIEW.match(tag):
+        places = {str(m.GetName()): int(m.GetOffsetInBytes()) for m in _members(type)}
+        if {"_M_len", "_M_str"} <= set(places) and size == _STRING_VIEW_SIZE:
+            return Type(
+                Kind.STRING,
+                name,
+                size,
+                data_offset=places["_M_str"],
+                len_offset=places["_M_len"],
+                native=native,
+            )
+        return Type(Kind.OPAQUE, name, size, native=native)
+    if not tag.startswith("std::"):
+        return None
+    if tag.startswith("std::pair<"):
+        parts: List[Tuple[str, lldb.SBTypeMember]] = [
+            (str(f.GetName()), f)
+            for f in (type.GetFieldAtIndex(i) for i in range(type.GetNumberOfFields()))
+        ]
+        fields = tuple(
+            Field(label, int(f.GetOffsetInBytes()), _describe(f.GetType(), depth + 1))
+            for label, f in parts
+        )
+        return Type(Kind.STRUCT, name, size, fields, native=native)
+    if tag.startswith("std::array<"):
+        for member in _members(type):
+            inner = member.GetType()
+            array = inner.GetCanonicalType()
+            if member.GetName() == "_M_elems" and array.GetTypeClass() == lldb.eTypeClassArray:
+                described = _describe(array, depth)
+                return Type(
+                    Kind.ARRAY,
+                    name,
+                    size,
+                    element=described.element,
+                    length=described.length,
+                    native=native,
+                )
+    return Type(Kind.OPAQUE, name, size, native=native)
