@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the files of modules hold; kept from command to command, as files do not change."""
 
-import re
-from typing import Dict, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import lldb
 
@@ -25,7 +24,12 @@ def template_names(module: lldb.SBModule, base: str) -> Tuple[str, ...]:
     """All instances of templates of a name, as the module's debug information spells them."""
     key = (str(module.GetFileSpec()), str(module.GetUUIDString()), base)
     if key not in _template_names:
-        pattern = rb"\0(" + re.escape(base.encode()) + rb"<[^\0]*)(?=\0)"
-        found = re.findall(pattern, section_bytes(module, ".debug_str"))
-        _template_names[key] = tuple(name.decode("utf-8", "replace") for name in found)
+        # linkers let a string be the end of another one
+        raw, head = section_bytes(module, ".debug_str"), base.encode() + b"<"
+        found: List[str] = []
+        at = raw.find(head)
+        while at >= 0:
+            found.append(raw[at : raw.find(b"\0", at)].decode("utf-8", "replace"))
+            at = raw.find(head, at + 1)
+        _template_names[key] = tuple(dict.fromkeys(found))
     return _template_names[key]

@@ -18,7 +18,7 @@ from mapscope.types import Type
 from mapscope_lldb_go import GoModule, go_module, go_modules
 from mapscope_lldb_modules import template_names
 from mapscope_lldb_types import describe
-from mapscope_lldb_values import evaluate, one_line, variable_of
+from mapscope_lldb_values import evaluate, no_code, one_line, variable_of
 
 if TYPE_CHECKING:
     from mapscope.stops.stop import Stops
@@ -31,6 +31,9 @@ _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
 _MASK = (1 << 64) - 1
+#: pointer types, which have no names of their own; a name may come from the program's memory,
+#: so nothing that does anything may match
+_POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
 
 #: processes of which it was said that their memory cannot be read directly
 _refused: Set[int] = set()
@@ -181,6 +184,8 @@ class LldbTarget(Target):
                 if spelled is not None:
                     found = module.FindFirstType(scope + spelled)
                     break
+        if not found.IsValid() and _POINTER.match(name):
+            found = self.native.EvaluateExpression(f"({name})0", no_code()).GetType()
         return describe(found) if found.IsValid() and found.GetByteSize() else None
 
     # --- threads and frames ---

@@ -179,7 +179,7 @@ def _pointee(target: "LldbTarget", value: Variable) -> Variable:
 # --- everything else ---
 
 
-def options() -> lldb.SBExpressionOptions:
+def no_code() -> lldb.SBExpressionOptions:
     """Expressions that run no code in the program, leave nothing behind and do not wait."""
     made = lldb.SBExpressionOptions()
     made.SetAllowJIT(False)
@@ -202,9 +202,9 @@ def evaluate_natively(target: "LldbTarget", expression: str) -> lldb.SBValue:
         value = native.GetValueForVariablePath(expression, lldb.eDynamicDontRunTarget)
     if not value.IsValid() or value.GetError().Fail():
         if native.IsValid():
-            value = native.EvaluateExpression(expression, options())
+            value = native.EvaluateExpression(expression, no_code())
         else:
-            value = target.native.EvaluateExpression(expression, options())
+            value = target.native.EvaluateExpression(expression, no_code())
     error = value.GetError()
     if error.Fail():
         raise MapscopeError(_first_line(str(error.GetCString() or "no value"), expression))
