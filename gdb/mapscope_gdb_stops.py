@@ -425,14 +425,14 @@ def _on_deleted(point: gdb.Breakpoint) -> None:
     if isinstance(point, _Breakpoint) and not point.removed and point.shown:
         point.removed = True
         _points[:] = [other for other in _points if other is not point]
-        STOPS.point_deleted(int(point.number or 0))
+        STOPS.point_deleted(point)
 
 
 def _on_modified(point: gdb.Breakpoint) -> None:
     if isinstance(point, _Breakpoint) and point.shown and not point.removed:
         if point.enabled != point.was_enabled:
             point.was_enabled = point.enabled
-            STOPS.point_enabled(int(point.number or 0), point.enabled)
+            STOPS.point_enabled(point, point.enabled)
 
 
 def _tidy() -> None:

@@ -1,1 +1,116 @@
-def register(d): pass
+# SPDX-License-Identifier: MIT
+"""What LLDB calls when the program stops, or might: the stop hook, and the callbacks of
+breakpoints and watchpoints. Imported early, so it is small.
+"""
+
+import sys
+from typing import Any, Dict
+
+import lldb
+
+_SIGURG = "SIGURG"
+_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+
+class Hook:
+    """The stop hook; LLDB makes one object and copies it to targets."""
+
+    def __init__(self, target: lldb.SBTarget, extra: Any, internal_dict: Dict[str, Any]) -> None:
+        pass
+
+    def handle_stop(self, context: lldb.SBExecutionContext, stream: lldb.SBStream) -> bool:
+        """Called once for each thread that has a reason to stop. Returns whether to stay."""
+        try:
+            return _handle_stop(context)
+        except Exception as error:  # never a traceback
+            print(f"mapscope: {type(error).__name__}: {error}", file=sys.stderr)
+            return True
+
+
+def _handle_stop(context: lldb.SBExecutionContext) -> bool:
+    process, thread = context.GetProcess(), context.GetThread()
+    if thread.GetStopReason() == lldb.eStopReasonSignal and is_go(context.GetTarget()):
+        signals = process.GetUnixSignals()
+        number = signals.GetSignalNumberFromName(_SIGURG)
+        if number == int(thread.GetStopReasonDataAtIndex(0)):
+            # Go's scheduler sends it to its own threads all the time (preemptM)
+            signals.SetShouldStop(number, False)
+            signals.SetShouldNotify(number, False)
+            return False
+    stops = sys.modules.get("mapscope_lldb_stops")
+    host = None if stops is None else stops.host_of(context.GetTarget().GetDebugger())
+    if host is not None:
+        host.stopped(context)
+    return True
+
+
+def is_go(target: lldb.SBTarget) -> bool:
+    """Whether the program is a Go program."""
+    module = target.GetModuleAtIndex(0)
+    return any(module.FindSection(name).IsValid() for name in _TABLES)
+
+
+def on_breakpoint(
+    frame: lldb.SBFrame,
+    location: lldb.SBBreakpointLocation,
+    arguments: lldb.SBStructuredData,
+    internal_dict: Dict[str, Any],
+) -> bool:
+    """A breakpoint of mapscope's is hit. Returns whether to stop."""
+    from mapscope_lldb_stops import host_of
+
+    host = host_of(frame.GetThread().GetProcess().GetTarget().GetDebugger())
+    number = int(location.GetBreakpoint().GetID())
+    stops = host is not None and host.hit_breakpoint(frame, number)
+    _settle(internal_dict)
+    return stops
+
+
+def on_watchpoint(
+    frame: lldb.SBFrame, watchpoint: lldb.SBWatchpoint, internal_dict: Dict[str, Any]
+) -> bool:
+    """A watchpoint of mapscope's is hit. Returns whether to stop."""
+    from mapscope_lldb_stops import host_of
+
+    host = host_of(frame.GetThread().GetProcess().GetTarget().GetDebugger())
+    stops = host is not None and host.hit_watchpoint(frame, int(watchpoint.GetID()))
+    _settle(internal_dict)
+    return stops
+
+
+def _settle(internal_dict: Dict[str, Any]) -> None:
+    """Let callbacks be attached inside of a callback.
+
+    LLDB 19 wraps each callback in a function that, having called it, copies every name of
+    internal_dict from its own globals, where those that came meanwhile are missing
+    (ScriptInterpreterPython.cpp, GenerateFunction): a KeyError, and the program stops.
+    """
+    sys._getframe(2).f_globals.update(internal_dict)
+
+
+def register(debugger: lldb.SBDebugger) -> None:
+    """Add the hook to all targets that there are, or to those that will be."""
+    if not debugger.GetNumTargets():
+        _add(debugger)
+    for index in range(debugger.GetNumTargets()):
+        ensure(debugger.GetTargetAtIndex(index))
+
+
+def ensure(target: lldb.SBTarget) -> None:
+    """Add the hook to a target that was made while there was another one: it has not got it."""
+    debugger = target.GetDebugger()
+    selected = debugger.GetSelectedTarget()
+    debugger.SetSelectedTarget(target)
+    _add(debugger)
+    debugger.SetSelectedTarget(selected)
+
+
+def _add(debugger: lldb.SBDebugger) -> None:
+    """To the selected target; where there is none, to what new targets are copied from."""
+    name = f"mapscope_lldb.{__name__}.Hook"
+    interpreter, result = debugger.GetCommandInterpreter(), lldb.SBCommandReturnObject()
+    interpreter.HandleCommand("target stop-hook list", result)
+    if name in (result.GetOutput() or ""):
+        return
+    interpreter.HandleCommand(f"target stop-hook add -P {name}", result)
+    if not result.Succeeded():
+        print(f"mapscope: {result.GetError()}", file=sys.stderr)

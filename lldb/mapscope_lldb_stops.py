@@ -1,4 +1,514 @@
+# SPDX-License-Identifier: MIT
+"""Stops in LLDB: core's Host by LLDB's breakpoints, watchpoints and script callbacks.
+
+A hit is handled in the callback of its breakpoint or watchpoint, which decides whether
+the program stops; what is then shown is told by the stop hook. Handling hits in the hook
+alone would work too, but LLDB writes old and new value of a watchpoint for every stop that
+is considered, also where the hook lets the program go on.
+
+LLDB 19 has no events for breakpoints that its user deletes and for processes that start and
+end, so both are looked for whenever mapscope is called.
+"""
+
+import os
+import re
+import sys
+from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+
+import lldb
+
+from mapscope.cpp_names import function_name
+from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
+from mapscope.session import describe as describe_error
+from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from mapscope.stops.stop import Stops
-class H: pass
-_S={}
-def stops_of(d): return _S.setdefault(d.GetID(), Stops(H()))
+from mapscope.target import Frame
+from mapscope.values import escape
+from mapscope_lldb_go import go_modules
+from mapscope_lldb_hook import ensure
+from mapscope_lldb_target import LldbTarget, register_of
+from mapscope_lldb_values import condition
+
+#: functions that are not the user's
+_OURS = re.compile(r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/)")
+#: frames in which the user's is looked for
+_DEPTH = 64
+#: debug registers of x86, each watching up to 8 aligned bytes
+_DEBUG_REGISTERS = 4
+#: LLDB's name for breakpoints that its list does not show
+_HIDDEN = "mapscope_internal"
+
+_STATE = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
+_LOCATION = re.compile(r"^(?P<file>.+):(?P<line>\d+)$")
+_ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid)
+
+
+class LldbHit(Hit):
+    """A thread at an instruction."""
+
+    def __init__(self, host: "LldbHost", thread: lldb.SBThread) -> None:
+        self._host = host
+        self._native = thread
+        self._frame = thread.GetFrameAtIndex(0)
+        self.thread = int(thread.GetIndexID())
+
+    def register(self, name: str) -> int:
+        value = register_of(self._frame, name)
+        if value is None:
+            raise MapscopeError(f"cannot read register {name}")
+        return value
+
+    def frames(self) -> Iterator[Frame]:
+        return self._host.target().thread_frames(self._native, _DEPTH)
+
+    def caller(self) -> Optional[int]:
+        try:
+            raw = self._host.target().read_memory(self.register("rsp"), 8)
+        except MapscopeError:
+            return None
+        return int.from_bytes(bytes(raw), "little")
+
+    def state(self) -> bytes:
+        registers = [register_of(self._frame, name) for name in _STATE]
+        return repr(registers).encode() + self._stack_top()
+
+    def _stack_top(self) -> bytes:
+        start = self.register("rsp")
+        end = (start | 0xFFF) + 1
+        try:
+            return bytes(self._host.target().read_memory(start, min(1024, end - start)))
+        except MemoryUnreadable:
+            return b""
+
+    def condition(self, expression: str) -> bool:
+        return condition(user_frame(self._native), expression)
+
+
+def user_frame(thread: lldb.SBThread) -> lldb.SBFrame:
+    """The innermost frame that is not of the runtime; else the innermost."""
+    newest = thread.GetFrameAtIndex(0)
+    for index in range(_DEPTH):
+        frame = thread.GetFrameAtIndex(index)
+        if not frame.IsValid():
+            break
+        if not _is_ours(frame):
+            return frame
+    return newest
+
+
+def _is_ours(frame: lldb.SBFrame) -> bool:
+    """Whether a frame is of mapscope's library or of Go's runtime."""
+    if _OURS.match(function_name(str(frame.GetFunctionName() or ""))):
+        return True
+    if not frame.IsInlined():
+        return False
+    # GCC gives no full names to functions of unnamed namespaces
+    folder = str(frame.GetLineEntry().GetFileSpec().GetDirectory() or "")
+    around = function_name(str(frame.GetSymbol().GetName() or ""))
+    return folder.endswith("/mapscope") or bool(_OURS.match(around))
+
+
+class LldbPoint(Point):
+    """A breakpoint or watchpoint of LLDB with a handler of core's.
+
+    :ivar native: LLDB's object; several points share a watchpoint of one address
+    :ivar on: whether it is to be enabled
+    """
+
+    def __init__(
+        self, host: "LldbHost", native: Any, target: lldb.SBTarget, on_hit: OnHit, visible: bool
+    ) -> None:
+        self.host = host
+        self.native = native
+        self.target = target
+        self.on_hit = on_hit
+        self.visible = visible
+        self.number: Optional[int] = int(native.GetID()) if visible else None
+        self.removed = False
+        self.on = True
+
+    def remove(self) -> None:
+        if not self.removed:
+            self.removed = True
+            self.host.drop(self)
+
+    def enable(self, on: bool) -> None:
+        if not self.removed and self.is_there():
+            self.on = on
+            self.native.SetEnabled(any(point.on for point in self.host.sharing(self)))
+
+    def delete(self) -> None:
+        """Take it out of LLDB."""
+        if self.is_there():
+            self.target.BreakpointDelete(self.native.GetID())
+
+    def is_there(self) -> bool:
+        """Whether LLDB still has it."""
+        if not self.native.IsValid():
+            return False
+        return bool(self.target.FindBreakpointByID(self.native.GetID()).IsValid())
+
+
+class Watchpoint(LldbPoint):
+    """A hardware watchpoint."""
+
+    @property
+    def label(self) -> str:
+        return f"watchpoint {self.number}"
+
+    def delete(self) -> None:
+        if self.is_there():
+            self.target.DeleteWatchpoint(self.native.GetID())
+
+    def is_there(self) -> bool:
+        if not self.native.IsValid():
+            return False
+        return bool(self.target.FindWatchpointByID(self.native.GetID()).IsValid())
+
+
+class LldbHost(Host):
+    """One LLDB debugger.
+
+    :ivar in_hit: how many hits are being handled
+    :ivar leftover: points to be deleted when that is possible
+    """
+
+    def __init__(self, debugger: lldb.SBDebugger) -> None:
+        self.debugger = debugger
+        self.in_hit = 0
+        self.leftover: List[LldbPoint] = []
+        #: by LLDB's number: breakpoints as they are, watchpoints with their process
+        self._points: Dict[Tuple[int, int], List[LldbPoint]] = {}
+        self._context: Optional[lldb.SBExecutionContext] = None
+        self._hit_thread: Optional[lldb.SBThread] = None
+        self._process = 0  # the process that is known, by LLDB's unique id
+        self._started = 0  # the one whose stops are set
+        self._entry: Optional[LldbPoint] = None
+        self._stop_id = 0
+
+    # --- Host ---
+
+    def target(self) -> LldbTarget:
+        return LldbTarget(self.debugger, self._context)
+
+    def native(self) -> lldb.SBTarget:
+        """LLDB's target."""
+        if self._context is not None:
+            return self._context.GetTarget()
+        return self.debugger.GetSelectedTarget()
+
+    def state(self) -> str:
+        process = self.native().GetProcess()
+        if not process.IsValid() or process.GetState() in _ENDED:
+            return "none"
+        return "core" if process.GetPluginName() == "elf-core" else "live"
+
+    def has_program(self) -> bool:
+        return bool(self.native().GetExecutable().IsValid())
+
+    def here(self) -> Optional[Hit]:
+        thread = self.target().selected_thread()
+        return None if thread is None else LldbHit(self, thread)
+
+    def function(self, name: str) -> Optional[int]:
+        symbol = self._symbol(name)
+        if symbol is None:
+            return None
+        address = symbol.GetStartAddress().GetLoadAddress(self.native())
+        if address == lldb.LLDB_INVALID_ADDRESS:
+            address = symbol.GetStartAddress().GetFileAddress()
+        return int(address)
+
+    def _symbol(self, name: str) -> Optional[lldb.SBSymbol]:
+        for context in self.native().FindSymbols(name):
+            symbol = context.GetSymbol()
+            if symbol.IsValid() and symbol.GetStartAddress().IsValid():
+                return symbol
+        return None
+
+    def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
+        return self._add(self.native().BreakpointCreateByAddress(address), on_hit, visible)
+
+    def breakpoint_at(self, location: str, on_hit: OnHit) -> Point:
+        target = self.native()
+        match = _LOCATION.match(location)
+        address = re.match(r"^\*?(0x[0-9a-fA-F]+)$", location)
+        if address is not None:
+            made = target.BreakpointCreateByAddress(int(address[1], 16))
+        elif match is not None:
+            made = target.BreakpointCreateByLocation(match["file"], int(match["line"]))
+        else:
+            made = target.BreakpointCreateByName(location)
+        if not made.GetNumLocations():
+            target.BreakpointDelete(made.GetID())
+            raise UsageError(f"--at: there is no {escape(location)} in this program")
+        return self._add(made, on_hit, True)
+
+    def function_breakpoint(self, name: str, offset: int, on_hit: OnHit, visible: bool) -> Point:
+        symbol = self._symbol(name)
+        if symbol is None:
+            raise MapscopeError(f"the program has no function {name}")
+        # an address in a section, which LLDB follows to wherever the next process has it
+        place = symbol.GetStartAddress()
+        place.OffsetAddress(offset)
+        return self._add(self.native().BreakpointCreateBySBAddress(place), on_hit, visible)
+
+    def _add(self, made: lldb.SBBreakpoint, on_hit: OnHit, visible: bool) -> LldbPoint:
+        if not made.IsValid():
+            raise MapscopeError("LLDB cannot set a breakpoint there")
+        error = made.SetScriptCallbackFunction(
+            "mapscope_lldb.mapscope_lldb_hook.on_breakpoint", lldb.SBStructuredData()
+        )
+        if error.Fail():
+            made.GetTarget().BreakpointDelete(made.GetID())
+            raise MapscopeError(f"LLDB cannot call mapscope: {error.GetCString()}")
+        if not visible:
+            self._hide(made)
+        point = LldbPoint(self, made, self.native(), on_hit, visible)
+        self._points[0, int(made.GetID())] = [point]
+        return point
+
+    def _hide(self, made: lldb.SBBreakpoint) -> None:
+        name = lldb.SBBreakpointName(self.native(), _HIDDEN)
+        name.SetAllowList(False)
+        made.AddName(_HIDDEN)
+
+    def watchpoint(self, address: int, size: int, on_hit: OnHit, visible: bool) -> Point:
+        target = self.native()
+        if not self._has_room(target, address, size):
+            raise NoWatchpoint(f"all {_DEBUG_REGISTERS} hardware watchpoints are in use")
+        options, error = lldb.SBWatchpointOptions(), lldb.SBError()
+        options.SetWatchpointTypeRead(False)
+        options.SetWatchpointTypeWrite(lldb.eWatchpointWriteTypeOnModify)
+        made = target.WatchpointCreateByAddress(address, size, options, error)
+        if error.Fail() or not made.IsValid():
+            reason = error.GetCString() or "it gives no reason"
+            raise NoWatchpoint(f"LLDB has no hardware watchpoint here: {escape(str(reason))}")
+        # The API has no callbacks for watchpoints; this command has.
+        result = lldb.SBCommandReturnObject()
+        self.debugger.GetCommandInterpreter().HandleCommand(
+            "watchpoint command add -F mapscope_lldb.mapscope_lldb_hook.on_watchpoint "
+            f"{made.GetID()}",
+            lldb.SBExecutionContext(target),
+            result,
+        )
+        if not result.Succeeded():
+            target.DeleteWatchpoint(made.GetID())
+            raise NoWatchpoint(f"LLDB cannot call mapscope: {escape(str(result.GetError()))}")
+        # LLDB has one watchpoint for an address and a size, however often it is asked for
+        point = Watchpoint(self, made, target, on_hit, visible)
+        self._points.setdefault((self._unique_id(), int(made.GetID())), []).append(point)
+        return point
+
+    @staticmethod
+    def _has_room(target: lldb.SBTarget, address: int, size: int) -> bool:
+        """Whether a debug register is left, or one watches just that already."""
+        used = 0
+        for index in range(target.GetNumWatchpoints()):
+            other = target.GetWatchpointAtIndex(index)
+            if other.GetWatchAddress() == address and other.GetWatchSize() == size:
+                return True
+            if other.IsEnabled():
+                first = other.GetWatchAddress() // 8
+                last = (other.GetWatchAddress() + max(other.GetWatchSize(), 1) - 1) // 8
+                used += last - first + 1
+        return used < _DEBUG_REGISTERS
+
+    def write_memory(self, address: int, data: bytes) -> None:
+        error = lldb.SBError()
+        written = self.native().GetProcess().WriteMemory(address, data, error)
+        if error.Fail() or written != len(data):
+            raise MapscopeError(f"cannot write to the stop filter: {error.GetCString()}")
+
+    def kernel_thread(self, number: int) -> Optional[int]:
+        thread = self.native().GetProcess().GetThreadByIndexID(number)
+        return int(thread.GetThreadID()) if thread.IsValid() else None
+
+    def hides_from_program(self) -> bool:
+        target = self.target()
+        if not target.is_local():
+            return False
+        pid = int(target.process.GetProcessID())
+        try:
+            return os.readlink("/proc/self/ns/pid") != os.readlink(f"/proc/{pid}/ns/pid")
+        except OSError:
+            return False
+
+    def can_evaluate(self) -> Optional[str]:
+        if next(go_modules(self.native()), None) is not None:
+            return "LLDB cannot evaluate expressions in Go programs"
+        return None
+
+    def say(self, line: str) -> None:
+        output = self.debugger.GetOutputFile()
+        output.Write((line + "\n").encode("utf-8", "backslashreplace"))
+        output.Flush()
+
+    # --- hits ---
+
+    def sharing(self, point: LldbPoint) -> List[LldbPoint]:
+        """The points that have LLDB's object in common."""
+        return next((row for row in self._points.values() if point in row), [point])
+
+    def drop(self, point: LldbPoint) -> None:
+        """It is removed; LLDB's object goes with the last that has it."""
+        for key, row in list(self._points.items()):
+            if point not in row:
+                continue
+            row.remove(point)
+            if row:
+                return
+            del self._points[key]
+            if not self.in_hit:
+                point.delete()
+            elif point.is_there():
+                point.native.SetEnabled(False)
+                self.leftover.append(point)
+
+    def hit_breakpoint(self, frame: lldb.SBFrame, number: int) -> bool:
+        """A breakpoint's callback. Returns whether to stop."""
+        return self._hit(frame, (0, number))
+
+    def hit_watchpoint(self, frame: lldb.SBFrame, number: int) -> bool:
+        """A watchpoint's callback. Returns whether to stop."""
+        process = frame.GetThread().GetProcess().GetUniqueID()
+        return self._hit(frame, (int(process), number))
+
+    def _hit(self, frame: lldb.SBFrame, key: Tuple[int, int]) -> bool:
+        before, self._context = self._context, lldb.SBExecutionContext(frame)
+        self.in_hit += 1
+        stops = False
+        try:
+            self._tidy(key)
+            row = list(self._points.get(key, ()))
+            if self._entry not in row:
+                self.look(key)
+            for point in row:
+                if point.on and not point.removed:
+                    stops = point.on_hit(LldbHit(self, frame.GetThread())) or stops
+        except Exception as error:  # never a traceback, and never a program stopped by it
+            print(f"mapscope: {describe_error(error)}", file=sys.stderr)
+        finally:
+            self.in_hit -= 1
+            self._context = before
+        if stops:
+            self._hit_thread = frame.GetThread()
+        return stops
+
+    def _tidy(self, hit: Tuple[int, int] = (0, 0)) -> None:
+        """Delete what was to be removed while it was hit."""
+        gone, self.leftover = self.leftover, []
+        for point in gone:
+            if int(point.native.GetID()) == hit[1]:
+                self.leftover.append(point)
+            elif (self._unique_id(), int(point.native.GetID())) not in self._points:
+                point.delete()
+
+    def stopped(self, context: lldb.SBExecutionContext) -> None:
+        """The program has stopped, for whatever reason: the stop hook tells.
+
+        Shows the line of a map stop, and selects the user's frame.
+        """
+        self._context = context
+        try:
+            self.look()
+            self._tidy()
+            lines = STOPS[self.debugger.GetID()].halted()
+            self._stop_id = int(context.GetProcess().GetStopID())
+            for line in lines:
+                self.say(line)
+            thread, self._hit_thread = self._hit_thread, None
+            if lines and thread is not None and thread.IsValid():
+                context.GetProcess().SetSelectedThread(thread)
+                thread.SetSelectedFrame(user_frame(thread).GetFrameID())
+        finally:
+            self._context = None
+
+    # --- what LLDB has no events for ---
+
+    def _unique_id(self) -> int:
+        process = self.native().GetProcess()
+        if not process.IsValid() or process.GetState() in _ENDED:
+            return 0
+        return int(process.GetUniqueID())
+
+    def look(self, hit: Tuple[int, int] = (0, 0)) -> None:
+        """Notice what has happened since mapscope was called last.
+
+        :param hit: what is being hit; LLDB disables a watchpoint meanwhile
+        """
+        stops = STOPS[self.debugger.GetID()]
+        process = self._unique_id()
+        if self._process and process != self._process:
+            self._started = 0
+            stops.process_ended()
+        if process and process != self._process and self._entry is None:
+            self._started = process
+        self._process = process
+        if process and stops.current is not None:
+            if int(self.native().GetProcess().GetStopID()) != self._stop_id and not self.in_hit:
+                stops.current = None  # the program has gone on since
+        for key, row in [item for item in self._points.items() if item[0] != hit]:
+            there, enabled = row[0].is_there(), bool(row[0].native.IsEnabled())
+            if not there:
+                del self._points[key]
+            for point in [point for point in row if point.visible]:
+                if not there:
+                    point.removed = True
+                    stops.point_deleted(point)
+                elif enabled != any(other.on for other in row):
+                    stops.point_enabled(point, enabled)
+
+    def wait_for_start(self) -> None:
+        """See to it that stops are set in processes that start from now on.
+
+        At the program's entry point its own data are relocated, and nothing has run.
+        """
+        if self._entry is not None and self._entry.is_there():
+            return
+        target = self.native()
+        program = target.FindModule(target.GetExecutable())
+        place = program.GetObjectFileEntryPointAddress()
+        if place.IsValid():
+            made = target.BreakpointCreateBySBAddress(place)
+            self._entry = self._add(made, self._arrived, False)
+
+    def _arrived(self, hit: Hit) -> bool:
+        process = self._unique_id()
+        if process != self._started:
+            stops = STOPS[self.debugger.GetID()]
+            if self._process and self._process != process:
+                stops.process_ended()
+            self._process = self._started = process
+            stops.process_started()
+        return False
+
+
+#: by the number of the debugger
+STOPS: Dict[int, Stops] = {}
+
+
+def stops_of(debugger: lldb.SBDebugger) -> Stops:
+    """The stops of a debugger, as they are now."""
+    number = int(debugger.GetID())
+    if number not in STOPS:
+        # the object that a command is given ends with the command
+        kept = lldb.SBDebugger.FindDebuggerWithID(number)
+        STOPS[number] = Stops(LldbHost(kept))
+    stops = STOPS[number]
+    host = stops.host
+    assert isinstance(host, LldbHost)
+    if not host.in_hit:
+        host.look()
+    if host.state() != "core" and host.has_program():
+        ensure(host.native())
+        host.wait_for_start()
+    return stops
+
+
+def host_of(debugger: lldb.SBDebugger) -> Optional[LldbHost]:
+    """The host of a debugger that has had stops."""
+    stops = STOPS.get(int(debugger.GetID()))
+    return stops.host if stops is not None and isinstance(stops.host, LldbHost) else None
+
+

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
 
 import lldb
 
-from mapscope.cpp_names import same_template, without_parameters
+from mapscope.cpp_names import function_name, same_template
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
 from mapscope.memory import Buffer
 from mapscope.process_memory import ProcessMemory, is_traced_by, why_refused
@@ -98,7 +98,7 @@ class LldbTarget(Target):
             return self._direct
         self._tried_direct = True
         pid = int(self.process.GetProcessID())
-        if self.process.GetPluginName() == "elf-core" or not is_traced_by(pid, os.getpid()):
+        if not self.is_local():
             return None
         try:
             self._direct = ProcessMemory(pid)
@@ -110,6 +110,12 @@ class LldbTarget(Target):
                     f"since the kernel refuses that: {why_refused(error)}"
                 )
         return self._direct
+
+    def is_local(self) -> bool:
+        """Whether the process runs on this machine, under this LLDB."""
+        if self.process.GetPluginName() == "elf-core":
+            return False
+        return is_traced_by(int(self.process.GetProcessID()), os.getpid())
 
     def _has_code(self, address: int, size: int) -> bool:
         """Whether LLDB may have put breakpoints there, which it alone hides."""
@@ -318,7 +324,7 @@ class LldbFrame(Frame):
             self.function = go.scopes(frame)[scope].function
         else:
             name = str(frame.GetFunctionName() or "")
-            self.function = name if go is not None else without_parameters(name)
+            self.function = name if go is not None else function_name(name)
 
     def pc(self) -> int:
         return int(self.native.GetPC())

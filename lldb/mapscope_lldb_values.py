@@ -211,6 +211,21 @@ def evaluate_natively(target: "LldbTarget", expression: str) -> lldb.SBValue:
     return value
 
 
+def condition(frame: lldb.SBFrame, expression: str) -> bool:
+    """Whether an expression is true in a frame.
+
+    :raises MapscopeError: with LLDB's own words
+    """
+    value = frame.EvaluateExpression(expression, no_code())
+    if value.GetError().Fail():
+        raise MapscopeError(_first_line(str(value.GetError().GetCString() or ""), expression))
+    error = lldb.SBError()
+    number = value.GetValueAsUnsigned(error, 0)
+    if error.Fail():
+        raise MapscopeError(f"{escape(expression)} is no number")
+    return bool(number)
+
+
 def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
     value = evaluate_natively(target, expression)
     # an address has none of its own, whatever LLDB 19 says

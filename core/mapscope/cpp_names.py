@@ -17,6 +17,7 @@ _ALIASES = (
     ("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"),
     ("std::basic_string_view<char, std::char_traits<char> >", "std::string_view"),
 )
+_ANONYMOUS = "(anonymous namespace)"
 
 
 def as_written(name: str) -> str:
@@ -26,29 +27,30 @@ def as_written(name: str) -> str:
     return name
 
 
-def without_parameters(name: str) -> str:
-    """ "ns::f<int>" of "ns::f<int>(int, char)": what a demangler adds is cut off."""
-    depth = 0
-    at = 0
-    while at < len(name):
-        if name.startswith("operator", at):
-            at += len("operator")
-            while at < len(name) and name[at] in "<>=!()[]-+*/&|^~%,":
-                if name[at] == "(" and not name.startswith("()", at):
-                    break
-                at += 2 if name[at] == "(" else 1
+def function_name(demangled: str) -> str:
+    """ "ns::f<int>" of "int ns::f<int>(int, char)": as a debugger calls the function."""
+    depth = start = at = 0
+    while at < len(demangled):
+        char = demangled[at]
+        if demangled.startswith("operator", at):
+            # operator(), operator<, operator new, operator bool: up to its parameters
+            at += len("operator()" if demangled.startswith("operator()", at) else "operator")
+            end = demangled.find("(", at)
+            return demangled[start:end] if end >= 0 and not depth else demangled[start:]
+        if demangled.startswith(_ANONYMOUS, at):
+            at += len(_ANONYMOUS)
             continue
-        if name.startswith("(anonymous namespace)", at):
-            at += len("(anonymous namespace)")
-            continue
-        if name[at] == "<":
+        if char in "<{":
             depth += 1
-        elif name[at] == ">":
+        elif char in ">}":
             depth -= 1
-        elif name[at] == "(" and depth == 0:
-            return name[:at]
+        elif depth == 0 and char == "(":
+            break
+        elif depth == 0 and char == " ":
+            start = at + 1
         at += 1
-    return name
+    name = demangled[start:at]
+    return name[2:] if name.startswith("::") else name
 
 
 def same_template(names: Iterable[str], wanted: str) -> Optional[str]:

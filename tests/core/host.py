@@ -101,6 +101,10 @@ class FakeHost(Host):
 
     # --- Host ---
 
+    def visible(self, number: int) -> FakePoint:
+        """The point that the user sees under a number."""
+        return next(point for point in self.points if point.number == number)
+
     def target(self) -> Target:
         return self._target
 

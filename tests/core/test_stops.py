@@ -370,11 +370,11 @@ def test_delete_disable_and_share() -> None:
     for number in range(4):
         text(target, "break", "grow m --log")
     text(target, "break", "delete 1 2")
-    host.stops.point_deleted(3)
-    host.stops.point_enabled(4, False)
+    host.stops.point_deleted(host.visible(3))
+    host.stops.point_enabled(host.visible(4), False)
     churn(model, 100)
     assert host.said == []
-    host.stops.point_enabled(4, True)
+    host.stops.point_enabled(host.visible(4), True)
     before = len(record.of("grow"))
     churn(model, 400)
     assert len(host.said) == len(record.of("grow")) - before > 0
@@ -386,13 +386,13 @@ def test_a_stop_enabled_in_the_middle_of_a_migration_finds_its_way() -> None:
     target, model, host, record = started()
     text(target, "break", "progress 50% m")
     text(target, "break", "evacuate m --bucket 60")
-    host.stops.point_enabled(1, False)
-    host.stops.point_enabled(2, False)
+    host.stops.point_enabled(host.visible(1), False)
+    host.stops.point_enabled(host.visible(2), False)
     while not (model.get("B") == 7 and model.get("nevacuate") > 3):
         model.assign(len(model.truth), 0)
     assert not model.evacuated(60) and not host.stopped
-    host.stops.point_enabled(1, True)
-    host.stops.point_enabled(2, True)
+    host.stops.point_enabled(host.visible(1), True)
+    host.stops.point_enabled(host.visible(2), True)
     while model.growing():
         model.assign(len(model.truth), 0)
     assert numbers(host.stopped, "progress", "progress: ") == [32]
@@ -588,9 +588,9 @@ def test_slots() -> None:
     assert run.summary() == (2 | 4 | 16 | gone, 7, address)
     text(run.target, "break", "delete --log")
     assert run.summary() == (2 | 4 | 16 | 32 | gone, 15, 0)
-    run.host.stops.point_enabled(4, False)
+    run.host.stops.point_enabled(run.host.visible(4), False)
     assert run.slot(3)[0] == 0 and run.summary() == (2 | 4 | 16 | gone, 7, address)
-    run.host.stops.point_enabled(4, True)
+    run.host.stops.point_enabled(run.host.visible(4), True)
     assert run.slot(3)[0] == 32
     text(run.target, "break", "delete all")
     assert run.summary() == (0, 0, 0)

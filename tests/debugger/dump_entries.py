@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A gdb command for tests: run `map entries --json` on every map of a record.
+"""A command for tests, in gdb and LLDB: run `map entries --json` on every map of a record.
 
     dump-entries TRUTH DIRECTORY [--by name|address]
 
@@ -15,40 +15,35 @@ import json
 import shlex
 from pathlib import Path
 
-import gdb
+from in_debugger import Failed, define, execute
 
 
-class DumpEntries(gdb.Command):
+def dump_entries(argument: str) -> None:
     """Run `map entries --json` on every map of a test program's record."""
-
-    def __init__(self) -> None:
-        super().__init__("dump-entries", gdb.COMMAND_DATA)
-
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        parser = argparse.ArgumentParser(prog="dump-entries")
-        parser.add_argument("truth", type=Path)
-        parser.add_argument("directory", type=Path)
-        parser.add_argument("--by", choices=("name", "address"), default="name")
-        arguments = parser.parse_args(shlex.split(argument))
-        arguments.directory.mkdir(parents=True, exist_ok=True)
-        # Not splitlines: JSON may hold other line ends than \n as they are.
-        lines = arguments.truth.read_text(encoding="utf-8").rstrip("\n").split("\n")
-        for number, line in enumerate(lines):
-            truth = json.loads(line)
-            output = arguments.directory / f"{number}.json"
-            if arguments.by == "name":
-                name = quoted(truth["name"])
-            elif truth["address"] is None:
-                continue
-            else:
-                name = truth["address"]
-                if "type" in truth:
-                    name += f" --type {quoted(truth['type'])}"
-            try:
-                gdb.execute(f"map entries {name} --json -o {quoted(str(output))}", to_string=True)
-            except gdb.error as error:
-                output.with_suffix(".error").write_text(f"{error}\n", encoding="utf-8")
-        print(f"dumped {len(lines)} maps")
+    parser = argparse.ArgumentParser(prog="dump-entries")
+    parser.add_argument("truth", type=Path)
+    parser.add_argument("directory", type=Path)
+    parser.add_argument("--by", choices=("name", "address"), default="name")
+    arguments = parser.parse_args(shlex.split(argument))
+    arguments.directory.mkdir(parents=True, exist_ok=True)
+    # Not splitlines: JSON may hold other line ends than \n as they are.
+    lines = arguments.truth.read_text(encoding="utf-8").rstrip("\n").split("\n")
+    for number, line in enumerate(lines):
+        truth = json.loads(line)
+        output = arguments.directory / f"{number}.json"
+        if arguments.by == "name":
+            name = quoted(truth["name"])
+        elif truth["address"] is None:
+            continue
+        else:
+            name = truth["address"]
+            if "type" in truth:
+                name += f" --type {quoted(truth['type'])}"
+        try:
+            execute(f"map entries {name} --json -o {quoted(str(output))}")
+        except Failed as error:
+            output.with_suffix(".error").write_text(f"{error}\n", encoding="utf-8")
+    print(f"dumped {len(lines)} maps")
 
 
 def quoted(word: str) -> str:
@@ -56,4 +51,4 @@ def quoted(word: str) -> str:
     return f"'{word}'"
 
 
-DumpEntries()
+define("dump-entries", dump_entries)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A gdb command for tests: does `map find` find every entry of a record?
+"""A command for tests, in gdb and LLDB: does `map find` find every entry of a record?
 
     find-entries TRUTH [--most N]
 
@@ -13,7 +13,7 @@ import json
 import shlex
 from typing import Any, Dict, List, Optional
 
-import gdb
+from in_debugger import Failed, define, execute
 
 
 def nameable(key: Any) -> bool:
@@ -31,11 +31,12 @@ def nameable(key: Any) -> bool:
 def key_argument(key: Any) -> str:
     """The KEY argument for a key, as one word in single quotes.
 
-    A string stands bare where it can, else in its JSON form.
+    A string stands bare where it can, else in its JSON form. LLDB evaluates what stands
+    in backquotes, in every command.
     """
-    bare = isinstance(key, str) and not any(quote in key for quote in "\"'\\")
+    bare = isinstance(key, str) and not any(quote in key for quote in "\"'\\`")
     text = str(key) if bare else json.dumps(key)
-    return "'" + text.replace("'", "\\u0027") + "'"
+    return "'" + text.replace("'", "\\u0027").replace("`", "\\u0060") + "'"
 
 
 def plain(key: Any) -> Any:
@@ -47,39 +48,34 @@ def plain(key: Any) -> Any:
     return [plain(item) for item in key] if isinstance(key, list) else key
 
 
-class FindEntries(gdb.Command):
+def find_entries(argument: str) -> None:
     """Run `map find` for the entries of a test program's record."""
-
-    def __init__(self) -> None:
-        super().__init__("find-entries", gdb.COMMAND_DATA)
-
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        parser = argparse.ArgumentParser(prog="find-entries")
-        parser.add_argument("truth")
-        parser.add_argument("--most", type=int, default=60)
-        arguments = parser.parse_args(shlex.split(argument))
-        with open(arguments.truth, encoding="utf-8") as file:
-            maps: List[Dict[str, Any]] = [json.loads(line) for line in file]
-        asked = wrong = 0
-        for truth in maps:
-            for entry in truth["entries"][: arguments.most]:
-                key = plain(entry["key"])
-                if not nameable(key):
-                    continue
-                text = key_argument(key)
-                asked += 1
-                problem = find(truth["name"], text, key, entry["value"])
-                if problem is not None:
-                    wrong += 1
-                    print(f"{truth['name']} {text}: {problem}")
-        print(f"asked for {asked} entries, {wrong} found wrongly")
+    parser = argparse.ArgumentParser(prog="find-entries")
+    parser.add_argument("truth")
+    parser.add_argument("--most", type=int, default=60)
+    arguments = parser.parse_args(shlex.split(argument))
+    with open(arguments.truth, encoding="utf-8") as file:
+        maps: List[Dict[str, Any]] = [json.loads(line) for line in file]
+    asked = wrong = 0
+    for truth in maps:
+        for entry in truth["entries"][: arguments.most]:
+            key = plain(entry["key"])
+            if not nameable(key):
+                continue
+            text = key_argument(key)
+            asked += 1
+            problem = find(truth["name"], text, key, entry["value"])
+            if problem is not None:
+                wrong += 1
+                print(f"{truth['name']} {text}: {problem}")
+    print(f"asked for {asked} entries, {wrong} found wrongly")
 
 
 def find(name: str, argument: str, key: Any, value: Any) -> Optional[str]:
     """Run one `map find`; what is wrong with its answer, or None."""
     try:
-        output = gdb.execute(f"map find '{name}' --json -- {argument}", to_string=True)
-    except gdb.error as error:
+        output = execute(f"map find '{name}' --json -- {argument}")
+    except Failed as error:
         return str(error)
     answer = json.loads(output)
     if not answer["found"]:
@@ -90,4 +86,4 @@ def find(name: str, argument: str, key: Any, value: Any) -> Optional[str]:
     return None
 
 
-FindEntries()
+define("find-entries", find_entries)

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""gdb commands for tests: what does Ctrl-C do to a command?
+"""Commands for tests, in gdb and LLDB: what does Ctrl-C do to a command?
 
     interrupt-after SECONDS COMMAND...
     interrupt-when-written FILE COMMAND...
 
-run COMMAND and send gdb a SIGINT, as a terminal's Ctrl-C does: after SECONDS, or
+run COMMAND and send the debugger a SIGINT, as a terminal's Ctrl-C does: after SECONDS, or
 once FILE has some text, however long that takes. They fail if the command was done
 by then: the test needs more work for it.
 """
 
 import os
+import shlex
 import signal
 import threading
 import time
 from typing import Callable
 
-import gdb
+from in_debugger import Failed, define, execute
 
 
 def _interrupt() -> None:
@@ -40,44 +41,32 @@ def _run(command: str, wait: Callable[[threading.Event], None]) -> None:
     watcher = threading.Thread(target=watch)
     watcher.start()
     try:
-        output = gdb.execute(command, to_string=True)
+        output = execute(command)
         print(f"ended with: {output.splitlines()[-1] if output else 'nothing'}")
-    except (gdb.error, KeyboardInterrupt) as error:
+    except (Failed, KeyboardInterrupt) as error:
         print(f"ended with: {type(error).__name__} {error}")
     done.set()
     watcher.join()
     if not sent.is_set():
-        raise gdb.GdbError("the command was done before it was interrupted")
+        raise Failed("the command was done before it was interrupted")
 
 
-class InterruptAfter(gdb.Command):
+def interrupt_after(argument: str) -> None:
     """interrupt-after SECONDS COMMAND...: run COMMAND, interrupt it meanwhile."""
-
-    def __init__(self) -> None:
-        super().__init__("interrupt-after", gdb.COMMAND_DATA)
-
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        """Run it."""
-        delay, _, command = argument.partition(" ")
-        _run(command, lambda done: _wait(done, float(delay)))
+    delay, _, command = argument.partition(" ")
+    _run(command, lambda done: _wait(done, float(delay)))
 
 
-class InterruptWhenWritten(gdb.Command):
+def interrupt_when_written(argument: str) -> None:
     """interrupt-when-written FILE COMMAND...: run COMMAND, interrupt it when FILE has text."""
+    file, *words = shlex.split(argument)
 
-    def __init__(self) -> None:
-        super().__init__("interrupt-when-written", gdb.COMMAND_DATA)
+    def wait(done: threading.Event) -> None:
+        while not done.is_set() and not (os.path.exists(file) and os.path.getsize(file)):
+            time.sleep(0.01)
 
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        """Run it."""
-        file, *words = gdb.string_to_argv(argument)
-
-        def wait(done: threading.Event) -> None:
-            while not done.is_set() and not (os.path.exists(file) and os.path.getsize(file)):
-                time.sleep(0.01)
-
-        _run(" ".join(words), wait)
+    _run(" ".join(words), wait)
 
 
-InterruptAfter()
-InterruptWhenWritten()
+define("interrupt-after", interrupt_after)
+define("interrupt-when-written", interrupt_when_written)

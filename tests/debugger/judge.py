@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A gdb command for tests: what do the map commands say about a damaged map?
+"""A command for tests, in gdb and LLDB: what do the map commands say about a damaged map?
 
     judge EXPRESSION...
 
@@ -10,10 +10,11 @@ than ten seconds, as one that follows a looping chain would.
 """
 
 import json
+import shlex
 import time
 from typing import List
 
-import gdb
+from in_debugger import Failed, define, execute
 
 LONGEST = 10.0  # seconds; far more than any of them may need
 COMMANDS = (
@@ -35,31 +36,26 @@ FAILURES = (
 )
 
 
-class Judge(gdb.Command):
+def judge(argument: str) -> None:
     """Say what each map command makes of each expression."""
-
-    def __init__(self) -> None:
-        super().__init__("judge", gdb.COMMAND_DATA)
-
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        wrong: List[str] = []
-        for expression in gdb.string_to_argv(argument):
-            for command in COMMANDS:
-                text = "map " + command.format(expression)
-                start = time.monotonic()
-                try:
-                    verdict = found(text, gdb.execute(text, to_string=True))
-                except gdb.error as error:
-                    verdict = f"error: {error}"
-                if time.monotonic() - start > LONGEST:
-                    verdict = f"took {time.monotonic() - start:.1f} s, then {verdict}"
-                    wrong.append(text)
-                if "\n" in verdict or any(failure in verdict for failure in FAILURES):
-                    wrong.append(text)
-                print(f"{text}: {verdict}")
-        if wrong:
-            raise gdb.GdbError(f"judged wrong: {', '.join(wrong)}")
-        print("judged: each command gave what it found, or one line")
+    wrong: List[str] = []
+    for expression in shlex.split(argument):
+        for command in COMMANDS:
+            text = "map " + command.format(expression)
+            start = time.monotonic()
+            try:
+                verdict = found(text, execute(text))
+            except Failed as error:
+                verdict = f"error: {error}"
+            if time.monotonic() - start > LONGEST:
+                verdict = f"took {time.monotonic() - start:.1f} s, then {verdict}"
+                wrong.append(text)
+            if "\n" in verdict or any(failure in verdict for failure in FAILURES):
+                wrong.append(text)
+            print(f"{text}: {verdict}")
+    if wrong:
+        raise Failed(f"judged wrong: {', '.join(wrong)}")
+    print("judged: each command gave what it found, or one line")
 
 
 def found(command: str, output: str) -> str:
@@ -74,4 +70,4 @@ def found(command: str, output: str) -> str:
     return f"{len(lines)} lines, {lines[-1] if lines else 'nothing'}"
 
 
-Judge()
+define("judge", judge)

@@ -5,16 +5,25 @@ A test is a file NAME.test: RUN lines, and the output that FileCheck expects.
 They run in bash, with pipefail. A clone's path may hold spaces: what stands
 below is quoted already; lit's own %s, %S and %t are not, so write "%s".
 
+A test that says %debug is run twice, in gdb and in LLDB (lit's -Ddebugger=lldb;
+gdb without it), each time in folders of its own.
+
+  %debug         gdb with mapscope loaded, or LLDB with mapscope loaded that takes
+                 gdb's options and commands (lldb_steps.py says which)
   %gdb           gdb as it comes, in batch mode and without init files: it loads
                  libstdc++'s printers, and declines Go's runtime-gdb.py; ended
                  after five minutes
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
-  %mapscope      gdb/mapscope_gdb.py
+  %lldb          LLDB, in batch mode and without init files
+  %mapscope      the script that %debug loads: gdb/mapscope_gdb.py or
+                 lldb/mapscope_lldb.py
   %mapscope-path the same without quotes, for "source %mapscope-path": gdb's
                  source takes the rest of the line as it is
-  %gdbserver, %gcore, %strip, %go, %python
+  %gdbserver     gdbserver; in LLDB: lldb-server gdbserver
+  %gcore, %strip, %go, %python
                  these tools
-  %FileCheck     FileCheck; takes blank-separated words as they are
+  %FileCheck     FileCheck; takes blank-separated words as they are. A line of one
+                 debugger alone is GDB: or LLDB: with --check-prefixes=CHECK,%DEBUGGER
   %source        the project's folder
   %build         the build's folder; programs are at %build/examples/... and
                  %build/tests/debugger/programs/...
@@ -22,8 +31,10 @@ below is quoted already; lit's own %s, %S and %t are not, so write "%s".
   %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
                  what the pretty-printer shows, to compare it with --bare
 
-Features (REQUIRES: ...): gdb, gdbserver, gcore, strip, go, go-classic (its
-maps are those of Go 1.17 to 1.23), go-runtime-gdb.
+Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
+name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
+(lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are those of Go 1.17 to 1.23),
+go-runtime-gdb.
 """
 import os
 import shlex
@@ -35,8 +46,14 @@ config.test_format = lit.formats.ShTest(execute_external=True)
 config.pipefail = True
 config.suffixes = [".test"]
 config.test_source_root = config.suite
-config.test_exec_root = config.suite_build
-config.available_features.update(config.found_features)
+debugger = lit_config.params.get("debugger", "gdb")
+config.test_exec_root = os.path.join(config.suite_build, "in", debugger)
+others = {"gdb", "lldb", "gdbserver", "lldb-server"}
+config.available_features.update(set(config.found_features) - others)
+if debugger in config.found_features:
+    config.available_features.update({debugger, "debugger"})
+if {"gdb": "gdbserver", "lldb": "lldb-server"}[debugger] in config.found_features:
+    config.available_features.add("gdbserver")
 
 # The same on every machine: no user's settings, no network, no terminal.
 config.environment.update(
@@ -46,6 +63,8 @@ config.environment.update(
         "DEBUGINFOD_URLS": "",
         "HOME": config.suite_build,
         "PYTHONDONTWRITEBYTECODE": "1",
+        # Commands for tests import in_debugger.
+        "PYTHONPATH": config.suite,
     }
 )
 
@@ -54,12 +73,26 @@ gdb = (
     f"timeout --kill-after=5 300 {q(config.gdb)} -nx -nh -batch -q"
     " -iex 'set debuginfod enabled off' -iex 'set width 0'"
 )
+scripts = {
+    "gdb": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
+    "lldb": os.path.join(config.source, "lldb", "mapscope_lldb.py"),
+}
+mapscope = scripts[debugger]
+in_debugger = {
+    "gdb": f"{gdb} -x {q(mapscope)}",
+    "lldb": f"timeout --kill-after=5 300 {q(config.python)}"
+    f" {q(os.path.join(config.suite, 'lldb_steps.py'))} {q(config.lldb)} {q(mapscope)}",
+}
+servers = {"gdb": q(config.gdbserver), "lldb": f"{q(config.lldb_server)} gdbserver"}
 tools = {
+    "%debug": in_debugger[debugger],
+    "%DEBUGGER": debugger.upper(),
     "%gdb": gdb,
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
-    "%mapscope": q(os.path.join(config.source, "gdb", "mapscope_gdb.py")),
-    "%mapscope-path": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
-    "%gdbserver": f"timeout --kill-after=5 300 {q(config.gdbserver)}",
+    "%lldb": f"timeout --kill-after=5 300 {q(config.lldb)} --batch --no-lldbinit",
+    "%mapscope": q(mapscope),
+    "%mapscope-path": mapscope,
+    "%gdbserver": f"timeout --kill-after=5 300 {servers[debugger]}",
     "%gcore": q(config.gcore),
     "%strip": q(config.strip),
     "%go": q(config.go),

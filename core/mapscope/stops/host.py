@@ -26,6 +26,11 @@ class Point(ABC):
 
     number: Optional[int]
 
+    @property
+    def label(self) -> str:
+        """What the debugger's user calls it."""
+        return f"breakpoint {self.number}"
+
     @abstractmethod
     def remove(self) -> None:
         """Take it out; also when it is being hit, and when it is gone already."""

@@ -210,12 +210,12 @@ class Stop:
         """All about it in one line, without its number."""
         text = f"{self.request.text()}, {self.map_text()}"
         point = self.point()
-        number = f" {point.number}" if point is not None and point.number is not None else ""
+        label = f" ({point.label})" if point is not None and point.number is not None else ""
         if point is None and self.plan is not None:
             return f"{text}, waits for the program to start"
         if self.plan is None:
-            return f"{text}, waits for {self.request.location} (breakpoint{number})"
-        return f"{text}, by {self.plan.mechanism}{number and f' (breakpoint{number})'}"
+            return f"{text}, waits for {self.request.location}{label}"
+        return f"{text}, by {self.plan.mechanism}{label}"
 
     def form(self) -> Dict[str, object]:
         """A row of mapscope.breaks/1."""
@@ -367,18 +367,16 @@ class Stops:
 
     # --- what the adapter tells ---
 
-    def point_deleted(self, number: int) -> None:
+    def point_deleted(self, point: Point) -> None:
         """The user has deleted a breakpoint of the debugger."""
         for stop in self:
-            point = stop.point()
-            if point is not None and point.number == number:
+            if stop.point() is point:
                 self.drop(stop)
 
-    def point_enabled(self, number: int, on: bool) -> None:
+    def point_enabled(self, point: Point, on: bool) -> None:
         """The user has enabled or disabled a breakpoint of the debugger."""
         for stop in self:
-            point = stop.point()
-            if point is not None and point.number == number:
+            if stop.point() is point:
                 stop.enable(on)
 
     def running(self) -> None:
