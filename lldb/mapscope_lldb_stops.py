@@ -38,6 +38,7 @@ _DEBUG_REGISTERS = 4
 #: LLDB's name for breakpoints that its list does not show
 _HIDDEN = "mapscope_internal"
 
+_MASK = (1 << 64) - 1
 _STATE = "rax rbx rcx rdx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15 rip".split()
 _LOCATION = re.compile(r"^(?P<file>.+):(?P<line>\d+)$")
 _ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid)
@@ -468,8 +469,8 @@ class LldbHost(Host):
             return
         target = self.native()
         program = target.FindModule(target.GetExecutable())
-        place = program.GetObjectFileEntryPointAddress()
-        if place.IsValid():
+        place = _behind_first(target, program.GetObjectFileEntryPointAddress())
+        if place is not None:
             made = target.BreakpointCreateBySBAddress(place)
             self._entry = self._add(made, self._arrived, False)
 
@@ -482,6 +483,27 @@ class LldbHost(Host):
             self._process = self._started = process
             stops.process_started()
         return False
+
+
+def _behind_first(target: lldb.SBTarget, place: lldb.SBAddress) -> Optional[lldb.SBAddress]:
+    """The second instruction that is executed from a place on.
+
+    A program without a loader is stopped at its entry point when LLDB has started it, and a
+    breakpoint where a thread is already is not hit.
+    """
+    for _ in range(4):
+        if not place.IsValid():
+            return None
+        first = target.ReadInstructions(place, 1).GetInstructionAtIndex(0)
+        if not first.IsValid():
+            return place
+        code, error = first.GetData(target), lldb.SBError()
+        raw = code.ReadRawData(error, 0, code.GetByteSize()) or b""
+        place.OffsetAddress(len(raw))
+        if raw[:1] not in (b"\xe9", b"\xeb"):  # a jump, as in Go's _rt0_amd64_linux
+            return place
+        place.OffsetAddress(int.from_bytes(raw[1:], "little", signed=True) & _MASK)
+    return place
 
 
 #: by the number of the debugger

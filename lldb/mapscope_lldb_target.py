@@ -148,10 +148,16 @@ class LldbTarget(Target):
     def symbols(self, name: str) -> List[int]:
         found: List[int] = []
         for context in self.native.FindSymbols(name):
-            address = context.GetSymbol().GetStartAddress().GetLoadAddress(self.native)
-            if address != lldb.LLDB_INVALID_ADDRESS and address not in found:
-                found.append(int(address))
+            start = context.GetSymbol().GetStartAddress()
+            address = self._placed(start.GetLoadAddress(self.native), start.GetFileAddress())
+            if address is not None and address not in found:
+                found.append(address)
         return found
+
+    def _placed(self, loaded: int, linked: int) -> Optional[int]:
+        """Where something is: in the process; as linked, if there is none yet."""
+        place = loaded if self.process.IsValid() else linked
+        return None if place == lldb.LLDB_INVALID_ADDRESS else int(place)
 
     def symbol_at(self, address: int) -> Optional[str]:
         place = self.native.ResolveLoadAddress(address)
@@ -173,10 +179,10 @@ class LldbTarget(Target):
             for index in range(count):
                 self._add_sections(section.GetSubSectionAtIndex(index), found, depth + 1)
             return
-        start = section.GetLoadAddress(self.native)
-        if start != lldb.LLDB_INVALID_ADDRESS and section.GetByteSize():
+        start = self._placed(section.GetLoadAddress(self.native), section.GetFileAddress())
+        if start is not None and section.GetByteSize():
             end = int(start + section.GetByteSize())
-            found.append(Section(str(section.GetName()), int(start), end))
+            found.append(Section(str(section.GetName()), start, end))
 
     def find_type(self, name: str) -> Optional[Type]:
         found = self.native.FindFirstType(name)

@@ -227,9 +227,7 @@ def condition(frame: lldb.SBFrame, expression: str) -> bool:
 
 
 def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
-    value = evaluate_natively(target, expression)
-    # an address has none of its own, whatever LLDB 19 says
-    return variable_of(value, in_memory=not expression.startswith("&"))
+    return variable_of(evaluate_natively(target, expression))
 
 
 def _first_line(text: str, expression: str) -> str:
@@ -243,10 +241,9 @@ def _first_line(text: str, expression: str) -> str:
     return escape(re.sub(r"^<user expression \d+>:\d+:\d+: ", "", line).rstrip("."))
 
 
-def variable_of(value: lldb.SBValue, in_memory: bool = True) -> Variable:
+def variable_of(value: lldb.SBValue) -> Variable:
     """core's Variable of an SBValue, references followed.
 
-    :param in_memory: it may lie in memory
     :raises MapscopeError: if it is not available
     """
     value = value.GetNonSyntheticValue()
@@ -259,7 +256,8 @@ def variable_of(value: lldb.SBValue, in_memory: bool = True) -> Variable:
         raise MapscopeError(_first_line(text, "it"))
     type = describe(value.GetType())
     address = value.GetLoadAddress()
-    if in_memory and address != lldb.LLDB_INVALID_ADDRESS:
+    # GetLoadAddress takes what is in a register for an address; AddressOf does not
+    if address != lldb.LLDB_INVALID_ADDRESS and value.AddressOf().IsValid():
         return Variable(type, int(address))
     return Variable(type, None, bytes_of(value))
 

@@ -184,6 +184,10 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
                 problem = str(error)
     if operation is None:
         return None
+    current = session.target.stops().current
+    if view is None and current is not None and current.occurrence.thread == thread.number:
+        # the event that it is stopped at names the map
+        view = None if current.reopen is None else current.reopen(session)
     goroutine = None
     if session.is_go():
         goroutine = session.go.goroutine(thread.registers())
