@@ -41,15 +41,7 @@ class MapPrinter:
         view = self._open()
         if view is None:
             return f"<{escape(self._error)}>"
-        name = escape(view.type_name)
-        if view.address is None:
-            return f"{name} nil" if view.flavor.startswith("go") else f"{name} with 0 entries"
-        text = f"{name} with {view.count} entries"
-        growth = view.growth()
-        if growth is not None:
-            buckets = view.header_form()["buckets"]
-            text += f" (growing, {growth.kind} {growth.old_buckets} -> {buckets} buckets)"
-        return text
+        return view.headline()
 
     def children(self) -> Iterator[Child]:
         """Key, value, key, value, ..."""

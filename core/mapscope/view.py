@@ -23,7 +23,7 @@ from typing import (
 from .errors import TypeNeeded
 from .memory import Memory
 from .types import Kind, Type
-from .values import Decoded, Decoder, Unreadable, json_text
+from .values import Decoded, Decoder, Unreadable, escape, json_text
 
 if TYPE_CHECKING:
     from .session import Session
@@ -366,6 +366,18 @@ class MapView(ABC):
         self.elem = elem
         self.problems: List[str] = []
         self.decoder = Decoder(memory)
+
+    def headline(self) -> str:
+        """One line: type, entries, what growth is going on."""
+        name = escape(self.type_name)
+        if self.address is None:
+            return f"{name} nil" if self.flavor.startswith("go") else f"{name} with 0 entries"
+        text = f"{name} with {self.count} entries"
+        growth = self.growth()
+        if growth is not None:
+            buckets = self.header_form()["buckets"]
+            text += f" (growing, {growth.kind} {growth.old_buckets} -> {buckets} buckets)"
+        return text
 
     @property
     @abstractmethod
