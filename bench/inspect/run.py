@@ -1,12 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Measure how long gdb takes to look into maps of millions of entries.
+"""Measure how long gdb or LLDB takes to look into maps of millions of entries.
 
-Everything of one table row pair is measured in one gdb run, on a program that
-stands in the middle of a doubling; the runs are repeated and their medians
+Everything of one table row pair is measured in one run of the debugger, on a program
+that stands in the middle of a doubling; the runs are repeated and their medians
 printed as a Markdown table beside the goals.
 
     bench/inspect/run.py build/release
+    bench/inspect/run.py build/release --debugger lldb-19
 """
 
 import argparse
@@ -20,7 +21,9 @@ from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
 HERE = Path(__file__).resolve().parent
-SCRIPT = HERE.parent.parent / "gdb" / "mapscope_gdb.py"
+ROOT = HERE.parent.parent
+GDB_SCRIPT = ROOT / "gdb" / "mapscope_gdb.py"
+LLDB_SCRIPT = ROOT / "lldb" / "mapscope_lldb.py"
 MIB = 1 << 20
 
 # What is measured: title, program, expression, whether it is Go, goal in
@@ -33,19 +36,44 @@ SUBJECTS = (
 )
 
 
-def gdb_command(gdb: str) -> List[str]:
-    return [gdb, "-nx", "-nh", "-batch", "-q", "-iex", "set auto-load off"] + [
+def is_lldb(debugger: str) -> bool:
+    return "lldb" in Path(debugger).name
+
+
+def bare(debugger: str) -> List[str]:
+    """The debugger without any of the user's settings."""
+    if is_lldb(debugger):
+        return [debugger, "-b", "--no-lldbinit"]
+    return [debugger, "-nx", "-nh", "-batch", "-q", "-iex", "set auto-load off"] + [
         "-iex",
         "set debuginfod enabled off",
     ]
 
 
-def inspect_once(
-    gdb: str, program: Path, expression: str, go: bool, counts: List[str]
-) -> Dict[str, Any]:
-    """One gdb run: start the program, stop at its checkpoint, measure one map.
+def session(debugger: str, program: Path, go: bool, counts: List[str]) -> List[str]:
+    """A command that stops the program at its checkpoint and runs the measuring script."""
+    checkpoint = "main.checkpoint" if go else "checkpoint"
+    if is_lldb(debugger):
+        steps = [
+            f"command script import '{LLDB_SCRIPT}'",
+            f"breakpoint set -n {checkpoint}",
+            "process launch",
+            f"command script import '{HERE / 'in_lldb.py'}'",
+            "process kill",
+        ]
+        options = [word for step in steps for word in ("-o", step)]
+        return bare(debugger) + options + ["--", str(program)] + counts
+    command = bare(debugger) + ["-x", str(GDB_SCRIPT)]
+    command += ["-ex", f"break {checkpoint}", "-ex", "run"]
+    return command + ["-x", str(HERE / "in_gdb.py"), "-ex", "kill", "--args", str(program)] + counts
 
-    :raises RuntimeError: when gdb or the script in it failed.
+
+def inspect_once(
+    debugger: str, program: Path, expression: str, go: bool, counts: List[str]
+) -> Dict[str, Any]:
+    """One run of the debugger: start the program, stop at its checkpoint, measure one map.
+
+    :raises RuntimeError: when the debugger or the script in it failed.
     """
     with tempfile.TemporaryDirectory() as folder:
         output = Path(folder) / "results"
@@ -55,31 +83,33 @@ def inspect_once(
             "output": str(output),
             "values": 0 if "texts" in expression else 1000,
         }
-        command = gdb_command(gdb) + ["-x", str(SCRIPT)]
-        command += ["-ex", f"break {'main.checkpoint' if go else 'checkpoint'}", "-ex", "run"]
-        command += ["-x", str(HERE / "inspect.py"), "-ex", "kill", "--args", str(program)] + counts
         done = subprocess.run(
-            command,
+            session(debugger, program, go, counts),
             env={**os.environ, "MAPSCOPE_BENCH": json.dumps(parameters)},
+            stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             encoding="utf-8",
             check=False,
         )
         if not output.exists():
-            raise RuntimeError(f"gdb measured nothing:\n{done.stdout}")
+            raise RuntimeError(f"{debugger} measured nothing:\n{done.stdout}")
         results: Dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
         return results
 
 
-def source_once(gdb: str) -> float:
-    """Seconds that a fresh gdb takes to source the script."""
-    code = (
-        "import time; start = time.perf_counter(); "
-        f"gdb.execute({json.dumps(f'source {SCRIPT}')}); print(time.perf_counter() - start)"
-    )
+def load_once(debugger: str) -> float:
+    """Seconds that a fresh debugger takes to load mapscope."""
+    if is_lldb(debugger):
+        load = f"lldb.debugger.HandleCommand({json.dumps(f'command script import {LLDB_SCRIPT}')})"
+        flags = ["-o"]
+    else:
+        load = f"gdb.execute({json.dumps(f'source {GDB_SCRIPT}')})"
+        flags = ["-ex"]
+    code = f"import time; start = time.perf_counter(); {load}; print(time.perf_counter() - start)"
     done = subprocess.run(
-        gdb_command(gdb) + ["-ex", f"python {code}"],
+        bare(debugger) + flags + [("script " if is_lldb(debugger) else "python ") + code],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         encoding="utf-8",
         check=True,
@@ -92,7 +122,7 @@ def verdict(value: float, goal: float, more_is_better: bool = False) -> str:
     return "met" if met else "**missed**"
 
 
-def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str, str]]:
+def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[str, str, str, str]]:
     """Table rows: what, median, goal, verdict."""
 
     def median(name: str) -> float:
@@ -107,7 +137,8 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str
         raise RuntimeError(f"map entries wrote {runs[0]['lines']} of {count} entries")
     table = [
         (
-            f"read {runs[0]['bytes'] / MIB:.0f} MiB of buckets in 1 MiB pieces "
+            f"read {runs[0]['bytes'] / MIB:.0f} MiB of buckets in 1 MiB pieces"
+            f"{' by SBProcess.ReadMemory' if lldb else ''} "
             f"({count:,} entries, {progress:.0%} of the doubling done)",
             f"{read:.2f} s",
             "",
@@ -115,15 +146,15 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str
         )
     ]
     for command in ("stats", "inspect"):
-        ratio = median(command) / read
-        table.append(
-            (
-                f"`map {command}`",
-                f"{median(command):.2f} s, {ratio:.1f} times the read",
-                "at most 4 times",
-                verdict(ratio, 4),
-            )
-        )
+        spent = median(command)
+        if lldb:
+            speed = runs[0]["bytes"] / spent / 1e9
+            measured = f"{spent:.2f} s, {speed:.2f} GB/s, {spent / read:.2f} times the read"
+            goal, met = "at least 0.3 GB/s", verdict(speed, 0.3, more_is_better=True)
+        else:
+            measured = f"{spent:.2f} s, {spent / read:.1f} times the read"
+            goal, met = "at most 4 times", verdict(spent / read, 4)
+        table.append((f"`map {command}`", measured, goal, met))
     table.append(
         (
             "`map entries --limit 0 --json -o`",
@@ -132,14 +163,12 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str
             verdict(rate, rate_goal, more_is_better=True),
         )
     )
-    table.append(
-        (
-            "`print`, 200 elements",
-            f"{median('print') * 1000:.0f} ms",
-            "under 100 ms",
-            verdict(median("print"), 0.1),
+    if "print" in runs[0]:
+        what, limit = ("the first 256 children", 0.2) if lldb else ("`print`, 200 elements", 0.1)
+        spent = median("print")
+        table.append(
+            (what, f"{spent * 1000:.0f} ms", f"under {limit * 1000:.0f} ms", verdict(spent, limit))
         )
-    )
     if "value_loop" in runs[0]:
         loop = median("value_loop")
         table.append(
@@ -153,7 +182,7 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str
     gained = median("gained")
     table.append(
         (
-            "memory that gdb gained in all of these",
+            "memory that the debugger gained in all of these",
             f"{gained / 1e6:.0f} MB",
             "under 200 MB",
             verdict(gained, 200e6),
@@ -165,7 +194,7 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int) -> List[Tuple[str, str, str
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=Path, help="build folder, configured with MAPSCOPE_BENCH=ON")
-    parser.add_argument("--gdb", default="gdb", help="gdb to run")
+    parser.add_argument("--debugger", default="gdb", help="gdb or an LLDB to run")
     parser.add_argument("--runs", type=int, default=5, help="runs to take the median of")
     parser.add_argument("--only", default="", help="measure only what has this in its title")
     parser.add_argument(
@@ -178,10 +207,12 @@ def main() -> int:
     arguments = parser.parse_args()
     print(f"Medians of {arguments.runs} runs.\n")
     print("| | measured | goal | |\n|---|---|---|---|")
-    sourcing = statistics.median(source_once(arguments.gdb) for _ in range(arguments.runs))
+    lldb = is_lldb(arguments.debugger)
+    loading = statistics.median(load_once(arguments.debugger) for _ in range(arguments.runs))
+    limit = 0.3 if lldb else 0.15
     print(
-        f"| sourcing the script | {sourcing * 1000:.0f} ms | under 150 ms |"
-        f" {verdict(sourcing, 0.15)} |"
+        f"| loading mapscope | {loading * 1000:.0f} ms | under {limit * 1000:.0f} ms |"
+        f" {verdict(loading, limit)} |"
     )
     for title, program, expression, go, rate_goal in SUBJECTS:
         path = arguments.build / "bench" / "inspect" / program
@@ -191,11 +222,11 @@ def main() -> int:
             print(f"| {title}: not built | | | |")
             continue
         runs = [
-            inspect_once(arguments.gdb, path, expression, go, arguments.counts)
+            inspect_once(arguments.debugger, path, expression, go, arguments.counts)
             for _ in range(arguments.runs)
         ]
         print(f"| **{title}** | | | |")
-        for row in rows(runs, rate_goal):
+        for row in rows(runs, rate_goal, lldb):
             print(f"| {' | '.join(row)} |")
         sys.stdout.flush()
     return 0
