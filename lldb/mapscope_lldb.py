@@ -7,6 +7,7 @@ children of maps, and lets Go programs keep their SIGURG; docs/commands.md.
 This file alone is read by whatever Python there is: it says so in one line if that will not do.
 """
 
+import importlib
 import os
 import sys
 
@@ -17,18 +18,21 @@ def _unfit():
     # type: () -> str
     """Why this LLDB cannot be used; "" if it can."""
     if sys.version_info < (3, 9):
-        return "mapscope needs Python 3.9 or newer in LLDB, and this is %d.%d" % sys.version_info[:2]
+        version = "%d.%d" % sys.version_info[:2]
+        return "mapscope needs an LLDB with Python 3.9 or newer, and this one has " + version
     try:
         import lldb
-
-        if hasattr(lldb.SBDebugger, "InterruptRequested"):  # LLDB 17
-            return ""
     except ImportError:
+        lldb = None
+    api = getattr(lldb, "SBDebugger", None)
+    if api is None:
         return (
-            "mapscope: this LLDB's own Python module cannot be imported (as in Debian 12's LLDB 14); "
-            "use another LLDB, such as package lldb-19"
+            "mapscope: this LLDB's own Python module does not work (Debian 12's LLDB 14 is known "
+            "for that); use another LLDB, such as package lldb-19"
         )
-    return "mapscope needs LLDB 17 or newer; Debian has it as package lldb-19"
+    if not hasattr(api, "InterruptRequested"):  # LLDB 17
+        return "mapscope needs LLDB 17 or newer; Debian has it as package lldb-19"
+    return ""
 
 
 def __lldb_init_module(debugger, internal_dict):  # type: ignore[no-untyped-def]
@@ -40,12 +44,8 @@ def __lldb_init_module(debugger, internal_dict):  # type: ignore[no-untyped-def]
     for path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
         if path not in sys.path:
             sys.path.append(path)
-    # LLDB finds classes by their path from this module
-    global mapscope_lldb_commands, mapscope_lldb_formatters, mapscope_lldb_hook
-    import mapscope_lldb_commands
-    import mapscope_lldb_formatters
-    import mapscope_lldb_hook
-
-    mapscope_lldb_commands.register(debugger)
-    mapscope_lldb_formatters.register(debugger)
-    mapscope_lldb_hook.register(debugger)
+    for part in ("commands", "formatters", "hook"):
+        module = importlib.import_module("mapscope_lldb_" + part)
+        # LLDB finds classes by their path from this module
+        globals()[module.__name__] = module
+        module.register(debugger)

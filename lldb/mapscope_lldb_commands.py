@@ -12,9 +12,6 @@ from mapscope.commands import OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
 
 
-
-
-
 class Subcommand:
     """One subcommand; LLDB makes one object for each of them."""
 

@@ -11,6 +11,7 @@ import lldb
 _SIGURG = "SIGURG"
 _TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
 
+
 class Hook:
     """The stop hook; LLDB makes one object and copies it to targets."""
 

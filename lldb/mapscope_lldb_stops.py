@@ -13,7 +13,7 @@ end, so both are looked for whenever mapscope is called.
 import os
 import re
 import sys
-from typing import Any, Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
@@ -532,5 +532,3 @@ def host_of(debugger: lldb.SBDebugger) -> Optional[LldbHost]:
     """The host of a debugger that has had stops."""
     stops = STOPS.get(int(debugger.GetID()))
     return stops.host if stops is not None and isinstance(stops.host, LldbHost) else None
-
-

@@ -235,7 +235,9 @@ def _first_line(text: str, expression: str) -> str:
     if undeclared is not None:
         return _no_symbol(undeclared[1])
     if "Interpreter doesn't handle" in text:
-        return f"{escape(expression)} would have to run code in the program, which mapscope does not"
+        return (
+            f"{escape(expression)} would have to run code in the program, which mapscope does not"
+        )
     line = text.strip().splitlines()[0] if text.strip() else "no value"
     line = re.sub(r"^(error: )+", "", line)
     return escape(re.sub(r"^<user expression \d+>:\d+:\d+: ", "", line).rstrip("."))

@@ -50,6 +50,7 @@ want_test() {
   want optional libbenchmark-dev test -e /usr/include/benchmark/benchmark.h
   want optional golang-go have go
   want optional gdbserver have gdbserver
+  want optional lldb-19 have lldb-19
   want optional binutils have strip
   want optional llvm-19-tools have FileCheck-19
   want optional clang have clang++

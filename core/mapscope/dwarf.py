@@ -441,9 +441,7 @@ class Machine:
         self._word = word
         self._link = link
 
-    def locate(
-        self, code: bytes, frame_base: bytes, indexed: Callable[[int], int]
-    ) -> List[Piece]:
+    def locate(self, code: bytes, frame_base: bytes, indexed: Callable[[int], int]) -> List[Piece]:
         """The pieces of a value, in order (DWARF 5, sections 2.5 and 2.6).
 
         :param frame_base: the function's DW_AT_frame_base
@@ -456,9 +454,7 @@ class Machine:
         except (IndexError, struct.error):
             raise LayoutUnknown("a location expression that ends early") from None
 
-    def _run(
-        self, code: bytes, frame_base: bytes, indexed: Callable[[int], int]
-    ) -> List[Piece]:
+    def _run(self, code: bytes, frame_base: bytes, indexed: Callable[[int], int]) -> List[Piece]:
         stack: List[int] = []
         pieces: List[Piece] = []
         held: Optional[Piece] = None

@@ -148,7 +148,9 @@ class GoDebugInfo:
             return []
         found: List[Scope] = []
         base = entry.values.get(0x40, b"")
-        self._collect(entry, pc, self._origin(entry), base if isinstance(base, bytes) else b"", found)
+        self._collect(
+            entry, pc, self._origin(entry), base if isinstance(base, bytes) else b"", found
+        )
         return found[::-1]
 
     def _function(self, name: str, start: int) -> Optional[Entry]:
@@ -186,7 +188,13 @@ class GoDebugInfo:
         return found or entry
 
     def _collect(
-        self, block: Entry, pc: int, function: Entry, base: bytes, found: List[Scope], depth: int = 0
+        self,
+        block: Entry,
+        pc: int,
+        function: Entry,
+        base: bytes,
+        found: List[Scope],
+        depth: int = 0,
     ) -> Tuple[Entry, ...]:
         """Add the scopes of a block at `pc`, outermost first."""
         here: List[Entry] = []

@@ -70,7 +70,7 @@ def map_name(truth: Dict[str, Any], by: str) -> str:
         return f"'{truth['name']}'"
     if truth["address"] is None:
         return ""
-    return truth["address"] + (f" --type '{truth['type']}'" if "type" in truth else "")
+    return str(truth["address"]) + (f" --type '{truth['type']}'" if "type" in truth else "")
 
 
 def lldb_answers(debugger: Any, command: str, result: Any, internal: Any) -> None:
