@@ -258,8 +258,10 @@ def variable_of(value: lldb.SBValue) -> Variable:
         raise MapscopeError(_first_line(text, "it"))
     type = describe(value.GetType())
     address = value.GetLoadAddress()
-    # GetLoadAddress takes what is in a register for an address; AddressOf does not
-    if address != lldb.LLDB_INVALID_ADDRESS and value.AddressOf().IsValid():
+    # GetLoadAddress takes a pointer in a register, or one that was computed, for an address;
+    # the location of the one is the register's name, of the other "scalar"
+    in_memory = str(value.GetLocation() or "").startswith("0x")
+    if in_memory and address != lldb.LLDB_INVALID_ADDRESS:
         return Variable(type, int(address))
     return Variable(type, None, bytes_of(value))
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""A command for tests, in gdb and in LLDB: what is said of every map of a record.
+"""A command for tests: what mapscope says of every map of a record.
 
     answers TRUTH DIRECTORY [--by name|address]
 
@@ -12,16 +12,10 @@ that of `map list`.
 import argparse
 import json
 import shlex
-import sys
 from pathlib import Path
 from typing import Any, Dict
 
-# Not by importing one or the other: this project's folders have the same names.
-IN_GDB = hasattr(sys.modules.get("gdb"), "execute")
-if IN_GDB:
-    import gdb
-else:
-    import lldb
+from in_debugger import Failed, define, execute
 
 COMMANDS = {
     "inspect": "map inspect {} --json",
@@ -33,16 +27,10 @@ COMMANDS = {
 
 def run(command: str) -> str:
     """What a command prints, or its error."""
-    if IN_GDB:
-        try:
-            return str(gdb.execute(command, to_string=True))
-        except gdb.error as error:
-            return f"{error}\n"
-    result = lldb.SBCommandReturnObject()
-    lldb.debugger.GetCommandInterpreter().HandleCommand(command, result)
-    if result.Succeeded():
-        return str(result.GetOutput() or "")
-    return str(result.GetError()).replace("error: ", "", 1)
+    try:
+        return execute(command)
+    except Failed as error:
+        return f"{error}\n"
 
 
 def answers(arguments: str) -> None:
@@ -73,24 +61,4 @@ def map_name(truth: Dict[str, Any], by: str) -> str:
     return str(truth["address"]) + (f" --type '{truth['type']}'" if "type" in truth else "")
 
 
-def lldb_answers(debugger: Any, command: str, result: Any, internal: Any) -> None:
-    """The command, as LLDB calls it."""
-    answers(command)
-
-
-if IN_GDB:
-
-    class Answers(gdb.Command):
-        """The command, as gdb calls it."""
-
-        def __init__(self) -> None:
-            super().__init__("answers", gdb.COMMAND_DATA)
-
-        def invoke(self, argument: str, from_tty: bool) -> None:
-            answers(argument)
-
-    Answers()
-
-
-def __lldb_init_module(debugger: Any, internal: Any) -> None:
-    debugger.HandleCommand(f"command script add -f {__name__}.lldb_answers answers")
+define("answers", answers)
