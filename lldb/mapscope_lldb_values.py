@@ -30,6 +30,7 @@ _GO_PATH = re.compile(
     r"^([&*]*)((?:[^\s./&*()\[\]]+(?:/|\.(?=[^/\s]*/)))*[^\s./&*()\[\]]+)"
     r"((?:\.[^\s./()\[\]]+|\[\d+\])*)$"
 )
+_CPP_PATH = re.compile(r"^([&*]*)([A-Za-z_][\w:]*)((?:\.|->|\[).*)?$")
 _GO_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 #: characters of a value that LLDB itself prints, parts of it, and how deep they are nested
 _TEXT_LIMIT = 4096
@@ -201,13 +202,27 @@ def evaluate_natively(target: "LldbTarget", expression: str) -> lldb.SBValue:
     if native.IsValid():
         value = native.GetValueForVariablePath(expression, lldb.eDynamicDontRunTarget)
     if not value.IsValid() or value.GetError().Fail():
-        if native.IsValid():
-            value = native.EvaluateExpression(expression, no_code())
-        else:
-            value = target.native.EvaluateExpression(expression, no_code())
+        value = _path_of_global(target, expression)
+    if not value.IsValid() or value.GetError().Fail():
+        evaluator = native if native.IsValid() else target.native
+        value = evaluator.EvaluateExpression(expression, no_code())
     error = value.GetError()
     if error.Fail():
         raise MapscopeError(_first_line(str(error.GetCString() or "no value"), expression))
+    return value
+
+
+def _path_of_global(target: "LldbTarget", expression: str) -> lldb.SBValue:
+    """Like a variable path, from a global variable that the frame's own file does not know."""
+    match = _CPP_PATH.match(expression)
+    if match is None:
+        return lldb.SBValue()
+    value = target.native.FindFirstGlobalVariable(match[2])
+    if value.IsValid() and match[3]:
+        value = value.GetValueForExpressionPath(match[3])
+    for sign in reversed(match[1]):
+        if value.IsValid():
+            value = value.AddressOf() if sign == "&" else value.Dereference()
     return value
 
 
