@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Does a walk-through show what gdb shows?
+"""Does a walk-through show what gdb or LLDB shows?
 
-    walkthrough.py [--section TITLE] [--write] README -- GDB ARGUMENTS...
+    walkthrough.py [--section TITLE] [--write] README -- DEBUGGER ARGUMENTS...
 
-Takes each line "(gdb) COMMAND" of the section's indented blocks, runs the
-commands in one gdb, and compares the output of those that begin with "map" with
+Takes each line "(gdb) COMMAND" or "(lldb) COMMAND" of the section's indented blocks,
+runs the commands in one debugger, and compares the output of those that begin with "map" with
 the lines below them in the README, and of all others the lines that begin with
 "mapscope stop". A line "..." there stands for any lines: those before it must
 begin the output, those after it end it. Addresses, dates, times and the kernel's
@@ -20,11 +20,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import List, Tuple
 
-PROMPT = "    (gdb) "
+PROMPT = re.compile(r"    \((gdb|lldb)\) (.*)$")
 INDENT = "    "
 ELLIPSIS = "..."
 STOP = "mapscope stop "
 MARK = "@walkthrough@"
+#: LLDB shows the commands too, and what it thinks of GCC 12's std::string
+LLDBS_OWN = re.compile(r"^(\(lldb\) |error: \S+ 0x[0-9a-f]+: DW_TAG_).*\n", re.MULTILINE)
 
 
 @dataclass
@@ -43,25 +45,29 @@ def steps(lines: List[str], section: str) -> List[Step]:
     for number, line in enumerate(lines):
         if line.startswith("## "):
             inside = line == f"## {section}"
-        elif inside and line.startswith(PROMPT):
+        elif inside and PROMPT.match(line):
             end = number + 1
             while end < len(lines) and shown(lines[end]):
                 end += 1
-            found.append(Step(line[len(PROMPT) :], number + 1, end))
+            found.append(Step(PROMPT.sub(r"\2", line), number + 1, end))
     return found
 
 
 def shown(line: str) -> bool:
     """Whether a line of a README is output: indented, and no command."""
-    return line.startswith(INDENT) and not re.match(r"    (\(gdb\)|\$) ", line)
+    return line.startswith(INDENT) and not re.match(r"    (\((gdb|lldb)\)|\$) ", line)
 
 
-def run(gdb: List[str], commands: List[str]) -> List[List[str]]:
-    """Returns the output of each command in one gdb."""
-    arguments = gdb[:-1]
+def run(debugger: List[str], commands: List[str]) -> List[List[str]]:
+    """Returns the output of each command in one debugger."""
+    arguments = debugger[:-1]
+    lldb = any("lldb" in Path(word).name for word in debugger[:4])
     for command in commands:
-        arguments += ["-ex", f"echo {MARK}\\n", "-ex", command]
-    arguments.append(gdb[-1])
+        if lldb:
+            arguments += ["-o", f"script print('{MARK}', flush=True)", "-o", command]
+        else:
+            arguments += ["-ex", f"echo {MARK}\\n", "-ex", command]
+    arguments.append(debugger[-1])
     process = subprocess.run(
         arguments,
         stdin=subprocess.DEVNULL,
@@ -71,9 +77,10 @@ def run(gdb: List[str], commands: List[str]) -> List[List[str]]:
         encoding="utf-8",
         check=False,
     )
-    parts = process.stdout.split(MARK + "\n")[1:]
+    text = LLDBS_OWN.sub("", process.stdout)
+    parts = text.split(MARK + "\n")[1:]
     if len(parts) != len(commands):
-        sys.exit(f"gdb ran {len(parts)} of {len(commands)} commands:\n{process.stdout}")
+        sys.exit(f"the debugger ran {len(parts)} of {len(commands)} commands:\n{process.stdout}")
     return [part.rstrip("\n").split("\n") for part in parts]
 
 
@@ -117,19 +124,21 @@ def without_varying(lines: List[str]) -> List[str]:
 
 
 def main() -> int:
-    """Compares or writes; returns the exit status, 0 if README and gdb agree."""
-    parser = argparse.ArgumentParser(description="Does a walk-through show what gdb shows?")
+    """Compares or writes; returns the exit status, 0 if README and debugger agree."""
+    parser = argparse.ArgumentParser(description="Does a walk-through show what a debugger shows?")
     parser.add_argument("--section", default="In C++", help="heading of the section to run")
     parser.add_argument("--write", action="store_true", help="put the real output into README")
     parser.add_argument("readme", metavar="README", type=Path)
-    parser.add_argument("gdb", metavar="GDB", nargs="+", help="gdb, its options, a program")
+    parser.add_argument(
+        "debugger", metavar="DEBUGGER", nargs="+", help="gdb or LLDB, its options, a program"
+    )
     arguments = parser.parse_args()
 
     lines = arguments.readme.read_text(encoding="utf-8").split("\n")
     todo = steps(lines, arguments.section)
     if not todo:
         sys.exit(f"no commands in section {arguments.section!r} of {arguments.readme}")
-    outputs = run(arguments.gdb, [step.command for step in todo])
+    outputs = run(arguments.debugger, [step.command for step in todo])
     differences = compared = 0
     for step, output in reversed(list(zip(todo, outputs))):
         if step.begin == step.end:
@@ -150,7 +159,7 @@ def main() -> int:
         elif without_varying(expected) != without_varying(found):
             differences += 1
             print(f"{step.command}\n  the README shows:", *expected, sep="\n    ")
-            print("  gdb shows:", *found, sep="\n    ")
+            print("  the debugger shows:", *found, sep="\n    ")
     if arguments.write:
         arguments.readme.write_text("\n".join(lines), encoding="utf-8")
     else:
