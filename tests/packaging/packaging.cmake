@@ -5,7 +5,7 @@
 #   USE=subdirectory  added by add_subdirectory
 #   LINKAGE           static or shared
 #   SOURCE, WORK      the project's folder, and a folder to work in
-#   GDB               gdb, or something false: loads the installed scripts
+#   GDB, LLDB         the debugger, or something false: loads the installed scripts
 #   GENERATOR, CXX    as for CMake
 
 function(step)
@@ -56,9 +56,17 @@ if(USE STREQUAL "subdirectory")
   if(unwanted)
     message(FATAL_ERROR "the consumer's installation received: ${unwanted}")
   endif()
-elseif(GDB)
+endif()
+if(USE STREQUAL "package" AND GDB)
   step("${GDB}" -nx -batch -x "${prefix}/share/mapscope/gdb/mapscope_gdb.py" -ex "help map")
   if(NOT output MATCHES "inspect")
     message(FATAL_ERROR "gdb did not load the installed scripts: ${output}")
+  endif()
+endif()
+if(USE STREQUAL "package" AND LLDB)
+  step("${LLDB}" --batch --no-lldbinit -o "help map"
+       -O "command script import '${prefix}/share/mapscope/lldb/mapscope_lldb.py'")
+  if(NOT output MATCHES "inspect")
+    message(FATAL_ERROR "LLDB did not load the installed scripts: ${output}")
   endif()
 endif()
