@@ -19,7 +19,8 @@ BASE_TYPE, STRUCTURE, ARRAY, POINTER, SUBROUTINE, TYPEDEF = 0x24, 0x13, 0x01, 0x
 
 NAME, LOCATION, TYPE, LOW_PC, HIGH_PC, RANGES = 0x03, 0x02, 0x49, 0x11, 0x12, 0x55
 BYTE_SIZE, ENCODING, COUNT, MEMBER_LOCATION, ORIGIN = 0x0B, 0x3E, 0x37, 0x38, 0x31
-_STR_OFFSETS_BASE, _ADDR_BASE, _RNGLISTS_BASE, _LOCLISTS_BASE = 0x72, 0x73, 0x74, 0x8C
+FRAME_BASE = 0x40
+_ADDR_BASE, _RNGLISTS_BASE, _LOCLISTS_BASE = 0x73, 0x74, 0x8C
 
 _IMPLICIT_CONST = 0x21
 #: forms of a fixed size
@@ -125,7 +126,7 @@ class DebugInfo:
             if length >= 0xFFFFFFF0 or version not in (2, 3, 4, 5) or end > len(info):
                 return  # 64-bit DWARF, or none
             if version == 5:
-                kind, abbreviations = struct.unpack_from("<xBI", info, at + 5)
+                kind, _, abbreviations = struct.unpack_from("<BBI", info, at + 6)
                 header = 12 if kind in (1, 3) else 20
                 yield Unit(at, at + header, end, version, abbreviations)
             else:
@@ -188,7 +189,7 @@ class DebugInfo:
                 else:
                     values[attribute], at = self._value(unit, form, at)
                 forms[attribute] = form
-        except (IndexError, KeyError, struct.error):
+        except (IndexError, KeyError, ValueError, struct.error):
             raise LayoutUnknown(f"debug information at {offset:#x} cannot be read") from None
         return Entry(offset, at, tag, children, values, forms)
 

@@ -10,6 +10,7 @@ searched for as bytes: Go's linker writes names in place (DW_FORM_string), and w
 like an entry around one is read as one.
 """
 
+import contextlib
 import re
 import struct
 from dataclasses import dataclass
@@ -37,6 +38,15 @@ _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
 _NUL = b"\0"
 #: deepest nesting of types and blocks looked into
 _MAX_DEPTH = 24
+
+
+@contextlib.contextmanager
+def _reading() -> Iterator[None]:
+    """Whatever is wrong with the debug information is a LayoutUnknown."""
+    try:
+        yield
+    except (IndexError, KeyError, ValueError, struct.error, RecursionError):
+        raise LayoutUnknown("this program's debug information cannot be read") from None
 
 
 @dataclass(frozen=True)
@@ -69,25 +79,27 @@ class GoDebugInfo:
 
     def global_variable(self, name: str) -> Optional[Tuple[int, Type]]:
         """The address and type of a package's variable, as "main.Table"; None: there is none."""
-        if name not in self._globals:
-            codes = self._variables()
-            found = (e for e in self._named(name.encode(), codes) if e.tag == dwarf.VARIABLE)
-            self._globals[name] = next(found, None)
-        entry = self._globals[name]
-        return None if entry is None else self._placed(entry)
+        with _reading():
+            if name not in self._globals:
+                codes = self._variables()
+                found = (e for e in self._named(name.encode(), codes) if e.tag == dwarf.VARIABLE)
+                self._globals[name] = next(found, None)
+            entry = self._globals[name]
+            return None if entry is None else self._placed(entry)
 
     def global_maps(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that is a map."""
-        codes = self._variables()
-        if not codes:
-            return
-        head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
-        for match in re.finditer(head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)", self.dwarf.info):
-            entry = self._entry(match.start(), codes)
-            kind = None if entry is None else self._go_kind(entry.number(dwarf.TYPE))
-            placed = self._placed(entry) if entry is not None and kind == _MAP else None
-            if entry is not None and placed is not None and placed[1].kind is Kind.GO_MAP:
-                yield entry.name, placed[0], placed[1]
+        with _reading():
+            codes = self._variables()
+            head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
+            pattern = head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)"
+            for match in re.finditer(pattern, self.dwarf.info) if codes else ():
+                entry = self._entry(match.start(), codes)
+                if entry is None or self._go_kind(entry.number(dwarf.TYPE)) != _MAP:
+                    continue
+                placed = self._placed(entry)
+                if placed is not None and placed[1].kind is Kind.GO_MAP:
+                    yield entry.name, placed[0], placed[1]
 
     def _variables(self) -> List[int]:
         return self.dwarf.starting_with_name(dwarf.VARIABLE, (dwarf.LOCATION, dwarf.TYPE))
@@ -143,14 +155,13 @@ class GoDebugInfo:
         :param function: name of its symbol
         :param start: its first instruction
         """
-        entry = self._function(function, start)
-        if entry is None:
-            return []
         found: List[Scope] = []
-        base = entry.values.get(0x40, b"")
-        self._collect(
-            entry, pc, self._origin(entry), base if isinstance(base, bytes) else b"", found
-        )
+        with _reading():
+            entry = self._function(function, start)
+            if entry is not None:
+                base = entry.values.get(dwarf.FRAME_BASE, b"")
+                frame_base = base if isinstance(base, bytes) else b""
+                self._collect(entry, pc, self._origin(entry), frame_base, found)
         return found[::-1]
 
     def _function(self, name: str, start: int) -> Optional[Entry]:
@@ -241,16 +252,17 @@ class GoDebugInfo:
         :param read: reads memory
         :raises MapscopeError: if it is not where it should be
         """
-        for entry in scope.entries:
-            origin = self._origin(entry)
-            type = origin.number(dwarf.TYPE)
-            if origin.name != name or type is None:
-                continue
-            location = self.dwarf.location(entry, pc)
-            if location is None:
-                continue
-            pieces = machine.locate(location, scope.frame_base, self._indexed(entry))
-            return self._value(self.type(type), pieces, read)
+        with _reading():
+            for entry in scope.entries:
+                origin = self._origin(entry)
+                type = origin.number(dwarf.TYPE)
+                if origin.name != name or type is None:
+                    continue
+                location = self.dwarf.location(entry, pc)
+                if location is None:
+                    continue
+                pieces = machine.locate(location, scope.frame_base, self._indexed(entry))
+                return self._value(self.type(type), pieces, read)
         return None
 
     @staticmethod

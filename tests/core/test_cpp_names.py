@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: MIT
+"""Names of C++ functions and types, as demanglers and compilers write them."""
+
+import pytest
+
+from mapscope.cpp_names import as_written, function_name, same_template
+
+
+@pytest.mark.parametrize(
+    "demangled, name",
+    [
+        ("main", "main"),
+        ("int ns::f<int>(int, char)", "ns::f<int>"),
+        ("::mapscope_debug_stop(const mapscope::event *)", "mapscope_debug_stop"),
+        (
+            "std::pair<mapscope::map<unsigned long, int>::basic_iterator<false>, bool> "
+            "mapscope::map<unsigned long, int>::emplace<int>(int&&)",
+            "mapscope::map<unsigned long, int>::emplace<int>",
+        ),
+        (
+            "mapscope::(anonymous namespace)::move(mapscope::hmap const*)",
+            "mapscope::(anonymous namespace)::move",
+        ),
+        ("(anonymous namespace)::write(int)", "(anonymous namespace)::write"),
+        ("void a::b::operator()(int) const", "a::b::operator()"),
+        ("bool a::operator<(int)", "a::operator<"),
+        ("bool a::operator<<int>(int)", "a::operator<<int>"),
+        ("int& m::map<int>::operator[](int)", "m::map<int>::operator[]"),
+        ("a::operator bool() const", "a::operator bool"),
+        ("operator new(unsigned long)", "operator new"),
+        ("", ""),
+        ("(", ""),
+        ("f<(", "f<("),
+    ],
+)
+def test_a_function_without_what_a_demangler_adds(demangled: str, name: str) -> None:
+    assert function_name(demangled) == name
+
+
+def test_a_template_is_found_however_it_is_spelled() -> None:
+    names = [
+        "map<int*, char const*, mapscope::hash<int*> >",
+        "map<int*, char*, mapscope::hash<int*> >",
+        "map<std::array<int, 3>, {anonymous}::point>",
+        "map<int, std::vector<int, std::allocator<int> > >::iterator",
+    ]
+    assert same_template(names, "map<int*, const char*, mapscope::hash<int*>>") == names[0]
+    assert same_template(names, "map<int *, char *, mapscope::hash<int *>>") == names[1]
+    found = same_template(names, "map<std::array<int, 3ul>, (anonymous namespace)::point>")
+    assert found == names[2]
+    assert same_template(names, "map<int, std::vector<int, std::allocator<int>>>") is None
+    assert same_template(["map<int>", "map< int >"], "map<int>") is None
+
+
+def test_strings_are_called_as_people_call_them() -> None:
+    long = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >"
+    assert as_written(f"std::pair<int, {long} >") == "std::pair<int, std::string >"
