@@ -51,17 +51,20 @@ def parse_lines(file: Path) -> List[Any]:
     return [parse(line) for line in file.read_text(encoding="utf-8").rstrip("\n").split("\n")]
 
 
-def plain(value: Any) -> Any:
+def plain(value: Any, debugger: str) -> Any:
     """Turn the record's marks into what a debugger shows that knows the type.
 
-    A C++ class is {"class": what is shown, "size": bytes} in the record.
+    A C++ class is {"class": what is shown, "size": bytes} in the record, and what its
+    debuggers show in their own ways is {"gdb": text, "lldb": text}.
     """
     if isinstance(value, dict):
         if set(value) == {"class", "size"}:
-            return plain(value["class"])
-        return {name: plain(field) for name, field in value.items()}
+            return plain(value["class"], debugger)
+        if set(value) == {"gdb", "lldb"}:
+            return value[debugger]
+        return {name: plain(field, debugger) for name, field in value.items()}
     if isinstance(value, list):
-        return [plain(item) for item in value]
+        return [plain(item, debugger) for item in value]
     return value
 
 
@@ -97,9 +100,11 @@ def shortened(text: str, limit: int = 300) -> str:
     return text if len(text) <= limit else f"{text[:limit]}... ({len(text)} characters)"
 
 
-def compare_entries(truth: List[Dict[str, Any]], shown: List[Dict[str, Any]]) -> List[str]:
+def compare_entries(
+    truth: List[Dict[str, Any]], shown: List[Dict[str, Any]], debugger: str
+) -> List[str]:
     """Differences between two lists of {"key", "value"}, as multisets."""
-    wanted = Counter(canonical(plain(entry)) for entry in truth)
+    wanted = Counter(canonical(plain(entry, debugger)) for entry in truth)
     if '"map": "*"' in canonical(truth):
         shown = [nameless(entry) for entry in shown]
     found = Counter(canonical(entry) for entry in shown)
@@ -116,7 +121,9 @@ def hidden(entries: List[Dict[str, Any]], names: Tuple[str, ...]) -> List[Dict[s
     ]
 
 
-def compare_map(truth: Dict[str, Any], output: Path, classes_are_bytes: bool) -> List[str]:
+def compare_map(
+    truth: Dict[str, Any], output: Path, classes_are_bytes: bool, debugger: str
+) -> List[str]:
     """Differences between one map's record and the debugger's output for it."""
     error = output.with_suffix(".error")
     if error.exists():
@@ -144,7 +151,7 @@ def compare_map(truth: Dict[str, Any], output: Path, classes_are_bytes: bool) ->
     if classes_are_bytes:
         alternatives = ((), ("key",), ("value",), ("key", "value"))
     found = [
-        compare_entries(hidden(truth["entries"], names), hidden(shown, names))
+        compare_entries(hidden(truth["entries"], names), hidden(shown, names), debugger)
         for names in alternatives
     ]
     return differences + min(found, key=len)
@@ -160,6 +167,7 @@ def main() -> int:
         action="store_true",
         help="without debug information a C++ class is shown as its bytes",
     )
+    parser.add_argument("--debugger", choices=("gdb", "lldb"), required=True)
     parser.add_argument("--at-least", type=int, default=1, help="maps there must be")
     parser.add_argument("--show", type=int, default=5, help="differences to print for a map")
     arguments = parser.parse_args()
@@ -172,7 +180,10 @@ def main() -> int:
     ]
     for number, truth in compared:
         differences = compare_map(
-            truth, arguments.outputs / f"{number}.json", arguments.classes_may_be_bytes
+            truth,
+            arguments.outputs / f"{number}.json",
+            arguments.classes_may_be_bytes,
+            arguments.debugger,
         )
         wrong += bool(differences)
         for difference in differences[: arguments.show]:

@@ -13,7 +13,7 @@ import json
 import shlex
 from typing import Any, Dict, List, Optional
 
-from in_debugger import Failed, define, execute
+from in_debugger import NAME, Failed, define, execute
 
 
 def nameable(key: Any) -> bool:
@@ -40,10 +40,12 @@ def key_argument(key: Any) -> str:
 
 
 def plain(key: Any) -> Any:
-    """A key as `map find` takes it: {"class": form, "size": n} of a record is form."""
+    """A key as `map find` takes it, of a record's form (compare.py)."""
     if isinstance(key, dict):
         if set(key) == {"class", "size"}:
             return plain(key["class"])
+        if set(key) == {"gdb", "lldb"}:
+            return key[NAME]
         return {name: plain(field) for name, field in key.items()}
     return [plain(item) for item in key] if isinstance(key, list) else key
 

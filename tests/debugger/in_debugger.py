@@ -15,6 +15,8 @@ class Failed(Exception):
 if "gdb" in sys.modules:
     import gdb
 
+    NAME = "gdb"
+
     def execute(command: str) -> str:
         """Run a command; its output.
 
@@ -42,3 +44,5 @@ if "gdb" in sys.modules:
 
 else:
     from lldb_steps import define, execute  # noqa: F401
+
+    NAME = "lldb"

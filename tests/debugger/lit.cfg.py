@@ -10,11 +10,15 @@ gdb without it), each time in folders of its own.
 
   %debug         gdb with mapscope loaded, or LLDB with mapscope loaded that takes
                  gdb's options and commands (lldb_steps.py says which)
+  %in-gdb, %in-lldb
+                 the one or the other, for tests that use both
   %gdb           gdb as it comes, in batch mode and without init files: it loads
                  libstdc++'s printers, and declines Go's runtime-gdb.py; ended
                  after five minutes
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %lldb          LLDB, in batch mode and without init files
+  %lldb-dap      LLDB's debug adapter
+  %gdb-mi        gdb that reads gdb/MI
   %mapscope      the script that %debug loads: gdb/mapscope_gdb.py or
                  lldb/mapscope_lldb.py
   %mapscope-path the same without quotes, for "source %mapscope-path": gdb's
@@ -27,14 +31,15 @@ gdb without it), each time in folders of its own.
   %source        the project's folder
   %build         the build's folder; programs are at %build/examples/... and
                  %build/tests/debugger/programs/...
+  %compare       compare.py: TRUTH OUTPUTS
   %same-entries  same_entries.py: TRUTH ENTRIES
   %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
                  what the pretty-printer shows, to compare it with --bare
 
 Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
 name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
-(lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are those of Go 1.17 to 1.23),
-go-runtime-gdb.
+(lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are
+those of Go 1.17 to 1.23), go-runtime-gdb.
 """
 import os
 import shlex
@@ -54,6 +59,9 @@ if debugger in config.found_features:
     config.available_features.update({debugger, "debugger"})
 if {"gdb": "gdbserver", "lldb": "lldb-server"}[debugger] in config.found_features:
     config.available_features.add("gdbserver")
+
+if {"gdb", "lldb"} <= set(config.found_features):
+    config.available_features.add("both")
 
 # The same on every machine: no user's settings, no network, no terminal.
 config.environment.update(
@@ -79,17 +87,23 @@ scripts = {
 }
 mapscope = scripts[debugger]
 in_debugger = {
-    "gdb": f"{gdb} -x {q(mapscope)}",
+    "gdb": f"{gdb} -x {q(scripts['gdb'])}",
     "lldb": f"timeout --kill-after=5 300 {q(config.python)}"
-    f" {q(os.path.join(config.suite, 'lldb_steps.py'))} {q(config.lldb)} {q(mapscope)}",
+    f" {q(os.path.join(config.suite, 'lldb_steps.py'))} {q(config.lldb)} {q(scripts['lldb'])}",
 }
 servers = {"gdb": q(config.gdbserver), "lldb": f"{q(config.lldb_server)} gdbserver"}
 tools = {
     "%debug": in_debugger[debugger],
     "%DEBUGGER": debugger.upper(),
+    "%compare": f"{q(config.python)} {q(os.path.join(config.suite, 'compare.py'))}"
+    f" --debugger {debugger}",
+    "%in-gdb": in_debugger["gdb"],
+    "%in-lldb": in_debugger["lldb"],
     "%gdb": gdb,
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
     "%lldb": f"timeout --kill-after=5 300 {q(config.lldb)} --batch --no-lldbinit",
+    "%lldb-dap": q(config.lldb_dap),
+    "%gdb-mi": gdb.replace("-batch", "--interpreter=mi"),
     "%mapscope": q(mapscope),
     "%mapscope-path": mapscope,
     "%gdbserver": f"timeout --kill-after=5 300 {servers[debugger]}",

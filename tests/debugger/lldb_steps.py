@@ -5,12 +5,12 @@
     lldb_steps.py LLDB MAPSCOPE [OPTIONS] [--args] [PROGRAM [CORE | ARGUMENTS]]
 
 OPTIONS are those of gdb that tests use (-ex COMMAND, -x FILE, -p PID, --core FILE)
-and are taken in their order. MAPSCOPE is loaded first. `map` commands and those that
+and are taken in their order. MAPSCOPE, a script, is loaded before. `map` commands and those that
 tests define (in_debugger.py) go to LLDB as they are, gdb's own are translated (class
 Steps); one without a translation ends the run, with status 1.
 
-Run as a program, it starts LLDB, which imports it again and takes the steps there:
-LLDB's own -o stops at the first command that fails, and at a signal.
+Run as a program, it starts LLDB, which imports it again and takes the steps there: -o
+alone would end at the first command that fails.
 """
 
 import json
@@ -22,7 +22,7 @@ import sys
 import traceback
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
-if __name__ != "__main__":
+if __name__ != "__main__":  # where there is one
     import lldb
 
 #: by which the program hands its arguments to the module in LLDB
@@ -56,16 +56,17 @@ class Steps:
     def __init__(self, debugger: "lldb.SBDebugger") -> None:
         self.debugger = debugger
         self.interpreter = debugger.GetCommandInterpreter()
-        self.trace = False
+        self.trace = self.attached = False
         self.defined: Dict[str, Callable[[str], None]] = {}
         self.servers: List["subprocess.Popen[bytes]"] = []
         self.handlers: Dict[str, Callable[[str], None]] = {
-            "add-symbol-file": self.file,
             "break": self.break_,
             "continue": self.continue_,
             "delete": self.delete,
             "echo": self.echo,
             "file": self.file,
+            "generate-core-file": self.core,
+            "gcore": self.core,
             "frame": self.frame,
             "run": self.run,
             "set": self.set,
@@ -84,21 +85,31 @@ class Steps:
             "down": "down",
         }
 
-    def lldb(self, command: str) -> str:
+    def native(self, command: str) -> str:
         """Run a command of LLDB's; its output.
 
         :raises CommandFailed: with its error
         """
         result = lldb.SBCommandReturnObject()
-        self.interpreter.HandleCommand(command, result)
+        self.interpreter.HandleCommand(command, self.selected(), result, False)
         if not result.Succeeded():
             # what it said before it failed is not lost
             raise CommandFailed((result.GetOutput() or "") + (result.GetError() or ""))
         return (result.GetOutput() or "") + (result.GetError() or "")
 
+    def selected(self) -> "lldb.SBExecutionContext":
+        """What commands work on; without it, that of the step that is being taken."""
+        target = self.debugger.GetSelectedTarget()
+        process = target.GetProcess()
+        thread = process.GetSelectedThread()
+        for scope in (thread.GetSelectedFrame(), thread, process, target):
+            if scope.IsValid():
+                return lldb.SBExecutionContext(scope)
+        return lldb.SBExecutionContext()
+
     def say(self, command: str) -> None:
         """Run a command of LLDB's and show what it says."""
-        out(self.lldb(command))
+        out(self.native(command))
 
     def take(self, step: str) -> None:
         """Take one step; an error is shown, as gdb shows it."""
@@ -151,6 +162,10 @@ class Steps:
             raise NoTranslation(f"continue {rest}")
         self.say("process continue")
 
+    def core(self, path: str) -> None:
+        """A minidump: LLDB 19 writes no ELF core files."""
+        self.say(f"process save-core --style full {shlex.quote(unquoted(path))}")
+
     def delete(self, numbers: str) -> None:
         """Breakpoints' numbers are LLDB's own."""
         self.say(f"breakpoint delete {numbers}" if numbers else "breakpoint delete --force")
@@ -164,7 +179,10 @@ class Steps:
         self.say(f"target create {shlex.quote(unquoted(program))}")
 
     def frame(self, rest: str) -> None:
-        """frame function NAME"""
+        """gdb's frame and frame function NAME"""
+        if not rest:
+            self.say("frame select")
+            return
         if not rest.startswith("function "):
             raise NoTranslation(f"frame {rest}")
         name = unquoted(rest.partition(" ")[2])
@@ -188,6 +206,7 @@ class Steps:
         output = f"/proc/{os.getpid()}/fd/1"
         if ">" in words:
             output = words[words.index(">") + 1]
+            open(output, "wb").close()  # LLDB would write over what is there, and leave the rest
             del words[words.index(">") : words.index(">") + 2]
         options = f"--stdin /dev/null --stdout {shlex.quote(output)}"
         options += f" --stderr /proc/{os.getpid()}/fd/2"
@@ -201,21 +220,15 @@ class Steps:
             self.trace = words[1] == "on"
         elif words[:1] == ["environment"]:
             name, value = (re.split(r"[ =]", " ".join(words[1:]), maxsplit=1) + [""])[:2]
-            self.say(f"settings set target.env-vars {shlex.quote(f'{name}={value}')}")
+            self.say(f"settings set -- target.env-vars {shlex.quote(f'{name}={value}')}")
         elif words[:2] == ["print", "elements"]:
             self.say(f"settings set target.max-children-count {words[2]}")
         elif words[:1] != ["sysroot"]:
             raise NoTranslation(f"set {line}")
 
     def source(self, path: str) -> None:
-        """A file of steps, or a Python module."""
-        path = unquoted(path)
-        if path.endswith(".py"):
-            self.lldb(f"command script import {shlex.quote(path)}")
-            return
-        with open(path, encoding="utf-8") as file:
-            for line in file:
-                self.take(line)
+        """A Python module."""
+        self.native(f"command script import {shlex.quote(unquoted(path))}")
 
     def remote(self, line: str) -> None:
         """target remote | SERVER --once - ...: LLDB connects to a port that lldb-server opens."""
@@ -226,12 +239,11 @@ class Steps:
         reading, writing = os.pipe()
         words = shlex.split(server.replace("--once", ""))
         words += ["--pipe", str(writing), "127.0.0.1:0", "--", *shlex.split(program)]
-        self.servers.append(
-            subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=(writing,))
-        )
+        self.servers.append(subprocess.Popen(words, stdin=subprocess.DEVNULL, pass_fds=(writing,)))
         os.close(writing)
-        with open(reading, encoding="ascii") as pipe:
-            port = pipe.read().strip("\0\n")
+        # not to its end: the program may hold it open, too
+        port = os.read(reading, 16).decode().strip("\0\n")
+        os.close(reading)
         self.say(f"process connect --plugin gdb-remote connect://127.0.0.1:{port}")
 
     def thread(self, number: str) -> None:
@@ -240,27 +252,22 @@ class Steps:
 
     # --- the run ---
 
-    def follow(self, arguments: List[str]) -> None:
-        """Take all steps of a command line."""
-        steps, pid, words = options_of(arguments)
+    def begin(self, pid: Optional[str], words: List[str]) -> None:
+        """What gdb does before its options: the program, the core file, the process."""
         if words[:1] == ["--args"]:
             words, of_program = words[1:2], words[2:]
             self.file(shlex.quote(words[0]))
             if of_program:
                 text = " ".join(shlex.quote(word) for word in of_program)
-                self.lldb(f"settings set target.run-args {text}")
+                self.native(f"settings set -- target.run-args {text}")
         elif len(words) == 2:
             program, core = map(shlex.quote, words)
             self.say(f"target create {program} --core {core}")
         elif words:
             self.file(shlex.quote(words[0]))
         if pid is not None:
+            self.attached = True
             self.say(f"process attach --pid {pid}")
-        for kind, text in steps:
-            if kind == "-x":
-                self.source(text)
-            else:
-                self.take(text)
 
     def end(self) -> None:
         """Leave nothing running."""
@@ -276,8 +283,6 @@ class Steps:
             server.terminate()
             server.wait()
 
-    attached = False
-
 
 def _failed() -> Any:
     """The class Failed of in_debugger.py, which imports this module."""
@@ -289,8 +294,9 @@ def _failed() -> Any:
 def options_of(arguments: List[str]) -> Tuple[List[Tuple[str, str]], Optional[str], List[str]]:
     """Split gdb's command line.
 
-    :return: steps, each -ex or -x with its text; a process to attach to; the rest: a
-        program, alone, with a core file, or after --args with its arguments
+    :return: steps, each -ex or -x with its text (a file of commands as many -ex); a process
+        to attach to; the rest: a program, alone, with a core file, or after --args with its
+        arguments
     """
     steps: List[Tuple[str, str]] = []
     words: List[str] = []
@@ -301,7 +307,10 @@ def options_of(arguments: List[str]) -> Tuple[List[Tuple[str, str]], Optional[st
         if word == "--args":
             words = [word, *todo]
             break
-        if word in ("-ex", "-x"):
+        if word == "-x" and not todo[0].endswith(".py"):
+            with open(todo.pop(0), encoding="utf-8") as file:
+                steps.extend(("-ex", line) for line in file)
+        elif word in ("-ex", "-x"):
             steps.append((word, todo.pop(0)))
         elif word == "-p":
             pid = todo.pop(0)
@@ -315,13 +324,15 @@ def options_of(arguments: List[str]) -> Tuple[List[Tuple[str, str]], Optional[st
 
 
 _steps: Optional[Steps] = None
+_to_take: List[Tuple[str, str]] = []
+_status = 0
 
 
 def execute(command: str) -> str:
     """For in_debugger.py: run one command there; its output."""
     assert _steps is not None
     try:
-        return _steps.lldb({"continue": "process continue"}.get(command, command))
+        return _steps.native({"continue": "process continue"}.get(command, command))
     except CommandFailed as error:
         text = str(error).rstrip("\n")
         raise _failed()(text[len("error: ") :] if text.startswith("error: ") else text) from None
@@ -333,44 +344,71 @@ def define(name: str, function: Callable[[str], None]) -> None:
     _steps.defined[name] = function
 
 
+def take_step(
+    debugger: "lldb.SBDebugger",
+    line: str,
+    result: "lldb.SBCommandReturnObject",
+    internal_dict: Dict[str, Any],
+) -> None:
+    """LLDB's command `test-step [N]`: take step N; without N, end LLDB.
+
+    A command for each, as a user gives them: Ctrl-C ends one command.
+    """
+    assert _steps is not None
+    if not line:
+        _steps.end()
+        debugger.HandleCommand(f"quit {_status}")
+    elif not _status:
+        kind, text = _to_take[int(line)]
+        do = _steps.source if kind == "-x" else _steps.take
+        _guarded(lambda: do(text))
+
+
+def _guarded(do: Callable[[], None]) -> None:
+    """Let the run fail if something went wrong in here."""
+    global _status
+    try:
+        do()
+    except CommandFailed as error:
+        out(str(error))
+    except NoTranslation as error:
+        out(f"lldb_steps.py: no translation of: {error}\n")
+        _status = _NO_TRANSLATION
+    except Exception:
+        out(traceback.format_exc())
+        _status = _NO_TRANSLATION
+
+
 def __lldb_init_module(debugger: "lldb.SBDebugger", internal_dict: Dict[str, Any]) -> None:
-    """Called by `command script import`: takes the steps, and ends LLDB."""
+    """Called by `command script import`."""
     global _steps
     mapscope, *arguments = json.loads(os.environ.pop(_ARGUMENTS))
     # A program that is started returns when it has stopped, not at once.
     debugger.SetAsync(False)
-    _steps = steps = Steps(debugger)
-    status = 0
-    try:
-        steps.source(mapscope)
-        steps.follow(arguments)
-    except CommandFailed as error:
-        out(str(error))
-        status = 1
-    except NoTranslation as error:
-        out(f"lldb_steps.py: no translation of: {error}\n")
-        status = _NO_TRANSLATION
-    except Exception:
-        out(traceback.format_exc())
-        status = _NO_TRANSLATION
-    steps.end()
-    debugger.HandleCommand(f"quit {status}")
+    debugger.HandleCommand(f"command script add -f {__name__}.take_step test-step")
+    _steps = started = Steps(debugger)
+    steps, pid, words = options_of(arguments)
+    _to_take.extend([("-x", mapscope), *steps])
+    _guarded(lambda: started.begin(pid, words))
 
 
 def main() -> NoReturn:
     """Starts LLDB; its output goes through a pipe, which the program can open, too."""
     lldb_command, *arguments = sys.argv[1:]
     environment = {**os.environ, _ARGUMENTS: json.dumps(arguments)}
-    module = os.path.realpath(__file__)
+    commands = [f'command script import "{os.path.realpath(__file__)}"']
+    # one more: of MAPSCOPE
+    commands += [f"test-step {n}" for n in range(len(options_of(arguments[1:])[0]) + 1)]
+    options = [word for command in [*commands, "test-step"] for word in ("-o", command)]
     process = subprocess.Popen(
-        [lldb_command, "--no-lldbinit", "--batch", "--source-quietly"]
-        + ["-o", f'command script import "{module}"'],
+        [lldb_command, "--no-lldbinit", "--source-quietly", *options],
         env=environment,
-        stdin=subprocess.DEVNULL,
+        stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
     )
-    assert process.stdout is not None
+    assert process.stdin is not None and process.stdout is not None
+    process.stdin.close()
     for piece in iter(lambda: os.read(process.stdout.fileno(), 65536), b""):  # type: ignore
         sys.stdout.buffer.write(piece)
         sys.stdout.buffer.flush()

@@ -142,41 +142,51 @@ inline std::string a_class(const std::string &form, std::size_t size) {
   return "{\"class\":" + form + ",\"size\":" + std::to_string(size) + "}";
 }
 
-// What only gdb's own printers know (libstdc++'s): the text that they print.
-inline std::string printed(const std::string &text, std::size_t size) {
-  return a_class(quote(text), size);
+// What only the debugger's own printers know (of libstdc++): the text that each prints.
+inline std::string printed(const std::string &gdb, const std::string &lldb, std::size_t size) {
+  return a_class("{\"gdb\":" + quote(gdb) + ",\"lldb\":" + quote(lldb) + "}", size);
 }
 
 inline std::string json(const std::vector<int> &value) {
-  std::string list;
-  for (const int i : value)
-    list += (list.empty() ? " = {" : ", ") + std::to_string(i);
-  return printed("std::vector of length " + std::to_string(value.size()) + ", capacity " +
-                     std::to_string(value.capacity()) + (list.empty() ? "" : list + "}"),
-                 sizeof value);
+  const std::string size = std::to_string(value.size());
+  std::string gdb =
+      "std::vector of length " + size + ", capacity " + std::to_string(value.capacity());
+  std::string lldb = "size=" + size;
+  for (std::size_t i = 0; i < value.size(); ++i) {
+    const std::string element = std::to_string(value[i]);
+    gdb += (i == 0 ? " = {" : ", ") + element;
+    lldb += (i == 0 ? " {[" : ", [") + std::to_string(i) + "] = " + element;
+  }
+  return value.empty() ? printed(gdb, lldb, sizeof value)
+                       : printed(gdb + "}", lldb + "}", sizeof value);
 }
 
 inline std::string json(const std::unique_ptr<int> &value) {
-  const std::string target = address(value.get());
-  return printed("std::unique_ptr<int> = {get() = " +
-                     (value ? target.substr(1, target.size() - 2) : "0x0") + "}",
+  std::string target = address(value.get());
+  target = value ? target.substr(1, target.size() - 2) : "0x0";
+  const std::string digits = target.substr(2);
+  return printed("std::unique_ptr<int> = {get() = " + target + "}",
+                 (value ? target : "nullptr") + " {pointer = 0x" +
+                     std::string(16 - digits.size(), '0') + digits + "}",
                  sizeof value);
 }
 
-inline std::string optional_text(const std::string &type, const std::string *contained) {
-  return "std::optional<" + type + ">" +
-         (contained != nullptr ? " = {[contained value] = " + *contained + "}"
-                               : " [no contained value]");
+inline std::string optional(const std::string &type, const std::string *contained,
+                            std::size_t size) {
+  if (contained == nullptr)
+    return printed("std::optional<" + type + "> [no contained value]", "Has Value=false", size);
+  return printed("std::optional<" + type + "> = {[contained value] = " + *contained + "}",
+                 "Has Value=true {Value = " + *contained + "}", size);
 }
 
 inline std::string json(const std::optional<int> &value) {
   const std::string contained = std::to_string(value.value_or(0));
-  return printed(optional_text("int", value ? &contained : nullptr), sizeof value);
+  return optional("int", value ? &contained : nullptr, sizeof value);
 }
 
 inline std::string json(const std::optional<std::string> &value) {
   const std::string contained = '"' + value.value_or("") + '"';
-  return printed(optional_text("std::string", value ? &contained : nullptr), sizeof value);
+  return optional("std::string", value ? &contained : nullptr, sizeof value);
 }
 
 inline std::string json(const std::array<int, 3> &value) {

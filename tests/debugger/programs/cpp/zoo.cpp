@@ -222,10 +222,10 @@ std::string json(const aligned64 &value) {
   return truth::a_class("{\"id\":" + truth::json(value.id) + "}", sizeof value);
 }
 std::string json(const nothing &value) { return truth::a_class("{}", sizeof value); }
-// gdb alone knows where the bits lie.
+// The debugger alone knows where the bits lie.
 std::string json(const bits &value) {
-  return truth::printed("{low = " + std::to_string(value.low) +
-                            ", high = " + std::to_string(value.high) + "}",
+  return truth::a_class(truth::quote("{low = " + std::to_string(value.low) +
+                                     ", high = " + std::to_string(value.high) + "}"),
                         sizeof value);
 }
 std::string json(const crowded &value) {
