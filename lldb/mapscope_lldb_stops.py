@@ -26,7 +26,7 @@ from mapscope.target import Frame
 from mapscope.values import escape
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_hook import ensure
-from mapscope_lldb_target import LldbTarget, register_of
+from mapscope_lldb_target import LldbTarget, is_core, register_of
 from mapscope_lldb_values import condition
 
 #: functions that are not the user's
@@ -202,7 +202,7 @@ class LldbHost(Host):
         process = self.native().GetProcess()
         if not process.IsValid() or process.GetState() in _ENDED:
             return "none"
-        return "core" if process.GetPluginName() == "elf-core" else "live"
+        return "core" if is_core(process) else "live"
 
     def has_program(self) -> bool:
         return bool(self.native().GetExecutable().IsValid())
@@ -301,15 +301,19 @@ class LldbHost(Host):
         self._points.setdefault((self._unique_id(), int(made.GetID())), []).append(point)
         return point
 
-    @staticmethod
-    def _has_room(target: lldb.SBTarget, address: int, size: int) -> bool:
-        """Whether a debug register is left, or one watches just that already."""
+    def _has_room(self, target: lldb.SBTarget, address: int, size: int) -> bool:
+        """Whether a debug register is left, or one watches just that already.
+
+        One that is being hit is disabled, and will need its register again.
+        """
         used = 0
+        process = self._unique_id()
         for index in range(target.GetNumWatchpoints()):
             other = target.GetWatchpointAtIndex(index)
             if other.GetWatchAddress() == address and other.GetWatchSize() == size:
                 return True
-            if other.IsEnabled():
+            ours = self._points.get((process, int(other.GetID())), ())
+            if other.IsEnabled() or any(point.on for point in ours):
                 first = other.GetWatchAddress() // 8
                 last = (other.GetWatchAddress() + max(other.GetWatchSize(), 1) - 1) // 8
                 used += last - first + 1
@@ -449,11 +453,13 @@ class LldbHost(Host):
         if process and stops.current is not None:
             if int(self.native().GetProcess().GetStopID()) != self._stop_id and not self.in_hit:
                 stops.current = None  # the program has gone on since
-        for key, row in [item for item in self._points.items() if item[0] != hit]:
+        for key, row in list(self._points.items()):
+            if not row or key == hit:
+                continue  # retired meanwhile; or not to be judged now
             there, enabled = row[0].is_there(), bool(row[0].native.IsEnabled())
             if not there:
                 del self._points[key]
-            for point in [point for point in row if point.visible]:
+            for point in [point for point in row if point.visible and not point.removed]:
                 if not there:
                     point.removed = True
                     stops.point_deleted(point)

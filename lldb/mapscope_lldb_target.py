@@ -31,12 +31,19 @@ _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
 _MASK = (1 << 64) - 1
+#: LLDB's names for what reads core dumps
+_CORES = ("elf-core", "minidump", "mach-o-core")
 #: pointer types, which have no names of their own; a name may come from the program's memory,
 #: so nothing that does anything may match
 _POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
 
 #: processes of which it was said that their memory cannot be read directly
 _refused: Set[int] = set()
+
+
+def is_core(process: lldb.SBProcess) -> bool:
+    """Whether it is a core dump."""
+    return process.GetPluginName() in _CORES
 
 
 class LldbTarget(Target):
@@ -82,14 +89,18 @@ class LldbTarget(Target):
         return data
 
     def _read_of_file(self, address: int, size: int) -> bytes:
-        """What a core dump leaves out because the program's own file has it: constants."""
-        if self.process.GetPluginName() == "elf-core":
+        """What a core dump leaves out because the program's own file has it, constants; and
+        code while there is no process."""
+        place = lldb.SBAddress()
+        if not self.process.IsValid():
+            place = self.native.ResolveFileAddress(address)
+        elif is_core(self.process):
             place = self.native.ResolveLoadAddress(address)
-            if place.GetSection().IsValid():
-                self._error.Clear()
-                data: Optional[bytes] = self.native.ReadMemory(place, size, self._error)
-                if self._error.Success() and data is not None and len(data) == size:
-                    return data
+        if place.GetSection().IsValid():
+            self._error.Clear()
+            data: Optional[bytes] = self.native.ReadMemory(place, size, self._error)
+            if self._error.Success() and data is not None and len(data) == size:
+                return data
         raise MemoryUnreadable(address, size)
 
     def _direct_memory(self) -> Optional[ProcessMemory]:
@@ -113,7 +124,7 @@ class LldbTarget(Target):
 
     def is_local(self) -> bool:
         """Whether the process runs on this machine, under this LLDB."""
-        if self.process.GetPluginName() == "elf-core":
+        if is_core(self.process):
             return False
         return is_traced_by(int(self.process.GetProcessID()), os.getpid())
 

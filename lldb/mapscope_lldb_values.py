@@ -191,38 +191,45 @@ def no_code() -> lldb.SBExpressionOptions:
     return made
 
 
-def evaluate_natively(target: "LldbTarget", expression: str) -> lldb.SBValue:
-    """LLDB's value of an expression.
+def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
+    """A C++ expression: a path if it is one, else whatever LLDB makes of it.
 
     :raises MapscopeError: with LLDB's own words, or gdb's where both say the same
     """
+    match = _CPP_PATH.match(expression)
+    value = None if match is None else _at_path(target, match[2], match[3] or "")
+    if match is not None and value is not None:
+        found = variable_of(value)
+        for sign in reversed(match[1]):
+            found = _address_of(found) if sign == "&" else _pointee(target, found)
+        return found
     frame = target.selected_frame()
-    native: lldb.SBFrame = lldb.SBFrame() if frame is None else frame.native
-    value = lldb.SBValue()
-    if native.IsValid():
-        value = native.GetValueForVariablePath(expression, lldb.eDynamicDontRunTarget)
-    if not value.IsValid() or value.GetError().Fail():
-        value = _path_of_global(target, expression)
-    if not value.IsValid() or value.GetError().Fail():
-        evaluator = native if native.IsValid() else target.native
-        value = evaluator.EvaluateExpression(expression, no_code())
+    evaluator = target.native if frame is None else frame.native
+    return variable_of(_checked(evaluator.EvaluateExpression(expression, no_code()), expression))
+
+
+def _at_path(target: "LldbTarget", name: str, rest: str) -> Optional[lldb.SBValue]:
+    """The value of a variable path as `frame variable` takes it, also if it begins with a global
+    variable that the frame's own file does not know; None: there is none."""
+    frame = target.selected_frame()
+    if frame is not None:
+        value = frame.native.GetValueForVariablePath(name + rest, lldb.eDynamicDontRunTarget)
+        if value.IsValid() and value.GetError().Success():
+            return value
+        value = frame.native.FindVariable(name)
+        if value.IsValid() and value.GetError().Fail():
+            return value  # it is there, but has no value
+    value = target.native.FindFirstGlobalVariable(name)
+    if value.IsValid() and rest:
+        value = value.GetValueForExpressionPath(rest)
+    return value if value.IsValid() and value.GetError().Success() else None
+
+
+def _checked(value: lldb.SBValue, expression: str) -> lldb.SBValue:
+    """:raises MapscopeError: if LLDB has evaluated an expression to an error"""
     error = value.GetError()
     if error.Fail():
         raise MapscopeError(_first_line(str(error.GetCString() or "no value"), expression))
-    return value
-
-
-def _path_of_global(target: "LldbTarget", expression: str) -> lldb.SBValue:
-    """Like a variable path, from a global variable that the frame's own file does not know."""
-    match = _CPP_PATH.match(expression)
-    if match is None:
-        return lldb.SBValue()
-    value = target.native.FindFirstGlobalVariable(match[2])
-    if value.IsValid() and match[3]:
-        value = value.GetValueForExpressionPath(match[3])
-    for sign in reversed(match[1]):
-        if value.IsValid():
-            value = value.AddressOf() if sign == "&" else value.Dereference()
     return value
 
 
@@ -231,18 +238,12 @@ def condition(frame: lldb.SBFrame, expression: str) -> bool:
 
     :raises MapscopeError: with LLDB's own words
     """
-    value = frame.EvaluateExpression(expression, no_code())
-    if value.GetError().Fail():
-        raise MapscopeError(_first_line(str(value.GetError().GetCString() or ""), expression))
+    value = _checked(frame.EvaluateExpression(expression, no_code()), expression)
     error = lldb.SBError()
     number = value.GetValueAsUnsigned(error, 0)
     if error.Fail():
         raise MapscopeError(f"{escape(expression)} is no number")
     return bool(number)
-
-
-def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
-    return variable_of(evaluate_natively(target, expression))
 
 
 def _first_line(text: str, expression: str) -> str:

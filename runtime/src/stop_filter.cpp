@@ -295,6 +295,9 @@ void ending_migration::report() noexcept {
 }
 
 void fatal(const hmap *h, const char *message) {
+  // A debugger finds the map here, also in a core dump, where optimised code has lost h.
+  const hmap *volatile const map = h;
+  static_cast<void>(map);
   remember(MAPSCOPE_EVENT_RACE, h,
            {.B = h->B, .old_B = old_B_if_any(h), .detail = reinterpret_cast<uintptr_t>(message)});
   if (wanted(MAPSCOPE_EVENT_RACE, h)) [[unlikely]] {

@@ -26,6 +26,8 @@ _OPERATIONS = (
     ("mapclear", "clear"),
 )
 #: Go: runtime.mapassign_fast64; C++: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
+#: reports a race, and keeps the map at hand
+_FATAL = "mapscope::fatal"
 _WRITE = re.compile(
     r"^runtime\.(?P<go>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(_fast\w+)?$"
     r"|^mapscope::(?:.*::)?(?P<cpp>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)"
@@ -170,10 +172,10 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
     problem = "its registers are lost here"
     for frame in frames:
         match = _WRITE.match(frame.function)
-        if match is None:
+        if match is None and frame.function != _FATAL:
             continue
-        name = match["go"] or match["cpp"]
-        if operation is None:
+        name = "" if match is None else match["go"] or match["cpp"]
+        if operation is None and match is not None:
             operation = dict(_OPERATIONS)[name]
         for flavour in FLAVOURS:
             try:

@@ -272,7 +272,7 @@ def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
     """The map that a function of the runtime, or a member of mapscope::map, works on."""
     if not frame.function.startswith("mapscope::"):
         return None
-    for name in ("h", "this"):
+    for name in ("h", "this", "map"):
         variable = frame.variable(name)
         if variable is None:
             continue

@@ -9,7 +9,11 @@ struct derived : mapscope::map<int, int> {
   int more = 3;
 };
 
-[[gnu::noinline]] void checkpoint(const derived &d) { asm volatile("" : : "r"(&d) : "memory"); }
+// On lines of its own: LLDB would stop before the parameter is stored.
+[[gnu::noinline]] void checkpoint(const derived &d) {
+  const derived *at = &d;
+  asm volatile("" : : "r"(at) : "memory");
+}
 
 } // namespace
 
