@@ -413,7 +413,7 @@ class LldbThread(Thread):
 def register_of(frame: lldb.SBFrame, name: str) -> Optional[int]:
     """A register of a frame; None: it is not known there."""
     value = frame.FindRegister(name)
-    if not value.IsValid() or value.GetError().Fail() or not re.match(r"^\w+$", name):
+    if not value.IsValid():
         return None
     error = lldb.SBError()
     number = int(value.GetValueAsUnsigned(error, 0))
