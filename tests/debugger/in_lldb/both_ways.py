@@ -31,7 +31,7 @@ def both_ways(debugger: Any, command: str, result: Any, internal: Any) -> None:
         def refuse(self: Any, pid: int) -> None:
             raise OSError(errno.EPERM, os.strerror(errno.EPERM))
 
-        process_memory.ProcessMemory.__init__ = refuse  # type: ignore[method-assign]
+        setattr(process_memory.ProcessMemory, "__init__", refuse)
         print("direct reads refused from now on")
         return
     target = LldbTarget(debugger)
