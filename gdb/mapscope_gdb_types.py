@@ -107,7 +107,7 @@ def _go_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
     fields = {f.name: f for f in header.fields()}
     buckets = fields.get("buckets")
     if buckets is None:
-        return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)
+        return _swiss_map(native, header, name)
     bucket = buckets.type.strip_typedefs().target().strip_typedefs()
     parts = {f.name: f for f in bucket.fields()}
     key_name, elem_name = _split_arguments(header.name or "")
@@ -127,6 +127,51 @@ def _go_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
     )
 
 
+def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
+    """A Swiss map type; its fields are the group and where its keys and elements begin, each
+    with a type as large as from one to the next.
+
+    The header's own pointer is typed for large maps: **table, whose groups have the group's type.
+    """
+    key_name, elem_name = _split_arguments(header.name or "")
+    try:
+        table = header["dirPtr"].type.target().target().strip_typedefs()
+        group = table["groups"].type.strip_typedefs()["data"].type.target().strip_typedefs()
+        names = {field.name: field for field in group.fields()}
+        if "slots" in names:
+            slots = names["slots"]
+            slot = slots.type.strip_typedefs().target().strip_typedefs()
+            stride, start = int(slot.sizeof), int(slots.bitpos) // 8
+            key, elem = slot["key"], slot["elem"]
+            places = (start + int(key.bitpos) // 8, start + int(elem.bitpos) // 8)
+            strides, types = (stride, stride), (key.type, elem.type)
+        else:
+            keys, elems = names["keys"], names["elems"]
+            places = (int(keys.bitpos) // 8, int(elems.bitpos) // 8)
+            types = tuple(part.type.strip_typedefs().target() for part in (keys, elems))
+            strides = (int(types[0].sizeof), int(types[1].sizeof))
+    except (KeyError, gdb.error, RuntimeError, AttributeError):
+        return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)
+
+    def part(label: str, offset: int, size: int) -> Field:
+        return Field(label, offset, Type(Kind.OPAQUE, label, size))
+
+    return Type(
+        Kind.GO_MAP,
+        name,
+        8,
+        fields=(
+            part("group", 0, int(group.sizeof)),
+            part("keys", places[0], strides[0]),
+            part("values", places[1], strides[1]),
+        ),
+        key=_go_named(_whole(types[0], key_name), key_name),
+        element=_go_named(_whole(types[1], elem_name), elem_name),
+        swiss=True,
+        native=native,
+    )
+
+
 def _go_named(native: gdb.Type, name: str) -> Callable[[], Type]:
     """Pointers have no name for gdb, which would write them as C does."""
 
@@ -138,13 +183,17 @@ def _go_named(native: gdb.Type, name: str) -> Callable[[], Type]:
 
 
 def _slot_type(array: gdb.Type, name: str) -> gdb.Type:
-    """The type K of a bucket's [8]K.
+    """The type K of a bucket's [8]K."""
+    return _whole(array.strip_typedefs().target(), name)
+
+
+def _whole(slot: gdb.Type, name: str) -> gdb.Type:
+    """The type of what a slot holds.
 
     A key or element over 128 bytes stands in the bucket as a pointer to it
     (cmd/link, dwarf.go, synthesizemaptypes); the header's name tells it from a
     map whose keys are pointers.
     """
-    slot = array.strip_typedefs().target()
     if slot.code == gdb.TYPE_CODE_PTR and not name.startswith("*"):
         target = slot.target()
         if int(target.sizeof) > 128 and target.code != gdb.TYPE_CODE_FUNC:

@@ -26,14 +26,17 @@ Place = Tuple[int, int]
 class LiveCells:
     """The live cells of a chunk, numbered level by level."""
 
-    def __init__(self, levels: Sequence[Level], layout: BucketLayout) -> None:
+    def __init__(
+        self, levels: Sequence[Level], layout: BucketLayout, live_bytes: bytes = LIVE
+    ) -> None:
+        """:param live_bytes: for bytes.translate: 1 for the byte of a live cell, else 0"""
         self._layout = layout
         self._levels: List[Level] = []
         self._positions: List[List[int]] = []  # 8 * bucket + cell, of each level
         self._masks: List[bytes] = []
         self._starts = [0]  # the number of each level's first cell, and of all
         for level in levels:
-            mask = level.tophashes(layout).translate(LIVE)
+            mask = level.tophashes(layout).translate(live_bytes)
             live = list(compress(range(len(mask)), mask))
             if live:
                 self._levels.append(level)
@@ -59,6 +62,10 @@ class LiveCells:
         level, position = self._locate(number)
         return Where(level.array.name, level.owners[position >> 3], level.chain, position & 7)
 
+    def place(self, number: int) -> int:
+        """8 * bucket + cell, in its level."""
+        return self._locate(number)[1]
+
     def number_of(self, place: Place) -> Optional[int]:
         """The number of the live cell at `place`, if it is one of these."""
         address, cell = place
@@ -72,32 +79,42 @@ class LiveCells:
                 return start + at
         return None
 
-    def column(self, memory: Memory, type: Type, offset: int, slot: int, indirect: bool) -> Column:
+    def column(
+        self,
+        memory: Memory,
+        type: Type,
+        offset: int,
+        slot: int,
+        indirect: bool,
+        stride: Optional[int] = None,
+    ) -> Column:
         """The keys or the elements.
 
         :param offset: of the slot of cell 0 in a bucket
         :param slot: bytes of a slot
         :param indirect: whether a slot holds a pointer to the value
+        :param stride: bytes from a slot to the next one; None: they touch
         """
         size = self._layout.size
+        step = slot if stride is None else stride
         width, code = type.size, type.scalar_format
 
         def address(number: int) -> int:
             level, position = self._locate(number)
-            return level.addresses[position >> 3] + offset + (position & 7) * slot
+            return level.addresses[position >> 3] + offset + (position & 7) * step
 
         if slot == width and not indirect:
-            if code is not None and not (offset % width or size % width):
-                return _ScalarColumn(type, self._numbers(code, width, offset, slot), address)
-            places = (offset, slot, type.data_offset, type.len_offset)
+            if code is not None and not (offset % width or size % width or step % width):
+                return _ScalarColumn(type, self._numbers(code, width, offset, step), address)
+            places = (offset, step, type.data_offset, type.len_offset)
             if type.kind is Kind.STRING and not any(place % 8 for place in places):
-                starts = self._numbers("Q", 8, offset + type.data_offset, slot)
-                lengths = self._numbers("Q", 8, offset + type.len_offset, slot)
+                starts = self._numbers("Q", 8, offset + type.data_offset, step)
+                lengths = self._numbers("Q", 8, offset + type.len_offset, step)
                 return _TextColumn(type, starts, lengths, address)
         raw: List[Optional[bytes]] = []
         for level, live in zip(self._levels, self._positions):
             data = bytes(level.data)
-            at = [(p >> 3) * size + offset + (p & 7) * slot for p in live]
+            at = [(p >> 3) * size + offset + (p & 7) * step for p in live]
             raw.extend([data[start : start + slot] for start in at])
         if not indirect:
             return Column(type, None, raw, address)

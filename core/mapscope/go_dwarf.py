@@ -370,6 +370,8 @@ class GoDebugInfo:
         """A map type; its fields are those of its bucket, as in a debugger that reads DWARF."""
         header = self._pointee(entry.number(dwarf.TYPE))
         buckets = self._members(header).get("buckets") if header is not None else None
+        if header is not None and buckets is None:
+            return self._swiss_map(entry, header, name)
         if buckets is None:
             return Type(Kind.GO_MAP, name, 8, swiss=True)
         bucket = self._pointee(buckets[1])
@@ -387,6 +389,64 @@ class GoDebugInfo:
             key=self._lazy(entry.number(_GO_KEY)),
             element=self._lazy(entry.number(_GO_ELEM)),
         )
+
+    def _swiss_map(self, entry: Entry, header: Entry, name: str) -> Type:
+        """A Swiss map type; its fields are the group, and where its keys and elements begin,
+        each with a type as large as from one to the next.
+
+        The header's own pointer is typed for large maps: **table, whose groups have the
+        group's type.
+        """
+
+        def within(structure: Optional[Entry], member: str) -> Optional[Entry]:
+            members = self._members(structure) if structure is not None else {}
+            return self._pointee(members[member][1]) if member in members else None
+
+        group = within(within(within(header, "dirPtr"), "groups"), "data")
+        places = self._members(group) if group is not None else {}
+        if group is None or not places:
+            return Type(Kind.GO_MAP, name, 8, swiss=True)
+        if "slots" in places:
+            start = places["slots"][0]
+            slot = self._element(places["slots"][1])
+            parts = self._members(slot) if slot is not None else {}
+            if slot is None or not {"key", "elem"} <= set(parts):
+                return Type(Kind.GO_MAP, name, 8, swiss=True)
+            stride = slot.number(dwarf.BYTE_SIZE) or 0
+            keys, elems = start + parts["key"][0], start + parts["elem"][0]
+            strides = (stride, stride)
+        else:
+            keys, elems = places["keys"][0], places["elems"][0]
+            sizes = [self.type(places[part][1] or 0).size // 8 for part in ("keys", "elems")]
+            strides = (sizes[0], sizes[1])
+
+        def field(label: str, offset: int, size: int) -> Field:
+            return Field(label, offset, Type(Kind.OPAQUE, label, size))
+
+        return Type(
+            Kind.GO_MAP,
+            name,
+            8,
+            fields=(
+                field("group", 0, group.number(dwarf.BYTE_SIZE) or 0),
+                field("keys", keys, strides[0]),
+                field("values", elems, strides[1]),
+            ),
+            key=self._lazy(entry.number(_GO_KEY)),
+            element=self._lazy(entry.number(_GO_ELEM)),
+            swiss=True,
+        )
+
+    def _element(self, offset: Optional[int]) -> Optional[Entry]:
+        """The structure that an array has as its elements."""
+        for _ in range(_MAX_DEPTH):
+            entry = None if offset is None else self.dwarf.entry(offset)
+            if entry is None:
+                return None
+            if entry.tag == dwarf.STRUCTURE:
+                return entry
+            offset = entry.number(dwarf.TYPE)
+        return None
 
     def _pointee(self, offset: Optional[int]) -> Optional[Entry]:
         """What a pointer, perhaps behind names, points at."""

@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from .buckets import BucketLayout
 from .errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
 from .goroutine import goid
 from .memory import Memory
@@ -48,6 +49,20 @@ class MapType:
     elemsize: int
     bucketsize: int
     flags: int
+
+
+@dataclass(frozen=True)
+class SwissMapType:
+    """The part of a Swiss map type (internal/abi, Go 1.24 to 1.27) that a walk needs.
+
+    :ivar layout: of a group; keysize and elemsize are the distances between slots
+    """
+
+    address: int
+    name: str
+    key: Type
+    elem: Type
+    layout: BucketLayout
 
 
 @dataclass(frozen=True)
@@ -160,6 +175,42 @@ class GoProgram:
             bucketsize,
             flags,
         )
+
+    def swiss_map_type(self, address: int) -> SwissMapType:
+        """The Swiss map type at `address`.
+
+        :raises LayoutUnknown: if it describes no Swiss map
+        """
+        raw = self.memory.read(address, 136)
+        name = self.name_at(address)
+        if raw[23] & _KIND_MASK != _MAP:
+            raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
+        key_at, elem_at = struct.unpack_from("<QQ", raw, 48)
+        size, *words = struct.unpack_from("<6Q", raw, 80)
+        key, elem = self.type_at(key_at), self.type_at(elem_at)
+        if size == 8 + 8 * words[0]:
+            # 1.24 to 1.26: SlotSize, ElemOff, Flags
+            stride, elems, flags = words[0], 8 + words[1], words[2]
+            layout = (8, stride, elems, stride)
+        else:
+            # 1.27: KeysOff, KeyStride, ElemsOff, ElemStride, ElemOff, Flags
+            layout = (words[0], words[1], words[2], words[3])
+            flags = struct.unpack_from("<I", raw, 128)[0]
+        indirect_key, indirect_elem = bool(flags & 4), bool(flags & 8)
+        keys, key_stride, elems, elem_stride = layout
+        ends = (
+            keys + 7 * key_stride + (8 if indirect_key else key.size),
+            elems + 7 * elem_stride + (8 if indirect_elem else elem.size),
+        )
+        if not 8 <= size <= 1 << 16 or keys < 8 or elems < 8 or max(ends) > size:
+            raise LayoutUnknown(
+                f"map type {escape(name)} at {address:#x} not recognised: group of {size} bytes, "
+                f"keys from {keys} every {key_stride}, elements from {elems} every {elem_stride}"
+            )
+        parts = BucketLayout(
+            size, keys, elems, 0, key_stride, elem_stride, indirect_key, indirect_elem
+        )
+        return SwissMapType(address, name, key, elem, parts)
 
     # --- type descriptors ---
 
@@ -320,10 +371,10 @@ class GoProgram:
 
 
 def swiss_not_supported(version: str) -> LayoutUnknown:
-    """The error for a map of Go 1.24 and later."""
+    """The error for a stop at a map of Go 1.24 and later."""
     return LayoutUnknown(
-        f"this map has Go's Swiss layout ({escape(version) or 'Go 1.24 or later'}), which this "
-        "version does not read; it reads the classic layout of Go 1.17 to 1.23"
+        f"stops at Go's Swiss maps ({escape(version) or 'Go 1.24 or later'}) are not there yet; "
+        "they are at the classic maps of Go 1.17 to 1.23"
     )
 
 

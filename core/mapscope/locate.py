@@ -8,7 +8,7 @@ current stop); see docs/commands.md, "Naming a map".
 from typing import Iterator, List, Optional, Protocol, Tuple, cast
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
-from .flavours import go_classic, runtime
+from .flavours import go_classic, go_swiss, runtime
 from .session import Session
 from .target import Frame, Variable
 from .types import Kind
@@ -48,6 +48,7 @@ class Flavour(Protocol):
 FLAVOURS: Tuple[Flavour, ...] = (
     cast(Flavour, runtime),
     cast(Flavour, go_classic),
+    cast(Flavour, go_swiss),
 )
 
 #: pointers and references followed from an expression to its map

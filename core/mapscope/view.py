@@ -18,6 +18,7 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
+    Union,
 )
 
 from .errors import TypeNeeded
@@ -59,6 +60,26 @@ class Where:
         if self.cell is None:
             return f"{self.array} bucket {self.bucket}"
         return f"{self.array} bucket {self.bucket}, chain {self.chain}, cell {self.cell}"
+
+
+@dataclass(frozen=True)
+class SlotWhere:
+    """The place of an entry of a Swiss map."""
+
+    table: int
+    group: int
+    slot: int
+
+    def json_form(self) -> Dict[str, object]:
+        """As docs/commands.md has it."""
+        return {"table": self.table, "group": self.group, "slot": self.slot}
+
+    def text(self) -> str:
+        """For a reader."""
+        return f"table {self.table}, group {self.group}, slot {self.slot}"
+
+
+AnyWhere = Union[Where, SlotWhere]
 
 
 class Column:
@@ -127,7 +148,7 @@ class EntryBatch:
     keys: Column
     elems: Column
     order: Sequence[int]
-    where: Callable[[int], Where]
+    where: Callable[[int], AnyWhere]
     in_flight: Dict[int, bool] = field(default_factory=dict)
 
 
@@ -229,13 +250,17 @@ class Life:
 
 @dataclass
 class Summary:
-    """What `map inspect` shows beyond the header; None: could not be known."""
+    """What `map inspect` shows beyond the header; None: could not be known.
+
+    :ivar form: of a map without bucket chains, what it has in their place
+    """
 
     overflow_in_use: Optional[int] = None
     spare: Optional[int] = None
     held: Optional[Held] = None
     chains: Dict[int, int] = field(default_factory=dict)
     growth: Optional[Growth] = None
+    form: Optional[Dict[str, object]] = None
 
 
 @dataclass
@@ -277,7 +302,7 @@ class Bucket:
     address: int
     chain: int
     overflow: int
-    overflow_offset: int
+    overflow_offset: Optional[int]  # None: it has none
     cells: List[Cell]
 
 
@@ -315,7 +340,7 @@ class Found:
     key: Optional[Decoded] = None
     value: Optional[Decoded] = None
     elem_address: Optional[int] = None
-    where: Optional[Where] = None
+    where: Optional[AnyWhere] = None
     in_flight: bool = False
 
 

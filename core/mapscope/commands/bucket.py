@@ -48,7 +48,8 @@ class BucketResult(Result):
             for cell in bucket.cells:
                 yield self._cell_line(cell)
             overflow = hex(bucket.overflow) if bucket.overflow else "nil"
-            yield f"    +{bucket.overflow_offset:<5} overflow  {overflow}\n"
+            if bucket.overflow_offset is not None:
+                yield f"    +{bucket.overflow_offset:<5} overflow  {overflow}\n"
         yield from problem_lines(view.problems)
 
     def _cell_line(self, cell: Cell) -> str:

@@ -25,17 +25,12 @@ class InspectResult(Result):
         """The object of mapscope.inspect/1."""
         view, summary = self.view, self.summary
         header = view.header_form()
-        noverflow = header.pop("noverflow")
         growth = summary.growth
+        if summary.form is not None:
+            return {**self._head(), **self._groups(header, summary.form)}
+        noverflow = header.pop("noverflow")
         return {
-            "schema": "mapscope.inspect/1",
-            "flavor": view.flavor,
-            "go_version": view.go_version,
-            "address": None if view.address is None else hex(view.address),
-            "type": view.type_name,
-            "key_type": view.key.name if view.key else None,
-            "value_type": view.elem.name if view.elem else None,
-            "count": view.count,
+            **self._head(),
             **header,
             "overflow": {
                 "noverflow": noverflow,
@@ -46,6 +41,47 @@ class InspectResult(Result):
             "chains": {str(length): number for length, number in summary.chains.items()},
             "growth": growth.json_form() if growth else None,
             "problems": view.problems,
+        }
+
+    def _group_lines(self, form: Dict[str, object], size: object) -> Iterator[str]:
+        """The parts of a Swiss map."""
+        tables = form["tables"] or "no"
+        each = "of unknown size" if size is None else f"of {size} bytes"
+        total = size_text(self.summary.held.total) if self.summary.held else "?"
+        yield (
+            f"  tables     {tables} (global depth {form['global_depth']}), {form['groups']} groups "
+            f"{each}, {total} in all\n"
+        )
+        tombstones = form["tombstones"]
+        yield (
+            f"  slots      {form['growth_left']} left before a table grows, "
+            f"{'?' if tombstones is None else tombstones} tombstones\n"
+        )
+
+    def _head(self) -> Dict[str, object]:
+        """What every map has."""
+        view = self.view
+        return {
+            "schema": "mapscope.inspect/1",
+            "flavor": view.flavor,
+            "go_version": view.go_version,
+            "address": None if view.address is None else hex(view.address),
+            "type": view.type_name,
+            "key_type": view.key.name if view.key else None,
+            "value_type": view.elem.name if view.elem else None,
+            "count": view.count,
+        }
+
+    def _groups(self, header: Dict[str, object], form: Dict[str, object]) -> Dict[str, object]:
+        """What a Swiss map has."""
+        held = self.summary.held
+        shared = ("flags", "hash0", "bucket_bytes", "load_factor", "grows_above")
+        return {
+            **{name: header[name] for name in shared},
+            **form,
+            "bytes": held.form() if held else dict.fromkeys(Held().form()),
+            "growth": None,
+            "problems": self.view.problems,
         }
 
     def json(self) -> Iterator[str]:
@@ -65,7 +101,9 @@ class InspectResult(Result):
         if view.address is None:
             return
         size = header["bucket_bytes"]
-        if size is None:
+        if summary.form is not None:
+            yield from self._group_lines(summary.form, size)
+        elif size is None:
             yield f"  buckets    {header['buckets']} (B = {header['B']}) of unknown size\n"
         else:
             held = summary.held or Held()

@@ -19,7 +19,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
 from ..classic import ClassicMap
 from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
-from ..gotypes import MapType, swiss_not_supported
+from ..gotypes import MapType
 from ..header import HASH_WRITING, Header, Writing
 from ..memory import ADDRESS_LIMIT, Memory
 from ..session import Session
@@ -51,8 +51,8 @@ _SEARCHED = 1 << 20
 
 
 def present(session: Session) -> bool:
-    """Whether the program is a Go program."""
-    return session.is_go()
+    """Whether the program is a Go program with such maps."""
+    return session.is_go() and not session.go.has_swiss_maps
 
 
 def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
@@ -63,7 +63,7 @@ def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
     if type.kind is not Kind.GO_MAP:
         return None
     if type.swiss:
-        raise swiss_not_supported(session.go.version)
+        return None
     if variable.data is not None:
         hmap = int.from_bytes(variable.data[:8], "little")
     elif variable.address is not None:
@@ -75,10 +75,8 @@ def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
 
 def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
     """An hmap at `address`, typed by name or by what else is known of it."""
-    if not session.is_go():
+    if not session.is_go() or session.go.has_swiss_maps:
         return None
-    if session.go.has_swiss_maps:
-        raise swiss_not_supported(session.go.version)
     typed = _type_of(session, address, type)
     _require_plausible(session.memory, address)
     return _open(session, address, typed)
@@ -86,7 +84,7 @@ def from_address(session: Session, address: int, type: Optional[str]) -> Optiona
 
 def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
     """The map that a function of the Go runtime works on."""
-    if not _MAP_FUNCTION.match(frame.function):
+    if not _MAP_FUNCTION.match(frame.function) or not present(session):
         return None
     hmap = _word(session, frame, "h")
     if not hmap:
@@ -190,7 +188,7 @@ def _type_of(session: Session, address: int, name: Optional[str]) -> Optional[_T
     target = session.target
     for _, variable in target.frame_maps() + target.global_maps():
         if variable.type.kind is Kind.GO_MAP and not variable.type.swiss:
-            if _variable_word(session, variable) == address:
+            if variable_word(session, variable) == address:
                 return _Typed.from_type(session, variable.type)
     return None
 
@@ -664,10 +662,11 @@ def _word(session: Session, frame: Frame, name: str) -> Optional[int]:
     variable = frame.variable(name)
     if variable is None:
         return None
-    return _variable_word(session, variable)
+    return variable_word(session, variable)
 
 
-def _variable_word(session: Session, variable: Variable) -> Optional[int]:
+def variable_word(session: Session, variable: Variable) -> Optional[int]:
+    """The word that a variable is; None: it cannot be read."""
     if variable.data is not None:
         return int.from_bytes(variable.data[:8], "little")
     if variable.address is not None:

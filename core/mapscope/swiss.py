@@ -1,0 +1,475 @@
+# SPDX-License-Identifier: MIT
+"""A Swiss map: Go's since 1.24.
+
+What this knows: how directory, tables, groups and control bytes fit together
+(internal/runtime/maps: map.go, table.go, group.go of Go 1.24 to 1.27), given where a group's
+parts are. What it must not know: where types come from.
+
+Growing is done whole within one write, but a debugger stops between its stores too; each state
+is told from the next by what memory holds.
+"""
+
+import struct
+from dataclasses import dataclass
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+from .buckets import CELLS, BucketArray, BucketLayout, Level
+from .columns import LiveCells
+from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
+from .memory import Memory, check_address
+from .types import Type
+from .values import Decoded, Unreadable
+from .view import (
+    Bucket,
+    Cell,
+    Chain,
+    Distribution,
+    EntryBatch,
+    Found,
+    Growth,
+    Held,
+    KeyTest,
+    MapView,
+    Progress,
+    SlotWhere,
+    Summary,
+    no_progress,
+)
+
+_EMPTY, _DELETED = 0x80, 0xFE
+#: for bytes.translate: 1 for the control byte of a full slot, else 0
+FULL = b"\1" * 128 + bytes(128)
+_NOT_FULL = bytes(range(128, 256))
+_NOT_DELETED = bytes(byte for byte in range(256) if byte != _DELETED)
+_VALID = bytes(range(128)) + bytes((_EMPTY, _DELETED))
+
+_HEADER = struct.Struct("<QQQqBBBBQ")
+_TABLE = struct.Struct("<HHHBxqQQ")
+HEADER_SIZE = 48
+TABLE_SIZE = 32
+#: deepest directory that is taken for one: 2^40 tables
+_MAX_DEPTH = 40
+#: largest table, in slots (maxTableCapacity in table.go)
+_MAX_CAPACITY = 1024
+#: tables that are looked at together
+_TABLES = 512
+
+
+@dataclass(frozen=True)
+class SwissHeader:
+    """internal/runtime/maps.Map, as it is in memory."""
+
+    used: int
+    seed: int
+    dirPtr: int
+    dirLen: int
+    globalDepth: int
+    globalShift: int
+    writing: int
+    tombstonePossible: int
+    clearSeq: int
+
+    @classmethod
+    def read(cls, memory: Memory, address: int) -> "SwissHeader":
+        """:raises NotAMap: if there can be none"""
+        try:
+            header = cls(*_HEADER.unpack(memory.read(address, _HEADER.size)))
+        except MemoryUnreadable as error:
+            raise NotAMap(f"no Go map at {address:#x}: {error}") from None
+        reason = ""
+        if header.globalDepth > _MAX_DEPTH:
+            reason = f"globalDepth is {header.globalDepth}, at most {_MAX_DEPTH} expected"
+        elif header.writing > 1:
+            reason = f"writing is {header.writing}, 0 or 1 expected"
+        elif header.dirLen and not header.dirPtr:
+            reason = f"dirLen is {header.dirLen}, and dirPtr is nil"
+        elif header.dirLen < 0 or header.dirLen & (header.dirLen - 1):
+            reason = f"dirLen is {header.dirLen}, a power of two expected"
+        elif header.dirPtr % 8:
+            reason = f"dirPtr is {header.dirPtr:#x}"
+        elif header.used > 1 << 47 or (header.used and not header.dirPtr):
+            reason = f"used is {header.used}, and dirPtr is {header.dirPtr:#x}"
+        if reason:
+            raise NotAMap(f"no Go map at {address:#x}: {reason}")
+        return header
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table; a small map's only group is one without a header.
+
+    :ivar number: which it is, in the directory's order
+    :ivar slots: of the directory that point at it
+    """
+
+    number: int
+    address: int
+    used: int
+    capacity: int
+    growth_left: int
+    local_depth: int
+    groups: int
+    count: int
+    slots: int
+    replaced: bool = False
+
+
+class SwissMap(MapView):
+    """A Swiss map.
+
+    :ivar header: None for a nil map
+    :ivar layout: of a group; keysize and elemsize are the distances between slots; None where
+        the type is not known (then: header only)
+    """
+
+    def __init__(
+        self,
+        memory: Memory,
+        address: Optional[int],
+        type_name: str,
+        key: Optional[Type],
+        elem: Optional[Type],
+        header: Optional[SwissHeader],
+        layout: Optional[BucketLayout],
+        allocated: Callable[[int], int],
+    ) -> None:
+        super().__init__(memory, address, type_name, key, elem)
+        self.header = header
+        self.layout = layout
+        self._allocated = allocated
+        self._tables: Optional[List[Table]] = None
+
+    # --- the header ---
+
+    @property
+    def count(self) -> int:
+        return self.header.used if self.header else 0
+
+    def load_factor(self) -> float:
+        capacity = sum(table.capacity for table in self.tables() if not table.replaced)
+        return self.count / capacity if capacity else 0.0
+
+    def header_form(self) -> Dict[str, object]:
+        header = self.header
+        tables = [table for table in self.tables() if not table.replaced]
+        small = header is not None and bool(header.dirPtr) and not self._directory()[1]
+        return {
+            "flags": ["writing"] if header and header.writing else [],
+            "hash0": header.seed if header else 0,
+            "buckets": sum(table.count for table in tables),
+            "bucket_bytes": self.layout.size if self.layout else None,
+            "load_factor": self.load_factor(),
+            "grows_above": self.count + sum(table.growth_left for table in tables) if tables else 8,
+            "tables": 0 if small else len(tables),
+            "groups": sum(table.count for table in tables),
+            "global_depth": header.globalDepth if header else 0,
+            "growth_left": sum(table.growth_left for table in tables),
+        }
+
+    def growth(self) -> Optional[Growth]:
+        return None  # done whole within one write
+
+    def progress(self) -> Optional[float]:
+        return None
+
+    def overflow_in_use(self) -> Optional[int]:
+        return 0
+
+    def held(self) -> Held:
+        layout, header = self.layout, self.header
+        if header is None:
+            return Held()
+        tables = self.tables()
+        size = layout.size if layout else 0
+        groups = sum(self._allocated(size * table.count) for table in tables if size)
+        own = HEADER_SIZE
+        entries = self._directory()[1]
+        if entries:
+            own += self._allocated(8 * entries) + len(tables) * self._allocated(TABLE_SIZE)
+        indirect = 0
+        if layout is not None and self.key and self.elem:
+            each = self._allocated(self.key.size) if layout.indirect_key else 0
+            each += self._allocated(self.elem.size) if layout.indirect_elem else 0
+            indirect = each * self.count
+        return Held(buckets=groups, header=own, indirect=indirect)
+
+    # --- directory and tables ---
+
+    def _directory(self) -> Tuple[int, int]:
+        """(address, entries); 0 entries: a small map, whose only group is there."""
+        header = self.header
+        assert header is not None
+        length = header.dirLen
+        if not header.dirPtr:
+            return 0, 0
+        if not length and header.writing:
+            # growToTable stores dirPtr before dirLen: no pointer looks like control bytes
+            if self.memory.read(header.dirPtr, 8).translate(None, _VALID):
+                return header.dirPtr, 1
+        if length and header.writing and 1 << header.globalDepth == 2 * length:
+            # installTableSplit stores globalDepth, dirPtr, dirLen: a new directory has all
+            # tables in pairs, the one it replaces has at least one alone
+            first = self._pointers(header.dirPtr, length)
+            if length > 1 and first[0::2] == first[1::2]:
+                return header.dirPtr, 2 * length
+        return header.dirPtr, length
+
+    def _pointers(self, address: int, count: int) -> List[int]:
+        check_address(address, 8 * count)
+        return memoryview(bytes(self.memory.read_chunk(address, 8 * count))).cast("Q").tolist()
+
+    def tables(self) -> List[Table]:
+        """All tables, in the directory's order; those that are being replaced last."""
+        if self._tables is None:
+            try:
+                self._tables = self._find_tables()
+            except MemoryUnreadable as error:
+                self.problems.append(f"directory: {error}")
+                self._tables = []
+        return self._tables
+
+    def _find_tables(self) -> List[Table]:
+        header = self.header
+        if header is None or not header.dirPtr:
+            return []
+        address, entries = self._directory()
+        if not entries:
+            free = max(0, CELLS - header.used)
+            return [Table(0, 0, header.used, CELLS, free, 0, header.dirPtr, 1, 1)]
+        pointers = self._pointers(address, entries)
+        runs: List[Tuple[int, int]] = []  # (table, slots)
+        for pointer in pointers:
+            if runs and runs[-1][0] == pointer:
+                runs[-1] = (pointer, runs[-1][1] + 1)
+            else:
+                runs.append((pointer, 1))
+        found: List[Table] = []
+        raws = self.memory.gather([pointer for pointer, _ in runs], TABLE_SIZE)
+        for number, ((pointer, slots), raw) in enumerate(zip(runs, raws)):
+            if raw is None:
+                self._note(f"table {number}: cannot read {TABLE_SIZE} bytes at {pointer:#x}")
+                continue
+            used, capacity, left, depth, _, groups, mask = _TABLE.unpack(raw)
+            count = mask + 1
+            if not 0 < count <= _MAX_CAPACITY // CELLS or capacity != CELLS * count:
+                self._note(f"table {number} at {pointer:#x} has {capacity} slots in {count} groups")
+                continue
+            whole = entries >> depth if depth <= _MAX_DEPTH else 0
+            # one of which another table has taken some of its slots is being split
+            replaced = slots < whole
+            found.append(
+                Table(
+                    number, pointer, used, capacity, left, depth, groups, count, slots, replaced
+                )
+            )
+        return sorted(found, key=lambda table: table.replaced)
+
+    def _note(self, problem: str) -> None:
+        if len(self.problems) < 20:
+            self.problems.append(problem)
+
+    # --- groups ---
+
+    def _need_layout(self) -> BucketLayout:
+        if self.layout is None:
+            raise TypeNeeded(f"map at {self.address or 0:#x}")
+        return self.layout
+
+    def _levels(self, progress: Progress) -> Iterator[Tuple[Table, Level]]:
+        """All groups, a level for each table."""
+        layout = self._need_layout()
+        tables = self.tables()
+        for done, table in enumerate(tables):
+            if done % _TABLES == 0:
+                progress(done, len(tables))
+            try:
+                data = self.memory.read_chunk(table.groups, layout.size * table.count)
+            except MemoryUnreadable as error:
+                self._note(f"table {table.number}: {error}")
+                continue
+            array = BucketArray(str(table.number), table.groups, table.count)
+            addresses = range(table.groups, table.groups + layout.size * table.count, layout.size)
+            yield table, Level(array, 0, range(table.count), addresses, data)
+
+    def _widths(self) -> Tuple[int, int]:
+        """Bytes of a key's and of an element's slot."""
+        layout = self._need_layout()
+        key, elem = self.types()
+        return (
+            8 if layout.indirect_key else key.size,
+            8 if layout.indirect_elem else elem.size,
+        )
+
+    # --- commands ---
+
+    def summary(self, progress: Progress = no_progress) -> Summary:
+        if self.layout is None:
+            return Summary(form=self._form(None))
+        deleted = live = 0
+        for table, level in self._levels(progress):
+            ctrl = level.tophashes(self.layout)
+            deleted += len(ctrl.translate(None, _NOT_DELETED))
+            if not table.replaced:
+                live += len(ctrl.translate(None, _NOT_FULL))
+        if not any(table.replaced for table in self.tables()):
+            self._compare_count(live)
+        return Summary(held=self.held(), form=self._form(deleted))
+
+    def _form(self, tombstones: Optional[int]) -> Dict[str, object]:
+        form = self.header_form()
+        return {
+            name: form[name] for name in ("tables", "groups", "global_depth", "growth_left")
+        } | {"tombstones": tombstones}
+
+    def distribution(self, progress: Progress = no_progress) -> Distribution:
+        layout = self._need_layout()
+        counts: Dict[int, int] = {}
+        live = 0
+        for table, level in self._levels(progress):
+            if table.replaced:
+                continue
+            full = level.tophashes(layout).translate(FULL)
+            for group in range(table.count):
+                used = full.count(1, CELLS * group, CELLS * group + CELLS)
+                counts[used] = counts.get(used, 0) + 1
+                live += used
+        key, elem = self._widths()
+        held = self.held()
+        # a fresh copy has tables as full as they may be: 7 of 8 slots
+        rebuilt = layout.size * -(-live // 7) + held.header + held.indirect
+        return Distribution(
+            cells=dict(sorted(counts.items())),
+            chains={},
+            old_cells={},
+            old_chains={},
+            entries=live,
+            uniformity=None,
+            held=held,
+            bytes_used=live * (key + elem) + held.indirect,
+            bytes_rebuilt=min(rebuilt, held.total),
+        )
+
+    def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        if self.header is None:
+            return
+        key, elem = self.types()
+        layout = self._need_layout()
+        widths = self._widths()
+        live = 0
+        seen = self._slots_of_replacements()
+        for table, level in self._levels(progress):
+            cells = LiveCells([level], layout, FULL)
+            if not len(cells):
+                continue
+            columns = [
+                cells.column(self.memory, type, offset, width, indirect, stride)
+                for type, offset, width, indirect, stride in (
+                    (key, layout.keys, widths[0], layout.indirect_key, layout.keysize),
+                    (elem, layout.elems, widths[1], layout.indirect_elem, layout.elemsize),
+                )
+            ]
+            order: Sequence[int] = cells.order()
+            if table.replaced:
+                order = [i for i in order if self._slot(level, cells.place(i)) not in seen]
+            live += len(order)
+
+            def where(number: int, cells: LiveCells = cells, table: Table = table) -> SlotWhere:
+                position = cells.place(number)
+                return SlotWhere(table.number, position >> 3, position & 7)
+
+            yield EntryBatch(columns[0], columns[1], order, where)
+        self._compare_count(live)
+
+    def _slots_of_replacements(self) -> Set[bytes]:
+        """What tables hold that take the place of others just now; mostly nothing."""
+        if not any(table.replaced for table in self.tables()):
+            return set()
+        layout = self._need_layout()
+        seen: Set[bytes] = set()
+        for table, level in self._levels(no_progress):
+            if not table.replaced:
+                full = level.tophashes(layout).translate(FULL)
+                seen.update(self._slot(level, i) for i in range(len(full)) if full[i])
+        return seen
+
+    def _slot(self, level: Level, position: int) -> bytes:
+        """The bytes of a key and an element, at group and slot."""
+        layout = self._need_layout()
+        base = (position >> 3) * layout.size
+        key, elem = self._widths()
+        at = base + layout.key_offset(position & 7)
+        other = base + layout.elem_offset(position & 7)
+        return bytes(level.data[at : at + key]) + bytes(level.data[other : other + elem])
+
+    def _compare_count(self, live: int) -> None:
+        """Note when used and slots disagree, except while a write is half done."""
+        writing = self.header is not None and self.header.writing
+        if live != self.count and not writing and not self.problems:
+            self.problems.append(f"used is {self.count}, but {live} full slots were found")
+
+    def chain(self, index: int, old: bool) -> Chain:
+        if old:
+            raise UsageError("a Swiss map has no old buckets: it grows within one write")
+        if self.header is None or not self.header.dirPtr:
+            raise UsageError("the map has no groups: nothing was written to it yet")
+        layout = self._need_layout()
+        first = 0
+        for table, level in self._levels(no_progress):
+            if index < first + table.count:
+                return self._group(layout, table, level, index, index - first)
+            first += table.count
+        raise UsageError(f"no group {index}: the map has {first}, 0 to {first - 1}")
+
+    def _group(
+        self, layout: BucketLayout, table: Table, level: Level, index: int, group: int
+    ) -> Chain:
+        data = bytes(level.data[group * layout.size : (group + 1) * layout.size])
+        address = level.addresses[group]
+        key_width, elem_width = self._widths()
+        cells: List[Cell] = []
+        for slot in range(CELLS):
+            ctrl = data[slot]
+            full = ctrl < _EMPTY
+            state = "full" if full else {_EMPTY: "empty", _DELETED: "deleted"}.get(ctrl, "invalid")
+            key_at, elem_at = layout.key_offset(slot), layout.elem_offset(slot)
+            cell = Cell(slot, address + slot, key_at, elem_at, ctrl, state, live=full)
+            if full and self.key and self.elem:
+                cell.key = self._value(
+                    self.key, data[key_at : key_at + key_width], address + key_at, layout.indirect_key
+                )
+                cell.value = self._value(
+                    self.elem,
+                    data[elem_at : elem_at + elem_width],
+                    address + elem_at,
+                    layout.indirect_elem,
+                )
+            cells.append(cell)
+        name = f"table {table.number}, group {group}:"
+        return Chain(name, index, False, [Bucket(address, 0, 0, None, cells)])
+
+    def _value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
+        if not indirect:
+            return self.decoder.decode(type, slot, address)
+        pointer = int.from_bytes(slot, "little")
+        data = self.memory.gather([pointer], type.size)[0]
+        if data is None:
+            return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
+        return self.decoder.decode(type, data, pointer)
+
+    def find(self, test: KeyTest) -> Found:
+        if self.header is None or not self.header.dirPtr:
+            return Found(None, None, "hash", "the map has no groups", [], 0, 0)
+        result = Found(
+            None, None, "scan", "Go's hash is not computed here: all entries were searched", [], 0, 0
+        )
+        for batch in self.entries():
+            for index in batch.order:
+                result.cells_compared += 1
+                key = batch.keys.value(index, self.decoder)
+                if test.matches(key):
+                    result.key = key
+                    result.value = batch.elems.value(index, self.decoder)
+                    result.elem_address = batch.elems.address(index)
+                    result.where = batch.where(index)
+                    return result
+        return result
