@@ -148,7 +148,7 @@ def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
         else:
             keys, elems = names["keys"], names["elems"]
             places = (int(keys.bitpos) // 8, int(elems.bitpos) // 8)
-            types = tuple(part.type.strip_typedefs().target() for part in (keys, elems))
+            types = (keys.type.strip_typedefs().target(), elems.type.strip_typedefs().target())
             strides = (int(types[0].sizeof), int(types[1].sizeof))
     except (KeyError, gdb.error, RuntimeError, AttributeError):
         return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)

@@ -116,7 +116,10 @@ class LldbPoint(Point):
 
     :ivar native: LLDB's object; several points share a watchpoint of one address
     :ivar on: whether it is to be enabled
+    :ivar reason: of threads that stop for it
     """
+
+    reason = lldb.eStopReasonBreakpoint
 
     def __init__(
         self, host: "LldbHost", native: Any, target: lldb.SBTarget, on_hit: OnHit, visible: bool
@@ -145,6 +148,9 @@ class LldbPoint(Point):
         if self.is_there():
             self.target.BreakpointDelete(self.native.GetID())
 
+    def retire(self) -> None:
+        """It is to be deleted later, and is of no use any more."""
+
     def is_there(self) -> bool:
         """Whether LLDB still has it."""
         if not self.native.IsValid():
@@ -154,6 +160,13 @@ class LldbPoint(Point):
 
 class Watchpoint(LldbPoint):
     """A hardware watchpoint."""
+
+    reason = lldb.eStopReasonWatchpoint
+
+    def retire(self) -> None:
+        # its debug register is free for another one
+        if self.is_there():
+            self.native.SetEnabled(False)
 
     @property
     def label(self) -> str:
@@ -366,11 +379,27 @@ class LldbHost(Host):
             if row:
                 return
             del self._points[key]
-            if not self.in_hit:
-                point.delete()
-            elif point.is_there():
-                point.native.SetEnabled(False)
+            if self._is_pending(point):
+                point.retire()
                 self.leftover.append(point)
+            else:
+                point.delete()
+
+    def _is_pending(self, point: LldbPoint) -> bool:
+        """Whether a thread is stopped for it, so that LLDB may still have to ask about it: one
+        that is gone, or disabled, stops the program."""
+        process = point.target.GetProcess()
+        if not process.IsValid() or process.GetState() != lldb.eStateStopped:
+            return False
+        reason, number = point.reason, int(point.native.GetID())
+        for thread in process:
+            if thread.GetStopReason() == reason:
+                # of a breakpoint: pairs of breakpoint and location
+                step = 2 if reason == lldb.eStopReasonBreakpoint else 1
+                for at in range(0, thread.GetStopReasonDataCount(), step):
+                    if int(thread.GetStopReasonDataAtIndex(at)) == number:
+                        return True
+        return False
 
     def hit_breakpoint(self, frame: lldb.SBFrame, number: int) -> bool:
         """A breakpoint's callback. Returns whether to stop."""
@@ -386,7 +415,7 @@ class LldbHost(Host):
         self.in_hit += 1
         stops = False
         try:
-            self._tidy(key)
+            self._tidy()
             row = list(self._points.get(key, ()))
             if self._entry not in row:
                 self.look(key)
@@ -402,13 +431,16 @@ class LldbHost(Host):
             self._hit_thread = frame.GetThread()
         return stops
 
-    def _tidy(self, hit: Tuple[int, int] = (0, 0)) -> None:
-        """Delete what was to be removed while it was hit."""
+    def _tidy(self) -> None:
+        """Delete what was removed while it was hit, and is no longer."""
         gone, self.leftover = self.leftover, []
         for point in gone:
-            if int(point.native.GetID()) == hit[1]:
+            again = (self._unique_id(), int(point.native.GetID())) in self._points
+            if isinstance(point, Watchpoint) and again:
+                continue  # LLDB has given the same one again for its address
+            if self._is_pending(point):
                 self.leftover.append(point)
-            elif (self._unique_id(), int(point.native.GetID())) not in self._points:
+            else:
                 point.delete()
 
     def stopped(self, context: lldb.SBExecutionContext) -> None:
@@ -437,7 +469,8 @@ class LldbHost(Host):
         process = self.native().GetProcess()
         if not process.IsValid() or process.GetState() in _ENDED:
             return 0
-        return int(process.GetUniqueID())
+        # one that was killed has no threads, also before LLDB has noted its end
+        return int(process.GetUniqueID()) if process.GetNumThreads() else 0
 
     def look(self, hit: Tuple[int, int] = (0, 0)) -> None:
         """Notice what has happened since mapscope was called last.

@@ -29,9 +29,22 @@ _BOOL, _INT, _UINT, _UINTPTR, _FLOAT32, _FLOAT64 = 1, 2, 7, 12, 13, 14
 _COMPLEX64, _COMPLEX128, _ARRAY, _CHAN, _FUNC, _INTERFACE = 15, 16, 17, 18, 19, 20
 _MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 25, 26
 _KIND_MASK = 0x1F
+_TFLAG_UNCOMMON = 1
 _TFLAG_EXTRA_STAR = 2
+#: bytes of a descriptor by its kind, without what its own numbers add
+_DESCRIPTOR_SIZES = {
+    **dict.fromkeys((*range(_BOOL, _ARRAY), _STRING, _UNSAFE_POINTER), RTYPE_SIZE),
+    _ARRAY: 72,
+    _CHAN: 64,
+    _FUNC: 56,
+    _INTERFACE: 80,
+    _MAP: 136,
+    _POINTER: 56,
+    _SLICE: 56,
+    _STRUCT: 80,
+}
 
-#: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.26
+#: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
 _TYPES_OFFSETS = (280, 296)
 #: words between etypes and typelinks, at most
 _TYPELINKS_SEARCH = 16
@@ -330,6 +343,10 @@ class GoProgram:
         except MemoryUnreadable:
             return None
         types, etypes = words[:2]
+        if 4096 < types < words[2] < types + (1 << 32) and 48 < etypes <= words[2] - types:
+            # since Go 1.27: types, typedesclen, etypes
+            links = self._descriptors(types, types + etypes)
+            return None if links is None else TypeTable(types, words[2], links)
         if not 4096 < types < etypes < types + (1 << 32):
             return None
         for index in range(2, _TYPELINKS_SEARCH):
@@ -343,6 +360,44 @@ class GoProgram:
             if all(0 < link < etypes - types for link in links):
                 return TypeTable(types, etypes, links)
         return None
+
+    def _descriptors(self, types: int, end: int) -> Optional[Tuple[int, ...]]:
+        """Offsets of all type descriptors, which lie one behind the other (moduleTypelinks in
+        runtime/type.go of Go 1.27); None: there are none."""
+        try:
+            raw = self.memory.read(types, end - types)
+        except MemoryUnreadable:
+            return None
+        found: List[int] = []
+        at = 8
+        while at + RTYPE_SIZE <= len(raw):
+            base = _DESCRIPTOR_SIZES.get(raw[at + 23] & _KIND_MASK)
+            if base is None:
+                return None
+            found.append(at)
+            try:
+                size = base + self._descriptor_tail(raw, at, base)
+            except struct.error:
+                return None
+            at += (size + 7) & ~7
+        return tuple(found)
+
+    @staticmethod
+    def _descriptor_tail(raw: bytes, at: int, base: int) -> int:
+        """Bytes of what follows a descriptor of fixed size (DescriptorSize in
+        internal/abi/type.go): parameters, methods, fields."""
+        kind, tail = raw[at + 23] & _KIND_MASK, 0
+        if kind == _FUNC:
+            inputs, outputs = struct.unpack_from("<HH", raw, at + 48)
+            tail += 8 * (inputs + (outputs & 0x7FFF))
+        elif kind in (_INTERFACE, _STRUCT):
+            tail += (8 if kind == _INTERFACE else 24) * int(
+                struct.unpack_from("<Q", raw, at + 64)[0]
+            )
+        if raw[at + 20] & _TFLAG_UNCOMMON:
+            # UncommonType: PkgPath i32, Mcount u16, Xcount u16, Moff u32, unused u32
+            tail += 16 + 16 * int(struct.unpack_from("<H", raw, at + base + 4)[0])
+        return tail
 
     def _module_candidates(self) -> Iterator[int]:
         yield from self._target.symbols("runtime.firstmoduledata")

@@ -258,9 +258,7 @@ class SwissMap(MapView):
             # one of which another table has taken some of its slots is being split
             replaced = slots < whole
             found.append(
-                Table(
-                    number, pointer, used, capacity, left, depth, groups, count, slots, replaced
-                )
+                Table(number, pointer, used, capacity, left, depth, groups, count, slots, replaced)
             )
         return sorted(found, key=lambda table: table.replaced)
 
@@ -375,7 +373,7 @@ class SwissMap(MapView):
 
             def where(number: int, cells: LiveCells = cells, table: Table = table) -> SlotWhere:
                 position = cells.place(number)
-                return SlotWhere(table.number, position >> 3, position & 7)
+                return SlotWhere(str(table.number), position >> 3, None, position & 7)
 
             yield EntryBatch(columns[0], columns[1], order, where)
         self._compare_count(live)
@@ -435,7 +433,10 @@ class SwissMap(MapView):
             cell = Cell(slot, address + slot, key_at, elem_at, ctrl, state, live=full)
             if full and self.key and self.elem:
                 cell.key = self._value(
-                    self.key, data[key_at : key_at + key_width], address + key_at, layout.indirect_key
+                    self.key,
+                    data[key_at : key_at + key_width],
+                    address + key_at,
+                    layout.indirect_key,
                 )
                 cell.value = self._value(
                     self.elem,
@@ -460,7 +461,13 @@ class SwissMap(MapView):
         if self.header is None or not self.header.dirPtr:
             return Found(None, None, "hash", "the map has no groups", [], 0, 0)
         result = Found(
-            None, None, "scan", "Go's hash is not computed here: all entries were searched", [], 0, 0
+            None,
+            None,
+            "scan",
+            "Go's hash is not computed here: all entries were searched",
+            [],
+            0,
+            0,
         )
         for batch in self.entries():
             for index in batch.order:

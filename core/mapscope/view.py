@@ -18,7 +18,6 @@ from typing import (
     Optional,
     Sequence,
     Tuple,
-    Union,
 )
 
 from .errors import TypeNeeded
@@ -62,24 +61,15 @@ class Where:
         return f"{self.array} bucket {self.bucket}, chain {self.chain}, cell {self.cell}"
 
 
-@dataclass(frozen=True)
-class SlotWhere:
-    """The place of an entry of a Swiss map."""
-
-    table: int
-    group: int
-    slot: int
+class SlotWhere(Where):
+    """The place of an entry of a Swiss map: the array is a table, by its number, the bucket a
+    group of it, the cell a slot."""
 
     def json_form(self) -> Dict[str, object]:
-        """As docs/commands.md has it."""
-        return {"table": self.table, "group": self.group, "slot": self.slot}
+        return {"table": int(self.array), "group": self.bucket, "slot": self.cell}
 
     def text(self) -> str:
-        """For a reader."""
-        return f"table {self.table}, group {self.group}, slot {self.slot}"
-
-
-AnyWhere = Union[Where, SlotWhere]
+        return f"table {self.array}, group {self.bucket}, slot {self.cell}"
 
 
 class Column:
@@ -148,7 +138,7 @@ class EntryBatch:
     keys: Column
     elems: Column
     order: Sequence[int]
-    where: Callable[[int], AnyWhere]
+    where: Callable[[int], Where]
     in_flight: Dict[int, bool] = field(default_factory=dict)
 
 
@@ -340,7 +330,7 @@ class Found:
     key: Optional[Decoded] = None
     value: Optional[Decoded] = None
     elem_address: Optional[int] = None
-    where: Optional[AnyWhere] = None
+    where: Optional[Where] = None
     in_flight: bool = False
 
 

@@ -27,6 +27,8 @@ if __name__ != "__main__":  # where there is one
 
 #: by which the program hands its arguments to the module in LLDB
 _ARGUMENTS = "MAPSCOPE_TEST_STEPS"
+#: what LLDB says at any moment, of Go and of GCC 12's std::string
+LLDBS_OWN = re.compile(rb"^(warning: This version of LLDB has no plugin|error: \S+ 0x\w+: DW_TAG_)")
 #: of LLDB, if a step could not be taken
 _NO_TRANSLATION = 3
 
@@ -409,9 +411,10 @@ def main() -> NoReturn:
     )
     assert process.stdin is not None and process.stdout is not None
     process.stdin.close()
-    for piece in iter(lambda: os.read(process.stdout.fileno(), 65536), b""):  # type: ignore
-        sys.stdout.buffer.write(piece)
-        sys.stdout.buffer.flush()
+    for line in process.stdout:
+        if not LLDBS_OWN.search(line):
+            sys.stdout.buffer.write(line)
+            sys.stdout.buffer.flush()
     sys.exit(process.wait())
 
 

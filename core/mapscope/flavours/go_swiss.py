@@ -115,6 +115,8 @@ class _Typed:
         if type.go_type:
             return cls.from_map_type(session.go.swiss_map_type(type.go_type))
         places = {field.name: field for field in type.fields}
+        if "group" not in places:  # debug information of another shape
+            return cls.from_map_type(session.go.swiss_map_type(session.go.find(type.name)))
         key, elem = type.key_type(), type.target()
         layout = BucketLayout(
             places["group"].type.size,

@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Build a Go program of the tests with a toolchain that scripts/toolchains has unpacked.
+
+    toolchains.py SOURCE VERSION PACKAGE PROGRAM [FLAGS...]
+
+SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build.
+Ends with status 2, and says so, where the toolchain cannot be had.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+
+def command(source: Path, version: str) -> str:
+    """The go command; "" where there is none."""
+    done = subprocess.run(
+        [str(source / "scripts" / "toolchains"), version],
+        stdout=subprocess.PIPE,
+        encoding="utf-8",
+        check=False,
+    )
+    for line in done.stdout.splitlines():
+        name, _, rest = line.partition(" ")
+        if rest.startswith("/") and (version == "newest" or name == version):
+            return rest
+        if name == version:
+            print(line)
+    return ""
+
+
+def main() -> int:
+    source, version, package = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    program, flags = Path(sys.argv[4]), sys.argv[5:]
+    go = command(source, version)
+    if not go:
+        print(f"no Go {version}")
+        return 2
+    cache = program.parent / "cache"
+    environment = {
+        **os.environ,
+        "GO111MODULE": "on",
+        "GOFLAGS": "-buildvcs=false",
+        "GOENV": "off",
+        "GOWORK": "off",
+        "GOPROXY": "off",
+        "GOTOOLCHAIN": "local",
+        "CGO_ENABLED": "0",
+        "GOCACHE": str(cache / "build"),
+        "GOPATH": str(cache / "path"),
+    }
+    folder = source / "tests" / "debugger" / "programs" / "go"
+    subprocess.run(
+        [go, "build", *flags, "-o", str(program), f"./{package}"],
+        cwd=folder,
+        env=environment,
+        check=True,
+    )
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
