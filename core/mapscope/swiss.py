@@ -41,7 +41,6 @@ _EMPTY, _DELETED = 0x80, 0xFE
 FULL = b"\1" * 128 + bytes(128)
 _NOT_FULL = bytes(range(128, 256))
 _NOT_DELETED = bytes(byte for byte in range(256) if byte != _DELETED)
-_VALID = bytes(range(128)) + bytes((_EMPTY, _DELETED))
 
 _HEADER = struct.Struct("<QQQqBBBBQ")
 _TABLE = struct.Struct("<HHHBxqQQ")
@@ -202,10 +201,8 @@ class SwissMap(MapView):
         length = header.dirLen
         if not header.dirPtr:
             return 0, 0
-        if not length and header.writing:
-            # growToTable stores dirPtr before dirLen: no pointer looks like control bytes
-            if self.memory.read(header.dirPtr, 8).translate(None, _VALID):
-                return header.dirPtr, 1
+        if not length and header.writing and self._is_first_directory(header):
+            return header.dirPtr, 1
         if length and header.writing and 1 << header.globalDepth == 2 * length:
             # installTableSplit stores globalDepth, dirPtr, dirLen: a new directory has all
             # tables in pairs, the one it replaces has at least one alone
@@ -213,6 +210,18 @@ class SwissMap(MapView):
             if length > 1 and first[0::2] == first[1::2]:
                 return header.dirPtr, 2 * length
         return header.dirPtr, length
+
+    def _is_first_directory(self, header: SwissHeader) -> bool:
+        """Whether growToTable has stored dirPtr, and dirLen not yet: dirPtr leads to a pointer
+        to the first table, which has all entries of the group that was there before."""
+        table = self.memory.read_word(header.dirPtr)
+        if table % 8 or not self.memory.readable(table, TABLE_SIZE):
+            return False
+        used, capacity, _, depth, _, groups, mask = _TABLE.unpack(
+            self.memory.read(table, TABLE_SIZE)
+        )
+        first = (used, capacity, depth, mask) == (header.used, 2 * CELLS, 0, 1)
+        return first and groups % 8 == 0 and self.memory.readable(groups, 8)
 
     def _pointers(self, address: int, count: int) -> List[int]:
         check_address(address, 8 * count)
@@ -345,6 +354,7 @@ class SwissMap(MapView):
             held=held,
             bytes_used=live * (key + elem) + held.indirect,
             bytes_rebuilt=min(rebuilt, held.total),
+            unit="group",
         )
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
@@ -445,8 +455,9 @@ class SwissMap(MapView):
                     layout.indirect_elem,
                 )
             cells.append(cell)
-        name = f"table {table.number}, group {group}:"
-        return Chain(name, index, False, [Bucket(address, 0, 0, None, cells)])
+        name = f"table {table.number}"
+        bucket = Bucket(address, 0, 0, None, cells)
+        return Chain(name, index, False, [bucket], "group", "control byte")
 
     def _value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
         if not indirect:

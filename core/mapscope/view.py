@@ -266,6 +266,7 @@ class Distribution:
     held: Held
     bytes_used: int
     bytes_rebuilt: int  # what a fresh copy of the map would hold, about
+    unit: str = "bucket"  # what has the entries
 
 
 @dataclass
@@ -298,12 +299,18 @@ class Bucket:
 
 @dataclass
 class Chain:
-    """What `map bucket` shows."""
+    """What `map bucket` shows.
+
+    :ivar unit: what its buckets are called
+    :ivar mark: what a cell's byte is called
+    """
 
     array: str
     index: int
     evacuated: bool
     buckets: List[Bucket]
+    unit: str = "bucket"
+    mark: str = "tophash"
 
 
 @dataclass

@@ -40,10 +40,10 @@ class BucketResult(Result):
         state = ", evacuated" if chain.evacuated else ""
         yield (
             f"{escape(view.type_name)} {view.address or 0:#x}, "
-            f"{chain.array} bucket {chain.index}{state}\n"
+            f"{chain.array} {chain.unit} {chain.index}{state}\n"
         )
         for bucket in chain.buckets:
-            name = "bucket" if bucket.chain == 0 else f"overflow bucket {bucket.chain}"
+            name = chain.unit if bucket.chain == 0 else f"overflow bucket {bucket.chain}"
             yield f"  {name} at {bucket.address:#x}\n"
             for cell in bucket.cells:
                 yield self._cell_line(cell)
@@ -54,7 +54,7 @@ class BucketResult(Result):
 
     def _cell_line(self, cell: Cell) -> str:
         line = (
-            f"    cell {cell.index}  tophash {cell.tophash:#04x}  "
+            f"    cell {cell.index}  {self.chain.mark} {cell.tophash:#04x}  "
             f"key +{cell.key_offset}  elem +{cell.elem_offset}  {cell.state}"
         )
         if cell.live and cell.key is not None:

@@ -55,8 +55,9 @@ class StatsResult(Result):
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
-        yield from _histogram("entries per bucket", found.cells)
-        yield from _histogram("buckets per chain", found.chains)
+        yield from _histogram(f"entries per {found.unit}", found.cells)
+        if found.chains or found.unit == "bucket":
+            yield from _histogram("buckets per chain", found.chains)
         if found.old_cells:
             yield from _histogram("entries per old bucket not evacuated", found.old_cells)
             yield from _histogram("buckets per old chain not evacuated", found.old_chains)
@@ -70,7 +71,9 @@ class StatsResult(Result):
         share = 100 * used / total if total else 0.0
         yield f"  bytes      {size_text(total)}, {share:.0f}% of it keys and values\n"
         yield f"             {size_text(total - used)} wasted\n"
-        yield f"             {size_text(held.overflow)} in overflow buckets outside of the array\n"
+        if found.unit == "bucket":
+            outside = size_text(held.overflow)
+            yield f"             {outside} in overflow buckets outside of the array\n"
         if held.old:
             yield f"             {size_text(held.old)} retained by the old array\n"
         if held.retired:
