@@ -201,7 +201,10 @@ class GoProgram:
         key_at, elem_at = struct.unpack_from("<QQ", raw, 48)
         size, *words = struct.unpack_from("<6Q", raw, 80)
         key, elem = self.type_at(key_at), self.type_at(elem_at)
-        if size == 8 + 8 * words[0]:
+        # KeysOff is 8 since 1.27; with slots of 8 bytes flags, at most 15, stand where 1.27 has
+        # ElemsOff, at least 16 (but for keys of no bytes)
+        split = self.minor >= 27 or (words[0] == 8 and words[2] & 0xFFFFFFFF >= 16)
+        if size == 8 + 8 * words[0] and not split:
             # 1.24 to 1.26: SlotSize, ElemOff, Flags
             stride, elems, flags = words[0], 8 + words[1], words[2]
             layout = (8, stride, elems, stride)
