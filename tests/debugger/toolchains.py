@@ -12,6 +12,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Dict
 
 
 def command(source: Path, version: str) -> str:
@@ -22,25 +23,20 @@ def command(source: Path, version: str) -> str:
         encoding="utf-8",
         check=False,
     )
+    reason = ""
     for line in done.stdout.splitlines():
         name, _, rest = line.partition(" ")
         if rest.startswith("/") and (version == "newest" or name == version):
             return rest
         if name == version:
-            print(line)
+            reason = line
+    print(reason or f"no Go {version}")
     return ""
 
 
-def main() -> int:
-    source, version, package = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
-    program, flags = Path(sys.argv[4]), sys.argv[5:]
-    go = command(source, version)
-    if not go:
-        print(f"no Go {version}")
-        return 2
-    cache = program.parent / "cache"
-    environment = {
-        **os.environ,
+def environment(cache: Path) -> Dict[str, str]:
+    """For a build by that toolchain alone, with no network."""
+    return {
         "GO111MODULE": "on",
         "GOFLAGS": "-buildvcs=false",
         "GOENV": "off",
@@ -51,11 +47,19 @@ def main() -> int:
         "GOCACHE": str(cache / "build"),
         "GOPATH": str(cache / "path"),
     }
+
+
+def main() -> int:
+    source, version, package = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+    program, flags = Path(sys.argv[4]), sys.argv[5:]
+    go = command(source, version)
+    if not go:
+        return 2
     folder = source / "tests" / "debugger" / "programs" / "go"
     subprocess.run(
         [go, "build", *flags, "-o", str(program), f"./{package}"],
         cwd=folder,
-        env=environment,
+        env={**os.environ, **environment(program.parent / "cache")},
         check=True,
     )
     return 0
