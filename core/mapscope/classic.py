@@ -30,7 +30,7 @@ from .memory import Memory
 from .moving import Moving, find_moving, slots, target_bucket
 from .tally import Tally, tally_array
 from .types import Kind, Type
-from .values import Decoded, Unreadable
+from .values import Unreadable
 from .view import (
     Bucket,
     Cell,
@@ -500,15 +500,6 @@ class ClassicMap(MapView):
             buckets.append(Bucket(address, position, overflow, layout.overflow, cells))
         evacuated = bool(buckets) and EVACUATED_X <= buckets[0].cells[0].tophash < MIN_TOP_HASH
         return Chain(array.name, index, evacuated, buckets)
-
-    def slot_value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
-        if not indirect:
-            return self.decoder.decode(type, slot, address)
-        pointer = int.from_bytes(slot, "little")
-        data = self.memory.gather([pointer], type.size)[0]
-        if data is None:
-            return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
-        return self.decoder.decode(type, data, pointer)
 
     def has_buckets(self) -> bool:
         """Whether anything was ever written to it."""

@@ -408,7 +408,7 @@ class GoDebugInfo:
             return Type(Kind.GO_MAP, name, 8, swiss=True)
         if "slots" in places:
             start = places["slots"][0]
-            slot = self._element(places["slots"][1])
+            slot = self._pointee(places["slots"][1])
             parts = self._members(slot) if slot is not None else {}
             if slot is None or not {"key", "elem"} <= set(parts):
                 return Type(Kind.GO_MAP, name, 8, swiss=True)
@@ -437,19 +437,8 @@ class GoDebugInfo:
             swiss=True,
         )
 
-    def _element(self, offset: Optional[int]) -> Optional[Entry]:
-        """The structure that an array has as its elements."""
-        for _ in range(_MAX_DEPTH):
-            entry = None if offset is None else self.dwarf.entry(offset)
-            if entry is None:
-                return None
-            if entry.tag == dwarf.STRUCTURE:
-                return entry
-            offset = entry.number(dwarf.TYPE)
-        return None
-
     def _pointee(self, offset: Optional[int]) -> Optional[Entry]:
-        """What a pointer, perhaps behind names, points at."""
+        """The structure that a pointer, perhaps behind names, or an array is of."""
         for _ in range(_MAX_DEPTH):
             entry = None if offset is None else self.dwarf.entry(offset)
             if entry is None:

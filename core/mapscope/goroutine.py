@@ -7,13 +7,10 @@ cmd/internal/obj/x86 (g lies at fs:-8 on linux/amd64, and in R14 in Go code).
 
 from typing import Callable, Optional
 
+from . import go_layouts
+
 Word = Callable[[int], Optional[int]]
 Register = Callable[[str], Optional[int]]
-
-
-def goid_offset(minor: int) -> int:
-    """Offset of g.goid in Go 1.`minor` (152 to 1.22, 160 in 1.23 and 1.24, 152 again)."""
-    return 160 if minor in (23, 24) else 152
 
 
 def find_g(word: Word, register: Register) -> Optional[int]:
@@ -32,5 +29,5 @@ def find_g(word: Word, register: Register) -> Optional[int]:
 def goid(word: Word, register: Register, minor: int) -> Optional[int]:
     """The id of the goroutine that a thread runs; None: none, or not known."""
     g = find_g(word, register)
-    found = None if g is None else word(g + goid_offset(minor))
+    found = None if g is None else word(g + go_layouts.g(minor).at("goid"))
     return found if found is not None and 0 < found < 1 << 48 else None

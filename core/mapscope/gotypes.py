@@ -12,6 +12,7 @@ import struct
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from . import go_layouts
 from .buckets import BucketLayout
 from .errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
 from .goroutine import goid
@@ -52,23 +53,11 @@ _TYPELINKS_SEARCH = 16
 
 @dataclass(frozen=True)
 class MapType:
-    """The part of a classic maptype (runtime/type.go, Go 1.17 to 1.23) that a walk needs."""
+    """A map's type, as far as a walk needs it.
 
-    address: int
-    name: str
-    key: Type
-    elem: Type
-    keysize: int
-    elemsize: int
-    bucketsize: int
-    flags: int
-
-
-@dataclass(frozen=True)
-class SwissMapType:
-    """The part of a Swiss map type (internal/abi, Go 1.24 to 1.27) that a walk needs.
-
-    :ivar layout: of a group; keysize and elemsize are the distances between slots
+    :ivar address: of its descriptor; 0: it comes from debug information
+    :ivar layout: of a bucket or, in a Swiss map, of a group; there keysize and elemsize are the
+        distances between slots
     """
 
     address: int
@@ -161,46 +150,41 @@ class GoProgram:
         return name[1:] if rtype[20] & _TFLAG_EXTRA_STAR else name
 
     def map_type(self, address: int) -> MapType:
-        """The classic maptype at `address`.
+        """The map type at `address`.
 
-        :raises LayoutUnknown: if it describes no classic map
+        :raises LayoutUnknown: if it describes no map
         """
-        raw = self.memory.read(address, 88)
         name = self.name_at(address)
-        if raw[23] & _KIND_MASK != _MAP:
+        head = self.memory.read(address, RTYPE_SIZE + 16)
+        if head[23] & _KIND_MASK != _MAP:
             raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
-        if self.has_swiss_maps:
-            raise swiss_not_supported(self.version)
-        key, elem = struct.unpack_from("<QQ", raw, 48)
-        keysize, elemsize, bucketsize, flags = struct.unpack_from("<BBHI", raw, 80)
-        if bucketsize != 8 + 8 * (keysize + elemsize) + 8:
+        key, elem = (self.type_at(at) for at in struct.unpack_from("<QQ", head, RTYPE_SIZE))
+        layout_at = self._group if self.has_swiss_maps else self._bucket
+        return MapType(address, name, key, elem, layout_at(address, name, key, elem))
+
+    def _bucket(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
+        """Of a classic map with the type at `address`."""
+        raw = self.memory.read(address + 80, 8)
+        keysize, elemsize, size, flags = struct.unpack("<BBHI", raw)
+        if size != 8 + 8 * (keysize + elemsize) + 8:
             raise LayoutUnknown(
-                f"maptype {escape(name)} at {address:#x} not recognised: bucket of {bucketsize} "
+                f"maptype {escape(name)} at {address:#x} not recognised: bucket of {size} "
                 f"bytes with keys of {keysize} and elements of {elemsize}"
             )
-        return MapType(
-            address,
-            name,
-            self.type_at(key),
-            self.type_at(elem),
+        return BucketLayout(
+            size,
+            8,
+            8 + 8 * keysize,
+            size - 8,
             keysize,
             elemsize,
-            bucketsize,
-            flags,
+            bool(flags & go_layouts.INDIRECT_KEY),
+            bool(flags & go_layouts.INDIRECT_ELEM),
         )
 
-    def swiss_map_type(self, address: int) -> SwissMapType:
-        """The Swiss map type at `address`.
-
-        :raises LayoutUnknown: if it describes no Swiss map
-        """
-        raw = self.memory.read(address, 136)
-        name = self.name_at(address)
-        if raw[23] & _KIND_MASK != _MAP:
-            raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
-        key_at, elem_at = struct.unpack_from("<QQ", raw, 48)
-        size, *words = struct.unpack_from("<6Q", raw, 80)
-        key, elem = self.type_at(key_at), self.type_at(elem_at)
+    def _group(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
+        """Of a Swiss map with the type at `address`."""
+        size, *words = struct.unpack("<6Q", self.memory.read(address + 80, 48))
         # KeysOff is 8 since 1.27; with slots of 8 bytes flags, at most 15, stand where 1.27 has
         # ElemsOff, at least 16 (but for keys of no bytes)
         split = self.minor >= 27 or (words[0] == 8 and words[2] & 0xFFFFFFFF >= 16)
@@ -211,8 +195,9 @@ class GoProgram:
         else:
             # 1.27: KeysOff, KeyStride, ElemsOff, ElemStride, ElemOff, Flags
             layout = (words[0], words[1], words[2], words[3])
-            flags = struct.unpack_from("<I", raw, 128)[0]
-        indirect_key, indirect_elem = bool(flags & 4), bool(flags & 8)
+            flags = struct.unpack("<I", self.memory.read(address + 128, 4))[0]
+        indirect_key = bool(flags & go_layouts.SWISS_INDIRECT_KEY)
+        indirect_elem = bool(flags & go_layouts.SWISS_INDIRECT_ELEM)
         keys, key_stride, elems, elem_stride = layout
         ends = (
             keys + 7 * key_stride + (8 if indirect_key else key.size),
@@ -223,10 +208,9 @@ class GoProgram:
                 f"map type {escape(name)} at {address:#x} not recognised: group of {size} bytes, "
                 f"keys from {keys} every {key_stride}, elements from {elems} every {elem_stride}"
             )
-        parts = BucketLayout(
+        return BucketLayout(
             size, keys, elems, 0, key_stride, elem_stride, indirect_key, indirect_elem
         )
-        return SwissMapType(address, name, key, elem, parts)
 
     # --- type descriptors ---
 

@@ -18,7 +18,6 @@ from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
 from .memory import Memory, check_address
 from .types import Type
-from .values import Decoded, Unreadable
 from .view import (
     Bucket,
     Cell,
@@ -442,13 +441,13 @@ class SwissMap(MapView):
             key_at, elem_at = layout.key_offset(slot), layout.elem_offset(slot)
             cell = Cell(slot, address + slot, key_at, elem_at, ctrl, state, live=full)
             if full and self.key and self.elem:
-                cell.key = self._value(
+                cell.key = self.slot_value(
                     self.key,
                     data[key_at : key_at + key_width],
                     address + key_at,
                     layout.indirect_key,
                 )
-                cell.value = self._value(
+                cell.value = self.slot_value(
                     self.elem,
                     data[elem_at : elem_at + elem_width],
                     address + elem_at,
@@ -458,15 +457,6 @@ class SwissMap(MapView):
         name = f"table {table.number}"
         bucket = Bucket(address, 0, 0, None, cells)
         return Chain(name, index, False, [bucket], "group", "control byte")
-
-    def _value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
-        if not indirect:
-            return self.decoder.decode(type, slot, address)
-        pointer = int.from_bytes(slot, "little")
-        data = self.memory.gather([pointer], type.size)[0]
-        if data is None:
-            return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
-        return self.decoder.decode(type, data, pointer)
 
     def find(self, test: KeyTest) -> Found:
         if self.header is None or not self.header.dirPtr:

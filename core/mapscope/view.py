@@ -465,3 +465,13 @@ class MapView(ABC):
         if self.key is None or self.elem is None:
             raise TypeNeeded(f"map at {self.address or 0:#x}")
         return self.key, self.elem
+
+    def slot_value(self, type: Type, slot: bytes, address: int, indirect: bool) -> Decoded:
+        """The key or element whose slot lies at `address`; indirect: the slot points at it."""
+        if not indirect:
+            return self.decoder.decode(type, slot, address)
+        pointer = int.from_bytes(slot, "little")
+        data = self.memory.gather([pointer], type.size)[0]
+        if data is None:
+            return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")
+        return self.decoder.decode(type, data, pointer)

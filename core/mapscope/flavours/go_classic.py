@@ -14,35 +14,27 @@ import re
 import struct
 from bisect import bisect_left
 from dataclasses import replace
+from functools import partial
 from typing import Callable, Iterator, List, Optional, Tuple
 
+from .. import go_layouts
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
 from ..classic import ClassicMap
-from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
+from ..errors import MemoryUnreadable, NotAMap
 from ..gotypes import MapType
 from ..header import HASH_WRITING, Header, Writing
 from ..memory import ADDRESS_LIMIT, Memory
 from ..session import Session
 from ..tally import tally_array
 from ..target import Frame, Variable
-from ..types import Kind, Type
-from ..values import escape
+from ..types import Kind
 from ..view import Held, MapView
+from .go_maps import argument, global_maps, map_at_frame, map_of_variable, type_of, word
 
 NAME = "go-classic"
 
 _HMAP = struct.Struct("<QBBHIQQQ")  # count flags B noverflow hash0 buckets oldbuckets nevacuate
-#: bytes of a whole hmap
-_HMAP_SIZE = 48
-_SAME_SIZE_GROW = 8
 _KNOWN_FLAGS = 15
-_INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
-_KEYS = 8  # bmap: keys follow the tophash bytes
-
-_MAP_FUNCTION = re.compile(
-    r"^runtime\.(map(assign|access[12]|access[12]_fat|delete|clear|iterinit|iternext)(_fast\w+)?"
-    r"|hashGrow|growWork(_fast\w+)?|evacuate(_fast\w+)?|advanceEvacuationMark)$"
-)
 _WRITE_FUNCTION = re.compile(
     r"^runtime\.(mapassign|mapdelete|mapclear|hashGrow|growWork|evacuate|advanceEvacuationMark)"
 )
@@ -59,41 +51,24 @@ def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
     """A map[K]V, or a runtime.hmap."""
     type = variable.type
     if type.kind is Kind.GO_HMAP and variable.address is not None:
-        return _open(session, variable.address, _type_of(session, variable.address, None))
-    if type.kind is not Kind.GO_MAP:
+        return _open(session, variable.address, type_of(session, variable.address, None))
+    if type.kind is not Kind.GO_MAP or type.swiss:
         return None
-    if type.swiss:
-        return None
-    if variable.data is not None:
-        hmap = int.from_bytes(variable.data[:8], "little")
-    elif variable.address is not None:
-        hmap = session.memory.read_word(variable.address)
-    else:
-        return None
-    return _open(session, hmap, _Typed.from_type(session, type))
+    return map_of_variable(session, variable, _open)
 
 
 def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
     """An hmap at `address`, typed by name or by what else is known of it."""
-    if not session.is_go() or session.go.has_swiss_maps:
+    if not present(session):
         return None
-    typed = _type_of(session, address, type)
+    typed = type_of(session, address, type)
     _require_plausible(session.memory, address)
     return _open(session, address, typed)
 
 
 def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
     """The map that a function of the Go runtime works on."""
-    if not _MAP_FUNCTION.match(frame.function) or not present(session):
-        return None
-    hmap = _word(session, frame, "h")
-    if not hmap:
-        return None
-    maptype = _word(session, frame, "t")
-    typed = None
-    if maptype:
-        typed = _Typed.from_map_type(session.go.map_type(maptype))
-    return _open(session, hmap, typed or _type_of(session, hmap, None))
+    return map_at_frame(session, frame, _open) if present(session) else None
 
 
 def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
@@ -105,7 +80,7 @@ def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[
         return None
     found = _evacuated_bucket(session, frame, view.walker(), old)
     if found is None:
-        spilled = _argument(session, frame, "oldbucket", 2)
+        spilled = argument(session, frame, "oldbucket", 2)
         if spilled is not None and spilled < old.count:
             found = spilled
     return found
@@ -113,91 +88,15 @@ def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[
 
 def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
     """Global variables that are maps."""
-    for name, variable in session.target.global_maps():
-        try:
-            view = from_variable(session, variable)
-        except MapscopeError:
-            continue
-        if view is not None and view.address is not None:
-            yield name, view
+    return global_maps(session, from_variable)
 
 
-class _Typed:
-    """A map type and the bucket that it makes."""
-
-    def __init__(self, name: str, key: Type, elem: Type, layout: BucketLayout) -> None:
-        self.name = name
-        self.key = key
-        self.elem = elem
-        self.layout = layout
-
-    @classmethod
-    def from_map_type(cls, found: MapType) -> "_Typed":
-        """From the program's own maptype."""
-        elems = _KEYS + 8 * found.keysize
-        layout = BucketLayout(
-            found.bucketsize,
-            _KEYS,
-            elems,
-            found.bucketsize - 8,
-            found.keysize,
-            found.elemsize,
-            bool(found.flags & _INDIRECT_KEY),
-            bool(found.flags & _INDIRECT_ELEM),
-        )
-        return cls(found.name, found.key, found.elem, layout)
-
-    @classmethod
-    def from_type(cls, session: Session, type: Type) -> "_Typed":
-        """From a type that the debugger gave, or that a type descriptor gave."""
-        if type.go_type:
-            return cls.from_map_type(session.go.map_type(type.go_type))
-        places = {field.name: field.offset for field in type.fields}
-        key, elem = type.key_type(), type.target()
-        elems, overflow = places["values"], places["overflow"]
-        layout = BucketLayout(
-            overflow + 8,
-            places["keys"],
-            elems,
-            overflow,
-            (elems - places["keys"]) // 8,
-            (overflow - elems) // 8,
-            key.size > 128,
-            elem.size > 128,
-        )
-        return cls(type.name, key, elem, layout)
-
-
-def _type_of(session: Session, address: int, name: Optional[str]) -> Optional[_Typed]:
-    """The type of the map at `address`: as named, else as frames or variables have it."""
-    if name is not None:
-        declared = session.target.find_type(name)
-        if declared is not None and declared.kind is Kind.GO_MAP:
-            return _Typed.from_type(session, declared)
-        try:
-            return _Typed.from_map_type(session.go.map_type(session.go.find(name)))
-        except UnknownType:
-            if declared is not None:
-                raise NotAMap(f"{escape(name)} is not a map type") from None
-            raise
-    for frame in session.runtime_frames():
-        if _MAP_FUNCTION.match(frame.function) and _word(session, frame, "h") == address:
-            maptype = _word(session, frame, "t")
-            if maptype:
-                return _Typed.from_map_type(session.go.map_type(maptype))
-    target = session.target
-    for _, variable in target.frame_maps() + target.global_maps():
-        if variable.type.kind is Kind.GO_MAP and not variable.type.swiss:
-            if variable_word(session, variable) == address:
-                return _Typed.from_type(session, variable.type)
-    return None
-
-
-def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
+def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     header: Optional[Header] = None
     writing = Writing(copies_late=True)
     spare = None
     held: Optional[Callable[[Optional[int], Optional[int]], Held]] = None
+    minor = session.go.minor
     if address:
         memory = session.memory
         try:
@@ -220,14 +119,10 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
             spare = count_spare
 
             def hold(overflow: Optional[int], old_overflow: Optional[int]) -> Held:
-                return _held(found, layout, overflow, old_overflow, count_spare)
+                own = allocated(go_layouts.hmap(minor).size)
+                return _held(found, layout, overflow, old_overflow, count_spare, own)
 
             held = hold
-    minor = session.go.minor
-
-    def load_limit(B: int) -> int:
-        """overLoadFactor of runtime/map.go; the factor is 6 in 1.21, 6.5 elsewhere."""
-        return 8 if B == 0 else (12 if minor == 21 else 13) * ((1 << B) // 2)
 
     view = ClassicMap(
         session.memory,
@@ -237,7 +132,7 @@ def _open(session: Session, address: int, typed: Optional[_Typed]) -> MapView:
         typed.elem if typed else None,
         header,
         typed.layout if typed else None,
-        load_limit,
+        partial(go_layouts.load_limit, minor),
         writing,
         spare,
         held=held,
@@ -256,19 +151,19 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
-    return _open(session, address, _Typed.from_map_type(session.go.map_type(maptype)))
+    return _open(session, address, session.go.map_type(maptype))
 
 
 def _resolve(
     header: Header,
     raw: bytes,
     frames: List[Frame],
-    typed: Optional[_Typed],
+    typed: Optional[MapType],
     memory: Memory,
 ) -> Header:
     """The header with a growth that is being installed, or is installed, made plain."""
     old: int = struct.unpack_from("<Q", raw, 24)[0]
-    same_size = bool(header.flags & _SAME_SIZE_GROW)
+    same_size = bool(header.flags & go_layouts.SAME_SIZE_GROW)
     if not old:
         header = replace(header, nevacuate=0)
         in_hash_grow = any(f.function == "runtime.hashGrow" for f in frames)
@@ -330,21 +225,12 @@ def _write_frames(session: Session, address: int) -> List[Frame]:
     return [
         frame
         for frame in session.runtime_frames()
-        if _WRITE_FUNCTION.match(frame.function) and _argument(session, frame, "h", 1) == address
+        if _WRITE_FUNCTION.match(frame.function) and argument(session, frame, "h", 1) == address
     ]
 
 
-def _argument(session: Session, frame: Frame, name: str, index: int) -> Optional[int]:
-    """A parameter; where debug information has lost it, what its spill slot holds."""
-    value = _word(session, frame, name)
-    if value is None:
-        place = frame.spilled(index)
-        value = None if place is None else _word_at(session.memory, place)
-    return value
-
-
 def _writing(
-    session: Session, address: int, header: Header, frames: List[Frame], typed: _Typed
+    session: Session, address: int, header: Header, frames: List[Frame], typed: MapType
 ) -> Writing:
     writing = Writing(copies_late=True)
     if not header.flags & HASH_WRITING:
@@ -408,12 +294,12 @@ def _is_moving(
         # nevacuate advances as soon as its bucket is moved
         return True if bucket == header.nevacuate else None
     # These live in the loop over a bucket's cells alone.
-    if any(_word(session, frame, name) is not None for name in ("top", "useY", "i", "k", "e")):
+    if any(word(session, frame, name) is not None for name in ("top", "useY", "i", "k", "e")):
         return True
     if _live_cells(walker, new, old) < header.count:
         return True
     # At its entry evacuate* has not looked at the bucket, b, yet.
-    return None if _word(session, frame, "b") is None else False
+    return None if word(session, frame, "b") is None else False
 
 
 def _live_cells(walker: Walker, new: BucketArray, old: Optional[BucketArray]) -> int:
@@ -425,18 +311,18 @@ def _evacuated_bucket(
     session: Session, frame: Frame, walker: Walker, old: BucketArray
 ) -> Optional[int]:
     """The old bucket that a frame of evacuate* is moving."""
-    bucket = _word(session, frame, "oldbucket")
+    bucket = word(session, frame, "oldbucket")
     if bucket is not None:
         return bucket if bucket < old.count else None
     # Optimised code forgets oldbucket in the loop; b is the bucket it is at.
-    at = _word(session, frame, "b")
+    at = word(session, frame, "b")
     if at:
         index, rest = divmod(at - old.address, walker.layout.size)
         if rest == 0 and 0 <= index < old.count:
             return index
     if not at:
         return None
-    spilled = _argument(session, frame, "oldbucket", 2)
+    spilled = argument(session, frame, "oldbucket", 2)
     if spilled is not None and spilled < old.count:
         if any(address == at for address, _ in walker.chain(old, spilled)):
             return spilled
@@ -463,14 +349,14 @@ def _assigned_cell(
     """
     layout = walker.layout
     key = _bytes_at(session.memory, frame.spilled(2), layout.keysize)
-    key_hash = _word(session, frame, "hash")
+    key_hash = word(session, frame, "hash")
     if key is None or key_hash is None:
         return None
     same = _cells(walker, new, key_hash)
     if any(slot == key for _, slot in same):
         return None
-    insertb, inserti = _word(session, frame, "insertb"), _word(session, frame, "inserti")
-    insertk = _word(session, frame, "insertk")
+    insertb, inserti = word(session, frame, "insertb"), word(session, frame, "inserti")
+    insertk = word(session, frame, "insertk")
     for place, _ in same:
         if insertk == place[0] + layout.key_offset(place[1]):
             return place, key
@@ -490,21 +376,21 @@ def _assigned_cell(
 
 
 def _deleted_cell(
-    session: Session, frame: Frame, walker: Walker, new: BucketArray, typed: _Typed
+    session: Session, frame: Frame, walker: Walker, new: BucketArray, typed: MapType
 ) -> Optional[Tuple[int, int]]:
     """The cell that mapdelete* is clearing: key and element go before the tophash."""
     memory, layout = session.memory, walker.layout
-    key_hash = _word(session, frame, "hash")
+    key_hash = word(session, frame, "hash")
     if "_fast" in frame.function:
         key = _bytes_at(memory, frame.spilled(2), layout.keysize)
     else:
-        key = _bytes_at(memory, _argument(session, frame, "key", 2), typed.key.size)
+        key = _bytes_at(memory, argument(session, frame, "key", 2), typed.key.size)
     if key is None:
         return None
     if key_hash is not None:
         cells = _cells(walker, new, key_hash)
     else:
-        at = _word(session, frame, "b")
+        at = word(session, frame, "b")
         data = _bytes_at(memory, at, layout.size)
         cells = [] if at is None or data is None else list(_live(layout, at, data))
     decoder = session.decoder()
@@ -572,11 +458,6 @@ def _bytes_at(memory: Memory, address: Optional[int], size: int) -> Optional[byt
         return None
 
 
-def _word_at(memory: Memory, address: int) -> Optional[int]:
-    data = _bytes_at(memory, address, 8)
-    return None if data is None else int.from_bytes(data, "little")
-
-
 #: sizes that Go's allocator hands out up to 32 KiB, in bytes (runtime/sizeclasses.go, the
 #: same from 1.17 to 1.23); beyond, whole pages of 8 KiB
 _SIZE_CLASSES = (
@@ -608,11 +489,13 @@ def _held(
     overflow: Optional[int],
     old_overflow: Optional[int],
     spare: Callable[[], Optional[int]],
+    own: int,
 ) -> Held:
     """Memory of a map's arrays.
 
     :param overflow: overflow buckets of the present array, if they were counted
     :param old_overflow: of the old one
+    :param own: bytes of the hmap
     """
     size = layout.size
     buckets = _array_bytes(header.B, size) if header.buckets else 0
@@ -624,7 +507,7 @@ def _held(
     if old:
         old_spares = old // size - (1 << header.old_B) if header.old_B >= 4 else 0
         old += allocated(size) * max(0, (old_overflow or 0) - old_spares)
-    return Held(buckets, old, allocated(size) * outside, _HMAP_SIZE)
+    return Held(buckets, old, allocated(size) * outside, own)
 
 
 def departed(session: Session) -> None:
@@ -635,9 +518,8 @@ def _spare(session: Session, address: int, header: Header, layout: BucketLayout)
     """Free spare overflow buckets: from mapextra.nextOverflow to the end mark."""
     memory = session.memory
     try:
-        # since 1.24, clearSeq lies before extra (runtime/map_noswiss.go)
-        extra = memory.read_word(address + (48 if session.go.minor >= 24 else 40))
-        following = memory.read_word(extra + 16) if extra else 0
+        extra = memory.read_word(address + go_layouts.hmap(session.go.minor).at("extra"))
+        following = memory.read_word(extra + go_layouts.MAPEXTRA.at("nextOverflow")) if extra else 0
         if not following:
             return 0
         # makeBucketArray rounds 2^(B-4) up to a size class: at most one eighth more
@@ -658,26 +540,6 @@ def _spare(session: Session, address: int, header: Header, layout: BucketLayout)
     return None
 
 
-def _word(session: Session, frame: Frame, name: str) -> Optional[int]:
-    variable = frame.variable(name)
-    if variable is None:
-        return None
-    return variable_word(session, variable)
-
-
-def variable_word(session: Session, variable: Variable) -> Optional[int]:
-    """The word that a variable is; None: it cannot be read."""
-    if variable.data is not None:
-        return int.from_bytes(variable.data[:8], "little")
-    if variable.address is not None:
-        try:
-            size = min(8, variable.type.size) or 8
-            return int.from_bytes(session.memory.read(variable.address, size), "little")
-        except MemoryUnreadable:
-            return None
-    return None
-
-
 # --- keys of writes, for stops ---
 
 
@@ -691,4 +553,4 @@ def written_key(session: Session, frame: Frame, size: int) -> Optional[bytes]:
     """
     if "_fast" in frame.function:
         return _bytes_at(session.memory, frame.spilled(2), size)
-    return _bytes_at(session.memory, _argument(session, frame, "key", 2), size)
+    return _bytes_at(session.memory, argument(session, frame, "key", 2), size)

@@ -4,6 +4,7 @@ registers: any map's events, and what no word in memory tells."""
 
 from typing import Callable, Dict, Optional, Tuple
 
+from .. import go_layouts
 from ..flavours import go_classic
 from ..session import Session
 from ..view import MapView
@@ -43,9 +44,8 @@ class GrowFunctionPlan(GoPlan):
 
 
 def growth_kind(hmap: Hmap, minor: int) -> str:
-    """What hashGrow is about to do (overLoadFactor in runtime/map.go; 1.21's factor is 6)."""
-    count = hmap.count + 1
-    over = count > 8 and count > (12 if minor == 21 else 13) * ((1 << hmap.B) // 2)
+    """What hashGrow is about to do (overLoadFactor in runtime/map.go)."""
+    over = hmap.count + 1 > go_layouts.load_limit(minor, hmap.B)
     return "double" if over else "same-size"
 
 

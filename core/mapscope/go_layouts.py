@@ -1,0 +1,221 @@
+# SPDX-License-Identifier: MIT
+"""What mapscope takes for granted of Go's runtime, by version: structures, constants, and the
+registers of its functions' arguments, on linux/amd64.
+
+The one place for such facts. tests/debugger/go_layouts.py compares all of them with the debug
+information, and with what programs do, of every Go toolchain at hand; a new version of Go that
+differs fails there. Sources: runtime/map.go, runtime/map_noswiss.go, runtime/type.go,
+runtime/runtime2.go, runtime/symtab.go, internal/abi/*.go, internal/runtime/maps/*.go of Go 1.17
+to 1.27; cmd/compile/abi-internal.md for the registers.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Dict, Mapping, Optional, Tuple
+
+#: oldest and newest version, the N of go1.N, that these facts are of
+OLDEST, NEWEST = 17, 27
+
+#: registers of integer arguments, in order, as debuggers name them
+ARGUMENT_REGISTERS = ("rax", "rbx", "rcx", "rdi", "rsi", "r8", "r9", "r10", "r11")
+
+
+@dataclass(frozen=True)
+class Struct:
+    """A structure of the runtime.
+
+    :ivar name: as in its source and in debug information
+    :ivar size: in bytes; 0 where it does not matter
+    :ivar fields: offset of each field that is read, in bytes
+    """
+
+    name: str
+    size: int
+    fields: Mapping[str, int]
+
+    def at(self, field: str) -> int:
+        """Offset of a field."""
+        return self.fields[field]
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Which arguments of a function are a map and its type, counted from 0; None: a variable."""
+
+    map: Optional[int]
+    type: Optional[int]
+
+
+# --- classic maps ---
+
+
+def hmap(minor: int) -> Struct:
+    """runtime.hmap; since 1.24 clearSeq lies before extra."""
+    late = minor >= 24
+    fields = dict(count=0, flags=8, B=9, noverflow=10, hash0=12, buckets=16, oldbuckets=24)
+    return Struct(
+        "runtime.hmap", 56 if late else 48, {**fields, "nevacuate": 32, "extra": 48 if late else 40}
+    )
+
+
+MAPEXTRA = Struct("runtime.mapextra", 24, dict(overflow=0, oldoverflow=8, nextOverflow=16))
+BMAP = Struct("runtime.bmap", 8, dict(tophash=0))
+
+
+def classic_map_type(minor: int) -> Struct:
+    """The type of a classic map: what follows its rtype."""
+    if minor <= 20:
+        names = ("key", "elem", "bucket", "hasher", "keysize", "elemsize", "bucketsize", "flags")
+        struct = "runtime.maptype"
+    else:
+        names = ("Key", "Elem", "Bucket", "Hasher", "KeySize", "ValueSize", "BucketSize", "Flags")
+        struct = "internal/abi.OldMapType" if minor >= 24 else "internal/abi.MapType"
+    return Struct(struct, 88, dict(zip(names, (48, 56, 64, 72, 80, 81, 82, 84))))
+
+
+#: cells of a bucket; bytes from which on keys and elements are kept as pointers
+CELLS, INDIRECT_ABOVE = 8, 128
+SAME_SIZE_GROW, HASH_WRITING, OLD_ITERATOR, ITERATOR = 8, 4, 2, 1
+INDIRECT_KEY, INDIRECT_ELEM = 1, 2
+
+
+def load_factor(minor: int) -> Tuple[int, int]:
+    """Numerator and denominator of a classic map's; 6 in all of 1.21, 6.5 elsewhere."""
+    return (12, 2) if minor == 21 else (13, 2)
+
+
+def load_limit(minor: int, B: int) -> int:
+    """Entries up to which a classic map of 2^B buckets need not double (overLoadFactor in
+    runtime/map.go)."""
+    over, under = load_factor(minor)
+    return CELLS if B == 0 else over * ((1 << B) // under)
+
+
+# --- Swiss maps ---
+
+
+def swiss_map(minor: int) -> Struct:
+    """internal/runtime/maps.Map."""
+    fields = dict(used=0, seed=8, dirPtr=16, dirLen=24, globalDepth=32, globalShift=33, writing=34)
+    if minor >= 25:
+        fields["tombstonePossible"] = 35
+    return Struct("internal/runtime/maps.Map", 48, {**fields, "clearSeq": 40})
+
+
+TABLE = Struct(
+    "internal/runtime/maps.table",
+    32,
+    dict(used=0, capacity=2, growthLeft=4, localDepth=6, index=8, groups=16),
+)
+GROUPS = Struct("internal/runtime/maps.groupsReference", 16, dict(data=0, lengthMask=8))
+
+#: control bytes of slots that are not full
+CTRL_EMPTY, CTRL_DELETED = 0x80, 0xFE
+#: slots of the largest table
+MAX_TABLE_CAPACITY = 1024
+SWISS_INDIRECT_KEY, SWISS_INDIRECT_ELEM = 4, 8
+
+
+def swiss_map_type(minor: int) -> Struct:
+    """The type of a Swiss map: what follows its rtype."""
+    fields = dict(Key=48, Elem=56, Group=64, Hasher=72, GroupSize=80)
+    if minor >= 27:
+        fields.update(KeysOff=88, KeyStride=96, ElemsOff=104, ElemStride=112, Flags=128)
+        return Struct("internal/abi.MapType", 136, fields)
+    fields.update(SlotSize=88, ElemOff=96, Flags=104)
+    return Struct(
+        "internal/abi.SwissMapType" if minor == 24 else "internal/abi.MapType", 112, fields
+    )
+
+
+# --- types, modules and functions ---
+
+
+def rtype(minor: int) -> Struct:
+    """What every type descriptor begins with."""
+    if minor <= 20:
+        return Struct(
+            "runtime._type", 48, dict(size=0, hash=16, tflag=20, kind=23, str=40, ptrToThis=44)
+        )
+    fields = dict(Size_=0, Hash=16, TFlag=20, Kind_=23, Str=40, PtrToThis=44)
+    return Struct("internal/abi.Type", 48, fields)
+
+
+def moduledata(minor: int) -> Struct:
+    """runtime.moduledata, as far as the type table and the table of functions need it."""
+    fields = dict(pcHeader=0, funcnametab=8, pctab=80, pclntable=104, ftab=128, text=176, etext=184)
+    fields["types"] = 280 if minor <= 19 else 296
+    fields["etypes"] = fields["types"] + (16 if minor >= 27 else 8)
+    if minor >= 27:
+        fields["typedesclen"] = fields["types"] + 8
+    return Struct("runtime.moduledata", 0, fields)
+
+
+PC_HEADER = Struct("runtime.pcHeader", 72, dict(magic=0, minLC=6, ptrSize=7, nfunc=8))
+
+
+def func(minor: int) -> Struct:
+    """runtime._func; its fields' names changed their case in 1.20."""
+    off, name = ("entryOff", "nameOff") if minor >= 20 else ("entryoff", "nameoff")
+    return Struct("runtime._func", 0, {off: 0, name: 4, "pcsp": 16})
+
+
+#: first word of the table of functions in 1.18 and 1.19, and since 1.20 (runtime/symtab.go)
+PCLNTAB_MAGICS = (0xFFFFFFF0, 0xFFFFFFF1)
+
+
+# --- goroutines ---
+
+
+def g(minor: int) -> Struct:
+    """runtime.g; syscallbp is new in 1.23, sched.ret is gone since 1.25."""
+    after = 8 if minor in (23, 24) else 0
+    fields = dict(stack=0, m=48, sched=56, atomicstatus=144 + after, goid=152 + after)
+    return Struct("runtime.g", 0, {**fields, "waitreason": 176 + after})
+
+
+GOBUF = Struct("runtime.gobuf", 0, dict(sp=0, pc=8))
+M = Struct("runtime.m", 0, dict(g0=0))
+
+#: g.atomicstatus, without the collector's bit
+STATUSES: Dict[int, str] = {
+    0: "_Gidle",
+    1: "_Grunnable",
+    2: "_Grunning",
+    3: "_Gsyscall",
+    4: "_Gwaiting",
+    6: "_Gdead",
+    8: "_Gcopystack",
+    9: "_Gpreempted",
+}
+GSCAN = 0x1000
+
+# --- functions ---
+
+_CLASSIC = Arguments(1, 0)
+_ARGUMENTS = (
+    (r"runtime\.advanceEvacuationMark", Arguments(0, 1)),
+    (
+        r"runtime\.(map(assign|access[12]|access[12]_fat|delete|clear|iterinit)(_fast\w+)?"
+        r"|hashGrow|growWork(_fast\w+)?|evacuate(_fast\w+)?)",
+        _CLASSIC,
+    ),
+    (r"runtime\.mapiternext", Arguments(None, None)),
+    (r"internal/runtime/maps\.\(\*Map\)\.\w+", Arguments(0, 1)),
+    (
+        r"internal/runtime/maps\.\(\*table\)\.(rehash|grow|split|pruneTombstones|Delete)",
+        Arguments(2, 1),
+    ),
+)
+_PATTERNS = tuple((re.compile(pattern + r"\Z"), places) for pattern, places in _ARGUMENTS)
+
+
+def arguments_of(function: str) -> Optional[Arguments]:
+    """Where a function of the runtime is given a map; None: it is given none.
+
+    :param function: as "runtime.mapassign_fast64"
+    """
+    for pattern, places in _PATTERNS:
+        if pattern.match(function):
+            return places
+    return None
