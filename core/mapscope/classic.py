@@ -30,7 +30,6 @@ from .memory import Memory
 from .moving import Moving, find_moving, slots, target_bucket
 from .tally import Tally, tally_array
 from .types import Kind, Type
-from .values import Unreadable
 from .view import (
     Bucket,
     Cell,
