@@ -219,3 +219,30 @@ def arguments_of(function: str) -> Optional[Arguments]:
         if pattern.match(function):
             return places
     return None
+
+
+_OPERATIONS = (
+    ("assign", r"runtime\.mapassign(_fast\w+)?"),
+    ("delete", r"runtime\.mapdelete(_fast\w+)?"),
+    ("clear", r"runtime\.mapclear"),
+    ("grow", r"runtime\.hashGrow"),
+    ("evacuate", r"runtime\.((growWork|evacuate)(_fast\w+)?|advanceEvacuationMark)"),
+    ("assign", r"internal/runtime/maps\.\(\*Map\)\.(PutSlot|putSlotSmall\w*)"),
+    ("delete", r"internal/runtime/maps\.\(\*(Map|table)\)\.(Delete|deleteSmall)"),
+    ("clear", r"internal/runtime/maps\.\(\*(Map|table)\)\.(Clear|clearSmall)"),
+    (
+        "grow",
+        r"internal/runtime/maps\.\(\*(Map|table)\)\."
+        r"(growTo(Small|Table)|installTableSplit|replaceTable|rehash|grow|split|pruneTombstones)",
+    ),
+)
+_WRITES = tuple((name, re.compile(pattern + r"\Z")) for name, pattern in _OPERATIONS)
+
+
+def operation_of(function: str) -> Optional[str]:
+    """What a function of the runtime does to a map: "assign", "delete", "clear", "grow",
+    "evacuate"; None: it writes to none."""
+    for name, pattern in _WRITES:
+        if pattern.match(function):
+            return name
+    return None

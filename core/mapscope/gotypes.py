@@ -412,14 +412,6 @@ class GoProgram:
                     place = raw.find(_WORD.pack(table), place + 1)
 
 
-def swiss_not_supported(version: str) -> LayoutUnknown:
-    """The error for a stop at a map of Go 1.24 and later."""
-    return LayoutUnknown(
-        f"stops at Go's Swiss maps ({escape(version) or 'Go 1.24 or later'}) are not there yet; "
-        "they are at the classic maps of Go 1.17 to 1.23"
-    )
-
-
 def is_go(target: Target) -> bool:
     """Whether a Go runtime is in the program."""
     return any(s.name.endswith(".gopclntab") for s in target.sections()) or bool(

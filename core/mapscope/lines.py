@@ -34,6 +34,30 @@ def grow_line(address: int, kind: Optional[str], old: int, new: int, count: int,
     )
 
 
+def swiss_created_line(address: int, hint: int, slots: int) -> str:
+    """A Swiss map was made."""
+    return f"map[{address:#x}] created with hint {hint} (slots: {slots})"
+
+
+def table_line(
+    address: int, table: Optional[int], tables: int, old: int, new: int, count: int
+) -> str:
+    """A Swiss map's table is replaced, for the insert of one more entry.
+
+    :param table: its number; None: there was none yet
+    :param old: its slots, and `new` those of the table that replaces it; the same: of two
+    """
+    entries = f"entries: {count + 1} with the new one"
+    if table is None:
+        return f"map[{address:#x}] grows from a group to a table of {new} slots ({entries})"
+    what = f"map[{address:#x}] table {table}"
+    if new == old:
+        return (
+            f"{what} splits into two of {new} slots ({entries}, tables: {tables} -> {tables + 1})"
+        )
+    return f"{what} grows from {old} to {new} slots ({entries}, tables: {tables})"
+
+
 def moved_line(address: int, bucket: int, old: int, new: int, x: int, y: int) -> str:
     """An old bucket was evacuated: `x` entries to the same index, `y` to index + old."""
     where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"

@@ -25,7 +25,7 @@ from goprogram import (
 )
 from image import NOWHERE, FakeTarget, Image, number, words
 from looking import dictionary, lines, one, text
-from mapscope.errors import LayoutUnknown, MapscopeError, NotAMap, TypeNeeded, UnknownType
+from mapscope.errors import LayoutUnknown, MapscopeError, NotAMap, TypeNeeded, UnknownType, UsageError
 from mapscope.session import Session
 from mapscope.target import Section, Variable
 from mapscope.types import Kind
@@ -284,10 +284,20 @@ def test_a_nil_map() -> None:
     assert dictionary(target) == {}
 
 
-def test_no_stops_at_swiss_maps() -> None:
+@pytest.mark.parametrize(
+    "words, nearest",
+    [
+        ("evacuate", "map break grow and map break done"),
+        ("progress 50%", "map break grow and map break done"),
+        ("assign --migrating", "map break grow and map break done"),
+        ("grow --same-size", "--doubling and --split"),
+        ("done --shrink", "--doubling and --split"),
+    ],
+)
+def test_what_swiss_maps_never_do(words: str, nearest: str) -> None:
     target, _ = number_map(version="go1.24.1")
-    with pytest.raises(LayoutUnknown, match="stops at Go's Swiss maps .go1.24.1"):
-        text(target, "break", "grow")
+    with pytest.raises(UsageError, match=nearest):
+        text(target, "break", words)
 
 
 def test_classic_maps_of_go_1_24() -> None:

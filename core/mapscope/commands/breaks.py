@@ -47,6 +47,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--shrink", action="store_true", help="only shrinking")
     parser.add_argument(
+        "--split", action="store_true", help="Go's Swiss maps: only tables that split in two"
+    )
+    parser.add_argument(
         "--bucket", metavar="N", type=natural, help="evacuate: only this old bucket"
     )
     parser.add_argument(

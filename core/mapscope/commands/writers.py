@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError
+from ..go_layouts import operation_of
 from ..locate import FLAVOURS
 from ..session import Session
 from ..target import Frame, Thread
@@ -17,21 +18,11 @@ from .base import Command, Result
 #: frames of a thread that are looked at, and that are shown
 _DEPTH, _SHOWN = 64, 16
 
-_OPERATIONS = (
-    ("evacuate", "evacuate"),
-    ("growWork", "evacuate"),
-    ("hashGrow", "grow"),
-    ("mapassign", "assign"),
-    ("mapdelete", "delete"),
-    ("mapclear", "clear"),
-)
-#: Go: runtime.mapassign_fast64; C++: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
 #: reports a race, and keeps the map at hand
 _FATAL = "mapscope::fatal"
-_WRITE = re.compile(
-    r"^runtime\.(?P<go>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(_fast\w+)?$"
-    r"|^mapscope::(?:.*::)?(?P<cpp>evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)"
-    r"(?:<.*)?$",
+#: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
+_CPP = re.compile(
+    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:<.*)?$",
     re.DOTALL,
 )
 
@@ -165,22 +156,27 @@ def find_writers(session: Session) -> WritersResult:
     return result
 
 
+def _operation(function: str) -> Optional[str]:
+    """What a function does to a map; None: nothing."""
+    match = _CPP.match(function)
+    # named as the functions of Go's runtime
+    return operation_of(function if match is None else f"runtime.{match[1]}")
+
+
 def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[Writer]:
     operation: Optional[str] = None
     bucket: Optional[int] = None
     view: Optional[MapView] = None
     problem = "its registers are lost here"
     for frame in frames:
-        match = _WRITE.match(frame.function)
-        if match is None and frame.function != _FATAL:
+        found = _operation(frame.function)
+        if found is None and frame.function != _FATAL:
             continue
-        name = "" if match is None else match["go"] or match["cpp"]
-        if operation is None and match is not None:
-            operation = dict(_OPERATIONS)[name]
+        operation = operation or found
         for flavour in FLAVOURS:
             try:
                 view = view or flavour.from_frame(session, frame)
-                if name == "evacuate" and bucket is None and view is not None:
+                if found == "evacuate" and bucket is None and view is not None:
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
                 problem = str(error)

@@ -10,5 +10,6 @@ filter, runtime_plan            programs on the mapscope runtime: its in-process
 go_runtime, go_plan, go_plans   Go programs: which plan does what
 go_migration, go_entries        by hardware watchpoints
 go_functions                    by breakpoints on functions that run rarely
+go_swiss                        the same for Swiss maps, those since Go 1.24
 trace                           the same, logging without stopping
 """

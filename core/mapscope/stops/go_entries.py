@@ -12,7 +12,7 @@ from ..types import Type
 from ..values import Decoded, json_text
 from ..view import KeyTest, MapView
 from .go_plan import GoPlan
-from .go_runtime import COUNT, FLAGS, HASH_WRITING, OLDBUCKETS, Hmap
+from .go_runtime import OLDBUCKETS, GoHeader, Hmap
 from .host import Hit, Host, NoWatchpoint, Point
 from .occurrence import Occurrence
 from .plan import Plan
@@ -33,7 +33,7 @@ class KeyedPlan(GoPlan):
         if self.request.key is not None and view is not None:
             self._test = parse_key(view.types()[0], self.request.key)
 
-    def written(self, hit: Hit, hmap: Hmap, maptype: int, read: Callable[[], Key]) -> bool:
+    def written(self, hit: Hit, header: GoHeader, maptype: int, read: Callable[[], Key]) -> bool:
         """An entry is written or deleted.
 
         :param read: its key
@@ -49,7 +49,7 @@ class KeyedPlan(GoPlan):
             if decoded is not None:
                 occurrence.key = json_text(decoded[0])
 
-        return self.occurred(self.request.event, hit, hmap, maptype, add)
+        return self.occurred(self.request.event, hit, header, maptype, add)
 
     def _decoded(self, key: Key) -> Optional[Tuple[Decoded]]:
         if key is None or key[1] is None:
@@ -60,9 +60,9 @@ class KeyedPlan(GoPlan):
 class WritePlan(KeyedPlan):
     """`assign` and `delete` of one map.
 
-    A write sets hashWriting in hmap.flags once it has hashed the key; a delete
-    that finds its key decreases hmap.count. With --migrating they are watched
-    only between the start and the end of a migration.
+    A write says so in the header once it has hashed the key (hmap.flags, in Swiss maps
+    Map.writing); a delete that finds its key decreases hmap.count, Map.used. With --migrating
+    they are watched only between the start and the end of a migration.
     """
 
     mechanism = "hardware watchpoint"
@@ -98,13 +98,14 @@ class WritePlan(KeyedPlan):
     def _watch_field(self) -> None:
         self._before = self._read()
         if self._assign:
-            self._field = self.watch(self.address + FLAGS, 1, self._changed)
+            mark = self.address + self.go.write_mark.offset
+            self._field = self.watch(mark, 1, self._changed)
         else:
-            self._field = self.watch(self.address + COUNT, 8, self._changed)
+            self._field = self.watch(self.address, 8, self._changed)
 
     def _read(self) -> int:
-        hmap = Hmap(self.host, self.address)
-        return hmap.flags & HASH_WRITING if self._assign else hmap.count
+        header = self.go.header(self.address)
+        return int(header.writing) if self._assign else header.count
 
     def _migration_changed(self, hit: Hit) -> bool:
         if self.go.writer(hit) is None:
@@ -129,26 +130,22 @@ class WritePlan(KeyedPlan):
     def _changed(self, hit: Hit) -> bool:
         writer = self.go.writer(hit)
         if writer is None:
-            if Hmap(self.host, self.address).flags & ~15 or not self._assign:
+            self.go.header(self.address)  # raises if there is no map any more
+            if not self._assign:
                 self.stop.retire(f"its map at {self.address:#x} is gone, its memory is reused")
-            return False  # iterating sets flags, too
+            return False  # iterating a classic map sets flags, too
         before, self._before = self._before, self._read()
-        verb = "mapassign" if self._assign else "mapdelete"
-        if self._assign:
-            happened = not before and bool(self._before)
-        else:
-            happened = self._before < before
-        if not happened or (writer and not writer.startswith("runtime." + verb)):
+        happened = self._before > before if self._assign else self._before < before
+        if not happened or writer not in ("", self.request.event):
             return False
-        return self.written(
-            hit, Hmap(self.host, self.address), 0, lambda: self._key(hit, "runtime." + verb)
-        )
+        return self.written(hit, self.go.header(self.address), 0, lambda: self._key(hit))
 
-    def _key(self, hit: Hit, function: str) -> Key:
+    def _key(self, hit: Hit) -> Key:
         """The key, of the frame that writes."""
         if self.view is None or self.view.key is None:
             return None
         type, session = self.view.key, Session(self.host.target())
+        function = f"runtime.map{self.request.event}"
         for _, frame in zip(range(_NEAR), hit.frames()):
             if frame.function.startswith(function):
                 return type, go_classic.written_key(session, frame, type.size)
@@ -168,12 +165,12 @@ class WriteFunctionPlan(KeyedPlan):
         maptype, address = hit.register("rax"), hit.register("rbx")
         if not address or not self.is_ours(address):
             return False
-        hmap = Hmap(self.host, address)
-        if self.request.migrating and not hmap.oldbuckets:
+        header = self.go.header(address)
+        if self.request.migrating and not (isinstance(header, Hmap) and header.oldbuckets):
             return False
-        if self.request.event == "delete" and not hmap.count:
+        if self.request.event == "delete" and not header.count:
             return False
-        return self.written(hit, hmap, maptype, lambda: self._key(hit, maptype))
+        return self.written(hit, header, maptype, lambda: self._key(hit, maptype))
 
     def _key(self, hit: Hit, maptype: int) -> Key:
         """The key in the registers, or where they point."""

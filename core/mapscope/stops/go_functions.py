@@ -5,7 +5,7 @@ registers: any map's events, and what no word in memory tells."""
 from typing import Callable, Dict, Optional, Tuple
 
 from .. import go_layouts
-from ..flavours import go_classic
+from ..flavours import go_classic, go_swiss
 from ..session import Session
 from ..view import MapView
 from .go_plan import GoPlan
@@ -217,8 +217,7 @@ class ClearPlan(GoPlan):
         maptype, address = hit.register("rax"), hit.register("rbx")
         if not address or not self.is_ours(address):
             return False
-        hmap = Hmap(self.host, address)
-        return self.occurred("clear", hit, hmap, maptype)
+        return self.occurred("clear", hit, self.go.header(address), maptype)
 
 
 class RacePlan(GoPlan):
@@ -247,16 +246,15 @@ class RacePlan(GoPlan):
             occurrence = Occurrence("race", None, "", hit.thread, self.mechanism)
             occurrence.goroutine = self.go.goroutine(hit)
         else:
-            hmap = Hmap(self.host, view.address or 0)
-            occurrence = self.occurrence("race", hit, hmap)
+            occurrence = self.occurrence("race", hit, self.go.header(view.address or 0))
             occurrence.type_name = view.type_name
         occurrence.how = message
         return self.stop.occurred(hit, lambda: occurrence, None if view is None else view.reopen)
 
-    @staticmethod
-    def _map_of(session: Session, hit: Hit) -> Optional[MapView]:
+    def _map_of(self, session: Session, hit: Hit) -> Optional[MapView]:
+        from_frame = go_swiss.from_frame if self.go.swiss else go_classic.from_frame
         for _, frame in zip(range(8), hit.frames()):
-            view = go_classic.from_frame(session, frame)
+            view = from_frame(session, frame)
             if view is not None and view.address is not None:
                 return view
         return None

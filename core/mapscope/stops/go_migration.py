@@ -96,7 +96,7 @@ class MigrationPlan(GoPlan):
         self._old = hmap.oldbuckets
         stop = False
         if before and last is not None:
-            stop = self.ended(hit, last, writer.startswith("runtime.mapclear"))
+            stop = self.ended(hit, last, writer == "clear")
         self._last = hmap if self._old else None
         if self._old:
             stop = self.began(hit, hmap) or stop

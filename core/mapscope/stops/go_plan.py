@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""What all plans for Go's classic maps share: points, the map, and what is said
+"""What all plans for Go's maps share: points, the map, and what is said
 of an event."""
 
 from typing import Callable, Dict, List, Optional
 
 from ..errors import MapscopeError, MemoryUnreadable, TypeNeeded, UsageError
-from ..flavours import go_classic
+from ..flavours import go_classic, go_swiss
 from ..session import Session
 from ..view import MapView
-from .go_runtime import GoRuntime, Hmap
+from .go_runtime import GoHeader, GoRuntime
 from .host import Hit, Host, OnHit, Point
 from .occurrence import Occurrence
 from .plan import Plan
@@ -20,7 +20,7 @@ class GoPlan(Plan):
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host)
-        self.go = GoRuntime(host, session.go.minor)
+        self.go = GoRuntime(host, session.go.minor, session.go.has_swiss_maps)
         self.view = view
         self.address = 0 if view is None else view.address or 0
         self._points: List[Point] = []
@@ -37,12 +37,14 @@ class GoPlan(Plan):
     def function(self, base: str, on_hit: OnHit) -> None:
         """Breakpoints on all variants of a function of the runtime.
 
+        :param base: as "evacuate"; with its package if that is another one
         :raises UsageError: if the program has none
         """
         names = self.go.variants(base)
         if not names:
+            name = base if "." in base else f"runtime.{base}"
             raise UsageError(
-                f"the program has no function runtime.{base} (it never uses it, or was stripped): "
+                f"the program has no function {name} (it never uses it, or was stripped): "
                 "nothing can be stopped at there"
             )
         for name in names:
@@ -98,9 +100,9 @@ class GoPlan(Plan):
 
     # --- what is said ---
 
-    def is_ours(self, hmap: int) -> bool:
+    def is_ours(self, address: int) -> bool:
         """Whether it is a map that this stop is for."""
-        return not self.address or hmap == self.address
+        return not self.address or address == self.address
 
     def bucketsize(self, maptype: int = 0) -> int:
         """Of the map's buckets; `maptype` where any map is meant."""
@@ -111,21 +113,19 @@ class GoPlan(Plan):
             raise TypeNeeded(f"map at {self.address:#x}")
         return size
 
-    def occurrence(self, event: str, hit: Hit, hmap: Hmap, maptype: int = 0) -> Occurrence:
+    def occurrence(self, event: str, hit: Hit, header: GoHeader, maptype: int = 0) -> Occurrence:
         """An event of a map, as its header is now."""
-        migrating = bool(hmap.oldbuckets)
-        return Occurrence(
+        occurrence = Occurrence(
             event,
-            hmap.address,
+            header.address,
             self.view.type_name if self.view is not None else self._type_name(maptype),
             hit.thread,
             self.mechanism,
-            kind=hmap.kind if migrating else None,
-            old_buckets=hmap.old_buckets if migrating else 0,
-            buckets=1 << hmap.B,
-            count=hmap.count,
+            count=header.count,
             goroutine=self.go.goroutine(hit),
         )
+        header.tell(occurrence)
+        return occurrence
 
     def _type_name(self, maptype: int) -> str:
         if maptype not in self._type_names:
@@ -136,19 +136,20 @@ class GoPlan(Plan):
             self._type_names[maptype] = name
         return self._type_names[maptype]
 
-    def reopen(self, hmap: int, maptype: int = 0) -> Optional[Reopen]:
+    def reopen(self, address: int, maptype: int = 0) -> Optional[Reopen]:
         """How `map stop` finds the map again."""
         if self.view is not None:
             return self.view.reopen
         if not maptype:
             return None
-        return lambda session: go_classic.open_at(session, hmap, maptype)
+        open_at = go_swiss.open_at if self.go.swiss else go_classic.open_at
+        return lambda session: open_at(session, address, maptype)
 
     def occurred(
         self,
         event: str,
         hit: Hit,
-        hmap: Hmap,
+        header: GoHeader,
         maptype: int = 0,
         add: Optional[Callable[[Occurrence], None]] = None,
     ) -> bool:
@@ -158,12 +159,12 @@ class GoPlan(Plan):
         """
 
         def tell() -> Occurrence:
-            occurrence = self.occurrence(event, hit, hmap, maptype)
+            occurrence = self.occurrence(event, hit, header, maptype)
             if add is not None:
                 add(occurrence)
             return occurrence
 
-        return self.stop.occurred(hit, tell, self.reopen(hmap.address, maptype))
+        return self.stop.occurred(hit, tell, self.reopen(header.address, maptype))
 
     def warn_of_stack(self) -> None:
         """A map that does not escape lies on its goroutine's stack, which may be moved."""

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Stops in Go programs with classic maps: which plan does what."""
+"""Stops in Go programs: which plan does what."""
 
 from typing import Callable, Dict, Optional
 
@@ -16,16 +16,20 @@ from .go_functions import (
     RacePlan,
 )
 from .go_migration import BucketPlan, GrowthPlan, ProgressPlan
+from .go_swiss import SwissDonePlan, SwissGrowPlan
 from .host import Host
 from .plan import Plan
+from .request import Request
 from .stop import Stop
+
+ONLY_SWISS_SPLIT = "only Go's Swiss maps, those since 1.24, split tables"
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
     """The plan for a stop at a Go map, or at any."""
     request = stop.request
-    if "shrink" in request.kinds:
-        raise UsageError("--shrink: Go's maps never shrink; there are --doubling and --same-size")
+    swiss = session.go.has_swiss_maps
+    _check_against_kind(request, swiss)
     if view is not None and view.address is None:
         raise UsageError(
             f"{request.map} is a nil map: nothing can be written to it; name a place where it "
@@ -41,7 +45,30 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
         "assign": WritePlan if view else WriteFunctionPlan,
         "delete": WritePlan if view else WriteFunctionPlan,
     }
+    if swiss:
+        plans["grow"], plans["done"] = SwissGrowPlan, SwissDonePlan
     make_plan = plans[request.event]
     if request.event == "evacuate" and view is not None and request.bucket is not None:
         make_plan = BucketPlan
     return make_plan(stop, host, session, view)
+
+
+def _check_against_kind(request: Request, swiss: bool) -> None:
+    """Refuse what such maps never do, and name what is nearest to it.
+
+    :raises UsageError: if they don't
+    """
+    have = "--doubling and --split" if swiss else "--doubling and --same-size"
+    if "shrink" in request.kinds:
+        raise UsageError(f"--shrink: Go's maps never shrink; there are {have}")
+    if swiss and "same-size" in request.kinds:
+        raise UsageError(f"--same-size: Go's Swiss maps never grow so; there are {have}")
+    if not swiss and "split" in request.kinds:
+        raise UsageError(f"--split: {ONLY_SWISS_SPLIT}; here there are {have}")
+    if swiss and (request.event in ("evacuate", "progress") or request.migrating):
+        what = "--migrating" if request.migrating else request.event
+        nearest = "map break grow and map break done stop before and after"
+        raise UsageError(
+            f"{what}: Go's Swiss maps never migrate: a table is replaced whole within one write; "
+            f"{nearest} (--doubling, --split)"
+        )

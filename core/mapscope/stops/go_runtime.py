@@ -3,17 +3,22 @@
 registers, the running goroutine.
 
 Facts: runtime/map.go, map_fast32.go, map_fast64.go, map_faststr.go and
-runtime2.go of Go 1.17 to 1.23 on amd64; the registers are those of ABIInternal
-(cmd/compile/abi-internal.md).
+runtime2.go of Go 1.17 to 1.23, internal/runtime/maps of 1.24 to 1.27, on amd64; the registers
+are those of ABIInternal (cmd/compile/abi-internal.md).
 """
 
 import re
 import struct
+from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
+from .. import go_layouts
 from ..errors import MapscopeError, MemoryUnreadable
 from ..goroutine import find_g, goid
+from ..memory import Memory
+from ..swiss import SwissHeader
 from .host import Hit, Host, OnHit, Point
+from .occurrence import Occurrence
 
 _VARIANTS: Dict[str, Tuple[str, ...]] = {
     "mapassign": ("", "_fast32", "_fast32ptr", "_fast64", "_fast64ptr", "_faststr"),
@@ -30,9 +35,6 @@ _STACK_CHECK = re.compile(
     re.DOTALL,
 )
 
-_MAP_WRITER = re.compile(
-    r"^runtime\.(mapassign|mapdelete|mapclear|hashGrow|growWork|evacuate|advanceEvacuationMark)"
-)
 #: frames below a store in which the function of a map is looked for; a write barrier is one
 _NEAR = 6
 
@@ -40,49 +42,112 @@ _NEAR = 6
 _REMEMBERED = 256
 
 _HMAP = struct.Struct("<QBBHIQQQ")
-SAME_SIZE_GROW = 8
-HASH_WRITING = 4
-OLDBUCKETS, FLAGS, COUNT = 24, 8, 0
+OLDBUCKETS = 24
 _EVACUATED = bytes(1 if 2 <= top < 5 else 0 for top in range(256))
 _CHUNK = 1 << 20
 
 
-class Hmap:
-    """An hmap's fields at one moment, as they are in memory."""
+class GoHeader:
+    """A map's header at one moment, as it is in memory.
+
+    :ivar count: entries
+    :ivar writing: whether a write has said that it is going on
+    """
+
+    def __init__(self, address: int, count: int, writing: bool) -> None:
+        self.address = address
+        self.count = count
+        self.writing = writing
+
+    def tell(self, occurrence: Occurrence) -> None:
+        """Add the growth that is in progress to what is said of an event."""
+
+
+class Hmap(GoHeader):
+    """Of a classic map: hmap.
+
+    :raises MapscopeError: if there can be none
+    """
 
     def __init__(self, host: Host, address: int) -> None:
         raw = bytes(host.target().read_memory(address, _HMAP.size))
         fields: List[int] = list(_HMAP.unpack(raw))
-        self.address = address
-        self.count, self.flags, self.B, self.noverflow = fields[:4]
+        self.flags, self.B, self.noverflow = fields[1:4]
         self.buckets, self.oldbuckets, self.nevacuate = fields[5:]
-        if self.B > 43:
-            raise MapscopeError(f"no Go map at {address:#x}: B is {self.B}, at most 43 expected")
+        super().__init__(address, fields[0], bool(self.flags & go_layouts.HASH_WRITING))
+        if self.B > 43 or self.flags > 15:
+            raise MapscopeError(
+                f"no Go map at {address:#x}: B is {self.B}, at most 43 expected, and flags "
+                f"{self.flags:#x}, at most 0xf"
+            )
+
+    def tell(self, occurrence: Occurrence) -> None:
+        if self.oldbuckets:
+            occurrence.kind = self.kind
+            occurrence.old_buckets = self.old_buckets
+        occurrence.buckets = 1 << self.B
 
     @property
     def kind(self) -> str:
         """Of the growth in progress."""
-        return "same-size" if self.flags & SAME_SIZE_GROW else "double"
+        return "same-size" if self.flags & go_layouts.SAME_SIZE_GROW else "double"
 
     @property
     def old_buckets(self) -> int:
         """Of the growth in progress."""
-        return 1 << (self.B if self.flags & SAME_SIZE_GROW else max(self.B - 1, 0))
+        return 1 << (self.B if self.flags & go_layouts.SAME_SIZE_GROW else max(self.B - 1, 0))
+
+
+class SwissNow(GoHeader):
+    """Of a Swiss map: internal/runtime/maps.Map.
+
+    :raises MapscopeError: if there can be none
+    """
+
+    def __init__(self, host: Host, address: int) -> None:
+        self.header = SwissHeader.read(Memory(host.target().read_memory), address)
+        super().__init__(address, self.header.used, bool(self.header.writing))
+
+
+@dataclass(frozen=True)
+class WriteMark:
+    """The byte of a header that says that a write is going on."""
+
+    offset: int
+    mask: int
 
 
 class GoRuntime:
     """The runtime of the Go program.
 
     :ivar minor: the N of its version go1.N
+    :ivar swiss: whether its maps are Swiss ones
+    :ivar write_mark: what a write sets, once it has hashed its key, and takes back at its end
     """
 
-    def __init__(self, host: Host, minor: int) -> None:
+    def __init__(self, host: Host, minor: int, swiss: bool) -> None:
         self._host = host
         self.minor = minor
+        self.swiss = swiss
+        if swiss:
+            self.write_mark = WriteMark(go_layouts.swiss_map(minor).at("writing"), 1)
+        else:
+            self.write_mark = WriteMark(go_layouts.hmap(minor).at("flags"), go_layouts.HASH_WRITING)
+
+    def header(self, address: int) -> GoHeader:
+        """A map's header as it is now.
+
+        :raises MapscopeError: if there can be none
+        """
+        return SwissNow(self._host, address) if self.swiss else Hmap(self._host, address)
 
     def variants(self, base: str) -> List[str]:
-        """The functions that do `base` in this program, as "runtime.evacuate_fast64"."""
-        names = (f"runtime.{base}{suffix}" for suffix in _VARIANTS.get(base, ("",)))
+        """The functions that do `base` in this program, as "runtime.evacuate_fast64".
+
+        :param base: as "evacuate"; with its package if that is another one
+        """
+        package = "" if "." in base else "runtime."
+        names = (f"{package}{base}{suffix}" for suffix in _VARIANTS.get(base, ("",)))
         return [name for name in names if self._host.function(name) is not None]
 
     def breakpoint(self, name: str, on_hit: OnHit, visible: bool) -> Point:
@@ -155,14 +220,16 @@ class GoRuntime:
         return b"".join(parts)
 
     def writer(self, hit: Hit) -> Optional[str]:
-        """The map function that has just stored; None: another one has.
+        """What the function that has just stored does to its map (go_layouts.operation_of);
+        None: it is none of a map's.
 
         "" where the program has no names of functions.
         """
         named = False
         for _, frame in zip(range(_NEAR), hit.frames()):
-            if _MAP_WRITER.match(frame.function):
-                return frame.function
+            operation = go_layouts.operation_of(frame.function)
+            if operation is not None:
+                return operation
             named = named or bool(frame.function)
         return None if named else ""
 

@@ -9,6 +9,30 @@ from ..values import escape
 _GROWTHS = {"double": "doubling", "same-size": "same-size growth", "shrink": "shrinking"}
 
 
+@dataclass(frozen=True)
+class TableGrowth:
+    """What grows in a Swiss map.
+
+    :ivar number: of the table, in the directory's order; None: the map has none yet
+    :ivar tables: of the map
+    :ivar old_slots: of the table, and `slots` of what replaces it
+    """
+
+    number: Optional[int]
+    tables: int
+    old_slots: int
+    slots: int
+
+    def text(self, kind: Optional[str]) -> str:
+        """For a reader."""
+        if self.number is None:
+            return f"from a group of {self.old_slots} to a table of {self.slots} slots"
+        which = f"table {self.number} of {self.tables}"
+        if kind == "split":
+            return f"splitting {which} into two of {self.slots} slots"
+        return f"doubling {which}, {self.old_slots} -> {self.slots} slots"
+
+
 @dataclass
 class Occurrence:
     """One event of one map.
@@ -17,6 +41,7 @@ class Occurrence:
     :ivar kind: of the growth that the event belongs to
     :ivar old_buckets: of that growth; 0: none
     :ivar buckets: of the array that entries go to
+    :ivar table: what grows, in a Swiss map
     :ivar evacuated: old buckets evacuated wholly; None: not looked up
     :ivar key: its JSON form, where it is known
     :ivar how: what else is to be said, as "abandoned by clear"
@@ -34,6 +59,7 @@ class Occurrence:
     kind: Optional[str] = None
     old_buckets: int = 0
     buckets: int = 0
+    table: Optional[TableGrowth] = None
     evacuated: Optional[int] = None
     count: Optional[int] = None
     key: Optional[str] = None
@@ -45,7 +71,9 @@ class Occurrence:
         parts = [self._what()]
         if self.address is not None:
             parts.append(f"{escape(self.type_name)} {self.address:#x}")
-        if self.kind is not None and self.old_buckets:
+        if self.table is not None:
+            parts.append(self.table.text(self.kind))
+        elif self.kind is not None and self.old_buckets:
             word = _GROWTHS.get(self.kind, self.kind)
             if self.old_buckets == self.buckets:
                 parts.append(f"{word} of {self.buckets} buckets")
@@ -79,6 +107,8 @@ class Occurrence:
             "bucket": self.bucket,
             "kind": self.kind,
             "old_buckets": self.old_buckets or None,
+            "table": None if self.table is None else self.table.number,
+            "old_slots": None if self.table is None else self.table.old_slots,
             "evacuated": self.evacuated,
             "key": self.key,
             "note": self.how or None,

@@ -5,7 +5,6 @@ from typing import Optional
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..flavours import go_classic, runtime
-from ..gotypes import swiss_not_supported
 from ..session import Session
 from ..view import MapView
 from . import go_plans
@@ -13,7 +12,7 @@ from .host import Host
 from .plan import Plan
 from .runtime_plan import HOOK, RuntimePlan
 from .stop import Stop
-from .trace import GoTrace, RuntimeTrace
+from .trace import ClassicTrace, RuntimeTrace, SwissTrace
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
@@ -37,11 +36,12 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
         raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
     tracing = stop.request.event == "trace"
     if flavor == runtime.NAME:
+        if "split" in stop.request.kinds:
+            raise UsageError(f"--split: {go_plans.ONLY_SWISS_SPLIT}")
         return (RuntimeTrace if tracing else RuntimePlan)(stop, host, view)
-    if session.go.has_swiss_maps:
-        raise swiss_not_supported(session.go.version)
     if tracing:
-        return GoTrace(stop, host, session, view)
+        trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
+        return trace(stop, host, session, view)
     return go_plans.make(stop, host, session, view)
 
 

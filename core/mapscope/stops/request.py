@@ -23,7 +23,7 @@ EVENTS: Dict[str, str] = {
 
 _MIGRATION = ("grow", "evacuate", "progress", "done")
 _WRITES = ("assign", "delete")
-KINDS = ("double", "same-size", "shrink")
+KINDS = ("double", "same-size", "shrink", "split")
 
 
 @dataclass(frozen=True)
@@ -175,7 +175,7 @@ def from_words(args: argparse.Namespace) -> Request:
 def _restricted(args: argparse.Namespace, kinds: bool) -> List[Tuple[bool, str, Tuple[str, ...]]]:
     """(given, option, the events it goes with)"""
     return [
-        (kinds, "--doubling, --same-size and --shrink", _MIGRATION),
+        (kinds, "--doubling, --same-size, --shrink and --split", _MIGRATION),
         (args.bucket is not None, "--bucket", ("evacuate",)),
         (args.migrating, "--migrating", _WRITES),
         (args.key is not None, "--key", _WRITES),

@@ -11,16 +11,22 @@ from ..lines import (
     grow_line,
     moved_line,
     rebuild_line,
+    swiss_created_line,
+    table_line,
 )
+from ..memory import Memory
+from ..session import Session
 from ..view import MapView
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
 from .go_functions import ends_now, growth_kind
 from .go_plan import GoPlan
 from .go_runtime import Hmap
-from .host import Hit, Point
+from .go_swiss import Growing, TablePlan, swiss_map
+from .host import Hit, Host, Point
 from .plan import Plan
 from .runtime_plan import RuntimePlan
+from .stop import Stop
 
 
 class RuntimeTrace(RuntimePlan):
@@ -73,23 +79,26 @@ class RuntimeTrace(RuntimePlan):
 
 
 class GoTrace(GoPlan):
-    """Of Go's maps: at the functions that migrate, and where they return."""
+    """What traces of Go's two kinds of map share: where maps are made."""
 
     shows = False
 
-    def arm(self) -> Plan:
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
         self._returns: Dict[int, Point] = {}
-        self._moving: Dict[Optional[int], Tuple[Hmap, int, int]] = {}
         self._making: Dict[Optional[int], int] = {}
-        self.function("hashGrow", self._on_hash_grow)
-        self.function("evacuate", self._on_evacuate)
-        self.function("advanceEvacuationMark", self._on_advance)
-        for base, handler in (("mapclear", self._on_clear), ("makemap_small", self._on_make_small)):
-            if self.go.variants(base) and (not self.address or base == "mapclear"):
-                self.function(base, handler)
-        if not self.address and self.host.function("runtime.makemap") is not None:
+
+    def at_makes(self) -> None:
+        """Log the maps that are made, if any map is meant."""
+        if self.address:
+            return
+        if self.go.variants("makemap_small"):
+            self.function("makemap_small", self._on_make_small)
+        if self.host.function("runtime.makemap") is not None:
             self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
-        return self
+
+    def made(self, address: int, hint: int) -> None:
+        """A map was made."""
 
     def _on_make(self, hit: Hit) -> bool:
         hint = hit.register("rbx")
@@ -113,10 +122,29 @@ class GoTrace(GoPlan):
         goroutine = self.go.goroutine(hit)
         hint = self._making.pop(goroutine, None)
         if hint is not None:
-            hmap = Hmap(self.host, hit.register("rax"))
-            self.stop.log(created_line(hmap.address, hint, 1 << hmap.B))
-        self._moved(goroutine)
+            self.made(hit.register("rax"), hint)
+        self.returned(goroutine)
         return False
+
+    def returned(self, goroutine: Optional[int]) -> None:
+        """A goroutine is back from a function that was to be seen to its end."""
+
+
+class ClassicTrace(GoTrace):
+    """Of classic maps: at the functions that migrate, and where they return."""
+
+    def arm(self) -> Plan:
+        self._moving: Dict[Optional[int], Tuple[Hmap, int, int]] = {}
+        self.function("hashGrow", self._on_hash_grow)
+        self.function("evacuate", self._on_evacuate)
+        self.function("advanceEvacuationMark", self._on_advance)
+        if self.go.variants("mapclear"):
+            self.function("mapclear", self._on_clear)
+        self.at_makes()
+        return self
+
+    def made(self, address: int, hint: int) -> None:
+        self.stop.log(created_line(address, hint, 1 << Hmap(self.host, address).B))
 
     def _on_hash_grow(self, hit: Hit) -> bool:
         address = hit.register("rbx")
@@ -140,7 +168,7 @@ class GoTrace(GoPlan):
             self._at_return(hit)
         return False
 
-    def _moved(self, goroutine: Optional[int]) -> None:
+    def returned(self, goroutine: Optional[int]) -> None:
         """The new chains hold nothing yet but what was moved to them."""
         found = self._moving.pop(goroutine, None)
         if found is None:
@@ -167,7 +195,7 @@ class GoTrace(GoPlan):
         address, maptype = hit.register("rax"), hit.register("rbx")
         if not self.is_ours(address):
             return False
-        self._moved(self.go.goroutine(hit))  # evacuate calls it when its bucket is moved
+        self.returned(self.go.goroutine(hit))  # evacuate calls it when its bucket is moved
         hmap = Hmap(self.host, address)
         if ends_now(self.go, hmap, self.bucketsize(maptype)):
             self.stop.log(done_line(address, 1 << hmap.B, ""))
@@ -180,4 +208,35 @@ class GoTrace(GoPlan):
             self.stop.log(cleared_line(address, hmap.count))
             if hmap.oldbuckets and hmap.count:
                 self.stop.log(done_line(address, 1 << hmap.B, "abandoned by clear"))
+        return False
+
+
+class SwissTrace(GoTrace, TablePlan):
+    """Of Swiss maps: at the functions that replace tables."""
+
+    def arm(self) -> Plan:
+        self.at_growths(self._on_growth)
+        if self.go.variants("mapclear"):
+            self.function("mapclear", self._on_clear)
+        self.at_makes()
+        return self
+
+    def made(self, address: int, hint: int) -> None:
+        tables = swiss_map(Memory(self.host.target().read_memory), address).tables()
+        slots = sum(table.capacity for table in tables)
+        self.stop.log(swiss_created_line(address, hint, slots))
+
+    def _on_growth(self, hit: Hit, growing: Growing) -> bool:
+        grown, map = growing.growth, growing.map
+        self.stop.log(
+            table_line(
+                map.address, grown.number, grown.tables, grown.old_slots, grown.slots, map.count
+            )
+        )
+        return False
+
+    def _on_clear(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if address and self.is_ours(address):
+            self.stop.log(cleared_line(address, self.go.header(address).count))
         return False

@@ -1,24 +1,31 @@
 # SPDX-License-Identifier: MIT
 """Does a log of stops agree with what the program saw?
 
-    counts.py REPORT LOG [STOPS]
+    counts.py REPORT LOG [NAME]
 
-REPORT holds the lines of JSON that the program `stops` ends with, LOG what gdb
-printed: the lines of `map break EVENT --log`, or of `map trace`. For each map of
-the report there must be exactly as many lines of each event as it says, and each
-old bucket of each growth must be evacuated once.
+REPORT holds the lines of JSON that the program `stops` or `tables` ends with, LOG what the
+debugger printed: the lines of `map break EVENT --log`, or of `map trace`. For each map of
+the report, or the one named, there must be exactly as many lines of each event as it says,
+and each old bucket of each growth must be evacuated once.
 """
 
 import json
 import re
 import sys
 from collections import Counter
-from typing import Dict, List, Tuple
+from typing import Dict, List, Set, Tuple
 
 STOP = re.compile(
     r"mapscope stop \d+: (?P<event>\w+)(?P<rest>.*?)(, | )(0x(?P<map>[0-9a-f]+)), (?P<growth>.*)"
 )
 TRACE = re.compile(r"map\[0x(?P<map>[0-9a-f]+)\] (?P<what>.*)")
+
+
+def of_table(growth: str) -> str:
+    """What happens to a Swiss map, by the words that tell of it."""
+    if "split" in growth:
+        return "split"
+    return "to_table" if "to a table" in growth else "double"
 
 
 def events_of_stops(lines: List[str]) -> List[Tuple[int, str, str]]:
@@ -33,6 +40,8 @@ def events_of_stops(lines: List[str]) -> List[Tuple[int, str, str]]:
             number = re.search(r"old bucket (\d+) of", match["rest"])
             assert number is not None, line
             detail = number[1]
+        elif "table" in match["growth"]:
+            detail = of_table(match["growth"])
         elif event == "grow":
             detail = "same_size" if "same-size" in match["growth"] else "double"
         elif event == "done":
@@ -51,6 +60,9 @@ def events_of_trace(lines: List[str]) -> List[Tuple[int, str, str]]:
         map, what = int(match["map"], 16), match["what"]
         if what.startswith("grows same-size"):
             found.append((map, "grow", "same_size"))
+        elif " slots" in what:
+            if "created" not in what:
+                found.append((map, "grow", of_table(what)))
         elif what.startswith("grows"):
             found.append((map, "grow", "double"))
         elif what.startswith("bucket migration"):
@@ -62,10 +74,20 @@ def events_of_trace(lines: List[str]) -> List[Tuple[int, str, str]]:
     return found
 
 
+def wanted_of_swiss(row: Dict[str, int], seen: Set[str]) -> Dict[str, int]:
+    """How many lines of each event there must be, of the events that were asked for."""
+    wanted = {}
+    for event in seen & {"grow", "done"}:
+        wanted.update({f"{event} {how}": row[how] for how in ("to_table", "double", "split")})
+    wanted.update({f"{event} ": row[event] for event in seen & {"assign", "delete", "clear"}})
+    return wanted
+
+
 def main() -> int:
     """Compares; returns the exit status."""
     with open(sys.argv[1], encoding="utf-8") as file:
         report = [json.loads(line) for line in file if line.startswith("{")]
+        report = [row for row in report if row["name"] in (sys.argv[3:] or [row["name"]])]
     with open(sys.argv[2], encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file]
     events = events_of_stops(lines) or events_of_trace(lines)
@@ -76,14 +98,18 @@ def main() -> int:
             f"{e[1]} {e[2]}" if e[1] != "evacuate" else "evacuate" for e in mine
         )
         # what destroys or leaves a map in the middle of a growth is no end of it
-        wanted = {
-            "grow double": row["double"],
-            "grow same_size": row["same_size"],
-            "evacuate": row["evacuate"],
-            "done done": row["done"],
-            "done abandoned": row["abandoned"] + (row["migrating"] and "done abandoned" in count),
-            "clear ": row["clear"],
-        }
+        if "split" in row:
+            wanted = wanted_of_swiss(row, {e[1] for e in events})
+        else:
+            wanted = {
+                "grow double": row["double"],
+                "grow same_size": row["same_size"],
+                "evacuate": row["evacuate"],
+                "done done": row["done"],
+                "done abandoned": row["abandoned"]
+                + (row["migrating"] and "done abandoned" in count),
+                "clear ": row["clear"],
+            }
         buckets: Counter[str] = Counter()
         twice = 0
         for _, event, detail in mine:
