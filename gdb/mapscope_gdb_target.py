@@ -190,6 +190,14 @@ class GdbFrame(Frame):
         self._frame = frame
         self.thread = int(thread.num)
         self.function = str(frame.name() or "")
+        self.has_variables = frame.function() is not None
+
+    def sp(self) -> int:
+        with _Thread(self._thread):
+            try:
+                return int(self._frame.read_register("rsp")) & ((1 << 64) - 1)
+            except (gdb.error, ValueError):
+                return 0
 
     def pc(self) -> int:
         with _Thread(self._thread):

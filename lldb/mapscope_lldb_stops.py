@@ -243,14 +243,26 @@ class LldbHost(Host):
         return None
 
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
-        return self._add(self.native().BreakpointCreateByAddress(address), on_hit, visible)
+        return self._add(self._at_address(address), on_hit, visible)
+
+    def _at_address(self, address: int) -> lldb.SBBreakpoint:
+        """LLDB's breakpoint there, in this process and the next: one at a bare number is never
+        set if there is no process yet."""
+        target = self.native()
+        if self.state() == "none":
+            place = target.ResolveFileAddress(address)
+        else:
+            place = target.ResolveLoadAddress(address)
+        if place.GetSection().IsValid():
+            return target.BreakpointCreateBySBAddress(place)
+        return target.BreakpointCreateByAddress(address)
 
     def breakpoint_at(self, location: str, on_hit: OnHit) -> Point:
         target = self.native()
         match = _LOCATION.match(location)
         address = re.match(r"^\*?(0x[0-9a-fA-F]+)$", location)
         if address is not None:
-            made = target.BreakpointCreateByAddress(int(address[1], 16))
+            made = self._at_address(int(address[1], 16))
         elif match is not None:
             made = target.BreakpointCreateByLocation(match["file"], int(match["line"]))
         else:

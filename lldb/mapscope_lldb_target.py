@@ -342,6 +342,10 @@ class LldbFrame(Frame):
         else:
             name = str(frame.GetFunctionName() or "")
             self.function = name if go is not None else function_name(name)
+        self.has_variables = go is None or scope is not None
+
+    def sp(self) -> int:
+        return int(self.native.GetSP())
 
     def pc(self) -> int:
         return int(self.native.GetPC())

@@ -143,7 +143,8 @@ def rtype(minor: int) -> Struct:
 
 def moduledata(minor: int) -> Struct:
     """runtime.moduledata, as far as the type table and the table of functions need it."""
-    fields = dict(pcHeader=0, funcnametab=8, pctab=80, pclntable=104, ftab=128, text=176, etext=184)
+    fields = dict(pcHeader=0, funcnametab=8, cutab=32, filetab=56, pctab=80, pclntable=104)
+    fields.update(ftab=128, text=176, etext=184)
     fields["types"] = 280 if minor <= 19 else 296
     fields["etypes"] = fields["types"] + (16 if minor >= 27 else 8)
     if minor >= 27:
@@ -157,7 +158,8 @@ PC_HEADER = Struct("runtime.pcHeader", 72, dict(magic=0, minLC=6, ptrSize=7, nfu
 def func(minor: int) -> Struct:
     """runtime._func; its fields' names changed their case in 1.20."""
     off, name = ("entryOff", "nameOff") if minor >= 20 else ("entryoff", "nameoff")
-    return Struct("runtime._func", 0, {off: 0, name: 4, "pcsp": 16})
+    fields = {off: 0, name: 4, "pcsp": 16, "pcfile": 20, "pcln": 24, "cuOffset": 32}
+    return Struct("runtime._func", 0, fields)
 
 
 #: first word of the table of functions in 1.18 and 1.19, and since 1.20 (runtime/symtab.go)
@@ -175,7 +177,12 @@ def g(minor: int) -> Struct:
 
 
 GOBUF = Struct("runtime.gobuf", 0, dict(sp=0, pc=8))
-M = Struct("runtime.m", 0, dict(g0=0))
+
+
+def m(minor: int) -> Struct:
+    """runtime.m; what lies before curg changed in 1.25."""
+    return Struct("runtime.m", 0, dict(g0=0, curg=184 if minor >= 25 else 192))
+
 
 #: g.atomicstatus, without the collector's bit
 STATUSES: Dict[int, str] = {

@@ -15,8 +15,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from . import go_layouts
 from .buckets import BucketLayout
 from .errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
-from .goroutine import goid
+from .goroutine import Goroutine, all_goroutines, goid
 from .memory import Memory
+from .pclntab import FunctionTable
 from .target import Section, Target
 from .types import Field, Kind, Type
 from .values import escape
@@ -69,8 +70,12 @@ class MapType:
 
 @dataclass(frozen=True)
 class TypeTable:
-    """moduledata's types, etypes and typelinks."""
+    """moduledata's types, etypes and typelinks.
 
+    :ivar module: address of the moduledata
+    """
+
+    module: int
     types: int
     etypes: int
     links: Tuple[int, ...]
@@ -84,6 +89,8 @@ class GoProgram:
         self.memory = memory
         self._types: Dict[int, Type] = {}
         self._table: Optional[TypeTable] = None
+        self._functions: Optional[FunctionTable] = None
+        self._tried_functions = False
         self.version = _build_version(target, memory)
 
     @property
@@ -107,6 +114,34 @@ class GoProgram:
                 return None
 
         return goid(word, registers.get, self.minor)
+
+    @property
+    def functions(self) -> Optional[FunctionTable]:
+        """Its table of functions; None: it has none that is known (before Go 1.18)."""
+        if not self._tried_functions:
+            self._tried_functions = True
+            try:
+                self._functions = FunctionTable(self.memory.read, self.module, self.minor)
+            except MapscopeError:
+                self._functions = None
+        return self._functions
+
+    @property
+    def module(self) -> int:
+        """Address of the program's moduledata.
+
+        :raises LayoutUnknown: if it was not found
+        """
+        return self._tables().module
+
+    def goroutines(self) -> Iterator[Goroutine]:
+        """Every goroutine that lives.
+
+        :raises MapscopeError: if they cannot be found
+        """
+        symbols = self._target.symbols("runtime.allgs")
+        functions = None if symbols else self.functions
+        return all_goroutines(self.memory, self.minor, symbols, functions)
 
     def type_at(self, address: int) -> Type:
         """The Type of the descriptor at `address`.
@@ -316,13 +351,13 @@ class GoProgram:
             offsets = _TYPES_OFFSETS if 0 < self.minor <= 19 else _TYPES_OFFSETS[::-1]
             for module in self._module_candidates():
                 for offset in offsets:
-                    self._table = self._table_at(module + offset)
+                    self._table = self._table_at(module, module + offset)
                     if self._table is not None:
                         return self._table
             raise LayoutUnknown("this Go program's type table was not found")
         return self._table
 
-    def _table_at(self, place: int) -> "Optional[TypeTable]":
+    def _table_at(self, module: int, place: int) -> "Optional[TypeTable]":
         """The type table whose moduledata.types is at `place`, if one is."""
         size = 8 * (2 + _TYPELINKS_SEARCH)
         try:
@@ -333,7 +368,7 @@ class GoProgram:
         if 4096 < types < words[2] < types + (1 << 32) and 48 < etypes <= words[2] - types:
             # since Go 1.27: types, typedesclen, etypes
             links = self._descriptors(types, types + etypes)
-            return None if links is None else TypeTable(types, words[2], links)
+            return None if links is None else TypeTable(module, types, words[2], links)
         if not 4096 < types < etypes < types + (1 << 32):
             return None
         for index in range(2, _TYPELINKS_SEARCH):
@@ -345,7 +380,7 @@ class GoProgram:
             except MemoryUnreadable:
                 continue
             if all(0 < link < etypes - types for link in links):
-                return TypeTable(types, etypes, links)
+                return TypeTable(module, types, etypes, links)
         return None
 
     def _descriptors(self, types: int, end: int) -> Optional[Tuple[int, ...]]:

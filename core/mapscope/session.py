@@ -6,14 +6,20 @@ A session lives as long as one command (or one printed value) while the
 process is stopped.
 """
 
-from typing import Iterator, List, Optional
+from itertools import groupby
+from typing import Iterable, Iterator, List, Optional
 
 from . import gotypes
 from .errors import MapscopeError, NeedsProcess
+from .go_frames import with_names
 from .memory import Memory
+from .pclntab import FunctionTable
 from .target import Frame, Section, Target
 from .types import Type
 from .values import Decoder
+
+#: frames of a thread in which functions of a runtime are looked for
+_INNERMOST = 16
 
 
 class Session:
@@ -60,8 +66,24 @@ class Session:
     def runtime_frames(self) -> List[Frame]:
         """The innermost frames of every thread."""
         if self._frames is None:
-            self._frames = list(_bounded(self.target.runtime_frames(), 4096))
+            self._frames = [
+                frame
+                for _, frames in groupby(
+                    _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
+                )
+                for frame in _bounded(self.named(frames), _INNERMOST)
+            ]
         return self._frames
+
+    def named(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+        """A thread's frames, those of Go programs without debug information by Go's own table
+        of functions."""
+        return with_names(self.memory, lambda: self.functions, frames)
+
+    @property
+    def functions(self) -> Optional[FunctionTable]:
+        """A Go program's table of functions; None: it has none that is known."""
+        return self.go.functions if self.is_go() else None
 
     def decoder(self) -> Decoder:
         """Takes values of this program apart."""

@@ -46,13 +46,19 @@ class Frame(ABC):
     :ivar thread: the debugger's own number of the thread
     :ivar function: the function's name, as the language writes it, without
         parameters
+    :ivar has_variables: whether debug information describes the function
     """
 
     thread: int
     function: str
+    has_variables: bool = True
 
     def pc(self) -> int:
         """The address of its instruction; 0 if unknown."""
+        return 0
+
+    def sp(self) -> int:
+        """Its stack pointer; 0 if unknown."""
         return 0
 
     def place(self) -> str:

@@ -25,7 +25,14 @@ from goprogram import (
 )
 from image import NOWHERE, FakeTarget, Image, number, words
 from looking import dictionary, lines, one, text
-from mapscope.errors import LayoutUnknown, MapscopeError, NotAMap, TypeNeeded, UnknownType, UsageError
+from mapscope.errors import (
+    LayoutUnknown,
+    MapscopeError,
+    NotAMap,
+    TypeNeeded,
+    UnknownType,
+    UsageError,
+)
 from mapscope.session import Session
 from mapscope.target import Section, Variable
 from mapscope.types import Kind

@@ -5,6 +5,7 @@
     toolchains.py SOURCE VERSION PACKAGE PROGRAM [FLAGS...]
 
 SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build.
+What is compiled for one test serves the next: the cache is beside the toolchains.
 Ends with status 2, and says so, where the toolchain cannot be had.
 """
 
@@ -59,7 +60,7 @@ def main() -> int:
     subprocess.run(
         [go, "build", *flags, "-o", str(program), f"./{package}"],
         cwd=folder,
-        env={**os.environ, **environment(program.parent / "cache")},
+        env={**os.environ, **environment(source / "build" / "toolchains" / "cache")},
         check=True,
     )
     return 0

@@ -125,6 +125,9 @@ def map_of_frame(session: Session, frame: Frame) -> Optional[Tuple[int, Optional
     swiss = session.go.has_swiss_maps
     address = word(session, frame, "m" if swiss else "h")
     maptype = word(session, frame, "typ" if swiss else "t")
+    if not frame.has_variables:
+        address = spilled_argument(session, frame, places.map)
+        maptype = spilled_argument(session, frame, places.type)
     return (address, session.go.map_type(maptype) if maptype else None) if address else None
 
 

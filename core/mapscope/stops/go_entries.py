@@ -146,7 +146,7 @@ class WritePlan(KeyedPlan):
             return None
         type, session = self.view.key, Session(self.host.target())
         function = f"runtime.map{self.request.event}"
-        for _, frame in zip(range(_NEAR), hit.frames()):
+        for _, frame in zip(range(_NEAR), self.go.frames(hit)):
             if frame.function.startswith(function):
                 return type, go_classic.written_key(session, frame, type.size)
         return None
@@ -178,7 +178,7 @@ class WriteFunctionPlan(KeyedPlan):
         try:
             type = self.view.types()[0] if self.view else session.go.map_type(maptype).key
             value = hit.register("rcx")
-            frame = next(hit.frames(), None)
+            frame = next(self.go.frames(hit), None)
             name = frame.function if frame is not None else ""
             if name.endswith("_faststr"):
                 return type, struct.pack("<QQ", value, hit.register("rdi"))

@@ -253,7 +253,7 @@ class RacePlan(GoPlan):
 
     def _map_of(self, session: Session, hit: Hit) -> Optional[MapView]:
         from_frame = go_swiss.from_frame if self.go.swiss else go_classic.from_frame
-        for _, frame in zip(range(8), hit.frames()):
+        for _, frame in zip(range(8), self.go.frames(hit)):
             view = from_frame(session, frame)
             if view is not None and view.address is not None:
                 return view

@@ -88,7 +88,7 @@ class MigrationPlan(GoPlan):
         writer = self.go.writer(hit)
         hmap = Hmap(self.host, self.address)
         if writer is None:
-            frame = next(hit.frames(), None)
+            frame = next(self.go.frames(hit), None)
             by = f" by {frame.function}" if frame is not None and frame.function else ""
             self.stop.retire(f"its map at {self.address:#x} is gone, its memory is reused{by}")
             return False

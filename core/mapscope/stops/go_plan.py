@@ -44,8 +44,8 @@ class GoPlan(Plan):
         if not names:
             name = base if "." in base else f"runtime.{base}"
             raise UsageError(
-                f"the program has no function {name} (it never uses it, or was stripped): "
-                "nothing can be stopped at there"
+                f"the program has no function {name}: it never uses it, or does not run "
+                "yet (run it to main)"
             )
         for name in names:
             self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
@@ -97,6 +97,9 @@ class GoPlan(Plan):
             self.visible = None
         for point in points:
             point.remove()
+
+    def started(self) -> None:
+        self.go.started()
 
     # --- what is said ---
 
@@ -173,3 +176,34 @@ class GoPlan(Plan):
                 "this map lies on a goroutine's stack and moves if that grows: the stop would "
                 "lose it then"
             )
+
+
+def waits_for_start(host: Host) -> bool:
+    """Whether where the program's functions are is only known when it runs: without symbols,
+    its own table of them tells, and a position-independent program has that in place then."""
+    return host.state() == "none" and host.function("runtime.main") is None
+
+
+#: makes a plan: of a stop, for a host, a session and a map
+Make = Callable[[Stop, Host, Session, Optional[MapView]], Plan]
+
+
+class AtStart(Plan):
+    """Becomes another plan when the program starts."""
+
+    def __init__(self, stop: Stop, host: Host, make: Make) -> None:
+        super().__init__(stop, host)
+        self._make = make
+
+    def arm(self) -> Plan:
+        return self
+
+    def started(self) -> None:
+        session = Session(self.host.target())
+        self.stop.become(self._make(self.stop, self.host, session, None))
+
+    def disarm(self) -> None:
+        """Nothing is set."""
+
+    def enable(self, on: bool) -> None:
+        """Nothing is set."""

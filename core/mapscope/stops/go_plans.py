@@ -17,6 +17,7 @@ from .go_functions import (
 )
 from .go_migration import BucketPlan, GrowthPlan, ProgressPlan
 from .go_swiss import SwissDonePlan, SwissGrowPlan
+from .go_plan import AtStart, waits_for_start
 from .host import Host
 from .plan import Plan
 from .request import Request
@@ -47,6 +48,8 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
     }
     if swiss:
         plans["grow"], plans["done"] = SwissGrowPlan, SwissDonePlan
+    if waits_for_start(host):
+        return AtStart(stop, host, make)
     make_plan = plans[request.event]
     if request.event == "evacuate" and view is not None and request.bucket is not None:
         make_plan = BucketPlan

@@ -10,13 +10,17 @@ are those of ABIInternal (cmd/compile/abi-internal.md).
 import re
 import struct
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
 from ..errors import MapscopeError, MemoryUnreadable
+from ..go_frames import with_names
 from ..goroutine import find_g, goid
-from ..memory import Memory
+from ..memory import Buffer, Memory
+from ..pclntab import FunctionTable
+from ..session import Session
 from ..swiss import SwissHeader
+from ..target import Frame
 from .host import Hit, Host, OnHit, Point
 from .occurrence import Occurrence
 
@@ -129,6 +133,8 @@ class GoRuntime:
         self._host = host
         self.minor = minor
         self.swiss = swiss
+        self._functions: Optional[FunctionTable] = None
+        self._looked_for_functions = False
         if swiss:
             self.write_mark = WriteMark(go_layouts.swiss_map(minor).at("writing"), 1)
         else:
@@ -148,14 +154,44 @@ class GoRuntime:
         """
         package = "" if "." in base else "runtime."
         names = (f"{package}{base}{suffix}" for suffix in _VARIANTS.get(base, ("",)))
-        return [name for name in names if self._host.function(name) is not None]
+        return [name for name in names if self.function(name) is not None]
+
+    def function(self, name: str) -> Optional[int]:
+        """The first instruction of a function; None: the program has none of that name."""
+        found = self._host.function(name)
+        if found is None:
+            table = self.functions()
+            found = None if table is None else table.address_of(name)
+        return found
+
+    def functions(self) -> Optional[FunctionTable]:
+        """The program's own table of functions; None: it has none that is known."""
+        if not self._looked_for_functions:
+            self._looked_for_functions = True
+            try:
+                module = Session(self._host.target()).go.module
+                self._functions = FunctionTable(self._read, module, self.minor)
+            except MapscopeError:
+                self._functions = None
+        return self._functions
+
+    def _read(self, address: int, size: int) -> Buffer:
+        return self._host.target().read_memory(address, size)
+
+    def started(self) -> None:
+        """A new process may have its functions elsewhere."""
+        self._looked_for_functions = False
+
+    def frames(self, hit: Hit) -> Iterator[Frame]:
+        """Frames of the thread, innermost first, with names also in stripped programs."""
+        return with_names(Memory(self._read), self.functions, hit.frames())
 
     def breakpoint(self, name: str, on_hit: OnHit, visible: bool) -> Point:
         """A breakpoint where a function has its arguments in registers, and is not begun anew.
 
         Behind the check for room on the stack: a function that has to make room begins twice.
         """
-        address = self._host.function(name)
+        address = self.function(name)
         if address is None:
             raise MapscopeError(f"the program has no function {name}")
         try:
@@ -163,9 +199,10 @@ class GoRuntime:
         except MemoryUnreadable:
             code = b""
         check = _STACK_CHECK.match(code)
-        return self._host.function_breakpoint(
-            name, check.end() if check else 0, self._once(on_hit), visible
-        )
+        offset, handler = check.end() if check else 0, self._once(on_hit)
+        if self._host.function(name) is None:  # no symbols
+            return self._host.breakpoint(address + offset, handler, visible)
+        return self._host.function_breakpoint(name, offset, handler, visible)
 
     def _once(self, on_hit: OnHit) -> OnHit:
         """A handler that is not called twice for one arrival.
@@ -226,7 +263,7 @@ class GoRuntime:
         "" where the program has no names of functions.
         """
         named = False
-        for _, frame in zip(range(_NEAR), hit.frames()):
+        for _, frame in zip(range(_NEAR), self.frames(hit)):
             operation = go_layouts.operation_of(frame.function)
             if operation is not None:
                 return operation

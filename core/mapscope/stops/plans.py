@@ -8,6 +8,7 @@ from ..flavours import go_classic, runtime
 from ..session import Session
 from ..view import MapView
 from . import go_plans
+from .go_plan import AtStart, waits_for_start
 from .host import Host
 from .plan import Plan
 from .runtime_plan import HOOK, RuntimePlan
@@ -39,6 +40,8 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
         if "split" in stop.request.kinds:
             raise UsageError(f"--split: {go_plans.ONLY_SWISS_SPLIT}")
         return (RuntimeTrace if tracing else RuntimePlan)(stop, host, view)
+    if tracing and waits_for_start(host):
+        return AtStart(stop, host, make)
     if tracing:
         trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
         return trace(stop, host, session, view)

@@ -82,7 +82,13 @@ class Stop:
         from . import plans
 
         self.view = view
-        plan = plans.make(self, self.stops.host, session, view)
+        self.become(plans.make(self, self.stops.host, session, view))
+
+    def become(self, plan: Plan) -> None:
+        """Arm a plan, and go on with it.
+
+        :raises MapscopeError: if it cannot be armed; then nothing is left of it
+        """
         try:
             self.plan = plan.arm()
         except BaseException:

@@ -94,7 +94,7 @@ class GoTrace(GoPlan):
             return
         if self.go.variants("makemap_small"):
             self.function("makemap_small", self._on_make_small)
-        if self.host.function("runtime.makemap") is not None:
+        if self.go.function("runtime.makemap") is not None:
             self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
 
     def made(self, address: int, hint: int) -> None:

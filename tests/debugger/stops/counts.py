@@ -91,6 +91,9 @@ def main() -> int:
     with open(sys.argv[2], encoding="utf-8") as file:
         lines = [line.rstrip("\n") for line in file]
     events = events_of_stops(lines) or events_of_trace(lines)
+    if not events:
+        print("no event at all")
+        return 1
     wrong = 0
     for row in report:
         mine = [e for e in events if e[0] == int(row["address"], 16)]

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: MIT
+"""Frames of Go code without debug information, and over the borders between its stacks.
+
+Go code keeps no frame that debuggers can find by themselves: what tells how deep the stack is
+at an instruction is the table that Go's own traceback uses (pclntab). Facts: runtime/traceback.go,
+runtime/asm_amd64.s (systemstack, mcall), runtime/sys_linux_amd64.s (the signal trampoline) of Go
+1.18 to 1.27.
+"""
+
+import itertools
+import re
+from typing import Callable, Iterable, Iterator, Optional, Tuple
+
+from . import go_layouts
+from .errors import MapscopeError, MemoryUnreadable
+from .memory import Memory
+from .pclntab import FunctionTable
+from .target import Frame, Variable
+
+#: where a goroutine's or a thread's stack begins
+_FIRST = re.compile(
+    r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|sigtramp|sigreturn|kickoff)\Z"
+)
+#: functions that run on the system stack for a goroutine, whose own stack waits in g.sched
+_SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
+#: what the kernel's signal frame returns to, by version
+_SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
+#: a ucontext on amd64: rsp and rip among its registers (asm/sigcontext.h, sys/ucontext.h)
+_UC_RSP, _UC_RIP = 40 + 15 * 8, 40 + 16 * 8
+#: code of a function that is searched for a store, in bytes
+_CODE = 1 << 16
+
+
+class GoFrame(Frame):
+    """A frame found by the table of functions.
+
+    :ivar cfa: the address above the return address
+    """
+
+    has_variables = False
+
+    def __init__(
+        self, memory: Memory, table: FunctionTable, thread: int, pc: int, sp: int, inner: bool
+    ) -> None:
+        self.thread = thread
+        self._memory = memory
+        self._table = table
+        self._pc = pc
+        self._sp = sp
+        # a return address may lie behind the function's last instruction
+        self._at = pc if inner else pc - 1
+        function = table.at(self._at)
+        self.function = "" if function is None else function.name
+        self.start = 0 if function is None else function.start
+        depth = table.depth(self._at)
+        self.cfa = 0 if depth is None or depth < 0 else sp + depth + 8
+
+    def pc(self) -> int:
+        return self._pc
+
+    def sp(self) -> int:
+        return self._sp
+
+    def place(self) -> str:
+        return self._table.place(self._at)
+
+    def variable(self, name: str) -> Optional[Variable]:
+        return None
+
+    def spilled(self, index: int) -> Optional[int]:
+        slot = self.cfa + 8 * index
+        return slot if self.cfa and self._is_stored(slot - self._sp) else None
+
+    def _is_stored(self, offset: int) -> bool:
+        """Whether the function, on its way here, has code that stores a register to rsp+offset:
+        the slot of an argument holds that argument or nothing."""
+        size = self._pc - self.start
+        if not 0 < size <= _CODE or offset < 0:
+            return False
+        try:
+            code = bytes(self._memory.read(self.start, size))
+        except MemoryUnreadable:
+            return False
+        if offset < 128:
+            place = rb"[\x44\x4c\x54\x5c\x64\x6c\x74\x7c]\x24" + re.escape(bytes([offset]))
+        else:
+            place = rb"[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24" + re.escape(
+                offset.to_bytes(4, "little")
+            )
+        return re.search(rb"[\x48\x4c]\x89" + place, code, re.DOTALL) is not None
+
+
+def unwind(
+    memory: Memory,
+    table: FunctionTable,
+    thread: int,
+    pc: int,
+    sp: int,
+    own: Optional[Callable[[], Optional[Tuple[int, int]]]] = None,
+) -> Iterator[GoFrame]:
+    """Frames from an instruction outwards, as far as Go's code goes.
+
+    :param thread: the debugger's number of the thread, or 0
+    :param own: (pc, sp) of the goroutine for which the thread is on its system stack
+    """
+    inner = True
+    while table.at(pc if inner else pc - 1) is not None:
+        frame = GoFrame(memory, table, thread, pc, sp, inner)
+        yield frame
+        name = frame.function
+        if name in _SWITCHES and own is not None:
+            switched, own = own(), None
+            if switched is None:
+                return
+            pc, sp = switched
+            inner = False
+            continue
+        try:
+            if name in _SIGNAL_RETURN:
+                # the trampoline was "returned" to: sp is at the ucontext
+                pc, sp = memory.read_word(sp + _UC_RIP), memory.read_word(sp + _UC_RSP)
+                inner = True
+                continue
+            if not frame.cfa or _FIRST.match(name):
+                return
+            pc = memory.read_word(frame.cfa - 8)
+        except MemoryUnreadable:
+            return
+        if frame.cfa <= sp and not inner:
+            return
+        sp, inner = frame.cfa, False
+
+
+def waiting_at(memory: Memory, g: int, minor: int) -> Optional[Tuple[int, int]]:
+    """(pc, sp) at which a goroutine waits that no thread runs (g.sched)."""
+    at = g + go_layouts.g(minor).at("sched")
+    try:
+        pc = memory.read_word(at + go_layouts.GOBUF.at("pc"))
+        sp = memory.read_word(at + go_layouts.GOBUF.at("sp"))
+    except MemoryUnreadable:
+        return None
+    return (pc, sp) if pc and sp else None
+
+
+def with_names(
+    memory: Memory,
+    functions: Callable[[], Optional[FunctionTable]],
+    frames: Iterable[Frame],
+) -> Iterator[Frame]:
+    """A thread's frames; where the debugger has no debug information for the innermost, and it
+    is Go code, by the table of functions.
+
+    :param functions: finds the table
+    """
+    native = iter(frames)
+    first = next(native, None)
+    if first is None:
+        return
+    table = None if first.has_variables else functions()
+    pc, sp = first.pc(), first.sp()
+    if table is None or not sp:
+        yield from itertools.chain((first,), native)
+        return
+    try:
+        known = table.at(pc) is not None
+    except MapscopeError:
+        known = False
+    if known:
+        yield from unwind(memory, table, first.thread, pc, sp)
+    else:
+        yield from itertools.chain((first,), native)
