@@ -63,7 +63,7 @@ class Stop:
             if host.kernel_thread(request.thread) is None:
                 raise UsageError(f"--thread: there is no thread {request.thread}")
         if request.location is not None:
-            self._location = host.breakpoint_at(request.location, self._reached)
+            self._location = self._place(request.location)
             return
         view: Optional[MapView] = None
         session = Session(host.target())
@@ -77,6 +77,23 @@ class Stop:
                     raise type_of(error)(f"{error}; {_USE_AT}") from None
                 raise
         self._arm(session, view)
+
+    def _place(self, location: str) -> Point:
+        """Where MAP is looked up; a function of a Go program that has no symbols, too.
+
+        :raises MapscopeError: if there is no such place
+        """
+        host = self.stops.host
+        try:
+            return host.breakpoint_at(location, self._reached)
+        except UsageError:
+            session = Session(host.target())
+            moves = host.state() == "none" and any(s.start < 1 << 16 for s in session.sections())
+            functions = None if moves else session.functions
+            address = None if functions is None else functions.address_of(location)
+            if address is None:
+                raise
+            return host.breakpoint(address, self._reached, True)
 
     def _arm(self, session: Session, view: Optional[MapView]) -> None:
         from . import plans
