@@ -18,12 +18,11 @@ from .pclntab import FunctionTable
 from .target import Frame, Variable
 
 #: where a goroutine's or a thread's stack begins
-_FIRST = re.compile(
-    r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|sigtramp|sigreturn|kickoff)\Z"
-)
+_FIRST = re.compile(r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|kickoff)\Z")
 #: functions that run on the system stack for a goroutine, whose own stack waits in g.sched
 _SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
-#: what the kernel's signal frame returns to, by version
+#: what the kernel calls for a signal, and what that returns to, by version
+_SIGNAL_HANDLER = "runtime.sigtramp"
 _SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
 #: a ucontext on amd64: rsp and rip among its registers (asm/sigcontext.h, sys/ucontext.h)
 _UC_RSP, _UC_RIP = 40 + 15 * 8, 40 + 16 * 8
@@ -100,7 +99,7 @@ def unwind(
 ) -> Iterator[GoFrame]:
     """Frames from an instruction outwards, as far as Go's code goes.
 
-    :param thread: the debugger's number of the thread, or 0
+    :param thread: the debugger's number of the thread; of a parked goroutine: its id, negative
     :param own: (pc, sp) of the goroutine for which the thread is on its system stack
     """
     inner = True
@@ -113,7 +112,7 @@ def unwind(
             if switched is None:
                 return
             pc, sp = switched
-            inner = False
+            inner = True
             continue
         try:
             if name in _SIGNAL_RETURN:
@@ -128,7 +127,8 @@ def unwind(
             return
         if frame.cfa <= sp and not inner:
             return
-        sp, inner = frame.cfa, False
+        # the kernel makes it "return" to the trampoline's first instruction
+        sp, inner = frame.cfa, name == _SIGNAL_HANDLER
 
 
 def waiting_at(memory: Memory, g: int, minor: int) -> Optional[Tuple[int, int]]:

@@ -106,14 +106,14 @@ class GoProgram:
 
     def goroutine(self, registers: Dict[str, int]) -> Optional[int]:
         """The id of the goroutine that a thread with these registers runs."""
+        return goid(self.word, registers.get, self.minor)
 
-        def word(address: int) -> Optional[int]:
-            try:
-                return self.memory.read_word(address)
-            except MemoryUnreadable:
-                return None
-
-        return goid(word, registers.get, self.minor)
+    def word(self, address: int) -> Optional[int]:
+        """8 bytes of memory; None: they cannot be read."""
+        try:
+            return self.memory.read_word(address)
+        except MemoryUnreadable:
+            return None
 
     @property
     def functions(self) -> Optional[FunctionTable]:

@@ -7,19 +7,25 @@ process is stopped.
 """
 
 from itertools import groupby
-from typing import Iterable, Iterator, List, Optional
+from typing import Iterable, Iterator, List, Optional, Tuple
 
 from . import gotypes
 from .errors import MapscopeError, NeedsProcess
-from .go_frames import with_names
+from .go_frames import unwind, waiting_at, with_names
+from .go_layouts import operation_of
+from .goroutine import Goroutine, find_g, running_for
 from .memory import Memory
 from .pclntab import FunctionTable
-from .target import Frame, Section, Target
+from .target import Frame, Section, Target, Thread
 from .types import Type
 from .values import Decoder
 
 #: frames of a thread in which functions of a runtime are looked for
 _INNERMOST = 16
+#: frames of a thread or goroutine that are looked at for a write
+_DEEPEST = 64
+#: of goroutines that no thread runs (go_layouts.STATUSES)
+_PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
 
 
 class Session:
@@ -32,6 +38,7 @@ class Session:
         self._sections: Optional[List[Section]] = None
         self._is_go: Optional[bool] = None
         self._frames: Optional[List[Frame]] = None
+        self._parked: Optional[List[Tuple[Goroutine, List[Frame]]]] = None
 
     def require_memory(self) -> None:
         """:raises NeedsProcess: if there is no process and no core dump"""
@@ -84,6 +91,47 @@ class Session:
     def functions(self) -> Optional[FunctionTable]:
         """A Go program's table of functions; None: it has none that is known."""
         return self.go.functions if self.is_go() else None
+
+    def own_frames(self, thread: Thread) -> List[Frame]:
+        """A thread's frames by Go's own table of functions, on from the system's stack to that
+        of the goroutine for which the thread is on it."""
+        table, registers = self.functions, thread.registers()
+        if table is None:
+            return []
+        minor = self.go.minor
+
+        def own() -> Optional[Tuple[int, int]]:
+            g = find_g(self.go.word, registers.get)
+            current = None if g is None else running_for(self.go.word, g, minor)
+            return waiting_at(self.memory, current, minor) if current else None
+
+        pc, sp = registers.get("rip", 0), registers.get("rsp", 0)
+        return list(_bounded(unwind(self.memory, table, thread.number, pc, sp, own), _DEEPEST))
+
+    def parked_writers(self) -> List[Tuple[Goroutine, List[Frame]]]:
+        """Goroutines that no thread runs, inside a write to a map, and their frames: one waits
+        there for memory, or was taken off its thread."""
+        if self._parked is None:
+            self._parked = list(self._find_parked())
+        return self._parked
+
+    def _find_parked(self) -> Iterator[Tuple[Goroutine, List[Frame]]]:
+        table = self.functions
+        if table is None:
+            return
+        try:
+            for goroutine in self.go.goroutines():
+                if goroutine.status not in _PARKED:
+                    continue
+                place = waiting_at(self.memory, goroutine.address, self.go.minor)
+                if place is None:
+                    continue
+                found = unwind(self.memory, table, -goroutine.id, *place)
+                frames: List[Frame] = list(_bounded(found, _DEEPEST))
+                if any(operation_of(frame.function) for frame in frames):
+                    yield goroutine, frames
+        except MapscopeError:
+            return  # not found: the threads are what is known
 
     def decoder(self) -> Decoder:
         """Takes values of this program apart."""

@@ -29,9 +29,13 @@ _CPP = re.compile(
 
 @dataclass
 class Writer:
-    """One thread inside a write."""
+    """One thread inside a write, or one goroutine that waits in the middle of it.
 
-    thread: Thread
+    :ivar thread: None: no thread runs the goroutine
+    :ivar status: of that goroutine, as "_Gwaiting"
+    """
+
+    thread: Optional[Thread]
     goroutine: Optional[int]
     operation: str
     bucket: Optional[int]
@@ -40,6 +44,7 @@ class Writer:
     registers: Dict[str, int]
     races: bool = False
     problem: str = ""
+    status: str = ""
 
 
 @dataclass
@@ -58,7 +63,8 @@ class WritersResult(Result):
                     {
                         "address": hex(view.address or 0),
                         "type": view.type_name,
-                        "threads": [writer.thread.number for writer in writers],
+                        "threads": [_number(writer) for writer in writers],
+                        "goroutines": [writer.goroutine for writer in writers],
                     }
                     for view, writers in self.races
                 ],
@@ -73,8 +79,9 @@ class WritersResult(Result):
             yield from _lines(writer)
         for view, writers in self.races:
             threads = " and ".join(_thread(writer) for writer in writers)
+            kind = "threads" if all(writer.thread for writer in writers) else "goroutines"
             yield (
-                f"RACE: {len(writers)} threads are inside writes of "
+                f"RACE: {len(writers)} {kind} are inside writes of "
                 f"{escape(view.type_name)} {view.address or 0:#x}: {threads}\n"
             )
 
@@ -82,9 +89,10 @@ class WritersResult(Result):
 def _form(writer: Writer) -> Dict[str, object]:
     view = writer.view
     return {
-        "thread": writer.thread.number,
-        "kernel_thread": writer.thread.kernel_id or None,
+        "thread": _number(writer),
+        "kernel_thread": None if writer.thread is None else writer.thread.kernel_id or None,
         "goroutine": writer.goroutine,
+        "status": writer.status or None,
         "operation": writer.operation,
         "bucket": writer.bucket,
         "map": None if view is None else hex(view.address or 0),
@@ -98,7 +106,13 @@ def _form(writer: Writer) -> Dict[str, object]:
     }
 
 
+def _number(writer: Writer) -> Optional[int]:
+    return None if writer.thread is None else writer.thread.number
+
+
 def _thread(writer: Writer) -> str:
+    if writer.thread is None:
+        return f"goroutine {writer.goroutine} (on no thread, {writer.status})"
     goroutine = "" if writer.goroutine is None else f" (goroutine {writer.goroutine})"
     return f"thread {writer.thread.number}{goroutine}"
 
@@ -136,12 +150,22 @@ def _short(function: str) -> str:
 
 
 def find_writers(session: Session) -> WritersResult:
-    """Every thread that is inside a map write."""
+    """Every thread that is inside a map write, and every goroutine that waits in one."""
     result = WritersResult()
     for thread in session.target.threads():
-        frames = [frame for _, frame in zip(range(_DEPTH), thread.frames()) if frame.pc()]
+        frames = [
+            frame for _, frame in zip(range(_DEPTH), session.named(thread.frames())) if frame.pc()
+        ]
+        if not any(_operation(frame.function) for frame in frames):
+            # debuggers end at the border from the system's stack to the goroutine's
+            frames = session.own_frames(thread) or frames
         writer = _writer(session, thread, frames)
         if writer is not None:
+            result.writers.append(writer)
+    for goroutine, frames in session.parked_writers():
+        writer = _writer(session, None, frames)
+        if writer is not None:
+            writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
     maps: Dict[int, List[Writer]] = {}
     for writer in result.writers:
@@ -163,7 +187,7 @@ def _operation(function: str) -> Optional[str]:
     return operation_of(function if match is None else f"runtime.{match[1]}")
 
 
-def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[Writer]:
+def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> Optional[Writer]:
     operation: Optional[str] = None
     bucket: Optional[int] = None
     view: Optional[MapView] = None
@@ -183,12 +207,15 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
     if operation is None:
         return None
     current = session.target.stops().current
-    if view is None and current is not None and current.occurrence.thread == thread.number:
+    number = None if thread is None else thread.number
+    if view is None and current is not None and current.occurrence.thread == number:
         # the event that it is stopped at names the map
         view = None if current.reopen is None else current.reopen(session)
+    registers = {"rip": frames[0].pc(), "rsp": frames[0].sp()}
     goroutine = None
-    if session.is_go():
-        goroutine = session.go.goroutine(thread.registers())
+    if thread is not None:
+        registers = thread.registers()
+        goroutine = session.go.goroutine(registers) if session.is_go() else None
     return Writer(
         thread,
         goroutine,
@@ -196,7 +223,7 @@ def _writer(session: Session, thread: Thread, frames: List[Frame]) -> Optional[W
         bucket,
         view,
         frames[:_SHOWN],
-        thread.registers(),
+        registers,
         problem=problem,
     )
 
@@ -214,7 +241,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 COMMAND = Command(
     "writers",
     "Show every thread that is inside a map write (assign, delete, clear, grow, evacuate), on\n"
-    "which map and old bucket, with its backtrace and registers. Two on one map are a race.\n\n"
+    "which map and old bucket, with its backtrace and registers; and in Go programs every\n"
+    "goroutine that waits in the middle of one. Two on one map are a race.\n\n"
     "example: map writers",
     _arguments,
     _run,

@@ -15,7 +15,7 @@ import struct
 from bisect import bisect_left
 from dataclasses import replace
 from functools import partial
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
@@ -221,12 +221,18 @@ def _require_plausible(memory: Memory, address: int) -> None:
 
 
 def _write_frames(session: Session, address: int) -> List[Frame]:
-    """Frames of runtime functions that are writing to this map, of all threads."""
-    return [
-        frame
-        for frame in session.runtime_frames()
-        if _WRITE_FUNCTION.match(frame.function) and argument(session, frame, "h", 1) == address
-    ]
+    """Frames of runtime functions that are writing to this map, of all threads; if there are
+    none, of goroutines that wait in the middle of it."""
+
+    def of(frames: Iterable[Frame]) -> List[Frame]:
+        return [
+            frame
+            for frame in frames
+            if _WRITE_FUNCTION.match(frame.function) and argument(session, frame, "h", 1) == address
+        ]
+
+    found = of(session.runtime_frames())
+    return found or of(frame for _, frames in session.parked_writers() for frame in frames)
 
 
 def _writing(
@@ -316,6 +322,9 @@ def _evacuated_bucket(
         return bucket if bucket < old.count else None
     # Optimised code forgets oldbucket in the loop; b is the bucket it is at.
     at = word(session, frame, "b")
+    if not frame.has_variables:
+        spilled = argument(session, frame, "oldbucket", 2)
+        return spilled if spilled is not None and spilled < old.count else None
     if at:
         index, rest = divmod(at - old.address, walker.layout.size)
         if rest == 0 and 0 <= index < old.count:
