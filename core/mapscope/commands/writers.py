@@ -138,7 +138,9 @@ def _lines(writer: Writer) -> Iterator[str]:
 
 
 def _short(function: str) -> str:
-    """A function's name without parameters and without what a template was made for."""
+    """A function's name; in C++ without parameters and without what a template was made for."""
+    if ".(" in function:  # a method in Go
+        return escape(function)
     depth, text = 0, ""
     for letter in function:
         depth += letter == "<"
@@ -199,7 +201,8 @@ def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> 
         operation = operation or found
         for flavour in FLAVOURS:
             try:
-                view = view or flavour.from_frame(session, frame)
+                if view is None or view.key is None:
+                    view = flavour.from_frame(session, frame) or view
                 if found == "evacuate" and bucket is None and view is not None:
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
