@@ -60,6 +60,7 @@ want_test() {
   want optional python3-pytest python_has pytest
   want optional python3-hypothesis python_has hypothesis
   want optional python3-prometheus-client python_has prometheus_client
+  want optional python3-pyelftools python_has elftools
   want optional mypy python_has mypy
   want optional black python_has black
   want optional python3-flake8 python_has flake8
