@@ -330,11 +330,18 @@ class SwissMap(MapView):
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         layout = self._need_layout()
         counts: Dict[int, int] = {}
-        live = 0
+        probes: Dict[int, int] = {}
+        live = deleted = left = 0
         for table, level in self._levels(progress):
             if table.replaced:
                 continue
-            full = level.tophashes(layout).translate(FULL)
+            ctrl = level.tophashes(layout)
+            full = ctrl.translate(FULL)
+            deleted += ctrl.count(_DELETED)
+            left += table.growth_left
+            ends = [ctrl.find(_EMPTY, at, at + CELLS) >= 0 for at in range(0, len(ctrl), CELLS)]
+            for length in _probe_lengths(ends):
+                probes[length] = probes.get(length, 0) + 1
             for group in range(table.count):
                 used = full.count(1, CELLS * group, CELLS * group + CELLS)
                 counts[used] = counts.get(used, 0) + 1
@@ -354,6 +361,9 @@ class SwissMap(MapView):
             bytes_used=live * (key + elem) + held.indirect,
             bytes_rebuilt=min(rebuilt, held.total),
             unit="group",
+            probes=dict(sorted(probes.items())),
+            tombstones=deleted,
+            growth_left=left,
         )
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
@@ -481,3 +491,20 @@ class SwissMap(MapView):
                     result.where = batch.where(index)
                     return result
         return result
+
+
+def _probe_lengths(ends: Sequence[bool]) -> Iterator[int]:
+    """For each group that a lookup may begin with, how many it looks at if it finds nothing: up
+    to one with an empty slot, in steps of 1, 2, 3, ... groups (probeSeq in table.go).
+
+    :param ends: for each group of a table, whether it has such a slot
+    """
+    if not ends:
+        return
+    for start, end in enumerate(ends):
+        length, at = 1, start
+        while not end and length < len(ends):
+            at = (at + length) % len(ends)
+            end = ends[at]
+            length += 1
+        yield length

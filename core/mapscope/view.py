@@ -267,6 +267,11 @@ class Distribution:
     bytes_used: int
     bytes_rebuilt: int  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
+    #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
+    #: begin with; slots of deleted entries; entries until tables grow
+    probes: Dict[int, int] = field(default_factory=dict)
+    tombstones: Optional[int] = None
+    growth_left: Optional[int] = None
 
 
 @dataclass

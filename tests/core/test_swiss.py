@@ -137,7 +137,21 @@ def test_tables_and_tombstones() -> None:
         "growth_left": 42 - 20,
         "tombstones": 2,
     }
-    assert view.distribution().entries == 20 and not view.problems
+    spread = view.distribution()
+    assert spread.entries == 20 and not view.problems
+    # the first table's first group has 5 entries, its other one 4, and each has empty slots
+    assert (spread.probes, spread.tombstones, spread.growth_left) == ({1: 6}, 2, 22)
+
+
+def test_lookups_pass_groups_without_an_empty_slot() -> None:
+    program = Program()
+    full = program.group(list(pairs(range(8))))
+    part = program.group(list(pairs(range(10, 13))))
+    groups = program.put(full + full + full + part)
+    table = program.put(struct.pack("<HHHBxqQQ", 27, 32, 1, 0, 0, groups, 3))
+    view = program.map(27, program.directory([table]), 1, 0)
+    # from 3: itself; from 2: 3; from 0: 1, 3; from 1: 2, 0, 3 (steps of 1, 2, 3 groups)
+    assert view.distribution().probes == {1: 1, 2: 1, 3: 1, 4: 1}
 
 
 def test_used_that_is_wrong_is_said() -> None:

@@ -37,6 +37,9 @@ class StatsResult(Result):
                 "old_cells": _form(found.old_cells),
                 "old_chains": _form(found.old_chains),
                 "uniformity": found.uniformity,
+                "probes": _form(found.probes),
+                "tombstones": found.tombstones,
+                "growth_left": found.growth_left,
                 "bytes": {
                     "total": found.held.total,
                     "used": found.bytes_used,
@@ -58,6 +61,10 @@ class StatsResult(Result):
         yield from _histogram(f"entries per {found.unit}", found.cells)
         if found.chains or found.unit == "bucket":
             yield from _histogram("buckets per chain", found.chains)
+        if found.probes:
+            yield from _histogram("groups that a lookup looks at to find nothing", found.probes)
+            yield f"  slots      {found.growth_left} left before a table grows, "
+            yield f"{found.tombstones} tombstones\n"
         if found.old_cells:
             yield from _histogram("entries per old bucket not evacuated", found.old_cells)
             yield from _histogram("buckets per old chain not evacuated", found.old_chains)
