@@ -184,9 +184,15 @@ def address_of(function: str) -> int:
     :raises gdb.GdbError: when the program has no such function.
     """
     symbol = gdb.lookup_global_symbol(function) or gdb.lookup_static_symbol(function)
-    if symbol is None:
-        raise gdb.GdbError(f"no function {function}")
-    return int(symbol.value().address)
+    if symbol is not None:
+        return int(symbol.value().address)
+    try:  # without debug information
+        gdb.execute("set language c")
+        return int(gdb.parse_and_eval(f"&'{function}'"))
+    except gdb.error:
+        raise gdb.GdbError(f"no function {function}") from None
+    finally:
+        gdb.execute("set language auto")
 
 
 StepThrough()

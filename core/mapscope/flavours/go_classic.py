@@ -265,8 +265,8 @@ def _writing(
             place = _deleted_cell(session, frame, walker, new, typed)
             if place is not None:
                 writing.pending[place] = None
-    if old is not None and not frames:
-        # No names of functions: what memory alone tells.
+    if old is not None and not any(frame.has_variables for frame in frames):
+        # No names of variables: what memory alone tells.
         head = old.address + header.nevacuate * layout.size
         if header.nevacuate < old.count and memory.readable(head, 1):
             # nevacuate advances after its bucket is moved, so a mark there means that
