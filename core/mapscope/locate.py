@@ -156,6 +156,17 @@ def _map_at(session: Session, address: int, what: str, type: Optional[str]) -> M
     raise NotAMap(f"no map at {address:#x}: it is neither a mapscope::map nor an hmap")
 
 
+def _selected_frames(session: Session) -> Iterator[Frame]:
+    """Of the selected thread; of a Go program those beyond its system stack, too."""
+    number = None
+    for frame in session.named(session.target.selected_frames()):
+        number = frame.thread
+        yield frame
+    for thread in session.target.threads() if session.is_go() else ():
+        if thread.number == number:
+            yield from session.own_frames(thread)
+
+
 def _map_of_stop(session: Session) -> MapView:
     """The map of the map stop that the program is at, else the one whose runtime function the
     selected thread is in."""
@@ -163,7 +174,7 @@ def _map_of_stop(session: Session) -> MapView:
     if current is not None and current.reopen is not None:
         return current.reopen(session)
     error: Optional[MapscopeError] = None
-    for frame in session.target.selected_frames():
+    for frame in _selected_frames(session):
         for flavour in FLAVOURS:
             try:
                 view = flavour.from_frame(session, frame)

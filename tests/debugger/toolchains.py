@@ -5,6 +5,7 @@
     toolchains.py SOURCE VERSION PACKAGE PROGRAM [FLAGS...]
 
 SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build.
+PACKAGE is one of programs/go, or a file.
 What is compiled for one test serves the next: the cache is beside the toolchains.
 Ends with status 2, and says so, where the toolchain cannot be had.
 """
@@ -58,7 +59,14 @@ def main() -> int:
         return 2
     folder = source / "tests" / "debugger" / "programs" / "go"
     subprocess.run(
-        [go, "build", *flags, "-o", str(program), f"./{package}"],
+        [
+            go,
+            "build",
+            *flags,
+            "-o",
+            str(program),
+            package if package.endswith(".go") else f"./{package}",
+        ],
         cwd=folder,
         env={**os.environ, **environment(source / "build" / "toolchains" / "cache")},
         check=True,
