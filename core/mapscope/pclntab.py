@@ -92,7 +92,10 @@ class FunctionTable:
         if not self._text <= pc < self._end:
             return None
         if pc not in self._at:
-            self._at[pc] = self._find(pc)
+            try:
+                self._at[pc] = self._find(pc)
+            except MemoryUnreadable:
+                self._at[pc] = None
         return self._at[pc]
 
     def depth(self, pc: int) -> Optional[int]:
@@ -128,8 +131,10 @@ class FunctionTable:
             names = self._bytes(self._names, self._names_size)
             self._by_name = {}
             for offset, where in _ENTRY.iter_unpack(entries):
+                if where + _FUNC.size > len(functions):
+                    continue  # damaged
                 start = struct.unpack_from("<i", functions, where + 4)[0]
-                text = names[start : names.find(b"\0", start)]
+                text = names[start : names.find(b"\0", start)] if start >= 0 else b""
                 self._by_name[text] = self._text + offset
         return self._by_name.get(name.encode())
 
@@ -173,14 +178,17 @@ class FunctionTable:
                 if byte < 0x80 or shift > 63:
                     return number
 
-        for step in range(_MOST_STEPS):
-            delta = varint()
-            if delta == 0 and step:
-                return None
-            value += ~(delta >> 1) if delta & 1 else delta >> 1
-            here += varint()
-            if pc < here:
-                return value
+        try:
+            for step in range(_MOST_STEPS):
+                delta = varint()
+                if delta == 0 and step:
+                    return None
+                value += ~(delta >> 1) if delta & 1 else delta >> 1
+                here += varint()
+                if pc < here:
+                    return value
+        except MemoryUnreadable:
+            pass
         return None
 
     # --- memory ---
