@@ -8,27 +8,11 @@ measurements to the file named there, as one JSON object.
 
 import json
 import os
-import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Dict
 
 import gdb
 
-MIB = 1 << 20
-
-
-def seconds(work: Callable[[], Any]) -> Tuple[float, Any]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
-
-
-def memory(field: str) -> int:
-    """A field of gdb's own /proc/self/status, in bytes."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        for line in status:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    raise LookupError(field)
+from measuring import MIB, memory, seconds
 
 
 def run(command: str) -> str:

@@ -8,29 +8,14 @@ file named there, as one JSON object.
 
 import json
 import os
-import time
-from typing import Any, Callable, Dict, Tuple
+from typing import Any, Dict
 
 import lldb
 
-MIB = 1 << 20
+from measuring import MIB, memory, seconds
+
 #: children of a map that an IDE's variables pane asks for
 CHILDREN = 256
-
-
-def seconds(work: Callable[[], Any]) -> Tuple[float, Any]:
-    start = time.perf_counter()
-    result = work()
-    return time.perf_counter() - start, result
-
-
-def memory(field: str) -> int:
-    """A field of LLDB's own /proc/self/status, in bytes."""
-    with open("/proc/self/status", encoding="ascii") as status:
-        for line in status:
-            if line.startswith(field + ":"):
-                return int(line.split()[1]) * 1024
-    raise LookupError(field)
 
 
 def run(debugger: lldb.SBDebugger, command: str) -> str:

@@ -20,11 +20,12 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
+from measuring import MIB
+
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 GDB_SCRIPT = ROOT / "gdb" / "mapscope_gdb.py"
 LLDB_SCRIPT = ROOT / "lldb" / "mapscope_lldb.py"
-MIB = 1 << 20
 
 # What is measured: title, program, expression, whether it is Go, goal in
 # entries a second for `map entries`.
@@ -85,7 +86,11 @@ def inspect_once(
         }
         done = subprocess.run(
             session(debugger, program, go, counts),
-            env={**os.environ, "MAPSCOPE_BENCH": json.dumps(parameters)},
+            env={
+                **os.environ,
+                "MAPSCOPE_BENCH": json.dumps(parameters),
+                "PYTHONPATH": str(HERE),
+            },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
