@@ -18,6 +18,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Dict, List, Tuple
 
+from truth_file import read_lines
+
 SCHEMA = "mapscope.entries/1"
 
 
@@ -47,8 +49,7 @@ def parse(line: str) -> Any:
 
 
 def parse_lines(file: Path) -> List[Any]:
-    # Not splitlines: JSON may hold other line ends than \n as they are.
-    return [parse(line) for line in file.read_text(encoding="utf-8").rstrip("\n").split("\n")]
+    return [parse(line) for line in read_lines(file)]
 
 
 def plain(value: Any, debugger: str) -> Any:

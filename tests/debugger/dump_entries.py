@@ -11,11 +11,11 @@ type from the record, in C++ alone. A nil map has no address: then it is left ou
 """
 
 import argparse
-import json
 import shlex
 from pathlib import Path
 
 from in_debugger import Failed, define, execute
+from truth_file import map_words, quoted, read_maps
 
 
 def dump_entries(argument: str) -> None:
@@ -26,29 +26,17 @@ def dump_entries(argument: str) -> None:
     parser.add_argument("--by", choices=("name", "address"), default="name")
     arguments = parser.parse_args(shlex.split(argument))
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    # Not splitlines: JSON may hold other line ends than \n as they are.
-    lines = arguments.truth.read_text(encoding="utf-8").rstrip("\n").split("\n")
-    for number, line in enumerate(lines):
-        truth = json.loads(line)
+    maps = read_maps(arguments.truth)
+    for number, truth in enumerate(maps):
         output = arguments.directory / f"{number}.json"
-        if arguments.by == "name":
-            name = quoted(truth["name"])
-        elif truth["address"] is None:
+        name = map_words(truth, arguments.by)
+        if name is None:
             continue
-        else:
-            name = truth["address"]
-            if "type" in truth:
-                name += f" --type {quoted(truth['type'])}"
         try:
             execute(f"map entries {name} --json -o {quoted(str(output))}")
         except Failed as error:
             output.with_suffix(".error").write_text(f"{error}\n", encoding="utf-8")
-    print(f"dumped {len(lines)} maps")
-
-
-def quoted(word: str) -> str:
-    """One word of a `map` command; it must hold no single quote."""
-    return f"'{word}'"
+    print(f"dumped {len(maps)} maps")
 
 
 define("dump-entries", dump_entries)

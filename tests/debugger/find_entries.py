@@ -11,9 +11,11 @@ found, with the key and the value of the record.
 import argparse
 import json
 import shlex
-from typing import Any, Dict, List, Optional
+from pathlib import Path
+from typing import Any, Optional
 
 from in_debugger import NAME, Failed, define, execute
+from truth_file import read_maps
 
 
 def nameable(key: Any) -> bool:
@@ -53,13 +55,11 @@ def plain(key: Any) -> Any:
 def find_entries(argument: str) -> None:
     """Run `map find` for the entries of a test program's record."""
     parser = argparse.ArgumentParser(prog="find-entries")
-    parser.add_argument("truth")
+    parser.add_argument("truth", type=Path)
     parser.add_argument("--most", type=int, default=60)
     arguments = parser.parse_args(shlex.split(argument))
-    with open(arguments.truth, encoding="utf-8") as file:
-        maps: List[Dict[str, Any]] = [json.loads(line) for line in file]
     asked = wrong = 0
-    for truth in maps:
+    for truth in read_maps(arguments.truth):
         for entry in truth["entries"][: arguments.most]:
             key = plain(entry["key"])
             if not nameable(key):

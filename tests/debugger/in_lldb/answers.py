@@ -10,12 +10,11 @@ that of `map list`.
 """
 
 import argparse
-import json
 import shlex
 from pathlib import Path
-from typing import Any, Dict
 
 from in_debugger import Failed, define, execute
+from truth_file import map_words, read_maps
 
 COMMANDS = {
     "inspect": "map inspect {} --json",
@@ -41,24 +40,14 @@ def answers(arguments: str) -> None:
     parser.add_argument("--by", choices=("name", "address"), default="name")
     given = parser.parse_args(shlex.split(arguments))
     given.directory.mkdir(parents=True, exist_ok=True)
-    # Not splitlines: JSON may hold other line ends than \n as they are.
-    lines = given.truth.read_text(encoding="utf-8").rstrip("\n").split("\n")
-    for number, line in enumerate(lines):
-        name = map_name(json.loads(line), given.by)
+    maps = read_maps(given.truth)
+    for number, truth in enumerate(maps):
+        name = map_words(truth, given.by)
         for kind, command in COMMANDS.items() if name else ():
             text = run(command.format(name))
             (given.directory / f"{number}.{kind}").write_text(text, encoding="utf-8")
     (given.directory / "list").write_text(run("map list --json"), encoding="utf-8")
-    print(f"asked about {len(lines)} maps")
-
-
-def map_name(truth: Dict[str, Any], by: str) -> str:
-    """MAP, perhaps with --type; "" for a nil map, which has no address."""
-    if by == "name":
-        return f"'{truth['name']}'"
-    if truth["address"] is None:
-        return ""
-    return str(truth["address"]) + (f" --type '{truth['type']}'" if "type" in truth else "")
+    print(f"asked about {len(maps)} maps")
 
 
 define("answers", answers)
