@@ -11,11 +11,9 @@ from mapscope.go_dwarf import GoDebugInfo, Scope
 from mapscope.memory import Buffer
 from mapscope.target import Variable
 from mapscope.types import Kind, Type
-from mapscope_lldb_modules import section_bytes
+from mapscope_lldb_modules import is_go_module, section_bytes
 
 Read = Callable[[int, int], Buffer]
-
-_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
 
 
 class GoModule:
@@ -143,8 +141,7 @@ def go_module(module: lldb.SBModule) -> Optional[GoModule]:
     file = module.GetFileSpec()
     key = (str(file), str(module.GetUUIDString()))
     if key not in _modules:
-        is_go = any(module.FindSection(name).IsValid() for name in _TABLES)
-        _modules[key] = GoModule(module) if is_go else None
+        _modules[key] = GoModule(module) if is_go_module(module) else None
     return _modules[key]
 
 

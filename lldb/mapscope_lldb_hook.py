@@ -8,8 +8,9 @@ from typing import Any, Dict
 
 import lldb
 
+from mapscope_lldb_modules import is_go_module
+
 _SIGURG = "SIGURG"
-_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
 
 
 class Hook:
@@ -29,7 +30,8 @@ class Hook:
 
 def _handle_stop(context: lldb.SBExecutionContext) -> bool:
     process, thread = context.GetProcess(), context.GetThread()
-    if thread.GetStopReason() == lldb.eStopReasonSignal and is_go(context.GetTarget()):
+    program = context.GetTarget().GetModuleAtIndex(0)
+    if thread.GetStopReason() == lldb.eStopReasonSignal and is_go_module(program):
         signals = process.GetUnixSignals()
         number = signals.GetSignalNumberFromName(_SIGURG)
         if number == int(thread.GetStopReasonDataAtIndex(0)):
@@ -42,12 +44,6 @@ def _handle_stop(context: lldb.SBExecutionContext) -> bool:
     if host is not None:
         host.stopped(context)
     return True
-
-
-def is_go(target: lldb.SBTarget) -> bool:
-    """Whether the program is a Go program."""
-    module = target.GetModuleAtIndex(0)
-    return any(module.FindSection(name).IsValid() for name in _TABLES)
 
 
 def on_breakpoint(

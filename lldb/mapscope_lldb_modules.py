@@ -5,6 +5,14 @@ from typing import Dict, List, Optional, Tuple
 
 import lldb
 
+#: of Go's linker, the second in position-independent programs
+_FUNCTION_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+
+
+def is_go_module(module: lldb.SBModule) -> bool:
+    """Whether it is a Go program, or a Go plugin."""
+    return any(module.FindSection(name).IsValid() for name in _FUNCTION_TABLES)
+
 
 def section_bytes(module: lldb.SBModule, name: str) -> bytes:
     """What a section of a module's file holds; nothing where there is none."""
