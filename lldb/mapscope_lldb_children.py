@@ -13,6 +13,7 @@ from mapscope.session import Session, describe
 from mapscope.types import Kind
 from mapscope.values import escape, text_form
 from mapscope.view import EntryBatch, MapView
+from mapscope_lldb_data import data_of_bytes
 from mapscope_lldb_target import LldbTarget
 from mapscope_lldb_values import variable_of
 
@@ -163,7 +164,7 @@ class Children:
             return self._text(name, text_form(column.value(index, view.decoder), _KEY_LIMIT))
         data = column.data(index) if index in batch.in_flight else None
         if data is not None:
-            return self._value.CreateValueFromData(name, self._data(data), native)
+            return self._made(name, data, native)
         return self._value.CreateValueFromAddress(name, column.address(index), native)
 
     def _note(self, view: MapView) -> Optional[lldb.SBValue]:
@@ -174,10 +175,8 @@ class Children:
     def _text(self, name: str, text: str) -> lldb.SBValue:
         raw = text.encode("utf-8", "backslashreplace") + b"\0"
         char = self._value.GetTarget().GetBasicType(lldb.eBasicTypeChar)
-        return self._value.CreateValueFromData(name, self._data(raw), char.GetArrayType(len(raw)))
+        return self._made(name, raw, char.GetArrayType(len(raw)))
 
-    def _data(self, raw: bytes) -> lldb.SBData:
-        target = self._value.GetTarget()
-        data, error = lldb.SBData(), lldb.SBError()
-        data.SetData(error, raw, target.GetByteOrder(), target.GetAddressByteSize())
-        return data
+    def _made(self, name: str, raw: bytes, type: lldb.SBType) -> lldb.SBValue:
+        data = data_of_bytes(self._value.GetTarget(), raw)
+        return self._value.CreateValueFromData(name, data, type)

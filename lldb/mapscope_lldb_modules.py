@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the files of modules hold; kept from command to command, as files do not change."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Tuple
 
 import lldb
+
+from mapscope_lldb_data import bytes_of_data
 
 #: of Go's linker, the second in position-independent programs
 _FUNCTION_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
@@ -16,13 +18,7 @@ def is_go_module(module: lldb.SBModule) -> bool:
 
 def section_bytes(module: lldb.SBModule, name: str) -> bytes:
     """What a section of a module's file holds; nothing where there is none."""
-    data = module.FindSection(name).GetSectionData()
-    size = data.GetByteSize()
-    if not size:
-        return b""
-    error = lldb.SBError()
-    raw: Optional[bytes] = data.ReadRawData(error, 0, size)
-    return raw if error.Success() and raw is not None else b""
+    return bytes_of_data(module.FindSection(name).GetSectionData()) or b""
 
 
 _template_names: Dict[Tuple[str, str, str], Tuple[str, ...]] = {}

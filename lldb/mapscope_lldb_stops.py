@@ -24,6 +24,7 @@ from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from mapscope.stops.stop import Stops
 from mapscope.target import Frame
 from mapscope.values import escape
+from mapscope_lldb_data import bytes_of_data
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_hook import ensure
 from mapscope_lldb_target import LldbTarget, is_core, register_of
@@ -550,8 +551,7 @@ def _behind_first(target: lldb.SBTarget, place: lldb.SBAddress) -> Optional[lldb
         first = target.ReadInstructions(place, 1).GetInstructionAtIndex(0)
         if not first.IsValid():
             return place
-        code, error = first.GetData(target), lldb.SBError()
-        raw = code.ReadRawData(error, 0, code.GetByteSize()) or b""
+        raw = bytes_of_data(first.GetData(target)) or b""
         place.OffsetAddress(len(raw))
         if raw[:1] not in (b"\xe9", b"\xeb"):  # a jump, as in Go's _rt0_amd64_linux
             return place

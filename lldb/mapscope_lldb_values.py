@@ -15,6 +15,7 @@ from mapscope.errors import MapscopeError, UsageError
 from mapscope.target import Variable
 from mapscope.types import VOID, Kind, Type
 from mapscope.values import escape
+from mapscope_lldb_data import bytes_of_data, data_of_bytes
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_types import describe
 
@@ -287,11 +288,8 @@ def bytes_of(value: lldb.SBValue) -> bytes:
 
     :raises MapscopeError: if it has none
     """
-    data = value.GetData()
-    error = lldb.SBError()
-    size = data.GetByteSize()
-    raw: Optional[bytes] = data.ReadRawData(error, 0, size) if size else None
-    if raw is None or not error.Success():
+    raw = bytes_of_data(value.GetData())
+    if raw is None:
         raise MapscopeError("the expression has no value")
     return raw
 
@@ -302,10 +300,7 @@ def one_line(target: lldb.SBTarget, type: Type, address: Optional[int], data: by
     if address is not None:
         value = target.CreateValueFromAddress("value", lldb.SBAddress(address, target), native)
     else:
-        error = lldb.SBError()
-        raw = lldb.SBData()
-        raw.SetData(error, data, target.GetByteOrder(), target.GetAddressByteSize())
-        value = target.CreateValueFromData("value", raw, native)
+        value = target.CreateValueFromData("value", data_of_bytes(target, data), native)
     if not value.IsValid():
         return "<error: LLDB cannot show it>"
     text = _shown(value, 0, [_PARTS_LIMIT])
