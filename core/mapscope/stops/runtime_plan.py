@@ -71,6 +71,7 @@ class RuntimePlan(Plan):
 
     def started(self) -> None:
         if self._view is None:
+            self._hits = self._seen = 0
             self._slots = []
             self._teller = EventTeller()
             self._arm_slots(None)
@@ -210,10 +211,13 @@ class RuntimePlan(Plan):
         if not self._slots:
             return self._hits
         try:
-            self._hits = sum(filter.hits(number) for filter, number in self._slots)
-        except MapscopeError:  # the process is gone
-            if self._seen:
-                self._hits = max(self._hits, self.request.ignore + self._seen)
+            if self.host.state() == "live":  # else gdb reads the program's file
+                self._hits = sum(filter.hits(number) for filter, number in self._slots)
+                return self._hits
+        except MapscopeError:
+            pass
+        if self._seen:
+            self._hits = max(self._hits, self.request.ignore + self._seen)
         return self._hits
 
     def enable(self, on: bool) -> None:
