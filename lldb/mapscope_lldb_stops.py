@@ -27,7 +27,7 @@ from mapscope.values import escape
 from mapscope_lldb_data import bytes_of_data
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_hook import ensure
-from mapscope_lldb_target import LldbTarget, is_core, register_of
+from mapscope_lldb_target import LldbTarget, is_core, is_there, register_of
 from mapscope_lldb_values import condition
 
 #: functions that are not the user's
@@ -44,7 +44,6 @@ _MASK = (1 << 64) - 1
 #: arguments or on the stack; each register that is asked for costs 60 us (lldb-server)
 _STATE = "rsp rax rbx rcx rdi rsi".split()
 _LOCATION = re.compile(r"^(?P<file>.+):(?P<line>\d+)$")
-_ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid)
 
 
 class LldbHit(Hit):
@@ -216,7 +215,7 @@ class LldbHost(Host):
 
     def state(self) -> str:
         process = self.native().GetProcess()
-        if not process.IsValid() or process.GetState() in _ENDED:
+        if not is_there(process):
             return "none"
         return "core" if is_core(process) else "live"
 
@@ -228,20 +227,7 @@ class LldbHost(Host):
         return None if thread is None else LldbHit(self, thread)
 
     def function(self, name: str) -> Optional[int]:
-        symbol = self._symbol(name)
-        if symbol is None:
-            return None
-        address = symbol.GetStartAddress().GetLoadAddress(self.native())
-        if address == lldb.LLDB_INVALID_ADDRESS:
-            address = symbol.GetStartAddress().GetFileAddress()
-        return int(address)
-
-    def _symbol(self, name: str) -> Optional[lldb.SBSymbol]:
-        for context in self.native().FindSymbols(name):
-            symbol = context.GetSymbol()
-            if symbol.IsValid() and symbol.GetStartAddress().IsValid():
-                return symbol
-        return None
+        return next(iter(self.target().symbols(name)), None)
 
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
         return self._add(self._at_address(address), on_hit, visible)
@@ -274,11 +260,10 @@ class LldbHost(Host):
         return self._add(made, on_hit, True)
 
     def function_breakpoint(self, name: str, offset: int, on_hit: OnHit, visible: bool) -> Point:
-        symbol = self._symbol(name)
-        if symbol is None:
-            raise MapscopeError(f"the program has no function {name}")
         # an address in a section, which LLDB follows to wherever the next process has it
-        place = symbol.GetStartAddress()
+        place = next(self.target().symbol_places(name), None)
+        if place is None:
+            raise MapscopeError(f"the program has no function {name}")
         place.OffsetAddress(offset)
         return self._add(self.native().BreakpointCreateBySBAddress(place), on_hit, visible)
 
@@ -480,10 +465,9 @@ class LldbHost(Host):
 
     def _unique_id(self) -> int:
         process = self.native().GetProcess()
-        if not process.IsValid() or process.GetState() in _ENDED:
+        if not is_there(process):
             return 0
-        # one that was killed has no threads, also before LLDB has noted its end
-        return int(process.GetUniqueID()) if process.GetNumThreads() else 0
+        return int(process.GetUniqueID())
 
     def look(self, hit: Tuple[int, int] = (0, 0)) -> None:
         """Notice what has happened since mapscope was called last.

@@ -28,6 +28,7 @@ _INNERMOST = 8
 #: frames of the selected thread that are looked at
 _SELECTED = 64
 _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
+_ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
 _MASK = (1 << 64) - 1
@@ -39,6 +40,16 @@ _POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
 
 #: processes of which it was said that their memory cannot be read directly
 _refused: Set[int] = set()
+
+
+def is_there(process: lldb.SBProcess) -> bool:
+    """Whether there is a process, or a core dump; one that has ended is valid still.
+
+    One that was killed has no threads, also before LLDB has noted its end.
+    """
+    if not process.IsValid() or process.GetState() in _ENDED:
+        return False
+    return is_core(process) or process.GetNumThreads() > 0
 
 
 def is_core(process: lldb.SBProcess) -> bool:
@@ -92,7 +103,7 @@ class LldbTarget(Target):
         """What a core dump leaves out because the program's own file has it, constants; and
         code while there is no process."""
         place = lldb.SBAddress()
-        if not self.process.IsValid():
+        if not is_there(self.process):
             place = self.native.ResolveFileAddress(address)
         elif is_core(self.process):
             place = self.native.ResolveLoadAddress(address)
@@ -141,7 +152,7 @@ class LldbTarget(Target):
         return any(start < address + size and address < end for start, end in self._code)
 
     def has_memory(self) -> bool:
-        if not self.process.IsValid():
+        if not is_there(self.process):
             return False
         state = self.process.GetState()
         if state in (lldb.eStateRunning, lldb.eStateStepping):
@@ -158,16 +169,22 @@ class LldbTarget(Target):
 
     def symbols(self, name: str) -> List[int]:
         found: List[int] = []
-        for context in self.native.FindSymbols(name):
-            start = context.GetSymbol().GetStartAddress()
+        for start in self.symbol_places(name):
             address = self._placed(start.GetLoadAddress(self.native), start.GetFileAddress())
             if address is not None and address not in found:
                 found.append(address)
         return found
 
+    def symbol_places(self, name: str) -> Iterator[lldb.SBAddress]:
+        """Where a linker symbol is, in the sections of each module that has it."""
+        for context in self.native.FindSymbols(name):
+            start = context.GetSymbol().GetStartAddress()
+            if start.IsValid():
+                yield start
+
     def _placed(self, loaded: int, linked: int) -> Optional[int]:
         """Where something is: in the process; as linked, if there is none yet."""
-        place = loaded if self.process.IsValid() else linked
+        place = loaded if is_there(self.process) else linked
         return None if place == lldb.LLDB_INVALID_ADDRESS else int(place)
 
     def symbol_at(self, address: int) -> Optional[str]:

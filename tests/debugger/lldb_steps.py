@@ -19,6 +19,7 @@ import re
 import shlex
 import subprocess
 import sys
+import time
 import traceback
 from typing import Any, Callable, Dict, List, NoReturn, Optional, Tuple
 
@@ -70,6 +71,8 @@ class Steps:
             "generate-core-file": self.core,
             "gcore": self.core,
             "frame": self.frame,
+            "info": self.info,
+            "kill": self.kill,
             "run": self.run,
             "set": self.set,
             "source": self.source,
@@ -80,7 +83,6 @@ class Steps:
         self.same = {
             "detach": "process detach",
             "finish": "thread step-out",
-            "kill": "process kill",
             "next": "thread step-over",
             "step": "thread step-in",
             "up": "up",
@@ -197,6 +199,20 @@ class Steps:
                 self.say(f"frame select {number}")
                 return
         raise CommandFailed(f"error: no frame of {name}\n")
+
+    def info(self, rest: str) -> None:
+        """gdb's info breakpoints"""
+        if rest != "breakpoints":
+            raise NoTranslation(f"info {rest}")
+        self.say("breakpoint list")
+
+    def kill(self, rest: str) -> None:
+        """LLDB's command ends a moment before the process has ended for LLDB."""
+        process = self.process()
+        self.say("process kill")
+        deadline = time.monotonic() + 10
+        while process.GetState() != lldb.eStateExited and time.monotonic() < deadline:
+            time.sleep(0.01)
 
     def process(self) -> "lldb.SBProcess":
         """The selected one."""
