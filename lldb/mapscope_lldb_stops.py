@@ -120,6 +120,8 @@ class LldbPoint(Point):
     """
 
     reason = lldb.eStopReasonBreakpoint
+    _find = staticmethod(lldb.SBTarget.FindBreakpointByID)
+    _delete = staticmethod(lldb.SBTarget.BreakpointDelete)
 
     def __init__(
         self, host: "LldbHost", native: Any, target: lldb.SBTarget, on_hit: OnHit, visible: bool
@@ -146,7 +148,7 @@ class LldbPoint(Point):
     def delete(self) -> None:
         """Take it out of LLDB."""
         if self.is_there():
-            self.target.BreakpointDelete(self.native.GetID())
+            self._delete(self.target, self.native.GetID())
 
     def retire(self) -> None:
         """It is to be deleted later, and is of no use any more."""
@@ -155,13 +157,15 @@ class LldbPoint(Point):
         """Whether LLDB still has it."""
         if not self.native.IsValid():
             return False
-        return bool(self.target.FindBreakpointByID(self.native.GetID()).IsValid())
+        return bool(self._find(self.target, self.native.GetID()).IsValid())
 
 
 class Watchpoint(LldbPoint):
     """A hardware watchpoint."""
 
     reason = lldb.eStopReasonWatchpoint
+    _find = staticmethod(lldb.SBTarget.FindWatchpointByID)
+    _delete = staticmethod(lldb.SBTarget.DeleteWatchpoint)
 
     def retire(self) -> None:
         # its debug register is free for another one
@@ -171,15 +175,6 @@ class Watchpoint(LldbPoint):
     @property
     def label(self) -> str:
         return f"watchpoint {self.number}"
-
-    def delete(self) -> None:
-        if self.is_there():
-            self.target.DeleteWatchpoint(self.native.GetID())
-
-    def is_there(self) -> bool:
-        if not self.native.IsValid():
-            return False
-        return bool(self.target.FindWatchpointByID(self.native.GetID()).IsValid())
 
 
 class LldbHost(Host):
