@@ -67,9 +67,12 @@ func at(address uintptr) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
 
-func link(h *header, bucket, overflow uintptr) {
-	*(*uintptr)(at(h.buckets + bucket*numberBucket + numberBucket - 8)) = overflow
+// overflow is where a bucket's chain goes on.
+func overflow(h *header, bucket uintptr) *uintptr {
+	return (*uintptr)(at(h.buckets + bucket*numberBucket + numberBucket - 8))
 }
+
+func link(h *header, bucket, next uintptr) { *overflow(h, bucket) = next }
 
 func (h *header) bucket(i uintptr) uintptr { return h.buckets + i*numberBucket }
 
@@ -115,7 +118,9 @@ func main() {
 	h.oldbuckets, h.nevacuate = nowhere, 3
 	NevacuateBeyond, h = number()
 	h.oldbuckets, h.nevacuate = h.buckets, 1<<40
-	ChainLoops, h = number()
+	// of a bucket alone, so that no entry is lost behind the loop
+	for ChainLoops, h = number(); *overflow(h, 5) != 0; ChainLoops, h = number() {
+	}
 	link(h, 5, h.bucket(5))
 	ChainLongLoop, h = number()
 	link(h, 5, h.bucket(64))
