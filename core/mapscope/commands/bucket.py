@@ -114,7 +114,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 COMMAND = Command(
     "bucket",
     "Show one bucket and its overflow chain cell by cell: the tophash byte, what state that is,\n"
-    "key and value, and for an evacuated old bucket where each cell went.\n\n"
+    "key and value, and for an evacuated old bucket where each cell went. Of a Swiss map (Go 1.24\n"
+    "and later): the group N, counted through all tables, with its control bytes.\n\n"
     "example: map bucket m 3 --old",
     _arguments,
     _run,

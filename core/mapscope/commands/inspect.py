@@ -192,7 +192,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
 COMMAND = Command(
     "inspect",
     "Show a map's size, load, buckets, overflow chains and flags and, while it is growing,\n"
-    "how far the migration is.\n\n"
+    "how far the migration is. A Swiss map (Go 1.24 and later) has tables, groups and tombstones\n"
+    "in place of buckets and chains, and no migration.\n\n"
     "example: map inspect m",
     add_map,
     _run,
