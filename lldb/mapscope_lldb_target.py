@@ -33,7 +33,8 @@ _ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eSta
 _DIRECT = 512
 _MASK = (1 << 64) - 1
 #: LLDB's names for what reads core dumps
-_CORES = ("elf-core", "minidump", "mach-o-core")
+_KERNELS_CORE = "elf-core"
+_CORES = (_KERNELS_CORE, "minidump", "mach-o-core")
 #: pointer types, which have no names of their own; a name may come from the program's memory,
 #: so nothing that does anything may match
 _POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
@@ -101,12 +102,20 @@ class LldbTarget(Target):
 
     def _read_of_file(self, address: int, size: int) -> bytes:
         """What a core dump leaves out because the program's own file has it, constants; and
-        code while there is no process."""
+        code while there is no process.
+
+        The kernel leaves out what was not written to. LLDB's own dumps may be without pages
+        that were relocated, and that the file has otherwise.
+        """
         place = lldb.SBAddress()
         if not is_there(self.process):
             place = self.native.ResolveFileAddress(address)
         elif is_core(self.process):
             place = self.native.ResolveLoadAddress(address)
+            if self.process.GetPluginName() != _KERNELS_CORE and (
+                place.GetSection().GetPermissions() & lldb.ePermissionsWritable
+            ):
+                raise MemoryUnreadable(address, size)
         if place.GetSection().IsValid():
             self._error.Clear()
             data: Optional[bytes] = self.native.ReadMemory(place, size, self._error)
