@@ -20,7 +20,7 @@ from .memory import Memory
 from .pclntab import FunctionTable
 from .target import Section, Target
 from .types import Field, Kind, Type
-from .values import escape
+from .values import escape, named
 
 _WORD = struct.Struct("<Q")
 #: bytes of abi.Type, followed by what its kind adds
@@ -172,7 +172,7 @@ class GoProgram:
             names.setdefault(found, address)
         maps = [n for n in names if n.startswith("map[")] or list(names)
         near = difflib.get_close_matches(name, maps, 3, 0.6)
-        raise UnknownType(escape(name), [escape(n) for n in near])
+        raise UnknownType(named(name), [escape(n) for n in near])
 
     def name_at(self, address: int) -> str:
         """The name of the type descriptor at `address`, as Go prints it."""

@@ -12,7 +12,16 @@ from typing import Any, Callable, Optional
 
 from .errors import UsageError
 from .types import Kind, Type
-from .values import Address, Decoded, EnumValue, InterfaceValue, StructValue, escape, json_form
+from .values import (
+    Address,
+    Decoded,
+    EnumValue,
+    InterfaceValue,
+    StructValue,
+    escape,
+    json_form,
+    named,
+)
 from .view import KeyTest
 
 _WORDS = {
@@ -40,7 +49,7 @@ def parse_key(type: Type, text: str) -> KeyTest:
     except (ValueError, OverflowError, struct.error, KeyError, TypeError):
         example = _EXAMPLES.get(type.kind, '{"X":1,"Y":2}')
         raise UsageError(
-            f"{escape(text)} is no key of type {escape(type.name)}: "
+            f"{named(text)} is no key of type {escape(type.name)}: "
             f"expected something like {example}"
         ) from None
 

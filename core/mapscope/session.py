@@ -154,4 +154,5 @@ def describe(error: BaseException) -> str:
     """One line for an error that reached the top."""
     if isinstance(error, MapscopeError):
         return str(error)
-    return f"internal error ({type(error).__name__}): {error}"
+    what = " ".join(str(error).split())
+    return f"internal error ({type(error).__name__}): {what}"

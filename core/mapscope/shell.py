@@ -12,7 +12,7 @@ from .commands.base import Result, split_words
 from .errors import MapscopeError, UsageError
 from .session import Session, describe
 from .target import Target
-from .values import escape
+from .values import named
 
 #: interrupts after which a command ends without another word
 _INTERRUPTS = 3
@@ -56,7 +56,7 @@ def _run(target: Target, name: str, line: str, write: Write) -> None:
             _print(result, pieces, file.write)
     except OSError as error:
         reason = error.strerror or str(error)
-        raise UsageError(f"cannot write {escape(args.output)}: {reason}") from None
+        raise UsageError(f"cannot write {named(args.output)}: {reason}") from None
 
 
 def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]) -> None:

@@ -386,6 +386,11 @@ def escape(text: str) -> str:
     return "".join(c if c.isprintable() else _escape_char(c) for c in text)
 
 
+def named(word: str) -> str:
+    """A word that the user typed, for a message about it."""
+    return escape(word) or "''"
+
+
 def _escape_char(char: str) -> str:
     code = ord(char)
     if code in _ESCAPES:

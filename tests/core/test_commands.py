@@ -465,12 +465,13 @@ def test_whatever_goes_wrong_is_one_line() -> None:
     target, _ = growing()
 
     def broken(expression: str) -> None:
-        raise ZeroDivisionError("in the debugger")
+        raise ZeroDivisionError("in the debugger.\n  There are:\n    prototypes")
 
     setattr(target, "evaluate", broken)
     with pytest.raises(MapscopeError) as caught:
         text(target, "inspect", "m")
-    assert str(caught.value) == "internal error (ZeroDivisionError): in the debugger"
+    message = "internal error (ZeroDivisionError): in the debugger. There are: prototypes"
+    assert str(caught.value) == message
 
 
 def test_list_text() -> None:

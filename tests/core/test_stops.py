@@ -468,7 +468,7 @@ def test_trace_counts_what_was_moved() -> None:
 @pytest.mark.parametrize(
     "line, message",
     [
-        ("", "the following arguments are required"),
+        ("", "the following arguments are required: EVENT; see"),
         ("explode m", "no event explode; there are grow, evacuate"),
         ("grow m n", "one MAP is expected, not m n"),
         ("progress", "how far? as in map break progress 50% m"),
@@ -485,7 +485,11 @@ def test_trace_counts_what_was_moved() -> None:
         ("grow --at main.begin", "--at needs a MAP"),
         ("grow m --shrink", "Go's maps never shrink"),
         ("assign m --key x", "x is no key of type uint64"),
+        ("assign m --key ''", "'' is no key of type uint64"),
         ("evacuate m --bucket -1", "a number from 0 on is expected"),
+        (f"evacuate m --bucket {1 << 64}", "no map has so many buckets"),
+        (f"grow m --ignore {1 << 64}", "nothing happens so often"),
+        ("grow m --at ''", "--at: where?"),
         ("grow nothere", "if it does not exist yet, say where it does: --at LOCATION"),
         ("grow m --at nowhere", "no function nowhere"),
         ("grow m --thread 9", "there is no thread 9"),

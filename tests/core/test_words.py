@@ -125,6 +125,19 @@ def test_wrong_words(name: str, line: str, about: str) -> None:
     assert about in message and "\n" not in message
 
 
+@pytest.mark.parametrize("word", ["a\\u0000b", "\\ud800", "\\udc80"])
+def test_what_can_be_no_name(word: str) -> None:
+    for name, line in (("inspect", "{}"), ("break", "grow m --at {}"), ("break", "grow {}")):
+        with pytest.raises(UsageError, match="can be the name of nothing"):
+            read(name, line.format(f'"{word}"'))
+    args = read("find", f'm "{word}"')
+    assert args.map == "m" and len(args.key) <= 3
+
+
+def test_a_files_name_may_be_no_utf_8() -> None:
+    assert read("list", '-o "a\\udc80"').output == "a\udc80"
+
+
 @pytest.mark.parametrize("name", SUMMARIES)
 def test_every_command_explains_itself(name: str) -> None:
     command = load(name)

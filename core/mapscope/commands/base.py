@@ -73,6 +73,8 @@ class Command:
 
 
 _TWO_DASHES = "\0--"
+#: arguments that may hold any characters
+_TEXTS = ("key", "match")
 
 
 class Parser(argparse.ArgumentParser):
@@ -103,8 +105,22 @@ class Parser(argparse.ArgumentParser):
         args = self.parse_intermixed_args(options + rest)
         for name, value in vars(args).items():
             if value == _TWO_DASHES:
-                setattr(args, name, "--")
+                setattr(args, name, value := "--")
+            for word in value if isinstance(value, list) else [value]:
+                if isinstance(word, str) and name not in _TEXTS and not _can_name(word, name):
+                    raise UsageError(f"{self.prog}: {escape(word)} can be the name of nothing")
         return args
+
+
+def _can_name(word: str, argument: str) -> bool:
+    """Whether a debugger or the kernel can be given a word; JSON's escapes make more."""
+    try:
+        # in a file's name, bytes that are no UTF-8 stand as surrogates
+        return b"\0" not in word.encode(
+            "utf-8", "surrogateescape" if argument == "output" else "strict"
+        )
+    except UnicodeEncodeError:
+        return False
 
 
 def split_words(line: str) -> List[str]:

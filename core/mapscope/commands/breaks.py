@@ -38,6 +38,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "words",
         metavar="[P] [MAP]",
         nargs="*",
+        default=[],
         help="of progress: 50%% or 50 old buckets; then the map, without it any map; "
         "of delete: numbers of stops, or all, where stops are to be deleted",
     )

@@ -7,7 +7,7 @@ from typing import IO, Iterator, List, Optional
 
 from ..errors import UsageError
 from ..session import Session
-from ..values import dumps, escape
+from ..values import dumps, escape, named
 from .base import Command, Result
 
 
@@ -53,7 +53,7 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         try:
             output = open(path, "w", encoding="utf-8")
         except OSError as error:
-            raise UsageError(f"cannot write {escape(path)}: {error.strerror or error}") from None
+            raise UsageError(f"cannot write {named(path)}: {error.strerror or error}") from None
     try:
         trace = stops.trace(args.map, args.type, output)
     except BaseException:

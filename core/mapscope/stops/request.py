@@ -24,6 +24,7 @@ EVENTS: Dict[str, str] = {
 _MIGRATION = ("grow", "evacuate", "progress", "done")
 _WRITES = ("assign", "delete")
 KINDS = ("double", "same-size", "shrink", "split")
+_MOST_BUCKETS = 1 << 44
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def parse_progress(text: str) -> Progress:
             )
         return Progress(millionths=millionths)
     if re.fullmatch(r"\d+", text) and int(text) > 0:
-        if int(text) >= 1 << 44:
+        if int(text) >= _MOST_BUCKETS:
             raise UsageError(f"progress {escape(text)}: no map has so many buckets")
         return Progress(buckets=int(text))
     raise UsageError(
@@ -150,6 +151,12 @@ def from_words(args: argparse.Namespace) -> Request:
                 f"map break {event}: {option} makes no sense here; it goes with "
                 f"{' and '.join(events)}"
             )
+    if args.bucket is not None and args.bucket >= _MOST_BUCKETS:
+        raise UsageError(f"--bucket {args.bucket}: no map has so many buckets")
+    if args.ignore >= 1 << 63:
+        raise UsageError(f"--ignore {args.ignore}: nothing happens so often")
+    if args.at is not None and not args.at.strip():
+        raise UsageError("--at: where? as in --at worker.go:17")
     map = words[0] if words else None
     for given, option in ((args.key is not None, "--key"), (args.at is not None, "--at")):
         if given and map is None:
