@@ -242,7 +242,7 @@ class LldbHost(Host):
     def breakpoint_at(self, location: str, on_hit: OnHit) -> Point:
         target = self.native()
         match = _LOCATION.match(location)
-        address = re.match(r"^\*?(0x[0-9a-fA-F]+)$", location)
+        address = re.match(r"^\*?(0x0*[0-9a-fA-F]{1,16})$", location)
         if address is not None:
             made = self._at_address(int(address[1], 16))
         elif match is not None:
@@ -334,6 +334,8 @@ class LldbHost(Host):
             raise MapscopeError(f"cannot write to the stop filter: {error.GetCString()}")
 
     def kernel_thread(self, number: int) -> Optional[int]:
+        if number >> 32:
+            return None
         thread = self.native().GetProcess().GetThreadByIndexID(number)
         return int(thread.GetThreadID()) if thread.IsValid() else None
 

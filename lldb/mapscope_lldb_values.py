@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _WORD = Type(Kind.UINT, "unsigned long", 8)
 _POINTER = Type(Kind.POINTER, "void *", 8, element=lambda: VOID)
+_FUNCTION = Type(Kind.FUNC, "func", 8)
 _MASK = (1 << 64) - 1
 _UNDECLARED = re.compile(r"use of undeclared identifier '([^']*)'")
 #: signs, a name with its import path, then fields and indexes
@@ -70,7 +71,9 @@ def _number(text: str) -> Optional[int]:
         value = int(text, 0)
     except ValueError:
         return None
-    return value if 0 <= value <= _MASK else None
+    if value > _MASK:
+        raise MapscopeError("Numeric constant too large")
+    return value if value >= 0 else None
 
 
 def _speaks_go(target: "LldbTarget") -> bool:
@@ -101,7 +104,7 @@ def _go(target: "LldbTarget", expression: str) -> Optional[Variable]:
     for field, index in steps:
         found = _field(target, found, field) if field else _element(target, found, int(index))
     for sign in reversed(match[1]):
-        found = _address_of(found) if sign == "&" else _pointee(target, found)
+        found = _address_of(found, "*{}") if sign == "&" else _pointee(target, found)
     return found
 
 
@@ -122,9 +125,10 @@ def _global(target: "LldbTarget", name: str) -> Optional[Variable]:
         found = module.global_variable(target.native, name)
         if found is not None:
             return found
+    kinds = [place.GetSymbol().GetType() for place in target.symbol_places(name)]
     for address in target.symbols(name):
         # no debug information: at least its address is known
-        return Variable(_POINTER, address)
+        return Variable(_FUNCTION if lldb.eSymbolTypeCode in kinds else _POINTER, address)
     return None
 
 
@@ -159,11 +163,15 @@ def _element(target: "LldbTarget", value: Variable, index: int) -> Variable:
     return Variable(element, None, (value.data or b"")[offset : offset + element.size])
 
 
-def _address_of(value: Variable) -> Variable:
+def _address_of(value: Variable, name: str) -> Variable:
+    """A pointer to a value.
+
+    :param name: of its type, {} for that of the value
+    """
     if value.address is None:
         raise MapscopeError("the value is in no memory, so it has no address")
     type = value.type
-    pointer = Type(Kind.POINTER, f"*{type.name}", 8, element=lambda: type)
+    pointer = Type(Kind.POINTER, name.format(type.name), 8, element=lambda: type)
     return Variable(pointer, None, value.address.to_bytes(8, "little"))
 
 
@@ -202,7 +210,7 @@ def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
     if match is not None and value is not None:
         found = variable_of(value)
         for sign in reversed(match[1]):
-            found = _address_of(found) if sign == "&" else _pointee(target, found)
+            found = _address_of(found, "{} *") if sign == "&" else _pointee(target, found)
         return found
     frame = target.selected_frame()
     evaluator = target.native if frame is None else frame.native
