@@ -18,7 +18,7 @@ from host import FakeHost
 from image import FakeFrame, FakeTarget, words
 from looking import one, text
 from mapscope.commands import FIRST_WORDS
-from mapscope.errors import MapscopeError, UsageError
+from mapscope.errors import MapscopeError, NeedsProcess, UsageError
 from mapscope.stops import filter as stop_filter
 from mapscope.stops.request import EVENTS, parse_progress
 from model import GoMap, Hash, mixed
@@ -523,6 +523,19 @@ def test_beyond_the_old_array() -> None:
 
 def test_completion_knows_all_events() -> None:
     assert set(FIRST_WORDS["break"]) == {*EVENTS, "list"}
+
+
+@pytest.mark.parametrize("name, line", [("trace", "on"), ("break", "grow"), ("break", "grow m")])
+def test_nothing_is_set_while_the_process_runs(name: str, line: str) -> None:
+    target, _, host, _ = started()
+
+    def running() -> bool:
+        raise NeedsProcess("the process is running: interrupt it first")
+
+    setattr(target, "has_memory", running)
+    with pytest.raises(NeedsProcess, match="running"):
+        text(target, name, line)
+    assert host.points == []
 
 
 def test_trace_words() -> None:

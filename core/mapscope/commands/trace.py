@@ -46,6 +46,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
             for trace in ended
         ]
         return TraceResult(lines, False, args.map)
+    if session.target.has_memory():
+        session.require_architecture()
     output: Optional[IO[str]] = None
     if args.output is not None:
         # the file is the trace's, not this command's
