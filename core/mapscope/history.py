@@ -105,10 +105,13 @@ def read_history(session: Session) -> History:
     session.require_architecture()
     abis = all_abis(session)
     if not abis:
-        what = "a Go program" if session.is_go() else "one without the mapscope runtime"
+        what, hint = "one without the mapscope runtime", ""
+        if session.is_go():
+            what = "a Go program"
+            hint = "" if session.go.has_swiss_maps else "; map trace on logs it from now on"
         raise NoHistory(
             f"no history in this program: it is {what}, and only the runtime's maps record what "
-            "happens to them; map trace on logs it from now on"
+            f"happens to them{hint}"
         )
     kept = [abi for abi in abis if abi.history]
     if not kept:

@@ -7,6 +7,7 @@ from typing import Dict, List, Optional, Tuple
 import pytest
 from codec import Int
 from cppprogram import CppProgram, Offsets, shuffled
+from goprogram import number_map
 from image import NOWHERE
 from looking import Json, lines, text
 from mapscope.errors import MapscopeError
@@ -245,8 +246,16 @@ def test_programs_without_one() -> None:
     made = CppProgram()
     assert text(made.target, "history") == "nothing recorded yet: no map was written to\n"
     made.target.symbol_table.clear()
-    with pytest.raises(NoHistory, match="without the mapscope runtime"):
+    with pytest.raises(NoHistory, match="without the mapscope runtime.*happens to them$"):
         text(made.target, "history")
+
+
+@pytest.mark.parametrize(
+    "version, end", [("go1.19.8", "map trace on logs it from now on"), ("go1.26.1", "to them")]
+)
+def test_go_programs_have_none(version: str, end: str) -> None:
+    with pytest.raises(NoHistory, match=f"it is a Go program, .*{end}$"):
+        text(number_map(version=version)[0], "history")
 
 
 def test_rings_that_are_damaged() -> None:
