@@ -40,7 +40,7 @@ def _handle_stop(context: lldb.SBExecutionContext) -> bool:
             signals.SetShouldNotify(number, False)
             return False
     stops = sys.modules.get("mapscope_lldb_stops")
-    host = None if stops is None else stops.host_of(context.GetTarget().GetDebugger())
+    host = None if stops is None else stops.host_of(context.GetTarget())
     if host is not None:
         host.stopped(context)
     return True
@@ -55,7 +55,7 @@ def on_breakpoint(
     """A breakpoint of mapscope's is hit. Returns whether to stop."""
     from mapscope_lldb_stops import host_of
 
-    host = host_of(frame.GetThread().GetProcess().GetTarget().GetDebugger())
+    host = host_of(frame.GetThread().GetProcess().GetTarget())
     number = int(location.GetBreakpoint().GetID())
     stops = host is not None and host.hit_breakpoint(frame, number)
     _settle(internal_dict)
@@ -68,7 +68,7 @@ def on_watchpoint(
     """A watchpoint of mapscope's is hit. Returns whether to stop."""
     from mapscope_lldb_stops import host_of
 
-    host = host_of(frame.GetThread().GetProcess().GetTarget().GetDebugger())
+    host = host_of(frame.GetThread().GetProcess().GetTarget())
     stops = host is not None and host.hit_watchpoint(frame, int(watchpoint.GetID()))
     _settle(internal_dict)
     return stops

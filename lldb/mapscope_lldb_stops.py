@@ -178,14 +178,18 @@ class Watchpoint(LldbPoint):
 
 
 class LldbHost(Host):
-    """One LLDB debugger.
+    """One target of LLDB.
 
+    :ivar stops: what is set in it
     :ivar in_hit: how many hits are being handled
     :ivar leftover: points to be deleted when that is possible
     """
 
-    def __init__(self, debugger: lldb.SBDebugger) -> None:
-        self.debugger = debugger
+    def __init__(self, debugger: lldb.SBDebugger, target: lldb.SBTarget) -> None:
+        # the object that a command is given ends with the command
+        self.debugger: lldb.SBDebugger = lldb.SBDebugger.FindDebuggerWithID(debugger.GetID())
+        self.stops = Stops(self)
+        self._target = target
         self.in_hit = 0
         self.leftover: List[LldbPoint] = []
         #: by LLDB's number: breakpoints as they are, watchpoints with their process
@@ -200,13 +204,12 @@ class LldbHost(Host):
     # --- Host ---
 
     def target(self) -> LldbTarget:
-        return LldbTarget(self.debugger, self._context)
+        context = self._context or lldb.SBExecutionContext(self._target)
+        return LldbTarget(self.debugger, context)
 
     def native(self) -> lldb.SBTarget:
         """LLDB's target."""
-        if self._context is not None:
-            return self._context.GetTarget()
-        return self.debugger.GetSelectedTarget()
+        return self._target
 
     def state(self) -> str:
         process = self.native().GetProcess()
@@ -447,7 +450,7 @@ class LldbHost(Host):
         try:
             self.look()
             self._tidy()
-            lines = STOPS[self.debugger.GetID()].halted()
+            lines = self.stops.halted()
             self._stop_id = int(context.GetProcess().GetStopID())
             for line in lines:
                 self.say(line)
@@ -471,7 +474,7 @@ class LldbHost(Host):
 
         :param hit: what is being hit; LLDB disables a watchpoint meanwhile
         """
-        stops = STOPS[self.debugger.GetID()]
+        stops = self.stops
         process = self._unique_id()
         if self._process and process != self._process:
             self._started = 0
@@ -512,7 +515,7 @@ class LldbHost(Host):
     def _arrived(self, hit: Hit) -> bool:
         process = self._unique_id()
         if process != self._started:
-            stops = STOPS[self.debugger.GetID()]
+            stops = self.stops
             if self._process and self._process != process:
                 stops.process_ended()
             self._process = self._started = process
@@ -540,29 +543,26 @@ def _behind_first(target: lldb.SBTarget, place: lldb.SBAddress) -> Optional[lldb
     return place
 
 
-#: by the number of the debugger
-STOPS: Dict[int, Stops] = {}
+#: of targets that have had stops
+HOSTS: List[LldbHost] = []
 
 
-def stops_of(debugger: lldb.SBDebugger) -> Stops:
-    """The stops of a debugger, as they are now."""
-    number = int(debugger.GetID())
-    if number not in STOPS:
-        # the object that a command is given ends with the command
-        kept = lldb.SBDebugger.FindDebuggerWithID(number)
-        STOPS[number] = Stops(LldbHost(kept))
-    stops = STOPS[number]
-    host = stops.host
-    assert isinstance(host, LldbHost)
+def stops_of(debugger: lldb.SBDebugger, target: lldb.SBTarget) -> Stops:
+    """The stops of a target, as they are now; where there is none, none."""
+    host = host_of(target)
+    if host is None:
+        host = LldbHost(debugger, target)
+        if target.IsValid():
+            HOSTS.append(host)
     if not host.in_hit:
         host.look()
     if host.state() != "core" and host.has_program():
-        ensure(host.native())
+        ensure(target)
         host.wait_for_start()
-    return stops
+    return host.stops
 
 
-def host_of(debugger: lldb.SBDebugger) -> Optional[LldbHost]:
-    """The host of a debugger that has had stops."""
-    stops = STOPS.get(int(debugger.GetID()))
-    return stops.host if stops is not None and isinstance(stops.host, LldbHost) else None
+def host_of(target: lldb.SBTarget) -> Optional[LldbHost]:
+    """The host of a target that has had stops."""
+    HOSTS[:] = [host for host in HOSTS if host.native().IsValid()]
+    return next((host for host in HOSTS if host.native() == target), None)

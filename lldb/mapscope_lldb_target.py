@@ -320,7 +320,7 @@ class LldbTarget(Target):
     def stops(self) -> "Stops":
         from mapscope_lldb_stops import stops_of
 
-        return stops_of(self.debugger)
+        return stops_of(self.debugger, self.native)
 
     def warn(self, line: str) -> None:
         """A line on the debugger's error channel."""
