@@ -43,9 +43,12 @@ class GoPlan(Plan):
         names = self.go.variants(base)
         if not names:
             name = base if "." in base else f"runtime.{base}"
+            if self.go.function("runtime.main") is None:
+                why = "where its functions are is not known yet: run it to main"
+            else:
+                why = "it never uses it"
             raise UsageError(
-                f"the program has no function {name}: it never uses it, or does not run "
-                "yet (run it to main)"
+                f"the program has no function {name} ({why}): nothing can be stopped at there"
             )
         for name in names:
             self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
