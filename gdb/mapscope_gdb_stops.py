@@ -20,7 +20,7 @@ from mapscope.stops.stop import Stops
 from mapscope.target import Frame
 from mapscope.values import escape
 from mapscope_gdb_commands import write
-from mapscope_gdb_target import GdbFrame, GdbTarget, Language, older, parse
+from mapscope_gdb_target import GdbFrame, GdbTarget, Language, function_of, older, parse
 
 #: functions that are not the user's
 _OURS = re.compile(r"^(mapscope::|mapscope_debug_stop$|runtime\.|internal/runtime/)")
@@ -95,7 +95,7 @@ def user_frame() -> gdb.Frame:
     for _ in range(_DEPTH):
         if frame is None:
             return newest
-        if not _OURS.match(frame.name() or ""):
+        if not _OURS.match(function_of(frame)):
             return frame
         frame = older(frame)
     return newest

@@ -26,6 +26,9 @@ _SELECTED = 64
 _TEXT_LIMIT = 4096
 
 _SECTION = re.compile(r"^\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is (\S+)(?: in .*)?$")
+#: "runtime.hashGrow" as gdb shows it where there is no debug information: demangled, though
+#: Go's names are not mangled
+_DEMANGLED = re.compile(r"((?:.*/)?[^./\[\]]+)\[(\w+)\]")
 _GO_PATH = re.compile(r"^(&?)([\w./\-]+\.\w+)$")
 
 
@@ -182,6 +185,13 @@ class GdbTarget(Target):
             os.write(2, b"\r    \r")
 
 
+def function_of(frame: gdb.Frame) -> str:
+    """The name of a frame's function; "" if it has none."""
+    name = str(frame.name() or "")
+    match = _DEMANGLED.fullmatch(name)
+    return f"{match[1]}.{match[2]}" if match else name
+
+
 class GdbFrame(Frame):
     """One frame of one thread."""
 
@@ -189,7 +199,7 @@ class GdbFrame(Frame):
         self._thread = thread
         self._frame = frame
         self.thread = int(thread.num)
-        self.function = str(frame.name() or "")
+        self.function = function_of(frame)
         self.has_variables = frame.function() is not None
 
     def sp(self) -> int:
