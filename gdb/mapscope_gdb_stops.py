@@ -205,6 +205,15 @@ class GdbHost(Host):
         found = GdbTarget().symbols(name)
         return found[0] if found else None
 
+    def function_start(self, address: int) -> Optional[int]:
+        try:
+            text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+        except gdb.error:
+            return None
+        # "NAME + 8 in section .text"; the name may be demangled
+        match = re.search(r"(?: \+ (\d+))? in section ", text)
+        return None if match is None else address - int(match[1] or 0)
+
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
         return _make(lambda: _Breakpoint(on_hit, visible, 0, spec=f"*{address:#x}"))
 

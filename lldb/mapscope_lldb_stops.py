@@ -227,6 +227,18 @@ class LldbHost(Host):
     def function(self, name: str) -> Optional[int]:
         return next(iter(self.target().symbols(name)), None)
 
+    def function_start(self, address: int) -> Optional[int]:
+        target = self.native()
+        place = target.ResolveLoadAddress(address)
+        if not place.GetSection().IsValid():
+            place = target.ResolveFileAddress(address)
+        symbol = place.GetSymbol()
+        if not symbol.IsValid():
+            return None
+        start = symbol.GetStartAddress()
+        loaded = start.GetLoadAddress(target)
+        return int(start.GetFileAddress() if loaded == lldb.LLDB_INVALID_ADDRESS else loaded)
+
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
         return self._add(self._at_address(address), on_hit, visible)
 

@@ -18,13 +18,16 @@ def hundredths(entries: int, buckets: int) -> str:
     return f"{value // 100}.{value % 100:02}"
 
 
-def grow_line(address: int, kind: Optional[str], old: int, new: int, count: int, over: int) -> str:
+def grow_line(
+    address: int, kind: Optional[str], old: int, new: int, count: int, over: Optional[int]
+) -> str:
     """A growth starts, for the insert of one more entry.
 
-    :param over: hmap.noverflow
+    :param over: hmap.noverflow; None: not known any more
     """
     if kind == "same-size":
-        return f"map[{address:#x}] grows same-size at {old} buckets (overflow: {over})"
+        overflow = "" if over is None else f" (overflow: {over})"
+        return f"map[{address:#x}] grows same-size at {old} buckets{overflow}"
     verb = "shrinks" if kind == "shrink" else "grows"
     entries = count if kind == "shrink" else count + 1
     which = "" if kind == "shrink" else " with the new one"

@@ -6,7 +6,7 @@ What this knows: Host and the models' hooks. What it must not know: plans.
 """
 
 import contextlib
-from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from image import FakeFrame, FakeTarget
 from mapscope.errors import MapscopeError
@@ -99,6 +99,15 @@ class FakeHost(Host):
         target.stop_list = self.stops
         target.image.after_store = self._stored
 
+    def compile(self, calls: Dict[str, Iterable[str]]) -> None:
+        """Give functions their code: calls of others, in order."""
+        for name, callees in calls.items():
+            code, start = b"\x90" * 8, self.functions[name]
+            for callee in callees:
+                distance = self.functions[callee] - (start + len(code) + 5)
+                code += b"\xe8" + distance.to_bytes(4, "little", signed=True) + b"\x90"
+            self._target.image.map_region(start, code.ljust(4096, b"\xcc"))
+
     # --- Host ---
 
     def visible(self, number: int) -> FakePoint:
@@ -119,6 +128,10 @@ class FakeHost(Host):
 
     def function(self, name: str) -> Optional[int]:
         return self.functions.get(name)
+
+    def function_start(self, address: int) -> Optional[int]:
+        starts = (start for start in self.functions.values() if 0 <= address - start < 4096)
+        return next(starts, None)
 
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
         return FakePoint(self, (address, 0), on_hit, visible)

@@ -407,6 +407,8 @@ class GoMap(ClassicMap):
             registers = {"rax": self.address, "rbx": self.maptype}
         if "oldbucket" in variables:
             registers["rcx"] = variables["oldbucket"]
+        if "bucket" in variables:
+            registers["rcx"] = variables["bucket"] & (1 << self.get("B")) - 1
         return {**registers, **(key or {})}
 
     def _key_registers(self, key: Value) -> Dict[str, int]:

@@ -8,7 +8,7 @@ import random
 import struct
 from collections import Counter
 from contextlib import contextmanager
-from typing import Dict, Iterator, List, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, List, Set, Tuple
 
 import pytest
 from codec import Int, Value
@@ -43,10 +43,14 @@ class Record:
     :ivar events: (event, bucket or number), in order
     """
 
-    def __init__(self, model: GoMap, host: FakeHost) -> None:
+    def __init__(
+        self, model: GoMap, host: FakeHost, inlined: FrozenSet[Tuple[str, str]] = frozenset()
+    ) -> None:
         self.events: List[Tuple[str, int]] = []
         self._model = model
         self._host = host
+        self._inlined = inlined
+        self._within = [""]
         model.at_entry = self._entry
 
     @contextmanager
@@ -63,7 +67,7 @@ class Record:
             self.events.append(("clear", model.get("count")))
         old = model.get("oldbuckets")
         total = model.old_count() if migrates else 0
-        with self._host.entered(frame, registers):
+        with self._called(name, frame, registers):
             yield
         if moves:
             size = model.shape.size
@@ -71,6 +75,17 @@ class Record:
             self.events.append(("moved", sum(2 <= head < 5 for head in heads)))
         if migrates and not model.growing() and name in ("advanceEvacuationMark", "mapclear"):
             self.events.append(("done", total))
+
+    @contextmanager
+    def _called(self, name: str, frame: FakeFrame, registers: Dict[str, int]) -> Iterator[None]:
+        """A call is seen by the host; not one that is inlined in what calls it."""
+        if (self._within[-1], name) in self._inlined:
+            yield
+            return
+        self._within.append(name)
+        with self._host.entered(frame, registers):
+            yield
+        self._within.pop()
 
     def of(self, event: str) -> List[int]:
         """What there is of one event."""
@@ -278,6 +293,135 @@ def test_two_evacuations_at_a_time_are_a_race() -> None:
     assert "race (bad map state), map[uint64]uint64" in line
 
 
+# --- builds with a profile ---
+
+ASSIGN, DELETE, WORK = "mapassign_fast64", "mapdelete_fast64", "growWork_fast64"
+EVACUATE, ADVANCE = "evacuate_fast64", "advanceEvacuationMark"
+SOURCE = {
+    ASSIGN: [WORK, "hashGrow"],
+    DELETE: [WORK],
+    WORK: [EVACUATE, EVACUATE],
+    EVACUATE: [ADVANCE],
+}
+#: calls that are inlined, as (in the code of, called there)
+BUILDS: Dict[str, List[Tuple[str, str]]] = {
+    "none": [],
+    "Go 1.22": [(WORK, EVACUATE)],
+    "Go 1.24": [(ASSIGN, WORK), (WORK, EVACUATE), (EVACUATE, ADVANCE)],
+    "Go 1.21": [(EVACUATE, ADVANCE)],
+    "Go 1.21, reflect": [(ASSIGN, "hashGrow"), (WORK, EVACUATE)],
+    "all of one": [(WORK, EVACUATE), (WORK, ADVANCE), (ASSIGN, "hashGrow")],
+}
+
+
+def profiled(build: str, slots: int = 4) -> Tuple[FakeTarget, GoMap, FakeHost, Record]:
+    """A running program with one map m, some of whose runtime's calls are inlined."""
+    inlined = frozenset(BUILDS[build])
+
+    def calls(holder: str, function: str) -> Iterator[str]:
+        for callee in SOURCE.get(function, ()):
+            if (holder, callee) in inlined:
+                yield from calls(holder, callee)
+            else:
+                yield callee
+
+    code = {name: list(calls(name, name)) for name in (ASSIGN, DELETE)}
+    todo = [*code[ASSIGN], *code[DELETE]]
+    while todo:
+        name = todo.pop()
+        if name not in code:
+            code[name] = list(calls(name, name))
+            todo += code[name]
+    target, model = number_map()
+    host = FakeHost(target, {f"runtime.{name}" for name in {*code, "mapclear"}}, slots)
+    host.compile({f"runtime.{f}": [f"runtime.{c}" for c in called] for f, called in code.items()})
+    model.set("buckets", model._make_array(0))
+    return target, model, host, Record(model, host, inlined)
+
+
+@pytest.mark.parametrize("where, slots", [("m", 4), ("m", 0), ("", 0)])
+@pytest.mark.parametrize("build", BUILDS)
+def test_growth_events_where_functions_are_inlined(build: str, where: str, slots: int) -> None:
+    target, model, host, record = profiled(build, slots)
+    for event in ("grow", "evacuate", "done", "clear"):
+        text(target, "break", f"{event} {where} --log")
+    churn(model, 500, clears=True)
+    lines = host.said
+    assert len(numbers(lines, "grow", "thread ")) == len(record.of("grow")) > 3
+    assert numbers(lines, "evacuate", "old bucket ") == record.of("evacuate")
+    assert len(numbers(lines, "done", "thread ")) == len(record.of("done"))
+
+
+@pytest.mark.parametrize("build", BUILDS)
+def test_trace_where_functions_are_inlined(build: str) -> None:
+    target, model, host, record = profiled(build)
+    text(target, "trace", "on")
+    churn(model, 400, clears=True)
+    count = Counter(line.split()[1] for line in host.said)
+    assert count["grows"] == len(record.of("grow"))
+    assert count["growth"] == len(record.of("done"))
+    moved = [line.split("bkt#", 1)[1] for line in host.said if "migration" in line]
+    assert [int(line.split()[0]) for line in moved] == record.of("evacuate")
+    # the same as where nothing is inlined
+    plain_target, plain, plain_host, _ = profiled("none")
+    text(plain_target, "trace", "on")
+    churn(plain, 400, clears=True)
+    assert moved == [line.split("bkt#", 1)[1] for line in plain_host.said if "migration" in line]
+
+
+@pytest.mark.parametrize("slots", [4, 0])
+@pytest.mark.parametrize("goal", ["50%", "7"])
+@pytest.mark.parametrize("build", BUILDS)
+def test_progress_where_functions_are_inlined(build: str, goal: str, slots: int) -> None:
+    target, model, host, record = profiled(build, slots)
+    text(target, "break", f"progress {goal} m")
+    churn(model, 900)
+    wanted, old = [], 0
+    for event, number in record.events:
+        if event == "grow":
+            old = number
+        if event == "moved" and number == parse_progress(goal).of(old):
+            wanted.append(number)
+    found = numbers(host.stopped, "progress", "progress: ")
+    assert len(found) == len(wanted) > 2
+    # growWork evacuates up to two, and is seen as a whole
+    assert all(0 <= number - goal <= 1 for number, goal in zip(found, wanted))
+
+
+@pytest.mark.parametrize("slots", [4, 0])
+@pytest.mark.parametrize("build", BUILDS)
+def test_one_bucket_where_functions_are_inlined(build: str, slots: int) -> None:
+    target, model, host, record = profiled(build, slots)
+    text(target, "break", "evacuate m --bucket 3 --ignore 1")
+    text(target, "break", "evacuate --once")
+    churn(model, 700)
+    stopped = [line for line in host.stopped if "stop 1:" in line]
+    assert len(stopped) == record.of("evacuate").count(3) - 1 > 1
+    assert all("old bucket 3 " in line for line in stopped)
+    assert sum("stop 2:" in line for line in host.stopped) == 1
+
+
+def test_what_is_inlined_is_said() -> None:
+    said = {}
+    for build in BUILDS:
+        target, _, _, _ = profiled(build)
+        said[build] = text(target, "break", "evacuate"), text(target, "break", "grow")
+    assert "inlined" not in said["none"][0] + said["Go 1.21"][0]
+    assert f"evacuate inlined (by a profile) in runtime.{WORK}: noticed" in said["Go 1.22"][0]
+    assert "this build has hashGrow inlined (by a profile)" in said["Go 1.21, reflect"][1]
+    assert "inlined" not in said["Go 1.22"][1]
+
+
+def test_what_is_not_noticed_is_said() -> None:
+    target, model = number_map()
+    host = FakeHost(target, {f"runtime.{name}" for name in (ASSIGN, DELETE, WORK, ADVANCE)})
+    calls = {ASSIGN: [ADVANCE, ADVANCE], DELETE: [WORK], WORK: [ADVANCE, ADVANCE]}
+    host.compile({f"runtime.{f}": [f"runtime.{c}" for c in called] for f, called in calls.items()})
+    said = text(target, "break", "evacuate")
+    assert f"not noticed: migrations by runtime.{ASSIGN}, where growWork and evacuate" in said
+    assert f"inlined (by a profile) in runtime.{WORK}: noticed" in said
+
+
 # --- what is seen at stops ---
 
 
@@ -433,7 +577,7 @@ def test_the_end_of_the_process() -> None:
 def test_trace() -> None:
     target, model, host, record = started()
     text(target, "trace", "on m")
-    churn(model, 900, clears=True)
+    churn(model, 400, clears=True)
     map = f"map[{model.address:#x}]"
     assert all(line.startswith(map + " ") for line in host.said)
     count = Counter(line.split()[1] for line in host.said)

@@ -6,6 +6,7 @@
 
 SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build.
 PACKAGE is one of programs/go, or a file.
+GOEXPERIMENT is that of the environment: noswissmap gives Go 1.24 classic maps.
 What is compiled for one test serves the next: the cache is beside the toolchains.
 Ends with status 2, and says so, where the toolchain cannot be had.
 """

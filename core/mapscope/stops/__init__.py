@@ -11,5 +11,6 @@ go_runtime, go_plan, go_plans   Go programs: which plan does what
 go_migration, go_entries        by hardware watchpoints
 go_functions                    by breakpoints on functions that run rarely
 go_swiss                        the same for Swiss maps, those since Go 1.24
+go_calls, go_growth             which functions growths go through; what they are about to do
 trace                           the same, logging without stopping
 """

@@ -2,14 +2,15 @@
 """Stops at functions of Go's runtime that run rarely, with the map compared from
 registers: any map's events, and what no word in memory tells."""
 
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 
-from .. import go_layouts
 from ..flavours import go_classic, go_swiss
 from ..session import Session
 from ..view import MapView
+from .go_calls import GrowthCalls
+from .go_growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work
 from .go_plan import GoPlan
-from .go_runtime import GoRuntime, Hmap
+from .go_runtime import Hmap
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
 from .plan import Plan
@@ -18,19 +19,45 @@ from .stop import Stop
 #: migrations whose evacuations are counted at the same time
 _COUNTED = 64
 
+_Value = TypeVar("_Value")
+
 
 class GrowFunctionPlan(GoPlan):
-    """`grow` at hashGrow(t, h), before anything is stored."""
+    """`grow` at hashGrow(t, h), before anything is stored; where hashGrow is inlined, at the
+    growth's first evacuation, which the same write begins with."""
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
+        self._begun = Begun()
 
     def arm(self) -> Plan:
-        self.function("hashGrow", self._on_hash_grow)
+        calls = GrowthCalls(self.go)
+        if calls.has_hash_grow or not calls.growing:
+            self.function("hashGrow", self._on_hash_grow)
+        for place in calls.growing:
+            self.at(place.name, self._on_work)
+        if calls.growing:
+            self.notes.append(
+                "this build has hashGrow inlined (by a profile): noticed at a growth's first "
+                f"{', '.join(place.name for place in calls.growing)}"
+            )
         return self
+
+    def _on_work(self, hit: Hit) -> bool:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        if not self.is_ours(address):
+            return False
+        hmap = Hmap(self.host, address)
+        if not begins(self.go, hmap) or not self._begun.is_new(address, hmap.oldbuckets):
+            return False
+        return self.request.wants(hmap.kind) and self.occurred("grow", hit, hmap, maptype)
 
     def _on_hash_grow(self, hit: Hit) -> bool:
         maptype, address = hit.register("rax"), hit.register("rbx")
         if not self.is_ours(address):
             return False
         hmap = Hmap(self.host, address)
+        self._begun.is_new(address, hmap.buckets)
         kind = growth_kind(hmap, self.go.minor)
         if not self.request.wants(kind):
             return False
@@ -43,20 +70,26 @@ class GrowFunctionPlan(GoPlan):
         return self.occurred("grow", hit, hmap, maptype, add)
 
 
-def growth_kind(hmap: Hmap, minor: int) -> str:
-    """What hashGrow is about to do (overLoadFactor in runtime/map.go)."""
-    over = hmap.count + 1 > go_layouts.load_limit(minor, hmap.B)
-    return "double" if over else "same-size"
-
-
 class DoneFunctionPlan(GoPlan):
     """`done` at advanceEvacuationMark(h, t, newbit) when it is about to find the end, and at
-    mapclear(t, h)."""
+    mapclear(t, h); where advanceEvacuationMark is inlined, at the return of what calls it."""
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
+        self._done = Begun()
+        self._returns: Dict[Tuple[int, int], Point] = {}
 
     def arm(self) -> Plan:
-        self.function("advanceEvacuationMark", self._on_advance)
+        calls = GrowthCalls(self.go)
+        inlined = [place for place in calls.places if not place.marks]
+        if calls.has_advance or not inlined:
+            self.function("advanceEvacuationMark", self._on_advance)
+        for place in inlined:
+            self.at(place.name, self._on_work if place.works else self._on_evacuate)
         if self.go.variants("mapclear"):
             self.function("mapclear", self._on_clear)
+        if calls.unseen:
+            self.notes += calls.note()
         return self
 
     def _on_advance(self, hit: Hit) -> bool:
@@ -67,6 +100,40 @@ class DoneFunctionPlan(GoPlan):
         if not self.request.wants(hmap.kind) or not ends_now(
             self.go, hmap, self.bucketsize(maptype)
         ):
+            return False
+        self._done.is_new(address, hmap.oldbuckets)
+        return self.occurred("done", hit, hmap, maptype)
+
+    def _on_work(self, hit: Hit) -> bool:
+        return self._entered(hit, work)
+
+    def _on_evacuate(self, hit: Hit) -> bool:
+        return self._entered(hit, evacuation)
+
+    def _entered(self, hit: Hit, foresee: Foresee) -> bool:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        if not self.is_ours(address):
+            return False
+        hmap = Hmap(self.host, address)
+        if not self.request.wants(hmap.kind):
+            return False
+        ends = foresee(self.go, hmap, self.bucketsize(maptype), hit.register("rcx"))[1]
+        back = hit.caller() if ends else None
+        migration = (address, hmap.oldbuckets)
+        if back is None or migration in self._returns:
+            return False
+
+        def returned(after: Hit) -> bool:
+            return self._on_return(after, hmap, maptype)
+
+        self._returns[migration] = self.code(back, returned)
+        return False
+
+    def _on_return(self, hit: Hit, hmap: Hmap, maptype: int) -> bool:
+        if Hmap(self.host, hmap.address).oldbuckets == hmap.oldbuckets:
+            return False  # another goroutine has returned here
+        self.drop(self._returns.pop((hmap.address, hmap.oldbuckets), None))
+        if not self._done.is_new(hmap.address, hmap.oldbuckets):
             return False
         return self.occurred("done", hit, hmap, maptype)
 
@@ -84,70 +151,102 @@ class DoneFunctionPlan(GoPlan):
         return self.occurred("done", hit, hmap, maptype, add)
 
 
-def ends_now(go: GoRuntime, hmap: Hmap, bucketsize: int) -> bool:
-    """Whether advanceEvacuationMark will find the migration complete: it looks at 1,024
-    buckets behind nevacuate at most."""
-    old, following = hmap.old_buckets, hmap.nevacuate + 1
-    if not hmap.oldbuckets or following + 1024 < old:
-        return False
-    rest = old - following
-    return rest <= 0 or all(go.heads(hmap.oldbuckets + following * bucketsize, rest, bucketsize))
-
-
 class EvacuateFunctionPlan(GoPlan):
-    """`evacuate` at evacuate*(t, h, oldbucket), for buckets that are not evacuated yet."""
+    """`evacuate` at evacuate*(t, h, oldbucket), or where that is inlined at growWork*(t, h,
+    bucket), for buckets that are not evacuated yet."""
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host, session, view)
         self._evacuated: Dict[Tuple[int, int, int], int] = {}
+        #: what growWork was last seen to be about to evacuate, by migration
+        self._announced: Dict[Tuple[int, int, int], List[int]] = {}
 
     def arm(self) -> Plan:
-        self.function("evacuate", self._on_evacuate)
+        calls = GrowthCalls(self.go)
+        if not calls.places:
+            self.function("evacuate", self._on_evacuate)
+        for place in calls.places:
+            self.at(place.name, self._on_work if place.works else self._on_evacuate)
+        self.notes += calls.note()
         return self
 
     def enable(self, on: bool) -> None:
         super().enable(on)
         self._evacuated.clear()
+        self._announced.clear()
 
     def _on_evacuate(self, hit: Hit) -> bool:
         maptype, address = hit.register("rax"), hit.register("rbx")
-        bucket = hit.register("rcx")
         if not self.is_ours(address):
             return False
-        hmap, evacuated = self.next(address, bucket, maptype)
-        if evacuated is None or not self.request.wants(hmap.kind):
+        hmap, bucket = Hmap(self.host, address), hit.register("rcx")
+        if bucket in self._announced.get(_migration(hmap), ()):
             return False
-        if self.request.bucket not in (None, bucket):
+        buckets = evacuation(self.go, hmap, self.bucketsize(maptype), bucket)[0]
+        return bool(buckets) and self.evacuates(hit, hmap, maptype, buckets)
+
+    def _on_work(self, hit: Hit) -> bool:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        if not self.is_ours(address):
             return False
+        hmap, bucket = Hmap(self.host, address), hit.register("rcx")
+        buckets = work(self.go, hmap, self.bucketsize(maptype), bucket)[0]
+        _remember(self._announced, _migration(hmap), buckets)
+        return bool(buckets) and self.evacuates(hit, hmap, maptype, buckets)
 
-        def add(occurrence: Occurrence) -> None:
-            occurrence.bucket = bucket
-            occurrence.evacuated = evacuated
+    def evacuates(self, hit: Hit, hmap: Hmap, maptype: int, buckets: List[int]) -> bool:
+        """Old buckets are about to be evacuated, in this order. Returns whether to stop."""
+        before = self.count(hmap, maptype, len(buckets))
+        stop = False
+        for number, bucket in enumerate(buckets):
+            if not self.request.wants(hmap.kind) or self.request.bucket not in (None, bucket):
+                continue
+            add = _told(bucket, before + number)
+            stop = self.occurred("evacuate", hit, hmap, maptype, add) or stop
+            if self.request.once and (stop or self.visible is None):
+                break
+        return stop
 
-        return self.occurred("evacuate", hit, hmap, maptype, add)
-
-    def next(self, address: int, bucket: int, maptype: int) -> Tuple[Hmap, Optional[int]]:
-        """(header, how many are evacuated before this one); None: this one is already."""
-        hmap = Hmap(self.host, address)
-        size = self.bucketsize(maptype)
-        if not hmap.oldbuckets or bucket >= hmap.old_buckets:
-            return hmap, None
-        if self.go.is_evacuated(hmap.oldbuckets + bucket * size):
-            return hmap, None
+    def count(self, hmap: Hmap, maptype: int, more: int) -> int:
+        """How many old buckets are evacuated before the `more` that are about to be."""
         # counted once for each migration, then kept: all further ones come by here
-        migration = (address, hmap.oldbuckets, hmap.B)
+        migration = _migration(hmap)
         evacuated = self._evacuated.pop(migration, None)
         if evacuated is None:
+            size = self.bucketsize(maptype)
             evacuated = sum(self.go.heads(hmap.oldbuckets, hmap.old_buckets, size))
-        while len(self._evacuated) >= _COUNTED:
-            self._evacuated.pop(next(iter(self._evacuated)))
-        if evacuated + 1 < hmap.old_buckets:
-            self._evacuated[migration] = evacuated + 1
-        return hmap, evacuated
+        if evacuated + more < hmap.old_buckets:
+            _remember(self._evacuated, migration, evacuated + more)
+        return evacuated
+
+
+def _migration(hmap: Hmap) -> Tuple[int, int, int]:
+    return hmap.address, hmap.oldbuckets, hmap.B
+
+
+def _told(bucket: int, evacuated: int) -> Callable[[Occurrence], None]:
+    """Completes what is said of an evacuation."""
+
+    def add(occurrence: Occurrence) -> None:
+        occurrence.bucket = bucket
+        occurrence.evacuated = evacuated
+
+    return add
+
+
+def _remember(
+    known: Dict[Tuple[int, int, int], _Value], migration: Tuple[int, int, int], value: _Value
+) -> None:
+    """Of the migrations that were seen last."""
+    if migration in known:
+        del known[migration]
+    while len(known) >= _COUNTED:
+        known.pop(next(iter(known)))
+    known[migration] = value
 
 
 class CountingPlan(EvacuateFunctionPlan):
-    """`progress P`, counted at evacuate*; the stop is where evacuate returns."""
+    """`progress P`, counted at the same functions; the stop is where they return."""
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host, session, view)
@@ -156,28 +255,21 @@ class CountingPlan(EvacuateFunctionPlan):
         #: called when the goal was reached
         self.on_end: Callable[[], None] = lambda: None
 
-    def _on_evacuate(self, hit: Hit) -> bool:
-        maptype, address = hit.register("rax"), hit.register("rbx")
-        bucket = hit.register("rcx")
-        if not self.is_ours(address):
+    def evacuates(self, hit: Hit, hmap: Hmap, maptype: int, buckets: List[int]) -> bool:
+        request, migration = self.request, _migration(hmap)
+        evacuated = self.count(hmap, maptype, len(buckets)) + len(buckets)
+        if request.progress is None or not request.wants(hmap.kind):
             return False
-        hmap, evacuated = self.next(address, bucket, maptype)
-        request = self.request
-        if evacuated is None or request.progress is None or not request.wants(hmap.kind):
-            return False
-        migration = (address, hmap.oldbuckets, hmap.B)
         goal = request.progress.of(hmap.old_buckets)
-        if evacuated + 1 < goal or goal > hmap.old_buckets or migration in self._reported:
+        if evacuated < goal or goal > hmap.old_buckets or migration in self._reported:
             return False
         back = hit.caller()
         if back is None:
             return False
-        while len(self._reported) >= _COUNTED:
-            self._reported.pop(next(iter(self._reported)))
-        self._reported[migration] = True
+        _remember(self._reported, migration, True)
 
         def returned(after: Hit) -> bool:
-            return self._on_return(after, migration, hmap, bucket, maptype)
+            return self._on_return(after, hmap, buckets[-1], evacuated, maptype)
 
         self._returns[migration] = self.code(back, returned)
         return False
@@ -186,22 +278,15 @@ class CountingPlan(EvacuateFunctionPlan):
         """Whether the evacuation that reaches the goal is under way."""
         return bool(self._returns)
 
-    def _on_return(
-        self, hit: Hit, migration: Tuple[int, int, int], hmap: Hmap, bucket: int, maptype: int
-    ) -> bool:
+    def _on_return(self, hit: Hit, hmap: Hmap, bucket: int, evacuated: int, maptype: int) -> bool:
         head = hmap.oldbuckets + bucket * self.bucketsize(maptype)
         now = Hmap(self.host, hmap.address)
         if now.oldbuckets == hmap.oldbuckets and not self.go.is_evacuated(head):
             return False  # another goroutine has returned here
-        self.drop(self._returns.pop(migration, None))
-        evacuated = self._evacuated.get(migration, hmap.old_buckets)
-
-        def add(occurrence: Occurrence) -> None:
-            occurrence.bucket = bucket
-            occurrence.evacuated = evacuated
+        self.drop(self._returns.pop(_migration(hmap), None))
 
         header = now if now.oldbuckets else hmap
-        stop = self.occurred("progress", hit, header, maptype, add)
+        stop = self.occurred("progress", hit, header, maptype, _told(bucket, evacuated))
         self.on_end()
         return stop
 

@@ -51,7 +51,11 @@ class GoPlan(Plan):
                 f"the program has no function {name} ({why}): nothing can be stopped at there"
             )
         for name in names:
-            self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
+            self.at(name, on_hit)
+
+    def at(self, name: str, on_hit: OnHit) -> None:
+        """A breakpoint on one function."""
+        self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
 
     def code(self, address: int, on_hit: OnHit) -> Point:
         """A breakpoint at an instruction, which the user does not see."""

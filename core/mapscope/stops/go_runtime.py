@@ -164,18 +164,30 @@ class GoRuntime:
             found = None if table is None else table.address_of(name)
         return found
 
+    def function_start(self, address: int) -> Optional[int]:
+        """The first instruction of the function that an instruction belongs to, whatever is
+        inlined there."""
+        found = self._host.function_start(address)
+        table = self.functions() if found is None else None
+        function = None if table is None else table.at(address)
+        return found if function is None else function.start
+
     def functions(self) -> Optional[FunctionTable]:
         """The program's own table of functions; None: it has none that is known."""
         if not self._looked_for_functions:
             self._looked_for_functions = True
             try:
                 module = Session(self._host.target()).go.module
-                self._functions = FunctionTable(self._read, module, self.minor)
+                self._functions = FunctionTable(self.read, module, self.minor)
             except MapscopeError:
                 self._functions = None
         return self._functions
 
-    def _read(self, address: int, size: int) -> Buffer:
+    def read(self, address: int, size: int) -> Buffer:
+        """Memory, as it is now.
+
+        :raises MemoryUnreadable: if any of it cannot be read
+        """
         return self._host.target().read_memory(address, size)
 
     def started(self) -> None:
@@ -184,7 +196,7 @@ class GoRuntime:
 
     def frames(self, hit: Hit) -> Iterator[Frame]:
         """Frames of the thread, innermost first, with names also in stripped programs."""
-        return with_names(Memory(self._read), self.functions, hit.frames())
+        return with_names(Memory(self.read), self.functions, hit.frames())
 
     def breakpoint(self, name: str, on_hit: OnHit, visible: bool) -> Point:
         """A breakpoint where a function has its arguments in registers, and is not begun anew.

@@ -100,6 +100,11 @@ class Host(ABC):
         """The first instruction of the function with this linker symbol, as loaded now."""
 
     @abstractmethod
+    def function_start(self, address: int) -> Optional[int]:
+        """The first instruction of the function that an instruction belongs to, by linker
+        symbols: whatever is inlined there."""
+
+    @abstractmethod
     def breakpoint(self, address: int, on_hit: OnHit, visible: bool) -> Point:
         """A breakpoint at an instruction.
 

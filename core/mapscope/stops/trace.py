@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: MIT
 """`map trace`: the life of maps, a line for each event, without stopping."""
 
-from typing import Dict, Optional, Tuple
+from dataclasses import dataclass
+from typing import Dict, List, Optional
 
 from ..lines import (
     cleared_line,
@@ -19,11 +20,12 @@ from ..session import Session
 from ..view import MapView
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
-from .go_functions import ends_now, growth_kind
+from .go_calls import GrowthCalls, Place
+from .go_growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work
 from .go_plan import GoPlan
 from .go_runtime import Hmap
 from .go_swiss import Growing, TablePlan, swiss_map
-from .host import Hit, Host, Point
+from .host import Hit, Host, OnHit, Point
 from .plan import Plan
 from .runtime_plan import RuntimePlan
 from .stop import Stop
@@ -78,6 +80,22 @@ class RuntimeTrace(RuntimePlan):
         return line(map, event.count)
 
 
+@dataclass
+class _Moving:
+    """Evacuations that are under way.
+
+    :ivar buckets: that are not logged yet
+    :ivar back: where the function returns to that does them
+    :ivar ends: whether the migration ends there
+    """
+
+    hmap: Hmap
+    buckets: List[int]
+    size: int
+    back: Optional[int]
+    ends: bool
+
+
 class GoTrace(GoPlan):
     """What traces of Go's two kinds of map share: where maps are made."""
 
@@ -115,33 +133,53 @@ class GoTrace(GoPlan):
     def _at_return(self, hit: Hit) -> None:
         """Come back where the function that was just entered returns to."""
         back = hit.caller()
-        if back is not None and back not in self._returns:
-            self._returns[back] = self.code(back, self._on_return)
+        if back is None or back in self._returns:
+            return
+        place = back
+        self._returns[place] = self.code(place, lambda after: self._on_return(after, place))
 
-    def _on_return(self, hit: Hit) -> bool:
+    def _on_return(self, hit: Hit, back: int) -> bool:
         goroutine = self.go.goroutine(hit)
         hint = self._making.pop(goroutine, None)
         if hint is not None:
             self.made(hit.register("rax"), hint)
-        self.returned(goroutine)
+        self.returned(goroutine, back)
         return False
 
-    def returned(self, goroutine: Optional[int]) -> None:
-        """A goroutine is back from a function that was to be seen to its end."""
+    def returned(self, goroutine: Optional[int], back: int) -> None:
+        """A goroutine is back from a function that was to be seen to its end.
+
+        :param back: where it returned to
+        """
 
 
 class ClassicTrace(GoTrace):
     """Of classic maps: at the functions that migrate, and where they return."""
 
     def arm(self) -> Plan:
-        self._moving: Dict[Optional[int], Tuple[Hmap, int, int]] = {}
-        self.function("hashGrow", self._on_hash_grow)
-        self.function("evacuate", self._on_evacuate)
-        self.function("advanceEvacuationMark", self._on_advance)
+        self._moving: Dict[Optional[int], _Moving] = {}
+        self._begun, self._done = Begun(), Begun()
+        calls = GrowthCalls(self.go)
+        if calls.has_hash_grow or not calls.growing:
+            self.function("hashGrow", self._on_hash_grow)
+        if not calls.places:
+            self.function("evacuate", self._at_place(Place("", False, True)))
+        self._growing = set(calls.growing)
+        for place in calls.places:
+            self.at(place.name, self._at_place(place))
+        if calls.has_advance:
+            self.function("advanceEvacuationMark", self._on_advance)
+        if calls.unseen:
+            self.notes += calls.note()
         if self.go.variants("mapclear"):
             self.function("mapclear", self._on_clear)
         self.at_makes()
         return self
+
+    def returned(self, goroutine: Optional[int], back: int) -> None:
+        moving = self._moving.get(goroutine)
+        if moving is not None and moving.back == back:
+            self._moved(goroutine, True)
 
     def made(self, address: int, hint: int) -> None:
         self.stop.log(created_line(address, hint, 1 << Hmap(self.host, address).B))
@@ -150,36 +188,77 @@ class ClassicTrace(GoTrace):
         address = hit.register("rbx")
         if self.is_ours(address):
             hmap = Hmap(self.host, address)
+            self._begun.is_new(address, hmap.buckets)
             kind, old = growth_kind(hmap, self.go.minor), 1 << hmap.B
             new = old << (kind == "double")
             self.stop.log(grow_line(address, kind, old, new, hmap.count, hmap.noverflow))
         return False
 
-    def _on_evacuate(self, hit: Hit) -> bool:
+    def _at_place(self, place: Place) -> OnHit:
+        foresee = work if place.works else evacuation
+
+        def entered(hit: Hit) -> bool:
+            if place in self._growing:
+                self._look_for_growth(hit)
+            self._evacuates(hit, foresee)
+            return False
+
+        return entered
+
+    def _look_for_growth(self, hit: Hit) -> None:
+        """The first evacuations of a growth tell of it, where hashGrow is inlined."""
+        address = hit.register("rbx")
+        if not self.is_ours(address):
+            return
+        hmap = Hmap(self.host, address)
+        if begins(self.go, hmap) and self._begun.is_new(address, hmap.oldbuckets):
+            # hashGrow has set noverflow to 0
+            old, new = hmap.old_buckets, 1 << hmap.B
+            self.stop.log(grow_line(address, hmap.kind, old, new, hmap.count, None))
+
+    def _evacuates(self, hit: Hit, foresee: Foresee) -> None:
         maptype, address = hit.register("rax"), hit.register("rbx")
         bucket = hit.register("rcx")
         if not self.is_ours(address):
-            return False
-        hmap, size = Hmap(self.host, address), self.bucketsize(maptype)
-        if not hmap.oldbuckets or bucket >= hmap.old_buckets:
-            return False
-        if not self.go.is_evacuated(hmap.oldbuckets + bucket * size):
-            self._moving[self.go.goroutine(hit)] = (hmap, bucket, size)
-            self._at_return(hit)
-        return False
-
-    def returned(self, goroutine: Optional[int]) -> None:
-        """The new chains hold nothing yet but what was moved to them."""
-        found = self._moving.pop(goroutine, None)
-        if found is None:
             return
-        hmap, bucket, size = found
+        hmap, size = Hmap(self.host, address), self.bucketsize(maptype)
+        buckets, ends = foresee(self.go, hmap, size, bucket)
+        goroutine = self.go.goroutine(hit)
+        before = self._moving.get(goroutine)
+        if before is not None and before.hmap.address == address and bucket in before.buckets:
+            return  # within the growWork that has it
+        if buckets or ends:
+            self._moving[goroutine] = _Moving(hmap, buckets, size, hit.caller(), ends)
+            self._at_return(hit)
+
+    def _moved(self, goroutine: Optional[int], returned: bool) -> None:
+        """The new chains hold nothing yet but what was moved to them."""
+        moving = self._moving.get(goroutine)
+        if moving is None:
+            return
+        hmap, size = moving.hmap, moving.size
+        for bucket in list(moving.buckets):
+            if returned or self.go.is_evacuated(hmap.oldbuckets + bucket * size):
+                moving.buckets.remove(bucket)
+                self._log_moved(hmap, bucket, size)
+        if not returned:
+            return
+        del self._moving[goroutine]
+        if moving.ends and Hmap(self.host, hmap.address).oldbuckets != hmap.oldbuckets:
+            self._ended(hmap)
+
+    def _log_moved(self, hmap: Hmap, bucket: int, size: int) -> None:
         new = 1 << hmap.B
         x = self._live(hmap.buckets + bucket * size, size)
         y = 0
         if new > hmap.old_buckets:
             y = self._live(hmap.buckets + (bucket + hmap.old_buckets) * size, size)
         self.stop.log(moved_line(hmap.address, bucket, hmap.old_buckets, new, x, y))
+
+    def _ended(self, hmap: Hmap) -> None:
+        """Logged once, at advanceEvacuationMark or where that is inlined."""
+        if self._done.is_new(hmap.address, hmap.oldbuckets):
+            self.stop.log(done_line(hmap.address, 1 << hmap.B, ""))
 
     def _live(self, bucket: int, size: int) -> int:
         """Live cells of a chain."""
@@ -195,10 +274,10 @@ class ClassicTrace(GoTrace):
         address, maptype = hit.register("rax"), hit.register("rbx")
         if not self.is_ours(address):
             return False
-        self.returned(self.go.goroutine(hit))  # evacuate calls it when its bucket is moved
+        self._moved(self.go.goroutine(hit), False)  # it is called when a bucket is moved
         hmap = Hmap(self.host, address)
         if ends_now(self.go, hmap, self.bucketsize(maptype)):
-            self.stop.log(done_line(address, 1 << hmap.B, ""))
+            self._ended(hmap)
         return False
 
     def _on_clear(self, hit: Hit) -> bool:
