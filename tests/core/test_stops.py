@@ -174,6 +174,22 @@ def test_progress(goal: str, slots: int) -> None:
     assert wanted
 
 
+@pytest.mark.parametrize("goal", ["50%", "1", "7", "100%"])
+def test_progress_in_a_stripped_program(goal: str) -> None:
+    target, model = number_map()
+    host = FakeHost(target, set())
+    model.set("buckets", model._make_array(0))
+    record = Record(model, host)
+    text(target, "break", f"progress {goal} m")
+    churn(model, 900)
+    old = [number for number in record.of("grow") if parse_progress(goal).of(number) <= number]
+    if model.growing():
+        old.pop()
+    found = numbers(host.stopped, "progress", "progress: ")
+    assert len(found) >= len(old) > 2 and host.said == []
+    assert all(0 <= n - parse_progress(goal).of(o) <= 2 for n, o in zip(found, old))
+
+
 def test_progress_takes_few_stops() -> None:
     target, model, host, record = started()
     rng = random.Random(3)

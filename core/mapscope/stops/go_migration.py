@@ -9,6 +9,7 @@ nothing in between, and other maps nothing at all.
 from abc import abstractmethod
 from typing import Optional
 
+from ..errors import UsageError
 from ..session import Session
 from ..view import MapView
 from .go_functions import (
@@ -201,13 +202,15 @@ class ProgressPlan(MigrationPlan):
     nevacuate. A write evacuates two at most: its own and nevacuate's. So when
     the sweep reaches that bucket, at most R are evacuated; a write to it may
     come sooner. Either way it counts again. The last few are counted at evacuate
-    itself, so that the stop is exact.
+    itself, so that the stop is exact; in a program without functions' names at one
+    bucket after another, so that it is two buckets late at most.
     """
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host, session, view)
         self._byte: Optional[Point] = None
         self._counting: Optional[CountingPlan] = None
+        self._nameless = False
         self._reached = 0  # oldbuckets of the migration whose goal is reached
         self._bucketsize = self.bucketsize()
 
@@ -230,7 +233,24 @@ class ProgressPlan(MigrationPlan):
         self._drop_byte()
         if self._counting is not None and (cleared or not self._counting.is_returning()):
             self._stop_counting()
-        return False
+        if cleared or not self._nameless:
+            return False
+        return self._passed(hit, last, last.old_buckets)
+
+    def _passed(self, hit: Hit, started: Hmap, evacuated: int) -> bool:
+        """So many are evacuated: the stop, if the goal was reached since the last look."""
+        request = self.request
+        assert request.progress is not None
+        if not request.wants(started.kind) or started.oldbuckets == self._reached:
+            return False
+        if not request.progress.of(started.old_buckets) <= evacuated <= started.old_buckets:
+            return False
+        self._reached = started.oldbuckets
+
+        def add(occurrence: Occurrence) -> None:
+            occurrence.evacuated = evacuated
+
+        return self.occurred("progress", hit, started, 0, add)
 
     def _aim(self, started: Hmap, in_progress: int) -> None:
         """Watch the next bucket on the way.
@@ -257,15 +277,26 @@ class ProgressPlan(MigrationPlan):
             if index >= 0 and self._watch_byte(started, index):
                 return
         self._count()
+        if self._nameless:
+            hmap = Hmap(self.host, self.address)
+            index = marks.find(0, hmap.nevacuate if any(marks) else 0)
+            if index >= 0:
+                self._watch_byte(started, index)
 
     def _watch_byte(self, started: Hmap, index: int) -> bool:
         at = started.oldbuckets + index * self._bucketsize
 
         def marked(hit: Hit) -> bool:
             self._drop_byte()
-            if self.go.is_evacuated(at):
-                self._aim(started, 1)
-            return False
+            if not self.go.is_evacuated(at):
+                return False
+            stop = False
+            if self._nameless:
+                old = started.old_buckets
+                marks = self.go.heads(started.oldbuckets, old, self._bucketsize)
+                stop = self._passed(hit, started, sum(marks) - 1)
+            self._aim(started, 1)
+            return stop
 
         self._drop_byte()
         try:
@@ -276,13 +307,17 @@ class ProgressPlan(MigrationPlan):
 
     def _count(self) -> None:
         """From here on, count at evacuate."""
-        if self._counting is None:
+        if self._counting is None and not self._nameless:
             session = Session(self.host.target())
             counting = CountingPlan(self.stop, self.host, session, self.view)
             counting.shows = False  # this plan's own point is shown
             counting.mechanism = self.mechanism
             counting.on_end = self._reach
-            counting.arm()
+            try:
+                counting.arm()
+            except UsageError:
+                self._nameless = True
+                return
             self._counting = counting
 
     def _reach(self) -> None:
