@@ -89,9 +89,7 @@ func (o *observed[K, V]) clear() {
 		o.abandoned++
 	}
 	o.cl++
-	for k := range o.m { // compiled to mapclear
-		delete(o.m, k)
-	}
+	o.empty()
 	o.old, o.b = nil, h.B
 }
 
