@@ -102,7 +102,7 @@ class Occurrence:
 
     def form(self) -> Dict[str, object]:
         """The fields of mapscope.stop/1 that tell of the event."""
-        return {
+        form: Dict[str, object] = {
             "event": self.event,
             "bucket": self.bucket,
             "kind": self.kind,
@@ -113,6 +113,7 @@ class Occurrence:
             "thread": self.thread,
             "goroutine": self.goroutine,
             "mechanism": self.mechanism,
-            "table": None if self.table is None else self.table.number,
-            "old_slots": None if self.table is None else self.table.old_slots,
         }
+        if self.table is not None:
+            form.update(table=self.table.number, old_slots=self.table.old_slots)
+        return form
