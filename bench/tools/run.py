@@ -466,9 +466,9 @@ def main() -> int:
                 if row[0] == title:
                     print(f"| {title} | {', '.join(versions)} | {' | '.join(row[1:])} |")
         sys.stdout.flush()
-    print()
+    print("\nThe errors:\n")
     for number, error in enumerate(errors, start=1):
-        print(f"- Error {number}: `{error}`")
+        print(f"{number}. `{error}`")
     if arguments.json is not None:
         arguments.json.write_text(json.dumps(raw, indent=1) + "\n", encoding="utf-8")
     return 0
