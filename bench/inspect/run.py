@@ -8,6 +8,11 @@ printed as a Markdown table beside the goals.
 
     bench/inspect/run.py build/release
     bench/inspect/run.py build/release --debugger lldb-19
+    bench/inspect/run.py build/release --go 1.26 --counts 1000000 1000000
+
+With --go the Go program alone is measured, built by that version (scripts/toolchains); each
+entry is compared with what the program put in; and in gdb Go's own script loops over the same
+map. A Swiss map does not migrate, and is measured as it is.
 """
 
 import argparse
@@ -24,6 +29,10 @@ from measuring import MIB
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+sys.path.insert(0, str(ROOT / "tests" / "debugger"))
+
+import toolchains  # noqa: E402
+
 GDB_SCRIPT = ROOT / "gdb" / "mapscope_gdb.py"
 LLDB_SCRIPT = ROOT / "lldb" / "mapscope_lldb.py"
 
@@ -69,11 +78,45 @@ def session(debugger: str, program: Path, go: bool, counts: List[str]) -> List[s
     return command + ["-x", str(HERE / "in_gdb.py"), "-ex", "kill", "--args", str(program)] + counts
 
 
+def build_go(version: str, folder: Path) -> Tuple[Path, str]:
+    """Build big.go by another Go; the program, and Go's own script for gdb.
+
+    :raises RuntimeError: when there is no such Go.
+    """
+    go = toolchains.command(ROOT, version)
+    if not go:
+        raise RuntimeError(f"no Go {version}")
+    program = folder.resolve() / f"inspect_big_go{version}"
+    folder.mkdir(parents=True, exist_ok=True)
+    environment = {**os.environ, **toolchains.environment(folder.resolve() / "cache")}
+    command = [go, "build", "-o", str(program), str(HERE / "big.go")]
+    subprocess.run(command, env=environment, check=True)
+    root = subprocess.run(
+        [go, "env", "GOROOT"], env=environment, stdout=subprocess.PIPE, encoding="utf-8", check=True
+    )
+    return program, str(Path(root.stdout.strip()) / "src" / "runtime" / "runtime-gdb.py")
+
+
+def right_entries(output: Path) -> int:
+    """How many of big.go's entries are there, each counted once."""
+    values = set()
+    with open(output, encoding="utf-8") as lines:
+        for line in lines:
+            entry = json.loads(line)
+            if "key" not in entry:
+                continue
+            key, value = entry["key"], entry["value"]
+            if key in (value * 0x9E3779B97F4A7C15 % 2**64, f"customer-{value:011d}"):
+                values.add(value)
+    return len(values)
+
+
 def inspect_once(
-    debugger: str, program: Path, expression: str, go: bool, counts: List[str]
+    debugger: str, program: Path, expression: str, go: bool, counts: List[str], gos_script: str = ""
 ) -> Dict[str, Any]:
     """One run of the debugger: start the program, stop at its checkpoint, measure one map.
 
+    :param gos_script: Go's own script, to measure it, too, and compare each entry.
     :raises RuntimeError: when the debugger or the script in it failed.
     """
     with tempfile.TemporaryDirectory() as folder:
@@ -83,6 +126,7 @@ def inspect_once(
             "go": go,
             "output": str(output),
             "values": 0 if "texts" in expression else 1000,
+            "gos_script": gos_script,
         }
         done = subprocess.run(
             session(debugger, program, go, counts),
@@ -100,6 +144,11 @@ def inspect_once(
         if not output.exists():
             raise RuntimeError(f"{debugger} measured nothing:\n{done.stdout}")
         results: Dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
+        entries = output.with_suffix(".entries")
+        with open(entries, "rb") as file:
+            results["lines"] = sum(1 for _ in file) - 2
+        if gos_script and right_entries(entries) != results["count"]:
+            raise RuntimeError("map entries wrote others than the program put in")
         return results
 
 
@@ -127,32 +176,47 @@ def verdict(value: float, goal: float, more_is_better: bool = False) -> str:
     return "met" if met else "**missed**"
 
 
+def looped(runs: List[Dict[str, Any]], count: int) -> str:
+    """How far Go's own script came, and how fast."""
+    rate = statistics.median(run["seen"] / run["seconds"] for run in runs)
+    seen = f"{runs[0]['seen']:,} shown for {count:,} entries"
+    error = f", then {runs[0]['error']}" if runs[0]["error"] else ""
+    return f"{seen}{error}; {rate:,.0f} a second"
+
+
 def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[str, str, str, str]]:
     """Table rows: what, median, goal, verdict."""
 
     def median(name: str) -> float:
         return float(statistics.median(run[name] for run in runs))
 
-    read, count = median("read"), runs[0]["count"]
+    count = runs[0]["count"]
     rate = count / median("entries")
-    progress: Optional[float] = runs[0]["progress"]
-    if progress is None:
-        raise RuntimeError("the map is not in the middle of a growth")
     if runs[0]["lines"] != count:
         raise RuntimeError(f"map entries wrote {runs[0]['lines']} of {count} entries")
-    table = [
-        (
-            f"read {runs[0]['bytes'] / MIB:.0f} MiB of buckets in 1 MiB pieces"
-            f"{' by SBProcess.ReadMemory' if lldb else ''} "
-            f"({count:,} entries, {progress:.0%} of the doubling done)",
-            f"{read:.2f} s",
-            "",
-            "",
+    read = median("read") if "read" in runs[0] else 0.0
+    table = []
+    if read:
+        progress: Optional[float] = runs[0]["progress"]
+        if progress is None:
+            raise RuntimeError("the map is not in the middle of a growth")
+        table.append(
+            (
+                f"read {runs[0]['bytes'] / MIB:.0f} MiB of buckets in 1 MiB pieces"
+                f"{' by SBProcess.ReadMemory' if lldb else ''} "
+                f"({count:,} entries, {progress:.0%} of the doubling done)",
+                f"{read:.2f} s",
+                "",
+                "",
+            )
         )
-    ]
+    else:
+        table.append((f"{count:,} entries", "", "", ""))
     for command in ("stats", "inspect"):
         spent = median(command)
-        if lldb:
+        if not read:
+            measured, goal, met = f"{spent:.2f} s", "", ""
+        elif lldb:
             speed = runs[0]["bytes"] / spent / 1e9
             measured = f"{spent:.2f} s, {speed:.2f} GB/s, {spent / read:.2f} times the read"
             goal, met = "at least 0.3 GB/s", verdict(speed, 0.3, more_is_better=True)
@@ -163,11 +227,20 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[s
     table.append(
         (
             "`map entries --limit 0 --json -o`",
-            f"{median('entries'):.1f} s, {rate:,.0f} entries a second",
+            f"{median('entries'):.2f} s, {rate:,.0f} entries a second",
             f"at least {rate_goal:,} a second",
             verdict(rate, rate_goal, more_is_better=True),
         )
     )
+    if "gos_script" in runs[0]:
+        table.append(
+            (
+                "the loop of Go's own script, for comparison",
+                looped([run["gos_script"] for run in runs], count),
+                "",
+                "",
+            )
+        )
     if "print" in runs[0]:
         what, limit = ("the first 256 children", 0.2) if lldb else ("`print`, 200 elements", 0.1)
         spent = median("print")
@@ -199,6 +272,7 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[s
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.split("\n", maxsplit=1)[0])
     parser.add_argument("build", type=Path, help="build folder, configured with MAPSCOPE_BENCH=ON")
+    parser.add_argument("--go", metavar="VERSION", help="only Go's program, built by this Go")
     parser.add_argument("--debugger", default="gdb", help="gdb or an LLDB to run")
     parser.add_argument("--runs", type=int, default=5, help="runs to take the median of")
     parser.add_argument("--only", default="", help="measure only what has this in its title")
@@ -219,15 +293,20 @@ def main() -> int:
         f"| loading mapscope | {loading * 1000:.0f} ms | under {limit * 1000:.0f} ms |"
         f" {verdict(loading, limit)} |"
     )
+    gos_script = ""
+    if arguments.go:
+        go_program, gos_script = build_go(arguments.go, arguments.build / "bench" / "inspect")
     for title, program, expression, go, rate_goal in SUBJECTS:
         path = arguments.build / "bench" / "inspect" / program
-        if arguments.only not in title:
+        if arguments.only not in title or (arguments.go and not go):
             continue
+        if arguments.go:
+            path, title = go_program, title.replace("Go", f"Go {arguments.go}")
         if not path.exists():
             print(f"| {title}: not built | | | |")
             continue
         runs = [
-            inspect_once(arguments.debugger, path, expression, go, arguments.counts)
+            inspect_once(arguments.debugger, path, expression, go, arguments.counts, gos_script)
             for _ in range(arguments.runs)
         ]
         print(f"| **{title}** | | | |")
