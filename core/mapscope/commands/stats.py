@@ -24,6 +24,10 @@ class StatsResult(Result):
 
     def json(self) -> Iterator[str]:
         view, found = self.view, self.found
+        swiss: Dict[str, object] = {}
+        if found.unit == "group":
+            swiss["probes"] = _form(found.probes)
+            swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         yield dumps(
             {
                 "schema": "mapscope.stats/1",
@@ -37,9 +41,7 @@ class StatsResult(Result):
                 "old_cells": _form(found.old_cells),
                 "old_chains": _form(found.old_chains),
                 "uniformity": found.uniformity,
-                "probes": _form(found.probes),
-                "tombstones": found.tombstones,
-                "growth_left": found.growth_left,
+                **swiss,
                 "bytes": {
                     "total": found.held.total,
                     "used": found.bytes_used,
