@@ -8,6 +8,7 @@ measurements to the file named there, as one JSON object.
 
 import json
 import os
+import time
 from typing import Any, Dict
 
 import gdb

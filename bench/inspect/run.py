@@ -25,13 +25,12 @@ import tempfile
 from pathlib import Path
 from typing import Any, Dict, List, Optional, Tuple
 
-from measuring import MIB
-
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-sys.path.insert(0, str(ROOT / "tests" / "debugger"))
+sys.path[:0] = [str(HERE.parent), str(ROOT / "tests" / "debugger")]
 
 import toolchains  # noqa: E402
+from measuring import MIB  # noqa: E402
 
 GDB_SCRIPT = ROOT / "gdb" / "mapscope_gdb.py"
 LLDB_SCRIPT = ROOT / "lldb" / "mapscope_lldb.py"
@@ -133,7 +132,7 @@ def inspect_once(
             env={
                 **os.environ,
                 "MAPSCOPE_BENCH": json.dumps(parameters),
-                "PYTHONPATH": str(HERE),
+                "PYTHONPATH": str(HERE.parent),
             },
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

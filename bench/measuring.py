@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""What in_gdb.py and in_lldb.py measure with, inside the debugger. run.py puts it on their path."""
+"""What inspect/in_gdb.py and in_lldb.py measure with, inside the debugger; run.py puts it on
+their path."""
 
 import time
 from typing import Any, Callable, Tuple
