@@ -133,6 +133,7 @@ class GoPlan(Plan):
             self.mechanism,
             count=header.count,
             goroutine=self.go.goroutine(hit),
+            place=self.go.place(hit),
         )
         header.tell(occurrence)
         return occurrence

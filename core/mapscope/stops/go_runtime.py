@@ -7,6 +7,7 @@ runtime2.go of Go 1.17 to 1.23, internal/runtime/maps of 1.24 to 1.27, on amd64;
 are those of ABIInternal (cmd/compile/abi-internal.md).
 """
 
+import posixpath
 import re
 import struct
 from dataclasses import dataclass
@@ -41,6 +42,9 @@ _STACK_CHECK = re.compile(
 
 #: frames below a store in which the function of a map is looked for; a write barrier is one
 _NEAR = 6
+#: frames in which the user's function is looked for
+_DEEPEST = 32
+_NOT_THE_USERS = ("runtime.", "internal/", "reflect.")
 
 #: goroutines whose last arrival at a breakpoint is remembered
 _REMEMBERED = 256
@@ -236,6 +240,18 @@ class GoRuntime:
             return on_hit(hit)
 
         return handler
+
+    def place(self, hit: Hit) -> str:
+        """The innermost function that is not the runtime's, and its line, where debug information
+        does not tell; else ""."""
+        innermost = next(hit.frames(), None)
+        if innermost is None or innermost.has_variables:
+            return ""
+        for _, frame in zip(range(_DEEPEST), self.frames(hit)):
+            if frame.function and not frame.function.startswith(_NOT_THE_USERS):
+                line = posixpath.basename(frame.place())
+                return f"{frame.function} at {line}" if line else frame.function
+        return ""
 
     def goroutine(self, hit: Hit) -> Optional[int]:
         """The id of the goroutine that the thread runs; None: not known."""

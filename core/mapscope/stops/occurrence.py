@@ -48,6 +48,7 @@ class Occurrence:
     :ivar thread: the debugger's own number of the thread
     :ivar goroutine: in Go programs, where it is known
     :ivar mechanism: by what it was noticed
+    :ivar place: the user's function and line, where the debugger cannot tell
     """
 
     event: str
@@ -65,6 +66,7 @@ class Occurrence:
     key: Optional[str] = None
     how: str = ""
     goroutine: Optional[int] = None
+    place: str = ""
 
     def line(self) -> str:
         """Without the number of the stop and without a newline."""
@@ -86,6 +88,8 @@ class Occurrence:
         parts.append(f"thread {self.thread}")
         if self.goroutine is not None:
             parts.append(f"goroutine {self.goroutine}")
+        if self.place:
+            parts.append(f"in {escape(self.place)}")
         return ", ".join(parts)
 
     def _what(self) -> str:
@@ -116,4 +120,6 @@ class Occurrence:
         }
         if self.table is not None:
             form.update(table=self.table.number, old_slots=self.table.old_slots)
+        if self.place:
+            form["place"] = self.place
         return form
