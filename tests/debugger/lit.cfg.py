@@ -18,6 +18,7 @@ gdb without it), each time in folders of its own.
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %lldb          LLDB, in batch mode and without init files
   %lldb-dap      LLDB's debug adapter
+  %debugger-path gdb or LLDB, the file
   %gdb-mi        gdb that reads gdb/MI
   %mapscope      the script that %debug loads: gdb/mapscope_gdb.py or
                  lldb/mapscope_lldb.py
@@ -103,6 +104,7 @@ tools = {
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
     "%lldb": f"timeout --kill-after=5 300 {q(config.lldb)} --batch --no-lldbinit",
     "%lldb-dap": q(config.lldb_dap),
+    "%debugger-path": q(config.lldb if debugger == "lldb" else config.gdb),
     "%gdb-mi": gdb.replace("-batch", "--interpreter=mi"),
     "%mapscope": q(mapscope),
     "%mapscope-path": mapscope,
