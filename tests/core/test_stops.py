@@ -14,12 +14,14 @@ import pytest
 from codec import Int, Value
 from cppprogram import CppProgram
 from goprogram import number_map, text_map
-from host import FakeHost
+from host import FakeHit, FakeHost
 from image import FakeFrame, FakeTarget, words
 from looking import one, text
 from mapscope.commands import FIRST_WORDS
 from mapscope.errors import MapscopeError, NeedsProcess, UsageError
 from mapscope.stops import filter as stop_filter
+from mapscope.stops.go_runtime import GoRuntime
+from mapscope.stops.host import Hit
 from mapscope.stops.request import EVENTS, parse_progress
 from model import GoMap, Hash, mixed
 
@@ -588,6 +590,25 @@ def test_the_end_of_the_process() -> None:
 
 
 # --- trace ---
+
+
+def test_a_thread_at_the_breakpoint_already_has_arrived(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It comes there again when a signal is handled before the instruction."""
+    target, _, host, _ = started()
+    place = host.functions["runtime.hashGrow"]
+    registers = {"rip": place, "r14": 0xC000006000, "rbx": 1}
+    monkeypatch.setattr(host, "here", lambda: FakeHit(target, registers, 0))
+    hits: List[int] = []
+
+    def on_hit(hit: Hit) -> bool:
+        hits.append(hit.register("rbx"))
+        return False
+
+    GoRuntime(host, 19, False).breakpoint("runtime.hashGrow", on_hit, False)
+    point = host.points[-1]
+    for map in (1, 1, 2, 2, 1):
+        point.on_hit(FakeHit(target, {**registers, "rbx": map}, 0))
+    assert hits == [2, 1]
 
 
 def test_trace() -> None:

@@ -215,19 +215,26 @@ class GoRuntime:
         except MemoryUnreadable:
             code = b""
         check = _STACK_CHECK.match(code)
-        offset, handler = check.end() if check else 0, self._once(on_hit)
+        offset = check.end() if check else 0
+        handler = self._once(on_hit, address + offset)
         if self._host.function(name) is None:  # no symbols
             return self._host.breakpoint(address + offset, handler, visible)
         return self._host.function_breakpoint(name, offset, handler, visible)
 
-    def _once(self, on_hit: OnHit) -> OnHit:
+    def _once(self, on_hit: OnHit, place: int) -> OnHit:
         """A handler that is not called twice for one arrival.
 
         A signal that comes while the thread is held at a breakpoint is handled before the
         instruction there, and the breakpoint is hit again; Go's scheduler sends SIGURG every
-        100 µs when it stops the world (preemptall in runtime/proc.go).
+        100 µs when it stops the world (preemptall in runtime/proc.go). A thread that is there
+        already has arrived before.
+
+        :param place: of the breakpoint
         """
         last: Dict[int, bytes] = {}
+        here = self._host.here()
+        if here is not None and _register(here, "rip") == place:
+            last[here.register("r14")] = here.state()
 
         def handler(hit: Hit) -> bool:
             goroutine, state = hit.register("r14"), hit.state()
