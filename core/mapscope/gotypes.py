@@ -99,6 +99,15 @@ class GoProgram:
         match = re.match(r"(?:devel )?go1\.(\d+)", self.version)
         return int(match.group(1)) if match else 0
 
+    def doubts(self) -> List[str]:
+        """What is to be said of a version that is not known yet, a line; mostly nothing."""
+        if self.minor <= go_layouts.NEWEST:
+            return []
+        return [
+            f"{escape(self.version)} is newer than what mapscope knows (1.{go_layouts.NEWEST}): "
+            "its maps are taken for that one's"
+        ]
+
     @property
     def has_swiss_maps(self) -> bool:
         """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without)."""

@@ -120,6 +120,8 @@ class SwissMap(MapView):
         the type is not known (then: header only)
     """
 
+    unit = "group"
+
     def __init__(
         self,
         memory: Memory,
@@ -360,7 +362,7 @@ class SwissMap(MapView):
             held=held,
             bytes_used=live * (key + elem) + held.indirect,
             bytes_rebuilt=min(rebuilt, held.total),
-            unit="group",
+            unit=self.unit,
             probes=dict(sorted(probes.items())),
             tombstones=deleted,
             growth_left=left,
@@ -466,7 +468,7 @@ class SwissMap(MapView):
             cells.append(cell)
         name = f"table {table.number}"
         bucket = Bucket(address, 0, 0, None, cells)
-        return Chain(name, index, False, [bucket], "group", "control byte")
+        return Chain(name, index, False, [bucket], self.unit, "control byte")
 
     def find(self, test: KeyTest) -> Found:
         if self.header is None or not self.header.dirPtr:

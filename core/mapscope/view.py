@@ -365,6 +365,7 @@ class MapView(ABC):
 
     :ivar flavor: "runtime", "go-classic", ...
     :ivar go_version: as in "go1.19.8", for Go maps
+    :ivar unit: what its entries lie in, "bucket" or "group"
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
@@ -373,6 +374,7 @@ class MapView(ABC):
     """
 
     flavor: str = ""
+    unit: str = "bucket"
     go_version: Optional[str] = None
     holder: Optional[int] = None
     reopen: Optional[Callable[["Session"], "MapView"]] = None

@@ -23,6 +23,7 @@ from goprogram import (
     Rtype,
     number_map,
 )
+from host import FakeHost
 from image import NOWHERE, FakeTarget, Image, number, words
 from looking import dictionary, lines, one, text
 from mapscope.errors import (
@@ -37,6 +38,7 @@ from mapscope.session import Session
 from mapscope.target import Section, Variable
 from mapscope.types import Kind
 from mapscope.values import json_form
+from mapscope.stops.go_swiss import GROW, GROW_TO_TABLE, SPLIT
 
 VERSIONS = ["go1.17.13", "go1.18.10", "go1.19.8", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.6"]
 
@@ -305,6 +307,13 @@ def test_what_swiss_maps_never_do(words: str, nearest: str) -> None:
     target, _ = number_map(version="go1.24.1")
     with pytest.raises(UsageError, match=nearest):
         text(target, "break", words)
+
+
+def test_a_version_that_is_not_known_yet() -> None:
+    target, _ = number_map(version="go1.99.1")
+    FakeHost(target, {"runtime.main", GROW_TO_TABLE, GROW, SPLIT})
+    said = text(target, "break", "grow")
+    assert "by breakpoint" in said and "go1.99.1 is newer than what mapscope knows" in said
 
 
 def test_classic_maps_of_go_1_24() -> None:

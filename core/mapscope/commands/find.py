@@ -72,10 +72,8 @@ class FindResult(Result):
         for candidate in found.candidates:
             verdict = "looked in" if candidate.authoritative else "passed over"
             yield (f"  {candidate.array} bucket {candidate.bucket} {verdict}: {candidate.reason}\n")
-        yield (
-            f"  compared   {found.cells_compared} cells, {found.chain_hops} overflow buckets "
-            "followed\n"
-        )
+        hops = f", {found.chain_hops} overflow buckets followed" if view.unit == "bucket" else ""
+        yield f"  compared   {found.cells_compared} cells{hops}\n"
         if found.where is None:
             yield "  absent\n"
         else:

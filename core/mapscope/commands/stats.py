@@ -243,7 +243,9 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         view.types()
         return StatsResult(view, view.distribution(session.target.progress))
     empty: Dict[int, int] = {}
-    return StatsResult(view, Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0))
+    return StatsResult(
+        view, Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit)
+    )
 
 
 COMMAND = Command(

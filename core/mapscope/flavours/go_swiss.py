@@ -9,7 +9,6 @@ runtime function that is working on the map.
 from typing import Iterator, Optional, Tuple
 
 from ..errors import NotAMap
-from ..go_layouts import NEWEST
 from ..gotypes import MapType
 from ..session import Session
 from ..swiss import SwissHeader, SwissMap
@@ -88,11 +87,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     view.flavor = NAME
     view.go_version = session.go.version or None
     view.decoder = session.decoder()
-    if session.go.minor > NEWEST:
-        view.problems.append(
-            f"{session.go.version} is newer than what mapscope knows (1.{NEWEST}): its maps are "
-            "read as that one's"
-        )
+    view.problems += session.go.doubts()
     if address:
         view.reopen = lambda later: _open(later, address, typed)
     return view

@@ -23,6 +23,7 @@ class GoPlan(Plan):
         self.go = GoRuntime(host, session.go.minor, session.go.has_swiss_maps)
         self.view = view
         self.address = 0 if view is None else view.address or 0
+        self.notes += session.go.doubts()
         self._points: List[Point] = []
         self._type_names: Dict[int, str] = {}
 
