@@ -24,9 +24,13 @@ class Row:
 
 @dataclass
 class ListResult(Result):
-    """Maps, biggest first."""
+    """Maps, biggest first.
+
+    :ivar where: which maps were looked for, if not all
+    """
 
     rows: List[Row]
+    where: str = ""
 
     def json(self) -> Iterator[str]:
         maps = []
@@ -52,7 +56,7 @@ class ListResult(Result):
 
     def text(self) -> Iterator[str]:
         if not self.rows:
-            yield "no maps found\n"
+            yield f"no maps found{self.where}\n"
             return
         yield (
             f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'bytes':>9}  {'retained':>9}  "
@@ -78,7 +82,10 @@ class ListResult(Result):
 def _run(session: Session, args: argparse.Namespace) -> Result:
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
-    return ListResult(rows)
+    where = ""
+    if session.is_go():
+        where = "; a Go program's are found among its global variables, by debug information"
+    return ListResult(rows, where)
 
 
 COMMAND = Command(
