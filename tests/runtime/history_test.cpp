@@ -266,8 +266,12 @@ BOOST_AUTO_TEST_CASE(eight_threads) {
   const mapscope::history_ring &ring = *mapscope_history.life;
   // Each map: created, 7 growths that start and end, cleared now and then, destroyed.
   BOOST_TEST(ring.begun - begun >= 8 * support::rounds(12000) * 16);
-  const auto records = life(); // none is missing
-  BOOST_TEST(records.size() == ring.capacity);
+  // A thread that was held in its slot for a whole lap has left it to an older record: the
+  // others went on to the next slot, so that no event is missing.
+  uint64_t passed_over = 0;
+  const auto records = whole_records(decoder::read_own, address(&ring), &passed_over);
+  BOOST_TEST(passed_over < 8U);
+  BOOST_TEST(records.size() + passed_over == ring.capacity);
   life_checker lives;
   for (const record &r : records) {
     lives.check(r);

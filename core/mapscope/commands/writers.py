@@ -64,7 +64,7 @@ class WritersResult(Result):
                         "address": hex(view.address or 0),
                         "type": view.type_name,
                         "threads": [_number(writer) for writer in writers],
-                        "goroutines": [writer.goroutine for writer in writers],
+                        **_goroutines(writers),
                     }
                     for view, writers in self.races
                 ],
@@ -92,7 +92,7 @@ def _form(writer: Writer) -> Dict[str, object]:
         "thread": _number(writer),
         "kernel_thread": None if writer.thread is None else writer.thread.kernel_id or None,
         "goroutine": writer.goroutine,
-        "status": writer.status or None,
+        **({"status": writer.status} if writer.status else {}),
         "operation": writer.operation,
         "bucket": writer.bucket,
         "map": None if view is None else hex(view.address or 0),
@@ -104,6 +104,12 @@ def _form(writer: Writer) -> Dict[str, object]:
         ],
         "registers": {name: hex(value) for name, value in writer.registers.items()},
     }
+
+
+def _goroutines(writers: List[Writer]) -> Dict[str, object]:
+    """Of Go programs alone."""
+    numbers = [writer.goroutine for writer in writers]
+    return {"goroutines": numbers} if any(numbers) else {}
 
 
 def _number(writer: Writer) -> Optional[int]:
