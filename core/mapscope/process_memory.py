@@ -17,10 +17,12 @@ _YAMA = "/proc/sys/kernel/yama/ptrace_scope"
 
 
 class ProcessMemory:
-    """The memory of one process; close() it.
+    """The memory of one process; close() it, or let go of it.
 
     :raises OSError: if the kernel does not let this process read it
     """
+
+    _file = -1
 
     def __init__(self, pid: int) -> None:
         self._file = os.open(f"/proc/{pid}/mem", os.O_RDONLY | os.O_CLOEXEC)
@@ -48,6 +50,9 @@ class ProcessMemory:
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def is_traced_by(pid: int, debugger: int) -> bool:
