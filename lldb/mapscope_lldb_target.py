@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """core's Target, by LLDB's SB API."""
 
+import errno
 import os
 import re
 import sys
@@ -134,7 +135,8 @@ class LldbTarget(Target):
         try:
             self._direct = ProcessMemory(pid)
         except OSError as error:
-            if pid not in _refused:
+            gone = error.errno in (errno.ESRCH, errno.ENOENT)
+            if pid not in _refused and not gone:
                 _refused.add(pid)
                 self.warn(
                     "mapscope reads the process through LLDB, many times slower than directly, "

@@ -49,6 +49,8 @@ TABLE_SIZE = 32
 _MAX_DEPTH = 40
 #: largest table, in slots (maxTableCapacity in table.go)
 _MAX_CAPACITY = 1024
+#: slots of a group that may be full before a table grows (maxAvgGroupLoad)
+_FULL_GROUP = 7
 #: tables that are looked at together
 _TABLES = 512
 
@@ -350,8 +352,6 @@ class SwissMap(MapView):
                 live += used
         key, elem = self._widths()
         held = self.held()
-        # a fresh copy has tables as full as they may be: 7 of 8 slots
-        rebuilt = layout.size * -(-live // 7) + held.header + held.indirect
         return Distribution(
             cells=dict(sorted(counts.items())),
             chains={},
@@ -361,12 +361,23 @@ class SwissMap(MapView):
             uniformity=None,
             held=held,
             bytes_used=live * (key + elem) + held.indirect,
-            bytes_rebuilt=min(rebuilt, held.total),
+            bytes_rebuilt=min(self._bytes_rebuilt(live) + held.indirect, held.total),
             unit=self.unit,
             probes=dict(sorted(probes.items())),
             tombstones=deleted,
             growth_left=left,
         )
+
+    def _bytes_rebuilt(self, entries: int) -> int:
+        """What make(map[K]V, entries) sets aside (NewMap in map.go, newTable in table.go)."""
+        size = self._need_layout().size
+        if entries <= CELLS:
+            return HEADER_SIZE + (self._allocated(size) if entries else 0)
+        slots = entries * CELLS // _FULL_GROUP
+        tables = 1 << (-(-slots // _MAX_CAPACITY) - 1).bit_length()
+        capacity = 1 << (max(slots // tables, CELLS) - 1).bit_length()
+        each = self._allocated(size * (capacity // CELLS)) + self._allocated(TABLE_SIZE)
+        return HEADER_SIZE + self._allocated(8 * tables) + tables * each
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
         if self.header is None:

@@ -42,7 +42,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         if not ended:
             raise UsageError("there is no such trace: map trace on begins one")
         lines = [
-            f"trace of {escape(trace.map_text())} ended after {trace.lines} lines"
+            f"trace of {escape(trace.map_text())} ended after {trace.lines} "
+            f"line{'' if trace.lines == 1 else 's'}"
             for trace in ended
         ]
         return TraceResult(lines, False, args.map)

@@ -7,6 +7,7 @@ from typing import IO, Callable, Dict, Iterator, List, Optional
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..locate import find_map, map_of
 from ..session import Session, describe
+from ..values import escape
 from ..view import MapView
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
@@ -78,9 +79,10 @@ class Stop:
                 raise
         self._arm(session, view)
 
-    def _place(self, location: str) -> Point:
+    def _place(self, location: str) -> Optional[Point]:
         """Where MAP is looked up; a function of a Go program that has no symbols, too.
 
+        :return: None if that is known when the program starts
         :raises MapscopeError: if there is no such place
         """
         host = self.stops.host
@@ -88,12 +90,27 @@ class Stop:
             return host.breakpoint_at(location, self._reached)
         except UsageError:
             session = Session(host.target())
-            moves = host.state() == "none" and any(s.start < 1 << 16 for s in session.sections())
-            functions = None if moves else session.functions
-            address = None if functions is None else functions.address_of(location)
-            if address is None:
+            if not session.is_go():
                 raise
+            functions = session.functions
+            moves = any(section.name == ".interp" for section in session.sections())
+            if host.state() == "none" and (moves or functions is None):
+                return None  # position-independent: its table of functions is not in place yet
+            if functions is None:
+                raise
+            address = functions.address_of(location)
+            if address is None:
+                raise UsageError(
+                    f"--at: this program has no function {escape(location)}, and no symbols"
+                ) from None
             return host.breakpoint(address, self._reached, True)
+
+    def process_started(self) -> None:
+        """A new process is about to run the program's first instruction."""
+        if self._location is None and self.plan is None and self.request.location is not None:
+            self._location = self._place(self.request.location)
+        if self.plan is not None:
+            self.plan.started()
 
     def _arm(self, session: Session, view: Optional[MapView]) -> None:
         from . import plans
@@ -236,6 +253,8 @@ class Stop:
         label = f" ({point.label})" if point is not None and point.number is not None else ""
         if point is None and self.plan is not None:
             return f"{text}, waits for the program to start"
+        if self.plan is None and point is None:
+            return f"{text}, waits for the program to start, then for {self.request.location}"
         if self.plan is None:
             return f"{text}, waits for {self.request.location}{label}"
         return f"{text}, by {self.plan.mechanism}{label}"
@@ -426,8 +445,7 @@ class Stops:
         for stop in self._all():
             stop.restart()
             try:
-                if stop.plan is not None:
-                    stop.plan.started()
+                stop.process_started()
             except Exception as error:
                 stop.retire(describe(error))
 
@@ -448,5 +466,5 @@ class Stops:
             stop.restart()
             try:
                 stop.arm()
-            except MapscopeError as error:
-                stop.retire(str(error))
+            except MapscopeError:
+                pass  # looked for again when the next process starts
