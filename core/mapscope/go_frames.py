@@ -28,6 +28,11 @@ _SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
 _UC_RSP, _UC_RIP = 40 + 15 * 8, 40 + 16 * 8
 #: code of a function that is searched for a store, in bytes
 _CODE = 1 << 16
+#: of a function's code, in which it checks and makes room on the stack, and arguments are still
+#: in their registers
+_BEGINNING = 40
+
+Register = Callable[[str], Optional[int]]
 
 
 class GoFrame(Frame):
@@ -39,9 +44,17 @@ class GoFrame(Frame):
     has_variables = False
 
     def __init__(
-        self, memory: Memory, table: FunctionTable, thread: int, pc: int, sp: int, inner: bool
+        self,
+        memory: Memory,
+        table: FunctionTable,
+        thread: int,
+        pc: int,
+        sp: int,
+        inner: bool,
+        registers: Optional[Register] = None,
     ) -> None:
         self.thread = thread
+        self._registers = registers
         self._memory = memory
         self._table = table
         self._pc = pc
@@ -53,6 +66,7 @@ class GoFrame(Frame):
         self.start = 0 if function is None else function.start
         depth = table.depth(self._at)
         self.cfa = 0 if depth is None or depth < 0 else sp + depth + 8
+        self._begins = depth in (0, 8) and pc - self.start < _BEGINNING
 
     def pc(self) -> int:
         return self._pc
@@ -65,6 +79,11 @@ class GoFrame(Frame):
 
     def variable(self, name: str) -> Optional[Variable]:
         return None
+
+    def passed(self, index: int) -> Optional[int]:
+        if self._registers is None or not self._begins:
+            return None
+        return self._registers(go_layouts.ARGUMENT_REGISTERS[index])
 
     def spilled(self, index: int) -> Optional[int]:
         slot = self.cfa + 8 * index
@@ -96,16 +115,19 @@ def unwind(
     pc: int,
     sp: int,
     own: Optional[Callable[[], Optional[Tuple[int, int]]]] = None,
+    registers: Optional[Register] = None,
 ) -> Iterator[GoFrame]:
     """Frames from an instruction outwards, as far as Go's code goes.
 
     :param thread: the debugger's number of the thread; of a parked goroutine: its id, negative
     :param own: (pc, sp) of the goroutine for which the thread is on its system stack
+    :param registers: of the innermost frame, where they are known
     """
     inner = True
     while table.at(pc if inner else pc - 1) is not None:
-        frame = GoFrame(memory, table, thread, pc, sp, inner)
+        frame = GoFrame(memory, table, thread, pc, sp, inner, registers)
         yield frame
+        registers = None
         name = frame.function
         if name in _SWITCHES and own is not None:
             switched, own = own(), None
@@ -146,11 +168,13 @@ def with_names(
     memory: Memory,
     functions: Callable[[], Optional[FunctionTable]],
     frames: Iterable[Frame],
+    registers: Optional[Register] = None,
 ) -> Iterator[Frame]:
     """A thread's frames; where the debugger has no debug information for the innermost, and it
     is Go code, by the table of functions.
 
     :param functions: finds the table
+    :param registers: of the thread, where they are known
     """
     native = iter(frames)
     first = next(native, None)
@@ -166,6 +190,6 @@ def with_names(
     except MapscopeError:
         known = False
     if known:
-        yield from unwind(memory, table, first.thread, pc, sp)
+        yield from unwind(memory, table, first.thread, pc, sp, registers=registers)
     else:
         yield from itertools.chain((first,), native)

@@ -7,7 +7,7 @@ process is stopped.
 """
 
 from itertools import groupby
-from typing import Iterable, Iterator, List, Optional, Tuple
+from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from . import gotypes
 from .errors import MapscopeError, NeedsProcess
@@ -82,10 +82,16 @@ class Session:
             ]
         return self._frames
 
-    def named(self, frames: Iterable[Frame]) -> Iterator[Frame]:
+    def named(
+        self, frames: Iterable[Frame], registers: Optional[Dict[str, int]] = None
+    ) -> Iterator[Frame]:
         """A thread's frames, those of Go programs without debug information by Go's own table
-        of functions."""
-        return with_names(self.memory, lambda: self.functions, frames)
+        of functions.
+
+        :param registers: the thread's, where they are known
+        """
+        get = None if registers is None else registers.get
+        return with_names(self.memory, lambda: self.functions, frames, get)
 
     @property
     def functions(self) -> Optional[FunctionTable]:
@@ -106,7 +112,8 @@ class Session:
             return waiting_at(self.memory, current, minor) if current else None
 
         pc, sp = registers.get("rip", 0), registers.get("rsp", 0)
-        return list(_bounded(unwind(self.memory, table, thread.number, pc, sp, own), _DEEPEST))
+        found = unwind(self.memory, table, thread.number, pc, sp, own, registers.get)
+        return list(_bounded(found, _DEEPEST))
 
     def parked_writers(self) -> List[Tuple[Goroutine, List[Frame]]]:
         """Goroutines that no thread runs, inside a write to a map, and their frames: one waits

@@ -69,6 +69,11 @@ class Frame(ABC):
     def variable(self, name: str) -> Optional[Variable]:
         """The parameter or local `name`, or None where it has no value here."""
 
+    def passed(self, index: int) -> Optional[int]:
+        """Go's index-th register argument, where the frame is still at the beginning of its
+        function and its registers are known."""
+        return None
+
     @abstractmethod
     def spilled(self, index: int) -> Optional[int]:
         """Address of the word above the return address where Go lets a function keep its

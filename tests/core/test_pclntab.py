@@ -4,7 +4,7 @@
 
 import random
 import struct
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 import pytest
 
@@ -146,6 +146,20 @@ def test_frames_and_arguments() -> None:
     # before the store there is nothing in the slot
     early = next(unwind(memory, table, 7, place("runtime.hashGrow", 8), sp))
     assert early.spilled(1) is None
+
+
+def test_arguments_are_in_their_registers_at_first() -> None:
+    program = Program(FRAMES)
+    memory, table = Memory(program.read), program.table()
+    registers = {"rax": 1, "rbx": 0xC000010000}
+
+    def at(offset: int) -> List[Optional[int]]:
+        pc = place("runtime.hashGrow", offset)
+        frames = unwind(memory, table, 7, pc, STACK + 64, registers=registers.get)
+        return [frame.passed(1) for frame in frames][:2]
+
+    assert at(2)[0] == 0xC000010000
+    assert at(30)[0] is None  # the registers may hold anything by then
 
 
 def test_a_stack_that_leads_nowhere_ends() -> None:

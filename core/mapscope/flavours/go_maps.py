@@ -126,9 +126,15 @@ def map_of_frame(session: Session, frame: Frame) -> Optional[Tuple[int, Optional
     address = word(session, frame, "m" if swiss else "h")
     maptype = word(session, frame, "typ" if swiss else "t")
     if not frame.has_variables:
-        address = spilled_argument(session, frame, places.map)
-        maptype = spilled_argument(session, frame, places.type)
+        address = _of_function(session, frame, places.map)
+        maptype = _of_function(session, frame, places.type)
     return (address, session.go.map_type(maptype) if maptype else None) if address else None
+
+
+def _of_function(session: Session, frame: Frame, index: Optional[int]) -> Optional[int]:
+    """A register argument, as the function's beginning or a spill slot has it."""
+    passed = None if index is None else frame.passed(index)
+    return spilled_argument(session, frame, index) if passed is None else passed
 
 
 def argument(session: Session, frame: Frame, name: str, index: Optional[int]) -> Optional[int]:
