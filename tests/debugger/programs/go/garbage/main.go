@@ -63,6 +63,21 @@ func number() (map[uint32]uint32, *header) {
 	return m, *(**header)(unsafe.Pointer(&m))
 }
 
+// texts makes a map of 300 entries whose first bucket is not empty; the hash is
+// random.
+func texts[V any](value func(int) V) (map[string]V, *header) {
+	for {
+		m := make(map[string]V)
+		for i := 0; i < 300; i++ {
+			m["key "+strconv.Itoa(i)] = value(i)
+		}
+		h := *(**header)(unsafe.Pointer(&m))
+		if live(h.buckets) > 0 {
+			return m, h
+		}
+	}
+}
+
 func at(address uintptr) unsafe.Pointer {
 	return *(*unsafe.Pointer)(unsafe.Pointer(&address))
 }
@@ -144,17 +159,11 @@ func main() {
 	letters := []byte("ABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGHABCDEFGH")
 	*(*unsafe.Pointer)(unsafe.Pointer(&HeaderText)) = unsafe.Pointer(&letters[0])
 
-	KeyNowhere, KeyHuge, ValueNowhere = map[string]int{}, map[string]int{}, map[string]any{}
-	for i := 0; i < 300; i++ {
-		KeyNowhere["key "+strconv.Itoa(i)] = i
-		KeyHuge["key "+strconv.Itoa(i)] = i
-		ValueNowhere["key "+strconv.Itoa(i)] = i
-	}
-	h = *(**header)(unsafe.Pointer(&KeyNowhere))
+	KeyNowhere, h = texts(func(i int) int { return i })
 	*(*uintptr)(at(h.buckets + 8 + 16*liveCell(h.buckets))) = nowhere
-	h = *(**header)(unsafe.Pointer(&KeyHuge))
+	KeyHuge, h = texts(func(i int) int { return i })
 	*(*uintptr)(at(h.buckets + 8 + 16*liveCell(h.buckets) + 8)) = 1 << 60
-	h = *(**header)(unsafe.Pointer(&ValueNowhere)) // the type word of its interface
+	ValueNowhere, h = texts(func(i int) any { return i }) // the type word of its interface
 	*(*uintptr)(at(h.buckets + 8 + 16*8 + 16*liveCell(h.buckets))) = nowhere
 	checkpoint()
 	fmt.Println("done")
