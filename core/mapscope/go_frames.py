@@ -12,7 +12,7 @@ import re
 from typing import Callable, Iterable, Iterator, Optional, Tuple
 
 from . import go_layouts
-from .errors import MapscopeError, MemoryUnreadable
+from .errors import MemoryUnreadable
 from .memory import Memory
 from .pclntab import FunctionTable
 from .target import Frame, Variable
@@ -185,11 +185,7 @@ def with_names(
     if table is None or not sp:
         yield from itertools.chain((first,), native)
         return
-    try:
-        known = table.at(pc) is not None
-    except MapscopeError:
-        known = False
-    if known:
+    if table.at(pc) is not None:
         yield from unwind(memory, table, first.thread, pc, sp, registers=registers)
     else:
         yield from itertools.chain((first,), native)

@@ -10,6 +10,7 @@ to 1.27; cmd/compile/abi-internal.md for the registers.
 """
 
 import re
+import struct
 from dataclasses import dataclass
 from typing import Dict, Mapping, Optional, Tuple
 
@@ -58,6 +59,9 @@ def hmap(minor: int) -> Struct:
     )
 
 
+#: what lies at the head of every hmap: count, flags, B, noverflow, hash0, buckets, oldbuckets,
+#: nevacuate
+HMAP_FIELDS = struct.Struct("<QBBHIQQQ")
 MAPEXTRA = Struct("runtime.mapextra", 24, dict(overflow=0, oldoverflow=8, nextOverflow=16))
 BMAP = Struct("runtime.bmap", 8, dict(tophash=0))
 

@@ -13,6 +13,7 @@ import struct
 from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from . import go_layouts
 from .buckets import CELLS, BucketArray, BucketLayout, Level
 from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
@@ -35,7 +36,7 @@ from .view import (
     no_progress,
 )
 
-_EMPTY, _DELETED = 0x80, 0xFE
+_EMPTY, _DELETED = go_layouts.CTRL_EMPTY, go_layouts.CTRL_DELETED
 #: for bytes.translate: 1 for the control byte of a full slot, else 0
 FULL = b"\1" * 128 + bytes(128)
 _NOT_FULL = bytes(range(128, 256))
@@ -43,12 +44,12 @@ _NOT_DELETED = bytes(byte for byte in range(256) if byte != _DELETED)
 
 _HEADER = struct.Struct("<QQQqBBBBQ")
 _TABLE = struct.Struct("<HHHBxqQQ")
-HEADER_SIZE = 48
-TABLE_SIZE = 32
+HEADER_SIZE = go_layouts.swiss_map(0).size
+TABLE_SIZE = go_layouts.TABLE.size
 #: deepest directory that is taken for one: 2^40 tables
 _MAX_DEPTH = 40
 #: largest table, in slots (maxTableCapacity in table.go)
-_MAX_CAPACITY = 1024
+_MAX_CAPACITY = go_layouts.MAX_TABLE_CAPACITY
 #: slots of a group that may be full before a table grows (maxAvgGroupLoad)
 _FULL_GROUP = 7
 #: tables that are looked at together

@@ -10,7 +10,6 @@ Go orders its stores for its collector, not for readers: while hashWriting is
 set, the frames of the threads tell which write is stopped, and where.
 """
 
-import re
 import struct
 from bisect import bisect_left
 from dataclasses import replace
@@ -33,11 +32,8 @@ from .go_maps import argument, global_maps, map_at_frame, map_of_variable, type_
 
 NAME = "go-classic"
 
-_HMAP = struct.Struct("<QBBHIQQQ")  # count flags B noverflow hash0 buckets oldbuckets nevacuate
+_HMAP = go_layouts.HMAP_FIELDS
 _KNOWN_FLAGS = 15
-_WRITE_FUNCTION = re.compile(
-    r"^runtime\.(mapassign|mapdelete|mapclear|hashGrow|growWork|evacuate|advanceEvacuationMark)"
-)
 #: largest old array searched for a half-moved chain when no frame tells, in buckets
 _SEARCHED = 1 << 20
 
@@ -228,7 +224,8 @@ def _write_frames(session: Session, address: int) -> List[Frame]:
         return [
             frame
             for frame in frames
-            if _WRITE_FUNCTION.match(frame.function) and argument(session, frame, "h", 1) == address
+            if go_layouts.operation_of(frame.function)
+            and argument(session, frame, "h", 1) == address
         ]
 
     found = of(session.runtime_frames())

@@ -9,7 +9,7 @@ from typing import Callable, Iterator, Optional, Tuple
 
 from ..buckets import BucketLayout
 from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
-from ..go_layouts import arguments_of
+from ..go_layouts import INDIRECT_ABOVE, arguments_of
 from ..gotypes import MapType
 from ..session import Session
 from ..target import Frame, Variable
@@ -70,7 +70,7 @@ def typed(session: Session, type: Type) -> MapType:
 def _layout(type: Type) -> Optional[BucketLayout]:
     """Of a bucket or group, from debug information."""
     places = {field.name: field for field in type.fields}
-    indirect = (type.key_type().size > 128, type.target().size > 128)
+    indirect = tuple(part.size > INDIRECT_ABOVE for part in (type.key_type(), type.target()))
     if "overflow" in places:
         keys, elems = places["keys"].offset, places["values"].offset
         overflow = places["overflow"].offset
@@ -123,9 +123,10 @@ def map_of_frame(session: Session, frame: Frame) -> Optional[Tuple[int, Optional
     if places is None:
         return None
     swiss = session.go.has_swiss_maps
-    address = word(session, frame, "m" if swiss else "h")
-    maptype = word(session, frame, "typ" if swiss else "t")
-    if not frame.has_variables:
+    if frame.has_variables:
+        address = word(session, frame, "m" if swiss else "h")
+        maptype = word(session, frame, "typ" if swiss else "t")
+    else:
         address = _of_function(session, frame, places.map)
         maptype = _of_function(session, frame, places.type)
     return (address, session.go.map_type(maptype) if maptype else None) if address else None

@@ -98,7 +98,7 @@ class WritePlan(KeyedPlan):
     def _watch_field(self) -> None:
         self._before = self._read()
         if self._assign:
-            mark = self.address + self.go.write_mark.offset
+            mark = self.address + self.go.write_mark
             self._field = self.watch(mark, 1, self._changed)
         else:
             self._field = self.watch(self.address, 8, self._changed)

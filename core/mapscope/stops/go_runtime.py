@@ -9,8 +9,6 @@ are those of ABIInternal (cmd/compile/abi-internal.md).
 
 import posixpath
 import re
-import struct
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
@@ -49,8 +47,7 @@ _NOT_THE_USERS = ("runtime.", "internal/", "reflect.")
 #: goroutines whose last arrival at a breakpoint is remembered
 _REMEMBERED = 256
 
-_HMAP = struct.Struct("<QBBHIQQQ")
-OLDBUCKETS = 24
+OLDBUCKETS = go_layouts.hmap(0).at("oldbuckets")
 _EVACUATED = bytes(1 if 2 <= top < 5 else 0 for top in range(256))
 _CHUNK = 1 << 20
 
@@ -78,8 +75,8 @@ class Hmap(GoHeader):
     """
 
     def __init__(self, host: Host, address: int) -> None:
-        raw = bytes(host.target().read_memory(address, _HMAP.size))
-        fields: List[int] = list(_HMAP.unpack(raw))
+        raw = bytes(host.target().read_memory(address, go_layouts.HMAP_FIELDS.size))
+        fields: List[int] = list(go_layouts.HMAP_FIELDS.unpack(raw))
         self.flags, self.B, self.noverflow = fields[1:4]
         self.buckets, self.oldbuckets, self.nevacuate = fields[5:]
         super().__init__(address, fields[0], bool(self.flags & go_layouts.HASH_WRITING))
@@ -117,20 +114,13 @@ class SwissNow(GoHeader):
         super().__init__(address, self.header.used, bool(self.header.writing))
 
 
-@dataclass(frozen=True)
-class WriteMark:
-    """The byte of a header that says that a write is going on."""
-
-    offset: int
-    mask: int
-
-
 class GoRuntime:
     """The runtime of the Go program.
 
     :ivar minor: the N of its version go1.N
     :ivar swiss: whether its maps are Swiss ones
-    :ivar write_mark: what a write sets, once it has hashed its key, and takes back at its end
+    :ivar write_mark: offset of the byte of a header in which a write says that it is going on,
+        from when it has hashed its key to its end
     """
 
     def __init__(self, host: Host, minor: int, swiss: bool) -> None:
@@ -140,9 +130,9 @@ class GoRuntime:
         self._functions: Optional[FunctionTable] = None
         self._looked_for_functions = False
         if swiss:
-            self.write_mark = WriteMark(go_layouts.swiss_map(minor).at("writing"), 1)
+            self.write_mark = go_layouts.swiss_map(minor).at("writing")
         else:
-            self.write_mark = WriteMark(go_layouts.hmap(minor).at("flags"), go_layouts.HASH_WRITING)
+            self.write_mark = go_layouts.hmap(minor).at("flags")
 
     def header(self, address: int) -> GoHeader:
         """A map's header as it is now.
@@ -251,10 +241,9 @@ class GoRuntime:
     def place(self, hit: Hit) -> str:
         """The innermost function that is not the runtime's, and its line, where debug information
         does not tell; else ""."""
-        innermost = next(hit.frames(), None)
-        if innermost is None or innermost.has_variables:
-            return ""
         for _, frame in zip(range(_DEEPEST), self.frames(hit)):
+            if frame.has_variables:
+                return ""
             if frame.function and not frame.function.startswith(_NOT_THE_USERS):
                 line = posixpath.basename(frame.place())
                 return f"{frame.function} at {line}" if line else frame.function
