@@ -101,9 +101,10 @@ class Session:
     def own_frames(self, thread: Thread) -> List[Frame]:
         """A thread's frames by Go's own table of functions, on from the system's stack to that
         of the goroutine for which the thread is on it."""
-        table, registers = self.functions, thread.registers()
+        table = self.functions
         if table is None:
             return []
+        registers = thread.registers()
         minor = self.go.minor
 
         def own() -> Optional[Tuple[int, int]]:
