@@ -19,7 +19,7 @@ from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from .errors import Corrupt, MemoryUnreadable
 from .memory import ADDRESS_LIMIT, CHUNK, Memory
-from .view import Progress, no_progress
+from .view import Problem, Progress, no_progress
 
 #: cells of a bucket (runtime/map.go, bucketCnt)
 CELLS = 8
@@ -176,16 +176,19 @@ class Walker:
         array: BucketArray,
         into_evacuated: bool = True,
         progress: Progress = no_progress,
+        visited: Optional[Set[int]] = None,
     ) -> Iterator[List[Level]]:
         """The array's chunks.
 
         :param into_evacuated: also follow the overflow chains of evacuated
             buckets (they hold entries only while their evacuation runs)
+        :param visited: overflow buckets of all walks so far, if chains that join one of an
+            earlier chunk are to be noticed, too; those found are added
         """
         for head in self.heads(array):
             progress(head.owners[0], array.count)
             levels = [head]
-            seen: Set[int] = set()
+            seen: Set[int] = set() if visited is None else visited
             while True:
                 following = self._next_level(levels[-1], seen, into_evacuated)
                 if following is None:
@@ -216,31 +219,53 @@ class Walker:
         seen = set()
         while address and len(result) < MAX_CHAIN:
             if address in seen:
-                self.problem(f"overflow chain of {array.name} bucket {index} loops at {address:#x}")
+                self.problem(
+                    Problem(
+                        f"overflow chain of {array.name} bucket {index} loops at {address:#x}",
+                        "overflow-loop",
+                        address,
+                        array.name,
+                        index,
+                    )
+                )
                 break
             seen.add(address)
             if address & 7:
                 self.problem(
-                    f"overflow pointer {address:#x} of {array.name} bucket {index}: "
-                    "no bucket can be there"
+                    Problem(
+                        f"overflow pointer {address:#x} of {array.name} bucket {index}: "
+                        "no bucket can be there",
+                        "overflow-pointer",
+                        address,
+                        array.name,
+                        index,
+                    )
                 )
                 break
             try:
                 data = self.memory.read(address, self.layout.size)
             except MemoryUnreadable as error:
-                self.problem(f"{array.name} bucket {index}: {error}")
+                self.problem(
+                    Problem(
+                        f"{array.name} bucket {index}: {error}",
+                        "unreadable",
+                        address,
+                        array.name,
+                        index,
+                    )
+                )
                 break
             result.append((address, data))
             overflow = data[self.layout.overflow : self.layout.overflow + 8]
             address = int.from_bytes(overflow, "little")
         return result
 
-    def problem(self, text: str) -> None:
+    def problem(self, found: Problem) -> None:
         """Note what is wrong, within bounds."""
-        if text in self.problems:
+        if found in self.problems:
             return
         if len(self.problems) < MAX_PROBLEMS:
-            self.problems.append(text)
+            self.problems.append(found)
 
     def _head(self, array: BucketArray, first: int, number: int) -> Tuple[Optional[Level], int]:
         """Buckets first.. of the array, as many of `number` as can be read."""
@@ -253,8 +278,14 @@ class Walker:
             except MemoryUnreadable:
                 if number == 1:
                     self.problem(
-                        f"{array.name} buckets from {first} of {array.count} on: "
-                        f"cannot read {size} bytes at {start:#x}"
+                        Problem(
+                            f"{array.name} buckets from {first} of {array.count} on: "
+                            f"cannot read {size} bytes at {start:#x}",
+                            "unreadable",
+                            start,
+                            array.name,
+                            first,
+                        )
                     )
                     return None, 0
                 number //= 2
@@ -282,7 +313,15 @@ class Walker:
         if not pointers:
             return None
         if level.chain >= MAX_CHAIN:
-            self.problem(f"overflow chain longer than {MAX_CHAIN} buckets")
+            self.problem(
+                Problem(
+                    f"overflow chain longer than {MAX_CHAIN} buckets",
+                    "overflow-loop",
+                    level.addresses[0],
+                    level.array.name,
+                    level.owners[0],
+                )
+            )
             return None
         fresh = set(pointers)
         first = level.array.address
@@ -304,8 +343,14 @@ class Walker:
             for index, pointer, piece in zip(indices, pointers, pieces):
                 if piece is None:
                     self.problem(
-                        f"overflow chain of {name} bucket {level.owners[index]}: "
-                        f"cannot read {layout.size} bytes at {pointer:#x}"
+                        Problem(
+                            f"overflow chain of {name} bucket {level.owners[index]}: "
+                            f"cannot read {layout.size} bytes at {pointer:#x}",
+                            "unreadable",
+                            pointer,
+                            name,
+                            level.owners[index],
+                        )
                     )
             good = [at for at, piece in enumerate(pieces) if piece is not None]
             indices = [indices[at] for at in good]
@@ -331,11 +376,15 @@ class Walker:
         first = level.array.address
         end = first + level.array.count * self.layout.size
         for at, (index, pointer) in enumerate(zip(indices, pointers)):
-            what = f"{level.array.name} bucket {level.owners[index]}"
+            owner = level.owners[index]
+            name = level.array.name
+            what = f"{name} bucket {owner}"
             if pointer & 7 or not 4096 <= pointer < ADDRESS_LIMIT:
-                self.problem(f"overflow pointer {pointer:#x} of {what}: no bucket can be there")
+                text = f"overflow pointer {pointer:#x} of {what}: no bucket can be there"
+                self.problem(Problem(text, "overflow-pointer", pointer, name, owner))
             elif pointer in seen or pointer in here or first <= pointer < end:
-                self.problem(f"overflow chain of {what} loops or joins another at {pointer:#x}")
+                text = f"overflow chain of {what} loops or joins another at {pointer:#x}"
+                self.problem(Problem(text, "overflow-shared", pointer, name, owner))
             else:
                 here.add(pointer)
                 kept.append(at)

@@ -8,6 +8,7 @@ where the header's fields lie and where types come from.
 
 import math
 from dataclasses import replace
+from functools import partial
 from operator import or_
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
@@ -22,6 +23,8 @@ from .buckets import (
     Level,
     Walker,
 )
+from .checks.classic import check_classic
+from .checks.report import Report
 from .columns import LiveCells, Place
 from .errors import TypeNeeded, UsageError
 from .header import HASH_WRITING, Header, Writing
@@ -42,6 +45,7 @@ from .view import (
     Held,
     KeyTest,
     MapView,
+    Problem,
     Progress,
     Summary,
     Where,
@@ -96,16 +100,20 @@ class ClassicMap(MapView):
         if header is not None and address is not None:
             header.validate(address)
             cells = CELLS << header.B
+            impossible = partial(Problem, code="header", address=address)
             if header.count > 1 << 47 or (header.count >> 24 and header.count > 64 * cells):
                 self.problems.append(
-                    f"count is {header.count}, impossible for {1 << header.B} buckets"
+                    impossible(f"count is {header.count}, impossible for {1 << header.B} buckets")
                 )
             if header.count and not header.buckets:
-                self.problems.append(f"count is {header.count}, but there are no buckets")
-            if header.oldbuckets and header.nevacuate > 1 << header.old_B:
                 self.problems.append(
+                    impossible(f"count is {header.count}, but there are no buckets")
+                )
+            if header.oldbuckets and header.nevacuate > 1 << header.old_B:
+                text = (
                     f"nevacuate is {header.nevacuate}, beyond the {1 << header.old_B} old buckets"
                 )
+                self.problems.append(Problem(text, "nevacuate", address))
 
     # --- the header ---
 
@@ -370,7 +378,8 @@ class ClassicMap(MapView):
     def _compare_count(self, live: int) -> None:
         """Note when count and cells disagree, except while a write is half done."""
         if live != self.count and not self._is_writing() and not self.problems:
-            self.problems.append(f"count is {self.count}, but {live} live cells were found")
+            text = f"count is {self.count}, but {live} live cells were found"
+            self.problems.append(Problem(text, "count", self.address))
 
     def _batch(self, levels: List[Level], patches: _Patches) -> Optional[EntryBatch]:
         layout = self.layout
@@ -509,6 +518,9 @@ class ClassicMap(MapView):
 
     def find(self, test: KeyTest) -> Found:
         return self._lookup.find(test)
+
+    def check(self, report: Report, progress: Progress = no_progress) -> None:
+        check_classic(self, report, progress)
 
 
 def overflow_buckets(load: float) -> float:

@@ -26,6 +26,7 @@ class Header:
     :ivar oldbuckets: 0 unless a growth is installed
     :ivar kind: of the growth; None when there is none
     :ivar old_B: log2 of the old array's buckets
+    :ivar installing: hashGrow has stored some of its fields, and not all
     :ivar flag_names: (bit, name) of the flags that can be; one without a name is not shown
     """
 
@@ -39,6 +40,7 @@ class Header:
     nevacuate: int = 0
     kind: Optional[str] = None
     old_B: int = 0
+    installing: bool = False
     flag_names: Tuple[Tuple[int, str], ...] = FLAG_NAMES
 
     def overflow_estimate(self) -> int:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from . import go_layouts
-from .buckets import CELLS, BucketArray, BucketLayout, Level
+from .buckets import CELLS, MAX_PROBLEMS, BucketArray, BucketLayout, Level
+from .checks.report import Report
+from .checks.swiss import check_swiss
 from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
 from .memory import Memory, check_address
@@ -30,17 +32,18 @@ from .view import (
     Held,
     KeyTest,
     MapView,
+    Problem,
     Progress,
     SlotWhere,
     Summary,
     no_progress,
 )
 
-_EMPTY, _DELETED = go_layouts.CTRL_EMPTY, go_layouts.CTRL_DELETED
+EMPTY, DELETED = go_layouts.CTRL_EMPTY, go_layouts.CTRL_DELETED
 #: for bytes.translate: 1 for the control byte of a full slot, else 0
 FULL = b"\1" * 128 + bytes(128)
 _NOT_FULL = bytes(range(128, 256))
-_NOT_DELETED = bytes(byte for byte in range(256) if byte != _DELETED)
+_NOT_DELETED = bytes(byte for byte in range(256) if byte != DELETED)
 
 _HEADER = struct.Struct("<QQQqBBBBQ")
 _TABLE = struct.Struct("<HHHBxqQQ")
@@ -51,7 +54,7 @@ _MAX_DEPTH = 40
 #: largest table, in slots (maxTableCapacity in table.go)
 _MAX_CAPACITY = go_layouts.MAX_TABLE_CAPACITY
 #: slots of a group that may be full before a table grows (maxAvgGroupLoad)
-_FULL_GROUP = 7
+FULL_GROUP = 7
 #: tables that are looked at together
 _TABLES = 512
 
@@ -101,6 +104,8 @@ class Table:
 
     :ivar number: which it is, in the directory's order
     :ivar slots: of the directory that point at it
+    :ivar first: the first of them, by the directory
+    :ivar index: the same, as the table itself has it; -1: it was replaced
     """
 
     number: int
@@ -113,6 +118,8 @@ class Table:
     count: int
     slots: int
     replaced: bool = False
+    first: int = 0
+    index: int = 0
 
 
 class SwissMap(MapView):
@@ -155,7 +162,7 @@ class SwissMap(MapView):
     def header_form(self) -> Dict[str, object]:
         header = self.header
         tables = [table for table in self.tables() if not table.replaced]
-        small = header is not None and bool(header.dirPtr) and not self._directory()[1]
+        small = header is not None and bool(header.dirPtr) and not self.directory()[1]
         return {
             "flags": ["writing"] if header and header.writing else [],
             "hash0": header.seed if header else 0,
@@ -186,7 +193,7 @@ class SwissMap(MapView):
         size = layout.size if layout else 0
         groups = sum(self._allocated(size * table.count) for table in tables if size)
         own = HEADER_SIZE
-        entries = self._directory()[1]
+        entries = self.directory()[1]
         if entries:
             own += self._allocated(8 * entries) + len(tables) * self._allocated(TABLE_SIZE)
         indirect = 0
@@ -198,7 +205,7 @@ class SwissMap(MapView):
 
     # --- directory and tables ---
 
-    def _directory(self) -> Tuple[int, int]:
+    def directory(self) -> Tuple[int, int]:
         """(address, entries); 0 entries: a small map, whose only group is there."""
         header = self.header
         assert header is not None
@@ -237,7 +244,7 @@ class SwissMap(MapView):
             try:
                 self._tables = self._find_tables()
             except MemoryUnreadable as error:
-                self.problems.append(f"directory: {error}")
+                self._note(f"directory: {error}", "unreadable", error.address)
                 self._tables = []
         return self._tables
 
@@ -245,7 +252,7 @@ class SwissMap(MapView):
         header = self.header
         if header is None or not header.dirPtr:
             return []
-        address, entries = self._directory()
+        address, entries = self.directory()
         if not entries:
             free = max(0, CELLS - header.used)
             return [Table(0, 0, header.used, CELLS, free, 0, header.dirPtr, 1, 1)]
@@ -258,26 +265,43 @@ class SwissMap(MapView):
                 runs.append((pointer, 1))
         found: List[Table] = []
         raws = self.memory.gather([pointer for pointer, _ in runs], TABLE_SIZE)
+        following = 0
         for number, ((pointer, slots), raw) in enumerate(zip(runs, raws)):
+            first, following = following, following + slots
             if raw is None:
-                self._note(f"table {number}: cannot read {TABLE_SIZE} bytes at {pointer:#x}")
+                text = f"table {number}: cannot read {TABLE_SIZE} bytes at {pointer:#x}"
+                self._note(text, "unreadable", pointer)
                 continue
-            used, capacity, left, depth, _, groups, mask = _TABLE.unpack(raw)
+            used, capacity, left, depth, index, groups, mask = _TABLE.unpack(raw)
             count = mask + 1
             if not 0 < count <= _MAX_CAPACITY // CELLS or capacity != CELLS * count:
-                self._note(f"table {number} at {pointer:#x} has {capacity} slots in {count} groups")
+                text = f"table {number} at {pointer:#x} has {capacity} slots in {count} groups"
+                self._note(text, "header", pointer)
                 continue
             whole = entries >> depth if depth <= _MAX_DEPTH else 0
             # one of which another table has taken some of its slots is being split
             replaced = slots < whole
             found.append(
-                Table(number, pointer, used, capacity, left, depth, groups, count, slots, replaced)
+                Table(
+                    number,
+                    pointer,
+                    used,
+                    capacity,
+                    left,
+                    depth,
+                    groups,
+                    count,
+                    slots,
+                    replaced,
+                    first,
+                    index,
+                )
             )
         return sorted(found, key=lambda table: table.replaced)
 
-    def _note(self, problem: str) -> None:
-        if len(self.problems) < 20:
-            self.problems.append(problem)
+    def _note(self, text: str, code: str, address: Optional[int]) -> None:
+        if len(self.problems) < MAX_PROBLEMS:
+            self.problems.append(Problem(text, code, address))
 
     # --- groups ---
 
@@ -286,7 +310,7 @@ class SwissMap(MapView):
             raise TypeNeeded(f"map at {self.address or 0:#x}")
         return self.layout
 
-    def _levels(self, progress: Progress) -> Iterator[Tuple[Table, Level]]:
+    def levels(self, progress: Progress) -> Iterator[Tuple[Table, Level]]:
         """All groups, a level for each table."""
         layout = self._need_layout()
         tables = self.tables()
@@ -296,13 +320,13 @@ class SwissMap(MapView):
             try:
                 data = self.memory.read_chunk(table.groups, layout.size * table.count)
             except MemoryUnreadable as error:
-                self._note(f"table {table.number}: {error}")
+                self._note(f"table {table.number}: {error}", "unreadable", error.address)
                 continue
             array = BucketArray(str(table.number), table.groups, table.count)
             addresses = range(table.groups, table.groups + layout.size * table.count, layout.size)
             yield table, Level(array, 0, range(table.count), addresses, data)
 
-    def _widths(self) -> Tuple[int, int]:
+    def widths(self) -> Tuple[int, int]:
         """Bytes of a key's and of an element's slot."""
         layout = self._need_layout()
         key, elem = self.types()
@@ -317,7 +341,7 @@ class SwissMap(MapView):
         if self.layout is None:
             return Summary(form=self._form(None))
         deleted = live = 0
-        for table, level in self._levels(progress):
+        for table, level in self.levels(progress):
             ctrl = level.tophashes(self.layout)
             deleted += len(ctrl.translate(None, _NOT_DELETED))
             if not table.replaced:
@@ -337,21 +361,21 @@ class SwissMap(MapView):
         counts: Dict[int, int] = {}
         probes: Dict[int, int] = {}
         live = deleted = left = 0
-        for table, level in self._levels(progress):
+        for table, level in self.levels(progress):
             if table.replaced:
                 continue
             ctrl = level.tophashes(layout)
             full = ctrl.translate(FULL)
-            deleted += ctrl.count(_DELETED)
+            deleted += ctrl.count(DELETED)
             left += table.growth_left
-            ends = [ctrl.find(_EMPTY, at, at + CELLS) >= 0 for at in range(0, len(ctrl), CELLS)]
+            ends = [ctrl.find(EMPTY, at, at + CELLS) >= 0 for at in range(0, len(ctrl), CELLS)]
             for length in _probe_lengths(ends):
                 probes[length] = probes.get(length, 0) + 1
             for group in range(table.count):
                 used = full.count(1, CELLS * group, CELLS * group + CELLS)
                 counts[used] = counts.get(used, 0) + 1
                 live += used
-        key, elem = self._widths()
+        key, elem = self.widths()
         held = self.held()
         return Distribution(
             cells=dict(sorted(counts.items())),
@@ -374,7 +398,7 @@ class SwissMap(MapView):
         size = self._need_layout().size
         if entries <= CELLS:
             return HEADER_SIZE + (self._allocated(size) if entries else 0)
-        slots = entries * CELLS // _FULL_GROUP
+        slots = entries * CELLS // FULL_GROUP
         tables = 1 << (-(-slots // _MAX_CAPACITY) - 1).bit_length()
         capacity = 1 << (max(slots // tables, CELLS) - 1).bit_length()
         each = self._allocated(size * (capacity // CELLS)) + self._allocated(TABLE_SIZE)
@@ -385,10 +409,10 @@ class SwissMap(MapView):
             return
         key, elem = self.types()
         layout = self._need_layout()
-        widths = self._widths()
+        widths = self.widths()
         live = 0
         seen = self._slots_of_replacements()
-        for table, level in self._levels(progress):
+        for table, level in self.levels(progress):
             cells = LiveCells([level], layout, FULL)
             if not len(cells):
                 continue
@@ -417,7 +441,7 @@ class SwissMap(MapView):
             return set()
         layout = self._need_layout()
         seen: Set[bytes] = set()
-        for table, level in self._levels(no_progress):
+        for table, level in self.levels(no_progress):
             if not table.replaced:
                 full = level.tophashes(layout).translate(FULL)
                 seen.update(self._slot(level, i) for i in range(len(full)) if full[i])
@@ -427,7 +451,7 @@ class SwissMap(MapView):
         """The bytes of a key and an element, at group and slot."""
         layout = self._need_layout()
         base = (position >> 3) * layout.size
-        key, elem = self._widths()
+        key, elem = self.widths()
         at = base + layout.key_offset(position & 7)
         other = base + layout.elem_offset(position & 7)
         return bytes(level.data[at : at + key]) + bytes(level.data[other : other + elem])
@@ -436,7 +460,8 @@ class SwissMap(MapView):
         """Note when used and slots disagree, except while a write is half done."""
         writing = self.header is not None and self.header.writing
         if live != self.count and not writing and not self.problems:
-            self.problems.append(f"used is {self.count}, but {live} full slots were found")
+            text = f"used is {self.count}, but {live} full slots were found"
+            self.problems.append(Problem(text, "count", self.address))
 
     def chain(self, index: int, old: bool) -> Chain:
         if old:
@@ -445,7 +470,7 @@ class SwissMap(MapView):
             raise UsageError("the map has no groups: nothing was written to it yet")
         layout = self._need_layout()
         first = 0
-        for table, level in self._levels(no_progress):
+        for table, level in self.levels(no_progress):
             if index < first + table.count:
                 return self._group(layout, table, level, index, index - first)
             first += table.count
@@ -456,12 +481,12 @@ class SwissMap(MapView):
     ) -> Chain:
         data = bytes(level.data[group * layout.size : (group + 1) * layout.size])
         address = level.addresses[group]
-        key_width, elem_width = self._widths()
+        key_width, elem_width = self.widths()
         cells: List[Cell] = []
         for slot in range(CELLS):
             ctrl = data[slot]
-            full = ctrl < _EMPTY
-            state = "full" if full else {_EMPTY: "empty", _DELETED: "deleted"}.get(ctrl, "invalid")
+            full = ctrl < EMPTY
+            state = "full" if full else {EMPTY: "empty", DELETED: "deleted"}.get(ctrl, "invalid")
             key_at, elem_at = layout.key_offset(slot), layout.elem_offset(slot)
             cell = Cell(slot, address + slot, key_at, elem_at, ctrl, state, live=full)
             if full and self.key and self.elem:
@@ -505,6 +530,9 @@ class SwissMap(MapView):
                     result.where = batch.where(index)
                     return result
         return result
+
+    def check(self, report: Report, progress: Progress = no_progress) -> None:
+        check_swiss(self, report, progress)
 
 
 def _probe_lengths(ends: Sequence[bool]) -> Iterator[int]:

@@ -26,6 +26,8 @@ from .types import Kind, Type
 from .values import Decoded, Decoder, Unreadable, escape, json_text
 
 if TYPE_CHECKING:
+    from .checks.report import Report
+    from .hashing import KeyHash
     from .session import Session
 
 #: (done, total): called now and then while long work runs
@@ -34,6 +36,33 @@ Progress = Callable[[int, int], None]
 
 def no_progress(done: int, total: int) -> None:
     """Where nobody watches."""
+
+
+class Problem(str):
+    """What is impossible or unreadable in a map, in words; and what `map check` says of it.
+
+    :ivar code: of the finding (checks.report)
+    :ivar address: of the memory that is wrong
+    :ivar array: "new" or "old", and
+    :ivar bucket: its bucket whose chain is concerned
+    """
+
+    code: str
+    address: Optional[int]
+    array: str
+    bucket: Optional[int]
+
+    def __new__(
+        cls,
+        text: str,
+        code: str,
+        address: Optional[int] = None,
+        array: str = "",
+        bucket: Optional[int] = None,
+    ) -> "Problem":
+        self = super().__new__(cls, text)
+        self.code, self.address, self.array, self.bucket = code, address, array, bucket
+        return self
 
 
 @dataclass(frozen=True)
@@ -459,6 +488,14 @@ class MapView(ABC):
     @abstractmethod
     def find(self, test: KeyTest) -> Found:
         """Looks a key up."""
+
+    @abstractmethod
+    def check(self, report: "Report", progress: Progress = no_progress) -> None:
+        """Walks the whole map and reports what is wrong with it."""
+
+    def hashing(self) -> Tuple[Optional["KeyHash"], str]:
+        """The hash of its keys, computed outside the program; or None and why not, in one line."""
+        return None, "they cannot be computed outside the program"
 
     def hash_of(self, test: KeyTest) -> Optional[int]:
         """The map's hash of a key, where it can be computed."""

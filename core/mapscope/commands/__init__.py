@@ -20,6 +20,7 @@ SUMMARIES: Dict[str, str] = {
     "bucket": "one bucket chain, cell by cell",
     "find": "the path of a lookup, step by step",
     "stats": "distributions of a map, or totals of the process",
+    "check": "what is wrong with a map, the usual cause and what to look at next",
     "list": "every live map that can be enumerated, biggest first",
     "break": "stop when a map grows, migrates, is written to or raced on",
     "stop": "the map stop that the program is at",

@@ -175,7 +175,7 @@ def _resolve(
         raise NotAMap("no Go map: B is 0 in the middle of a doubling")
     if header.buckets == old:
         # hashGrow has set oldbuckets and not yet buckets: nothing is migrating
-        return replace(header, oldbuckets=0, nevacuate=0, noverflow=0, B=old_B)
+        return replace(header, oldbuckets=0, nevacuate=0, noverflow=0, B=old_B, installing=True)
     if typed is not None and any(f.function == "runtime.hashGrow" for f in frames):
         # h.nevacuate = 0 and h.noverflow = 0 come last
         head = memory.read(old, 8)[0]

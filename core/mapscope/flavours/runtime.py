@@ -546,7 +546,7 @@ def _header(abi: Abi, raw: bytes) -> Header:
         return header
     if nevacuate & _NOT_INSTALLED:
         # hashGrow has not committed: all is still in the old array, whose B is ~nevacuate
-        return replace(header, buckets=old, B=~nevacuate & 0xFF, noverflow=0)
+        return replace(header, buckets=old, B=~nevacuate & 0xFF, noverflow=0, installing=True)
     kind, old_B = "double", header.B - 1
     if header.flags & _SAME_SIZE_GROW:
         kind, old_B = "same-size", header.B

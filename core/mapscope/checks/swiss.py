@@ -1,0 +1,336 @@
+# SPDX-License-Identifier: MIT
+"""Is a Swiss map whole? Its directory, tables, control bytes, counts and keys.
+
+The rules are those of internal/runtime/maps (map.go, table.go, group.go of Go 1.24 to 1.27).
+"""
+
+from collections import defaultdict
+from itertools import compress
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
+
+from ..buckets import CELLS, BucketLayout, Level
+from ..go_layouts import CTRL_DELETED, CTRL_EMPTY
+from ..types import Kind
+from ..view import Progress
+from .keys import Keys
+from .report import Report
+
+if TYPE_CHECKING:
+    from ..hashing import KeyHash
+    from ..swiss import SwissHeader, SwissMap, Table
+
+#: slots of a group that may be full before a table grows (maxAvgGroupLoad in table.go)
+_FULL_GROUP = 7
+#: for bytes.translate: 1 for a full slot; for a byte that no slot has
+_FULL = b"\1" * 128 + bytes(128)
+_INVALID = bytes(byte >= 128 and byte not in (CTRL_EMPTY, CTRL_DELETED) for byte in range(256))
+#: keys none of whose hashes fits: the program hashes otherwise
+_SAMPLE = 8
+#: slots with one control byte that are compared with each other where no hash is known
+_FEW = 64
+
+
+def check_swiss(view: "SwissMap", report: Report, progress: Progress) -> None:
+    """Reports what is wrong with a Swiss map."""
+    if view.header is not None:
+        _Check(view, view.header, report, progress).run()
+    report.problems(view.problems)
+
+
+class _Check:
+    """One check of one map."""
+
+    def __init__(
+        self, view: "SwissMap", header: "SwissHeader", report: Report, progress: Progress
+    ) -> None:
+        self._view = view
+        self._header = header
+        self._report = report
+        self._progress = progress
+        self._hash: Optional["KeyHash"] = None
+        self._fitting = self._unfitting = 0
+        self._changing = False  # tables are being replaced just now
+
+    def run(self) -> None:
+        """Look at everything."""
+        view, header, report = self._view, self._header, self._report
+        operations = self._operations()
+        if header.writing and not operations:
+            self._wrong(
+                "write-flag",
+                "writing is set, but no thread and no goroutine is inside a write to this map",
+            )
+        elif header.writing and not report.who().operations:
+            text = "writing is set, but no thread could be seen inside a write to this map"
+            report.add("warning", "write-flag", text, view.address)
+        if "clear" in operations:
+            text = "the map is being cleared: its slots were not checked"
+            report.add("note", "in-flight", text, view.address)
+            return
+        tables = view.tables()
+        self._changing = bool(operations) and any(table.replaced for table in tables)
+        if not self._changing:
+            self._look_at_directory(tables)
+        if view.layout is None:
+            text = "the map's type is not known: only its directory was checked"
+            report.add("note", "type-needed", text, view.address)
+            return
+        self._walk(view.layout)
+        if self._hash is None and not self._fitting and self._unfitting:
+            report.drop_doubts("wrong-hash", "wrong-bucket", "behind-empty")
+            text = "the program hashes keys in another way than these scripts compute"
+            report.add("note", "hash-skipped", text)
+        report.settle(len(operations))
+
+    def _operations(self) -> Tuple[str, ...]:
+        """What threads and goroutines are doing to the map just now."""
+        if not self._header.writing:
+            return ()
+        who = self._report.who()
+        # where nobody can be seen, somebody may be there
+        return who.operations or (() if who.certain else ("?",))
+
+    def _wrong(self, code: str, text: str, address: Optional[int] = None) -> None:
+        self._report.add("error", code, text, address or self._view.address)
+
+    # --- the directory ---
+
+    def _look_at_directory(self, tables: Sequence["Table"]) -> None:
+        header = self._header
+        _, entries = self._view.directory()
+        if not entries:
+            return
+        writers = len(self._operations())
+        if not writers and entries != 1 << header.globalDepth:
+            self._wrong(
+                "directory",
+                f"globalDepth is {header.globalDepth}, but the directory has {entries} entries",
+            )
+        if not writers and (header.globalShift & 63) != (64 - header.globalDepth) & 63:
+            self._wrong(
+                "directory",
+                f"globalShift is {header.globalShift}, {64 - header.globalDepth} expected for "
+                f"globalDepth {header.globalDepth}",
+            )
+        for table in tables:
+            what = f"table {table.number} at {table.address:#x}"
+            if table.local_depth > header.globalDepth:
+                self._wrong(
+                    "directory",
+                    f"{what} has localDepth {table.local_depth}, more than globalDepth "
+                    f"{header.globalDepth}",
+                    table.address,
+                )
+                continue
+            expected = entries >> table.local_depth
+            if table.slots != expected or table.first % expected:
+                self._wrong(
+                    "directory",
+                    f"{what} has localDepth {table.local_depth}, but the directory has it "
+                    f"{table.slots} times from {table.first} on, {expected} times expected",
+                    table.address,
+                )
+            elif table.index != table.first:
+                self._wrong(
+                    "directory",
+                    f"{what} has index {table.index}, but the directory has it at {table.first}",
+                    table.address,
+                )
+
+    # --- groups ---
+
+    def _walk(self, layout: BucketLayout) -> None:
+        view, report = self._view, self._report
+        keys = None if view.key is None else Keys(view, view.key, layout.indirect_key)
+        if report.hashes and keys is not None and not self._changing:
+            self._hash, reason = view.hashing()
+            if self._hash is None:
+                text = f"keys were not compared with their hashes: {reason}"
+                report.add("note", "hash-skipped", text)
+        writers, full_slots = len(self._operations()), 0
+        for table, level in view.levels(self._progress):
+            ctrl = level.tophashes(layout)
+            full = ctrl.translate(_FULL)
+            used = full.count(1)
+            full_slots += used
+            report.buckets += table.count
+            report.cells += len(ctrl)
+            self._look_at_bytes(table, level, ctrl)
+            if self._changing:
+                continue
+            if table.address:
+                self._look_at_numbers(table, ctrl, used, writers)
+            if keys is not None:
+                self._look_at_keys(table, level, layout, ctrl, full, keys)
+        live = self._header.used
+        unread = report.has("unreadable") or bool(view.problems)
+        if not self._changing and not unread and abs(full_slots - live) > writers:
+            self._wrong("count", f"used is {live}, but {full_slots} full slots were found")
+
+    def _look_at_bytes(self, table: "Table", level: Level, ctrl: bytes) -> None:
+        invalid = ctrl.translate(_INVALID)
+        for position in compress(range(len(ctrl)), invalid) if any(invalid) else ():
+            text = f"control byte {ctrl[position]:#04x}: no slot has that"
+            self._slot("control-byte", table, level, position, text)
+        if not table.address and CTRL_DELETED in ctrl:
+            text = "deleted, but a small map has no tombstones"
+            self._slot("tombstones", table, level, ctrl.index(CTRL_DELETED), text)
+
+    def _look_at_numbers(self, table: "Table", ctrl: bytes, used: int, writers: int) -> None:
+        what = f"table {table.number} at {table.address:#x}"
+        deleted = ctrl.count(CTRL_DELETED)
+        if abs(used - table.used) > writers:
+            text = f"{what}: used is {table.used}, but {used} full slots were found"
+            self._wrong("count", text, table.address)
+        # maxGrowthLeft in table.go
+        most = table.capacity - 1 if table.capacity <= CELLS else table.capacity * _FULL_GROUP // 8
+        expected = most - used - deleted
+        if abs(expected - table.growth_left) > 2 * writers:
+            self._wrong(
+                "growth-left",
+                f"{what}: growthLeft is {table.growth_left}, but {expected} is left with {used} "
+                f"full and {deleted} deleted of {table.capacity} slots",
+                table.address,
+            )
+        if CTRL_EMPTY not in ctrl:
+            text = f"{what} has no empty slot: a lookup that finds nothing does not end"
+            self._wrong("no-empty-slot", text, table.address)
+
+    # --- keys ---
+
+    def _look_at_keys(
+        self,
+        table: "Table",
+        level: Level,
+        layout: BucketLayout,
+        ctrl: bytes,
+        full: bytes,
+        keys: Keys,
+    ) -> None:
+        live = list(compress(range(len(full)), full))
+        width, _ = self._view.widths()
+        raw, size = bytes(level.data), layout.size
+        places = [(at >> 3) * size + layout.keys + (at & 7) * layout.keysize for at in live]
+        slots = [raw[place : place + width] for place in places]
+        if self._hash is None:
+            pairs = _same_keys(slots, live, ctrl, keys)
+        else:
+            values = keys.values(slots)
+            hashes = self._hash.many([value or b"" for value in values])
+            self._report.hashed += len(live)
+            for number, position in enumerate(live):
+                if values[number] is None or (hashes[number] is None and keys.always_hash):
+                    self._doubt("key-unreadable", table, level, position, "its key cannot be read")
+            self._look_at_hashes(table, level, ctrl, live, hashes, slots, keys)
+            pairs = _same_hashes(hashes)
+        found = list(pairs)
+        same = keys.same([slots[a] for a, _ in found], [slots[b] for _, b in found])
+        for a, b in compress(found, same):
+            text = f"the key {keys.text(slots[a])} is in {_name(table, live[a])}, too"
+            self._doubt("duplicate-key", table, level, live[b], text)
+
+    def _look_at_hashes(
+        self,
+        table: "Table",
+        level: Level,
+        ctrl: bytes,
+        live: List[int],
+        hashes: Sequence[Optional[int]],
+        slots: List[bytes],
+        keys: Keys,
+    ) -> None:
+        """Every key's control byte, table and group are those of its hash."""
+        mask = table.count - 1
+        _, entries = self._view.directory()
+        shift, end = self._header.globalShift & 63, table.first + table.slots
+        for number, (position, key_hash) in enumerate(zip(live, hashes)):
+            if key_hash is None:
+                continue
+            wrong = ""
+            if key_hash & 0x7F != ctrl[position]:
+                code = "wrong-hash"
+                wrong = f"control byte {ctrl[position]:#04x}, but the hash of its key %s has "
+                wrong += f"{key_hash & 0x7F:#04x}"
+            elif entries > 1 and not table.first <= key_hash >> shift < end:
+                code = "wrong-bucket"
+                wrong = f"the hash of its key %s puts it at {key_hash >> shift} of the directory, "
+                wrong += f"which is not this table's, {table.first} to {end - 1}"
+            elif (key_hash >> 7) & mask != position >> 3:
+                before = _empty_before(ctrl, (key_hash >> 7) & mask, position >> 3, mask)
+                if before is None:
+                    self._fitting += 1
+                    continue
+                code = "behind-empty"
+                wrong = f"lookups of its key %s begin at group {(key_hash >> 7) & mask} and end "
+                wrong += f"at the empty slot of group {before}"
+            if wrong:
+                self._unfitting += 1
+                text = wrong % keys.text(slots[number])
+                self._doubt(code, table, level, position, text)
+            else:
+                self._fitting += 1
+        if not self._fitting and self._unfitting >= _SAMPLE:
+            self._hash = None
+
+    def _slot(self, code: str, table: "Table", level: Level, position: int, what: str) -> None:
+        """A finding of a slot."""
+        group, slot = divmod(position, CELLS)
+        text = f"{_name(table, position)}: {what}"
+        self._report.add("error", code, text, level.addresses[group] + slot, group, slot)
+
+    def _doubt(self, code: str, table: "Table", level: Level, position: int, what: str) -> None:
+        """A finding of a slot that a half-done write may explain."""
+        group, slot = divmod(position, CELLS)
+        text = f"{_name(table, position)}: {what}"
+        self._report.doubt(code, text, level.addresses[group] + slot, group, slot)
+
+
+def _name(table: "Table", position: int) -> str:
+    """A slot, for a reader."""
+    return f"table {table.number}, group {position // CELLS}, slot {position % CELLS}"
+
+
+def _empty_before(ctrl: bytes, start: int, wanted: int, mask: int) -> Optional[int]:
+    """The group that ends the search which begins at `start` before it comes to `wanted`; None:
+    it gets there (probeSeq in table.go)."""
+    at, step = start, 0
+    while at != wanted:
+        if ctrl.find(CTRL_EMPTY, CELLS * at, CELLS * at + CELLS) >= 0 or step > mask:
+            return at
+        step += 1
+        at = (at + step) & mask
+    return None
+
+
+def _same_hashes(hashes: Sequence[Optional[int]]) -> Iterator[Tuple[int, int]]:
+    """Numbers of entries of a table that have the same hash."""
+    known = [key_hash for key_hash in hashes if key_hash is not None]
+    if len(set(known)) == len(known):
+        return
+    first: Dict[int, int] = {}
+    for number, key_hash in enumerate(hashes):
+        if key_hash is not None:
+            if key_hash in first:
+                yield first[key_hash], number
+            first.setdefault(key_hash, number)
+
+
+def _same_keys(
+    slots: List[bytes], live: List[int], ctrl: bytes, keys: Keys
+) -> Iterator[Tuple[int, int]]:
+    """Numbers of entries of a table that may have the same key, where no hash is known."""
+    if keys.plain:
+        first: Dict[bytes, int] = {}
+        for number, slot in enumerate(slots if len(set(slots)) < len(slots) else ()):
+            if slot in first:
+                yield first[slot], number
+            first.setdefault(slot, number)
+        return
+    alike: Dict[Tuple[int, bytes], List[int]] = defaultdict(list)
+    for number, (position, slot) in enumerate(zip(live, slots)):
+        # a string's length tells most of them apart
+        same = alike[ctrl[position], slot[8:] if keys.kind is Kind.STRING else b""]
+        for other in same:
+            yield other, number
+        if len(same) < _FEW:
+            same.append(number)

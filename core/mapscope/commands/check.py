@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: MIT
+"""`map check`: is the map whole?"""
+
+import argparse
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, Optional
+
+from ..checks.report import ADVICE, Activity, Finding, Report
+from ..errors import Corrupt, MapscopeError, NotAMap
+from ..locate import find_map
+from ..session import Session
+from ..types import Kind
+from ..values import dumps, escape
+from ..view import MapView
+from .base import Command, Result, add_map
+from .writers import find_writers
+
+#: findings of a kind that text shows
+_SHOWN = 10
+
+
+@dataclass
+class CheckResult(Result):
+    """What is wrong with a map.
+
+    :ivar view: None where its header is such that no more can be said
+    """
+
+    name: str
+    view: Optional[MapView]
+    report: Report
+
+    def json(self) -> Iterator[str]:
+        report = self.report
+        findings = [finding.form() for finding in report.findings]
+        findings += [finding.form() for finding in self._uncounted()]
+        yield dumps(
+            {
+                "schema": "mapscope.check/1",
+                "ok": report.ok,
+                "checked": {"buckets": report.buckets, "cells": report.cells},
+                "findings": findings,
+            }
+        ) + "\n"
+
+    def _uncounted(self) -> Iterator[Finding]:
+        for code, number in self.report.more.items():
+            yield Finding("note", "more", f"{number} more findings of {code} are not listed")
+
+    def text(self) -> Iterator[str]:
+        report = self.report
+        yield f"{self.name}: {_verdict(report.findings)}\n"
+        unit = self.view.unit if self.view is not None else "bucket"
+        cells = "slots" if unit == "group" else "cells"
+        keys = f", {report.hashed} keys against their hashes" if report.hashed else ""
+        yield f"  checked    {report.buckets} {unit}s, {report.cells} {cells}{keys}\n"
+        kinds: Dict[str, List[Finding]] = {}
+        for finding in report.findings:
+            kinds.setdefault(finding.code, []).append(finding)
+        for code, found in kinds.items():
+            for finding in found[:_SHOWN]:
+                yield f"{finding.severity}: {escape(finding.message)} ({code})\n"
+            more = len(found) - _SHOWN + report.more.get(code, 0)
+            if more > 0:
+                yield f"  and {more} more of {code} (--json lists them)\n"
+            cause, following = ADVICE[code]
+            if cause:
+                yield f"  usually    {cause}\n"
+            if following:
+                yield f"  look at    {following}\n"
+
+
+def _verdict(findings: List[Finding]) -> str:
+    numbers = [
+        (sum(finding.severity == kind for finding in findings), kind)
+        for kind in ("error", "warning")
+    ]
+    found = [f"{number} {kind}{'' if number == 1 else 's'}" for number, kind in numbers if number]
+    return ", ".join(found) or "nothing wrong"
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_map(parser)
+    parser.add_argument(
+        "--no-hash",
+        action="store_true",
+        help="leave out what needs the hash of every key, which takes most of the time",
+    )
+
+
+def _run(session: Session, args: argparse.Namespace) -> Result:
+    try:
+        view = find_map(session, args.map, args.type)
+    except (Corrupt, NotAMap) as error:
+        if not _is_declared(session, args.map, error):
+            raise
+        report = Report(Activity)
+        report.add("error", "header", str(error))
+        return CheckResult(escape(args.map), None, report)
+    where = "nil" if view.address is None else hex(view.address)
+    report = Report(lambda: _activity(session, view), not args.no_hash)
+    try:
+        view.check(report, session.target.progress)
+    except KeyboardInterrupt:
+        report.settle(0)
+        text = f"interrupted: {report.buckets} {view.unit}s were checked"
+        report.add("note", "interrupted", text)
+    return CheckResult(f"{escape(view.type_name)} {where}", view, report)
+
+
+def _is_declared(session: Session, expression: Optional[str], error: MapscopeError) -> bool:
+    """Whether debug information says that there is a map where memory looks like none."""
+    if expression is None:
+        return False
+    type = session.target.evaluate(expression).type
+    if type.kind is Kind.POINTER:
+        type = type.target()
+    if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP):
+        return isinstance(error, Corrupt)  # else it is not constructed yet, or gone
+    return type.kind in (Kind.GO_MAP, Kind.GO_HMAP)
+
+
+def _activity(session: Session, view: MapView) -> Activity:
+    """Who is inside a write to a map."""
+    writers = find_writers(session).writers
+    operations = tuple(
+        writer.operation
+        for writer in writers
+        if writer.view is None or writer.view.address == view.address
+    )
+    if session.is_go():
+        certain = session.functions is not None
+    else:  # code of maps is inlined where they are used: debug information alone names it
+        certain = session.target.find_type("mapscope::hmap") is not None
+    return Activity(operations, certain)
+
+
+COMMAND = Command(
+    "check",
+    "Look for what cannot be in a healthy map: wrong counts, marks that are out of place, damaged\n"
+    "overflow chains, keys that are there twice or where no lookup finds them, a write flag that\n"
+    "nobody holds. For each finding, what usually causes it and what to look at next. What a\n"
+    "write that is half done explains is no error.\n\n"
+    "example: map check m\n"
+    "example: map check main.Table --no-hash --json",
+    _arguments,
+    _run,
+)
