@@ -27,8 +27,9 @@ from .checks.classic import check_classic
 from .checks.report import Report
 from .columns import LiveCells, Place
 from .errors import TypeNeeded, UsageError
+from .hashing import KeyHash
 from .header import HASH_WRITING, Header, Writing
-from .lookup import Hasher, Lookup
+from .lookup import Lookup
 from .memory import Memory
 from .moving import Moving, find_moving, slots, target_bucket
 from .tally import Tally, tally_array
@@ -42,6 +43,7 @@ from .view import (
     EntryBatch,
     Found,
     Growth,
+    Hashing,
     Held,
     KeyTest,
     MapView,
@@ -67,8 +69,7 @@ class ClassicMap(MapView):
     :param held: the memory that it holds, given the overflow buckets in use of the new
         and of the old array where they were counted
     :param overflow: overflow buckets in use of the new array, as far as the header tells
-    :param hasher: the hash of a key's bytes, where it can be computed: given
-        (bytes of the key, or of a string's text), or None
+    :param hashing: gives the map's hash function; called once, when it is needed
     """
 
     def __init__(
@@ -83,7 +84,7 @@ class ClassicMap(MapView):
         load_limit: Callable[[int], int],
         writing: Optional[Writing] = None,
         spare: Optional[Callable[[], Optional[int]]] = None,
-        hasher: Optional[Hasher] = None,
+        hashing: Optional[Hashing] = None,
         held: Optional[Callable[[Optional[int], Optional[int]], Held]] = None,
         overflow: Optional[Callable[[], Optional[int]]] = None,
     ) -> None:
@@ -95,7 +96,8 @@ class ClassicMap(MapView):
         self._spare = spare
         self._held = held
         self._overflow = overflow
-        self._lookup = Lookup(self, hasher)
+        self._hashing = hashing
+        self._hash: Optional[Tuple[Optional[KeyHash], str]] = None
         self._moving_cache: Optional[List[Moving]] = None
         if header is not None and address is not None:
             header.validate(address)
@@ -513,11 +515,13 @@ class ClassicMap(MapView):
         """Whether anything was ever written to it."""
         return self.header is not None and bool(self.header.buckets)
 
-    def hash_of(self, test: KeyTest) -> Optional[int]:
-        return self._lookup.hash_of(test)
+    def hashing(self) -> Tuple[Optional[KeyHash], str]:
+        if self._hash is None:
+            self._hash = self._hashing() if self._hashing else super().hashing()
+        return self._hash
 
     def find(self, test: KeyTest) -> Found:
-        return self._lookup.find(test)
+        return Lookup(self).find(test)
 
     def check(self, report: Report, progress: Progress = no_progress) -> None:
         check_classic(self, report, progress)

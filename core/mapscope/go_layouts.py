@@ -145,6 +145,11 @@ def rtype(minor: int) -> Struct:
     return Struct("internal/abi.Type", 48, fields)
 
 
+#: bits of rtype.tflag: plain memory, which is compared and hashed as it lies; since Go 1.26 that an
+#: interface's data word is the value itself, which until then was a bit of rtype.kind
+REGULAR_MEMORY, TFLAG_DIRECT_IFACE, KIND_DIRECT_IFACE = 8, 32, 32
+
+
 def moduledata(minor: int) -> Struct:
     """runtime.moduledata, as far as the type table and the table of functions need it."""
     fields = dict(pcHeader=0, funcnametab=8, cutab=32, filetab=56, pctab=80, pclntable=104)
@@ -169,6 +174,15 @@ def func(minor: int) -> Struct:
 #: first word of the table of functions in 1.18 and 1.19, and since 1.20 (runtime/symtab.go)
 PCLNTAB_MAGICS = (0xFFFFFFF0, 0xFFFFFFF1)
 
+
+# --- hashing ---
+
+#: (package, its useAeshash) of the variables that hashes depend on, since Go 1.27 and before
+HASH_VARIABLES = (("internal/runtime/maps", "UseAeshash"), ("runtime", "useAeshash"))
+#: the functions that tell where these variables are: which of the hashes to take, and both
+MEMHASH64 = ("internal/runtime/maps.MemHash64", "runtime.memhash64")
+MEMHASH64_AES = ("internal/runtime/maps.memHash64AES", "runtime.memhash64")
+MEMHASH64_FALLBACK = ("internal/runtime/maps.MemHash64", "runtime.memhash64Fallback")
 
 # --- goroutines ---
 

@@ -2,7 +2,7 @@
 """The path of a lookup in a classic map (mapaccess1 in runtime/map.go)."""
 
 import struct
-from typing import TYPE_CHECKING, Callable, Iterator, List, Optional, Tuple
+from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
 
 from .buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray
 from .moving import slots
@@ -13,31 +13,31 @@ from .view import Candidate, EntryBatch, Found, KeyTest, Where
 if TYPE_CHECKING:
     from .classic import ClassicMap
 
-#: the hash of a key, where it can be computed
-Hasher = Callable[[KeyTest], Optional[int]]
+
+#: entries of a map whose hashes tell whether the program computes the same ones
+SAMPLED = 64
+
+
+def top_hash(key_hash: int) -> int:
+    """The tophash of a hash (tophash in runtime/map.go)."""
+    top = key_hash >> 56
+    return top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH
 
 
 class Lookup:
     """Finds keys in one map."""
 
-    def __init__(self, map: "ClassicMap", hasher: Optional[Hasher]) -> None:
+    def __init__(self, map: "ClassicMap") -> None:
         self._map = map
-        self._hasher = hasher
-
-    def hash_of(self, test: KeyTest) -> Optional[int]:
-        """The map's hash of a key, where it can be computed."""
-        return self._hasher(test) if self._hasher else None
 
     def find(self, test: KeyTest) -> Found:
         """Looks a key up: by its hash where that can be computed, else among all entries."""
         if not self._map.has_buckets():
             return Found(None, None, "hash", "the map has no buckets", [], 0, 0)
-        key_hash = self.hash_of(test)
+        key_hash = self._map.hash_of(test)
         if key_hash is None:
             return self._by_scan(test)
-        top = key_hash >> 56
-        if top < MIN_TOP_HASH:
-            top += MIN_TOP_HASH
+        top = top_hash(key_hash)
         new, old = self._map.arrays()
         if new is None:
             return Found(key_hash, top, "hash", "the map is being cleared", [], 0, 0)
@@ -63,28 +63,29 @@ class Lookup:
         return result
 
     def _hashes_agree(self) -> bool:
-        """Whether the computed hash of some key in the map fits its tophash."""
-        assert self._hasher is not None
+        """Whether the computed hash of any of the first keys in the map fits its place."""
+        known, _ = self._map.hashing()
+        assert known is not None
+        compared = 0
         for batch in self._map.entries():
-            for index in batch.order:
-                data = batch.keys.data(index)
-                key = batch.keys.value(index, self._map.decoder)
-                if isinstance(key, str):
-                    text: Optional[bytes] = key.encode("utf-8")
-                else:
-                    text = key if isinstance(key, bytes) else None
-                where = batch.where(index)
+            order = [at for at in batch.order[: SAMPLED - compared] if at not in batch.in_flight]
+            hashes = known.many([batch.keys.data(at) or b"" for at in order])
+            for at, key_hash in zip(order, hashes):
+                if key_hash is None:
+                    continue
+                compared += 1
+                where = batch.where(at)
                 new, old = self._map.arrays()
                 array = new if where.array == "new" else old
-                known = self._hasher(KeyTest(lambda _: False, data, text))
-                if known is None or array is None or index in batch.in_flight:
+                if array is None or where.bucket != key_hash & (array.count - 1):
                     continue
-                cells = self._map.walker().chain(array, where.bucket)[where.chain or 0][1]
-                top = known >> 56
-                return cells[where.cell or 0] == (
-                    top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH
-                )
-        return True
+                chain = self._map.walker().chain(array, where.bucket)
+                place = where.chain or 0
+                if place < len(chain) and chain[place][1][where.cell or 0] == top_hash(key_hash):
+                    return True
+            if compared >= SAMPLED:
+                break
+        return not compared
 
     def _candidates(
         self, key_hash: int, new: BucketArray, old: Optional[BucketArray]

@@ -19,6 +19,7 @@ from .checks.report import Report
 from .checks.swiss import check_swiss
 from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
+from .hashing import KeyHash
 from .memory import Memory, check_address
 from .types import Type
 from .view import (
@@ -29,6 +30,7 @@ from .view import (
     EntryBatch,
     Found,
     Growth,
+    Hashing,
     Held,
     KeyTest,
     MapView,
@@ -142,12 +144,16 @@ class SwissMap(MapView):
         header: Optional[SwissHeader],
         layout: Optional[BucketLayout],
         allocated: Callable[[int], int],
+        hashing: Optional[Hashing] = None,
     ) -> None:
+        """:param hashing: gives the map's hash function; called once, when it is needed"""
         super().__init__(memory, address, type_name, key, elem)
         self.header = header
         self.layout = layout
         self._allocated = allocated
         self._tables: Optional[List[Table]] = None
+        self._hashing = hashing
+        self._hash: Optional[Tuple[Optional[KeyHash], str]] = None
 
     # --- the header ---
 
@@ -506,6 +512,11 @@ class SwissMap(MapView):
         name = f"table {table.number}"
         bucket = Bucket(address, 0, 0, None, cells)
         return Chain(name, index, False, [bucket], self.unit, "control byte")
+
+    def hashing(self) -> Tuple[Optional[KeyHash], str]:
+        if self._hash is None:
+            self._hash = self._hashing() if self._hashing else super().hashing()
+        return self._hash
 
     def find(self, test: KeyTest) -> Found:
         if self.header is None or not self.header.dirPtr:

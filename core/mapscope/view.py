@@ -21,14 +21,17 @@ from typing import (
 )
 
 from .errors import TypeNeeded
+from .hashing import KeyHash
 from .memory import Memory
 from .types import Kind, Type
 from .values import Decoded, Decoder, Unreadable, escape, json_text
 
 if TYPE_CHECKING:
     from .checks.report import Report
-    from .hashing import KeyHash
     from .session import Session
+
+#: gives a map's hash function, or None and why it cannot be computed
+Hashing = Callable[[], Tuple[Optional[KeyHash], str]]
 
 #: (done, total): called now and then while long work runs
 Progress = Callable[[int, int], None]
@@ -493,13 +496,18 @@ class MapView(ABC):
     def check(self, report: "Report", progress: Progress = no_progress) -> None:
         """Walks the whole map and reports what is wrong with it."""
 
-    def hashing(self) -> Tuple[Optional["KeyHash"], str]:
-        """The hash of its keys, computed outside the program; or None and why not, in one line."""
-        return None, "they cannot be computed outside the program"
+    def hashing(self) -> Tuple[Optional[KeyHash], str]:
+        """(the map's hash function, ""), or (None, a line: why it cannot be computed)."""
+        return None, "the map's hash function is not known"
 
     def hash_of(self, test: KeyTest) -> Optional[int]:
         """The map's hash of a key, where it can be computed."""
-        return None
+        known, _ = self.hashing()
+        if known is None:
+            return None
+        if test.text is not None:
+            return known.of_text(test.text)
+        return None if test.data is None else known.many([test.data])[0]
 
     def types(self) -> Tuple[Type, Type]:
         """The key and element types.

@@ -8,7 +8,7 @@ from typing import Dict, List, Optional, Tuple
 
 from codec import Block, Codec, Double, Int, StdString, Value
 from image import FakeTarget, Image, words
-from mapscope.flavours.runtime import hash_bytes, hash_integer
+from mapscope.cpp_hash import hash_bytes, hash_integer
 from mapscope.target import Section, Variable
 from mapscope.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape

@@ -20,6 +20,7 @@ from .. import go_layouts
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
 from ..classic import ClassicMap
 from ..errors import MemoryUnreadable, NotAMap
+from ..go_hash_find import key_hash
 from ..gotypes import MapType
 from ..header import HASH_WRITING, Header, Writing
 from ..memory import ADDRESS_LIMIT, Memory
@@ -133,6 +134,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         spare,
         held=held,
         overflow=lambda: header.overflow_estimate() if header else None,
+        hashing=lambda: key_hash(session, typed, header.hash0 if header else 0),
     )
     view.flavor = NAME
     view.go_version = session.go.version or None

@@ -9,6 +9,7 @@ runtime function that is working on the map.
 from typing import Iterator, Optional, Tuple
 
 from ..errors import NotAMap
+from ..go_hash_find import key_hash
 from ..gotypes import MapType
 from ..session import Session
 from ..swiss import SwissHeader, SwissMap
@@ -83,6 +84,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         header,
         typed.layout if typed else None,
         allocated,
+        hashing=lambda: key_hash(session, typed, header.seed if header else 0),
     )
     view.flavor = NAME
     view.go_version = session.go.version or None

@@ -13,14 +13,16 @@ from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..buckets import BucketLayout
 from ..classic import ClassicMap
+from ..cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 from ..errors import Corrupt, LayoutUnknown, MapscopeError, MemoryUnreadable, NotAMap
+from ..hashing import KeyHash
 from ..header import FLAG_NAMES, Header, Writing
 from ..memory import Memory
 from ..session import Session
 from ..target import Frame, Variable
 from ..types import Kind, Type
 from ..values import escape
-from ..view import Held, KeyTest, Life, MapView
+from ..view import Held, Life, MapView
 
 NAME = "runtime"
 
@@ -60,8 +62,6 @@ _KINDS: Dict[int, Kind] = {
     22: Kind.POINTER,
     24: Kind.STRING,
 }
-
-_HASH_INTEGER, _HASH_FLOAT, _HASH_STRING = 1, 2, 3
 
 
 @dataclass(frozen=True)
@@ -385,7 +385,7 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
             base=state.evacuating_base if header.kind == "shrink" else 0,
         ),
         spare,
-        _hasher(type, header.hash0),
+        _hashing(session, type, header.hash0),
         lambda new, old: state.held(),
         lambda: state.overflow_buckets,
     )
@@ -658,67 +658,14 @@ def _variable_word(session: Session, variable: Variable) -> int:
     return 0
 
 
-# --- the built-in hashes (runtime/include/mapscope/hash.hpp) ---
+def _hashing(
+    session: Session, type: RuntimeMapType, seed: int
+) -> Callable[[], Tuple[Optional[KeyHash], str]]:
+    """Gives the map's hash function, if it is a built-in one."""
 
-_MASK = (1 << 64) - 1
-_K0 = 0x9E3779B97F4A7C15
-_K1 = 0x243F6A8885A308D3
-_K2 = 0x13198A2E03707345
+    def hashing() -> Tuple[Optional[KeyHash], str]:
+        if type.hash_kind not in (INTEGER, FLOAT, STRING):
+            return None, "the map's hash function is the program's own"
+        return CppKeyHash(session.memory, type.hash_kind, type.key, seed), ""
 
-
-def _fold(a: int, b: int) -> int:
-    product = a * b
-    return (product & _MASK) ^ (product >> 64)
-
-
-def hash_integer(x: int, seed: int) -> int:
-    """hash_integer of hash.hpp; x extended to 64 bits by its sign."""
-    return _fold(_fold((x & _MASK) ^ _K0 ^ seed, _K1 ^ (seed << 32)), _K0)
-
-
-def hash_bytes(data: bytes, seed: int) -> int:
-    """hash_bytes of hash.hpp."""
-
-    def read(at: int, size: int) -> int:
-        return int.from_bytes(data[at : at + size], "little")
-
-    n = len(data)
-    s = _K0 ^ seed
-    a = b = 0
-    if n > 16:
-        at = 0
-        while n - at > 16:
-            s = _fold(read(at, 8) ^ _K1, read(at + 8, 8) ^ s)
-            at += 16
-        a, b = read(n - 16, 8), read(n - 8, 8)
-    elif n >= 8:
-        a, b = read(0, 8), read(n - 8, 8)
-    elif n >= 4:
-        a, b = read(0, 4), read(n - 4, 4)
-    elif n:
-        a = data[0] | data[n // 2] << 8 | data[n - 1] << 16
-    return _fold(_fold(a ^ _K1, b ^ s) ^ n, _K2 ^ (seed << 32))
-
-
-def _hasher(type: RuntimeMapType, seed: int) -> Optional[Callable[[KeyTest], Optional[int]]]:
-    """Computes the map's hash of a key, if its hash is a built-in one."""
-    signed = type.key.kind is Kind.INT
-
-    def integer(test: KeyTest) -> Optional[int]:
-        if test.data is None:
-            return None
-        return hash_integer(int.from_bytes(test.data, "little", signed=signed), seed)
-
-    def floating(test: KeyTest) -> Optional[int]:
-        if test.data is None or len(test.data) not in (4, 8):
-            return None
-        layout = "<f" if len(test.data) == 4 else "<d"
-        value = struct.unpack(layout, test.data)[0]
-        if value != value:
-            return None
-        return hash_integer(struct.unpack("<Q", struct.pack("<d", value + 0.0))[0], seed)
-
-    def string(test: KeyTest) -> Optional[int]:
-        return None if test.text is None else hash_bytes(test.text, seed)
-
-    return {_HASH_INTEGER: integer, _HASH_FLOAT: floating, _HASH_STRING: string}.get(type.hash_kind)
+    return hashing

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+"""What a map's hash function is to those who use it."""
+
+from abc import ABC, abstractmethod
+from typing import List, Optional, Sequence
+
+
+class KeyHash(ABC):
+    """A map's hash function, seed included, computed outside the program.
+
+    :ivar name: for readers, as "memhash64 with AES"
+    """
+
+    name: str = ""
+
+    @abstractmethod
+    def many(self, keys: Sequence[bytes]) -> List[Optional[int]]:
+        """The 64-bit hashes of keys, in their order.
+
+        :param keys: each the bytes of a value of the key type as it lies in memory (of a string:
+            its pointer and length, not its text)
+        :return: None for a key that has no hash that can be computed: NaN, whose hash is random,
+            or one that leads to memory that cannot be read
+        """
+
+    def of_text(self, text: bytes) -> Optional[int]:
+        """The hash of a string key that is not in memory; None: keys are no strings."""
+        return None
