@@ -121,6 +121,9 @@ class FakeFrame(Frame):
     def spilled(self, index: int) -> Optional[int]:
         return self.spill.get(index)
 
+    def pc(self) -> int:
+        return 0x401000
+
 
 def number(value: int) -> Variable:
     """A value in a register."""
@@ -195,7 +198,10 @@ class FakeTarget(Target):
         return iter(self.frames)
 
     def threads(self) -> Iterator[Thread]:
-        return iter(self.thread_list)
+        if self.thread_list:
+            return iter(self.thread_list)
+        numbers = sorted({frame.thread for frame in self.frames})
+        return iter([_Running(self, number) for number in numbers])
 
     def stops(self) -> Stops:
         if self.stop_list is None:
@@ -218,6 +224,20 @@ class FakeTarget(Target):
 
     def progress(self, done: int, total: int) -> None:
         self.told.append((done, total))
+
+
+class _Running(Thread):
+    """A thread of a target that was told frames alone."""
+
+    def __init__(self, target: FakeTarget, number: int) -> None:
+        self.number = self.kernel_id = number
+        self._target = target
+
+    def frames(self) -> Iterator[Frame]:
+        return iter([f for f in self._target.frames if f.thread == self.number])
+
+    def registers(self) -> Dict[str, int]:
+        return {}
 
 
 def words(*values: int) -> bytes:

@@ -4,7 +4,7 @@
 import json
 import time
 from collections import Counter
-from typing import Any, Callable, Dict, List, Optional
+from typing import Any, Callable, Collection, Dict, List, Optional
 
 from codec import Value
 from image import FakeTarget
@@ -77,9 +77,11 @@ class Watcher:
 
     What must hold then: each entry that the running operation does not touch is
     shown exactly once with its value, nothing else is shown as an ordinary
-    entry, at most one entry is in flight, and inspect counts what is there.
+    entry, at most one entry is in flight, inspect counts what is there, and check
+    finds nothing wrong.
 
     :param find: also look a few keys up at each stop
+    :param made: codes of findings of check that the test itself has made, all others are wrong
     :ivar stops: how many stores were looked at
     :ivar in_flight: at how many of them an entry was in flight
     """
@@ -90,17 +92,20 @@ class Watcher:
         model: ClassicMap,
         find: bool = False,
         only: Optional[Callable[[int], bool]] = None,
+        made: Collection[str] = (),
     ) -> None:
         self.target = target
         self.model = model
         self.find = find
         self.only = only
+        self.made = made
         self.stops = 0
         self.stores = 0
         self.in_flight = 0
         self.growths: Counter[str] = Counter()
         self._show_entries = Looker(target, "entries", "m --where")
         self._show_inspect = Looker(target, "inspect", "m")
+        self._show_check = Looker(target, "check", "m")
 
     def __enter__(self) -> "Watcher":
         self.model.image.after_store = self._stopped
@@ -121,6 +126,14 @@ class Watcher:
         self._inspect()
         if self.find:
             self._find()
+        self._check()
+
+    def _check(self) -> None:
+        (form,) = self._show_check.lines()
+        errors = [found for found in form["findings"] if found["severity"] == "error"]
+        assert form["ok"] == (not errors)
+        errors = [found for found in errors if found["code"] not in self.made]
+        assert not errors, errors
 
     def _entries(self) -> None:
         model = self.model

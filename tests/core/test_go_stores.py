@@ -193,7 +193,7 @@ def test_half_marked_chain_without_a_frame() -> None:
     model.fill({0: 1})
     assert model.growing() and not model.evacuated(2)
     model.init("nevacuate", 3)
-    watcher = Watcher(target, model)
+    watcher = Watcher(target, model, made=["not-evacuated"])
     model.touched = -1
     model.init("flags", model.get("flags") | HASH_WRITING)
 

@@ -96,7 +96,7 @@ def test_same_size(kind: str) -> None:
             model.delete(name)
     model.fill({k: value(model, n) for n, k in enumerate(names[25:], 25)})
     assert not model.growing() and model.get("noverflow") >= 1 << model.get("B")
-    with Watcher(target, model) as watcher:
+    with Watcher(target, model, made=["wrong-bucket"]) as watcher:
         model.assign(key(model, 98), value(model, 98))
         assert model.get("flags") & SAME_SIZE_GROW
         model.delete(names[0])

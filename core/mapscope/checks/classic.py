@@ -82,6 +82,8 @@ class _Check:
         self._in_flight: Set[Place] = set(view.writing.pending)
         self._hash: Optional["KeyHash"] = None
         self._fitting = self._unfitting = 0
+        #: cells whose hashes are still to be compared: level, its tophashes, cells, key slots
+        self._waiting: List[Tuple[Level, bytes, List[int], List[bytes]]] = []
 
     def run(self) -> None:
         """Look at everything."""
@@ -111,11 +113,7 @@ class _Check:
 
     def _operations(self) -> Tuple[str, ...]:
         """What threads and goroutines are doing to the map just now."""
-        if not self._is_writing():
-            return ()
-        who = self._report.who()
-        # where nobody can be seen, somebody may be there
-        return who.operations or (() if who.certain else ("?",))
+        return self._report.operations() if self._is_writing() else ()
 
     def _look_at_header(self) -> None:
         header = self._header
@@ -124,16 +122,7 @@ class _Check:
         if unknown:
             self._wrong("flags", f"flags is {header.flags:#x}: no map has a flag {unknown:#x}")
         if self._is_writing():
-            who = self._report.who()
-            if not who.operations:
-                nobody = "no thread and no goroutine is inside a write to this map"
-                if not who.certain:
-                    nobody = "no thread could be seen inside a write to this map"
-                self._wrong(
-                    "write-flag",
-                    f"hashWriting is set, but {nobody}",
-                    "error" if who.certain else "warning",
-                )
+            self._report.writers("hashWriting", self._view.address)
         elif header.flags & _SAME_SIZE_GROW and not header.oldbuckets and not header.installing:
             self._wrong("flags", "sameSizeGrow is set, but there is no old array")
         if self._operations():
@@ -188,6 +177,8 @@ class _Check:
                     for level in levels:
                         self._look_at_hashes(level, layout, keys)
             done += array.count
+        if keys is not None and self._waiting:
+            self._compare_hashes(keys)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
         return walker
@@ -331,11 +322,14 @@ class _Check:
     # --- numbers ---
 
     def _look_at_counts(self) -> None:
-        header, writers = self._header, len(self._operations())
+        header, operations = self._header, self._operations()
+        writers = len(operations)
         between = sum(1 for move in self._view.moving() if move.target is None)
         live = self._live + between
         if abs(live - header.count) > writers and not self._report.has("count", "header"):
             self._wrong("count", f"count is {header.count}, but {live} live cells were found")
+        if header.installing or "grow" in operations or "?" in operations:
+            return  # hashGrow sets noverflow last
         if header.B < 16:
             if abs(self._overflow - header.noverflow) > writers:
                 self._wrong(
@@ -396,32 +390,47 @@ class _Check:
         return found
 
     def _look_at_hashes(self, level: Level, layout: BucketLayout, keys: Keys) -> None:
-        """Every key's tophash and bucket are those of its hash."""
+        """Every key's tophash and bucket are those of its hash.
+
+        Keys that lie all over memory wait until there are many of them: the more are read at
+        once, the more of them lie close together.
+        """
         if self._hash is None:
             return
         tops = level.tophashes(layout)
         live = [position for position, top in enumerate(tops) if top >= MIN_TOP_HASH]
         raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
         places = [(at >> 3) * size + start + (at & 7) * width for at in live]
-        slots = [raw[place : place + width] for place in places]
-        values = keys.values(slots)
-        hashes = self._hash.many([value or b"" for value in values])
-        mask, owners = level.array.count - 1, level.owners
-        odd = [
-            (number, position, key_hash)
-            for number, (position, key_hash) in enumerate(zip(live, hashes))
-            if key_hash is None
-            or _TOP[key_hash >> 56] != tops[position]
-            or key_hash & mask != owners[position >> 3]
-        ]
-        self._report.hashed += len(live)
-        self._fitting += len(live) - len(odd)
-        for number, position, key_hash in odd:
-            if values[number] is None or (key_hash is None and keys.always_hash):
-                self._doubt("key-unreadable", level, position, "its key cannot be read")
-            elif key_hash is not None:
-                self._unfitting += 1
-                self._note_hash(level, position, tops[position], key_hash, keys.text(slots[number]))
+        self._waiting.append((level, tops, live, [raw[at : at + width] for at in places]))
+        if keys.together <= sum(len(live) for _, _, live, _ in self._waiting):
+            self._compare_hashes(keys)
+
+    def _compare_hashes(self, keys: Keys) -> None:
+        waiting, self._waiting = self._waiting, []
+        values = keys.values([slot for _, _, _, slots in waiting for slot in slots])
+        hashes = self._hash.many([value or b"" for value in values]) if self._hash else []
+        self._report.hashed += len(hashes)
+        first = 0
+        for level, tops, live, slots in waiting:
+            mask, owners = level.array.count - 1, level.owners
+            odd = [
+                (number, position, key_hash)
+                for number, (position, key_hash) in enumerate(
+                    zip(live, hashes[first : first + len(live)])
+                )
+                if key_hash is None
+                or _TOP[key_hash >> 56] != tops[position]
+                or key_hash & mask != owners[position >> 3]
+            ]
+            self._fitting += len(live) - len(odd)
+            for number, position, key_hash in odd:
+                if values[first + number] is None or (key_hash is None and keys.always_hash):
+                    self._doubt("key-unreadable", level, position, "its key cannot be read")
+                elif key_hash is not None:
+                    self._unfitting += 1
+                    key = keys.text(slots[number])
+                    self._note_hash(level, position, tops[position], key_hash, key)
+            first += len(live)
         if not self._fitting and self._unfitting >= _SAMPLE:
             self._hash = None
 

@@ -22,6 +22,8 @@ from ..view import MapView
 _PLAIN = (Kind.BOOL, Kind.INT, Kind.UINT, Kind.ENUM, Kind.POINTER, Kind.FUNC, Kind.CHAN)
 #: bytes of a text that are compared together with others
 _SHORT = 4096
+#: keys whose texts are read together
+_MANY = 1 << 18
 #: bytes of longer texts that are compared in one check
 _BUDGET = 4 * MAX_BYTES
 
@@ -78,6 +80,11 @@ class Keys:
     def plain(self) -> bool:
         """Whether equal keys have equal slots, and only they."""
         return self._type.kind in _PLAIN and not self._indirect
+
+    @property
+    def together(self) -> int:
+        """Keys that are best hashed at once: many, where they lie all over memory."""
+        return _MANY if self._indirect or self.kind not in _PLAIN else 1
 
     @property
     def always_hash(self) -> bool:

@@ -140,8 +140,25 @@ class Report:
             else:
                 self.add("warning", "doubt", problem)
 
-    def who(self) -> Activity:
-        """Who is inside a write to the map."""
+    def operations(self) -> Tuple[str, ...]:
+        """What threads and goroutines are doing to a map whose write flag is set; "?" where
+        nobody can be seen, and somebody may be there."""
+        who = self._who()
+        return who.operations or (() if who.certain else ("?",))
+
+    def writers(self, flag: str, address: Optional[int]) -> None:
+        """Report a write flag that nobody holds, or more than one."""
+        who = self._who()
+        if not who.operations:
+            severity, nobody = "error", "no thread and no goroutine is inside a write to this map"
+            if not who.certain:
+                severity, nobody = "warning", "no thread could be seen inside a write to this map"
+            self.add(severity, "write-flag", f"{flag} is set, but {nobody}", address)
+        elif len(who.operations) > 1:
+            text = f"{len(who.operations)} are inside writes to this map: "
+            self.add("warning", "race", text + ", ".join(who.operations), address)
+
+    def _who(self) -> Activity:
         if self._activity is None:
             self._activity = self.activity()
         return self._activity
@@ -170,6 +187,10 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         f"{_RACE}: the second to end set the flag again",
         'every later write dies of "concurrent map writes"; map history MAP; where the program '
         "recovers from panics in map operations, or leaves a signal handler by longjmp",
+    ),
+    "race": (
+        "no lock, or not the same lock, around writes to the map",
+        "map writers shows both; map break race in a new run",
     ),
     "stuck": (
         "what the next evacuation needs is damaged, or growing ended half-way",

@@ -5,6 +5,7 @@ The rules are those of internal/runtime/maps (map.go, table.go, group.go of Go 1
 """
 
 from collections import defaultdict
+from dataclasses import dataclass
 from itertools import compress
 from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -37,6 +38,17 @@ def check_swiss(view: "SwissMap", report: Report, progress: Progress) -> None:
     report.problems(view.problems)
 
 
+@dataclass(frozen=True)
+class _Keys:
+    """The entries of a table: positions of full slots, and their key slots."""
+
+    table: "Table"
+    level: Level
+    ctrl: bytes
+    live: List[int]
+    slots: List[bytes]
+
+
 class _Check:
     """One check of one map."""
 
@@ -50,19 +62,14 @@ class _Check:
         self._hash: Optional["KeyHash"] = None
         self._fitting = self._unfitting = 0
         self._changing = False  # tables are being replaced just now
+        self._waiting: List[_Keys] = []  # to be hashed and compared
 
     def run(self) -> None:
         """Look at everything."""
         view, header, report = self._view, self._header, self._report
         operations = self._operations()
-        if header.writing and not operations:
-            self._wrong(
-                "write-flag",
-                "writing is set, but no thread and no goroutine is inside a write to this map",
-            )
-        elif header.writing and not report.who().operations:
-            text = "writing is set, but no thread could be seen inside a write to this map"
-            report.add("warning", "write-flag", text, view.address)
+        if header.writing:
+            report.writers("writing", view.address)
         if "clear" in operations:
             text = "the map is being cleared: its slots were not checked"
             report.add("note", "in-flight", text, view.address)
@@ -84,11 +91,7 @@ class _Check:
 
     def _operations(self) -> Tuple[str, ...]:
         """What threads and goroutines are doing to the map just now."""
-        if not self._header.writing:
-            return ()
-        who = self._report.who()
-        # where nobody can be seen, somebody may be there
-        return who.operations or (() if who.certain else ("?",))
+        return self._report.operations() if self._header.writing else ()
 
     def _wrong(self, code: str, text: str, address: Optional[int] = None) -> None:
         self._report.add("error", code, text, address or self._view.address)
@@ -162,6 +165,8 @@ class _Check:
                 self._look_at_numbers(table, ctrl, used, writers)
             if keys is not None:
                 self._look_at_keys(table, level, layout, ctrl, full, keys)
+        if keys is not None and self._waiting:
+            self._compare_keys(keys)
         live = self._header.used
         unread = report.has("unreadable") or bool(view.problems)
         if not self._changing and not unread and abs(full_slots - live) > writers:
@@ -207,82 +212,87 @@ class _Check:
         full: bytes,
         keys: Keys,
     ) -> None:
+        """Keys that lie all over memory wait until there are many of them: the more are read at
+        once, the more of them lie close together."""
         live = list(compress(range(len(full)), full))
         width, _ = self._view.widths()
         raw, size = bytes(level.data), layout.size
         places = [(at >> 3) * size + layout.keys + (at & 7) * layout.keysize for at in live]
         slots = [raw[place : place + width] for place in places]
-        if self._hash is None:
-            pairs = _same_keys(slots, live, ctrl, keys)
-        else:
-            values = keys.values(slots)
-            hashes = self._hash.many([value or b"" for value in values])
-            self._report.hashed += len(live)
-            for number, position in enumerate(live):
-                if values[number] is None or (hashes[number] is None and keys.always_hash):
-                    self._doubt("key-unreadable", table, level, position, "its key cannot be read")
-            self._look_at_hashes(table, level, ctrl, live, hashes, slots, keys)
-            pairs = _same_hashes(hashes)
-        found = list(pairs)
-        same = keys.same([slots[a] for a, _ in found], [slots[b] for _, b in found])
-        for a, b in compress(found, same):
-            text = f"the key {keys.text(slots[a])} is in {_name(table, live[a])}, too"
-            self._doubt("duplicate-key", table, level, live[b], text)
+        self._waiting.append(_Keys(table, level, ctrl, live, slots))
+        if keys.together <= sum(len(some.live) for some in self._waiting):
+            self._compare_keys(keys)
 
-    def _look_at_hashes(
-        self,
-        table: "Table",
-        level: Level,
-        ctrl: bytes,
-        live: List[int],
-        hashes: Sequence[Optional[int]],
-        slots: List[bytes],
-        keys: Keys,
-    ) -> None:
+    def _compare_keys(self, keys: Keys) -> None:
+        waiting, self._waiting = self._waiting, []
+        values: List[Optional[bytes]] = []
+        hashes: List[Optional[int]] = []
+        if self._hash is not None:
+            values = keys.values([slot for some in waiting for slot in some.slots])
+            hashes = self._hash.many([value or b"" for value in values])
+            self._report.hashed += len(hashes)
+        first = 0
+        for some in waiting:
+            end = first + len(some.live)
+            if hashes:
+                for number, position in enumerate(some.live, first):
+                    if values[number] is None or (hashes[number] is None and keys.always_hash):
+                        self._doubt("key-unreadable", some, position, "its key cannot be read")
+                self._look_at_hashes(some, hashes[first:end], keys)
+                found = list(_same_hashes(hashes[first:end]))
+            else:
+                found = list(_same_keys(some, keys))
+            first, slots = end, some.slots
+            same = keys.same([slots[a] for a, _ in found], [slots[b] for _, b in found])
+            for a, b in compress(found, same):
+                text = f"the key {keys.text(slots[a])} is in {_name(some.table, some.live[a])}, too"
+                self._doubt("duplicate-key", some, some.live[b], text)
+        if not self._fitting and self._unfitting >= _SAMPLE:
+            self._hash = None
+
+    def _look_at_hashes(self, some: "_Keys", hashes: Sequence[Optional[int]], keys: Keys) -> None:
         """Every key's control byte, table and group are those of its hash."""
+        table, ctrl = some.table, some.ctrl
         mask = table.count - 1
         _, entries = self._view.directory()
-        shift, end = self._header.globalShift & 63, table.first + table.slots
-        for number, (position, key_hash) in enumerate(zip(live, hashes)):
+        shift = self._header.globalShift & 63 if entries > 1 else 64
+        end = table.first + table.slots
+        for number, (position, key_hash) in enumerate(zip(some.live, hashes)):
             if key_hash is None:
                 continue
-            wrong = ""
+            group, place = key_hash >> 7 & mask, key_hash >> shift
             if key_hash & 0x7F != ctrl[position]:
                 code = "wrong-hash"
-                wrong = f"control byte {ctrl[position]:#04x}, but the hash of its key %s has "
-                wrong += f"{key_hash & 0x7F:#04x}"
-            elif entries > 1 and not table.first <= key_hash >> shift < end:
+                what = f"control byte {ctrl[position]:#04x}, but the hash of its key "
+                rest = f" has {key_hash & 0x7F:#04x}"
+            elif not table.first <= place < end:
                 code = "wrong-bucket"
-                wrong = f"the hash of its key %s puts it at {key_hash >> shift} of the directory, "
-                wrong += f"which is not this table's, {table.first} to {end - 1}"
-            elif (key_hash >> 7) & mask != position >> 3:
-                before = _empty_before(ctrl, (key_hash >> 7) & mask, position >> 3, mask)
+                what = "the hash of its key "
+                rest = f" puts it at {place} of the directory, which leads to another table"
+            else:
+                before = None
+                if group != position >> 3:
+                    before = _empty_before(ctrl, group, position >> 3, mask)
                 if before is None:
                     self._fitting += 1
                     continue
                 code = "behind-empty"
-                wrong = f"lookups of its key %s begin at group {(key_hash >> 7) & mask} and end "
-                wrong += f"at the empty slot of group {before}"
-            if wrong:
-                self._unfitting += 1
-                text = wrong % keys.text(slots[number])
-                self._doubt(code, table, level, position, text)
-            else:
-                self._fitting += 1
-        if not self._fitting and self._unfitting >= _SAMPLE:
-            self._hash = None
+                what = "lookups of its key "
+                rest = f" begin at group {group} and end at the empty slot of group {before}"
+            self._unfitting += 1
+            self._doubt(code, some, position, what + keys.text(some.slots[number]) + rest)
+
+    def _doubt(self, code: str, some: "_Keys", position: int, what: str) -> None:
+        """A finding of a slot that a half-done write may explain."""
+        group, slot = divmod(position, CELLS)
+        text = f"{_name(some.table, position)}: {what}"
+        self._report.doubt(code, text, some.level.addresses[group] + slot, group, slot)
 
     def _slot(self, code: str, table: "Table", level: Level, position: int, what: str) -> None:
         """A finding of a slot."""
         group, slot = divmod(position, CELLS)
         text = f"{_name(table, position)}: {what}"
         self._report.add("error", code, text, level.addresses[group] + slot, group, slot)
-
-    def _doubt(self, code: str, table: "Table", level: Level, position: int, what: str) -> None:
-        """A finding of a slot that a half-done write may explain."""
-        group, slot = divmod(position, CELLS)
-        text = f"{_name(table, position)}: {what}"
-        self._report.doubt(code, text, level.addresses[group] + slot, group, slot)
 
 
 def _name(table: "Table", position: int) -> str:
@@ -315,10 +325,9 @@ def _same_hashes(hashes: Sequence[Optional[int]]) -> Iterator[Tuple[int, int]]:
             first.setdefault(key_hash, number)
 
 
-def _same_keys(
-    slots: List[bytes], live: List[int], ctrl: bytes, keys: Keys
-) -> Iterator[Tuple[int, int]]:
+def _same_keys(some: _Keys, keys: Keys) -> Iterator[Tuple[int, int]]:
     """Numbers of entries of a table that may have the same key, where no hash is known."""
+    slots = some.slots
     if keys.plain:
         first: Dict[bytes, int] = {}
         for number, slot in enumerate(slots if len(set(slots)) < len(slots) else ()):
@@ -327,9 +336,9 @@ def _same_keys(
             first.setdefault(slot, number)
         return
     alike: Dict[Tuple[int, bytes], List[int]] = defaultdict(list)
-    for number, (position, slot) in enumerate(zip(live, slots)):
+    for number, (position, slot) in enumerate(zip(some.live, slots)):
         # a string's length tells most of them apart
-        same = alike[ctrl[position], slot[8:] if keys.kind is Kind.STRING else b""]
+        same = alike[some.ctrl[position], slot[8:] if keys.kind is Kind.STRING else b""]
         for other in same:
             yield other, number
         if len(same) < _FEW:
