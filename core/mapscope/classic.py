@@ -66,11 +66,14 @@ class ClassicMap(MapView):
 
     :ivar header: None for a nil map
     :ivar layout: None where the type is not known (then: header only)
+    :ivar fast: of Go: "_fast64" or the like where the program's lookups may be of that variant
     :param held: the memory that it holds, given the overflow buckets in use of the new
         and of the old array where they were counted
     :param overflow: overflow buckets in use of the new array, as far as the header tells
     :param hashing: gives the map's hash function; called once, when it is needed
     """
+
+    fast: str = ""
 
     def __init__(
         self,

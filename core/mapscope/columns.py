@@ -186,6 +186,9 @@ class _TextColumn(Column):
             self._starts[index] = struct.unpack_from("<Q", data, self.type.data_offset)[0]
             self._lengths[index] = struct.unpack_from("<Q", data, self.type.len_offset)[0]
 
+    def lengths(self) -> Optional[Sequence[int]]:
+        return self._lengths
+
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         lengths = [self._lengths[i] for i in order]
         starts = [self._starts[i] for i in order]

@@ -30,7 +30,7 @@ from .go_memhash import HASHKEY_SIZE, SCHEDULE_SIZE, AesHash, FallbackHash, Memo
 from .gotypes import MapType
 from .hashing import KeyHash
 from .session import Session
-from .types import Kind, Type
+from .types import Type
 from .values import escape
 
 #: bytes of a function that are looked at for its operands

@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: MIT
 """The path of a lookup in a classic map (mapaccess1 in runtime/map.go)."""
 
-import struct
 from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
 
-from .buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray
+from .buckets import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, BucketArray
+from .finding import Finder, take
 from .moving import slots
-from .types import Kind
-from .values import Decoded, Decoder
-from .view import Candidate, EntryBatch, Found, KeyTest, Where
+from .values import Decoded
+from .view import Candidate, Found, KeyTest, Where
 
 if TYPE_CHECKING:
     from .classic import ClassicMap
-
-
-#: entries of a map whose hashes tell whether the program computes the same ones
-SAMPLED = 64
 
 
 def top_hash(key_hash: int) -> int:
@@ -24,19 +19,19 @@ def top_hash(key_hash: int) -> int:
     return top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH
 
 
-class Lookup:
+class Lookup(Finder):
     """Finds keys in one map."""
 
     def __init__(self, map: "ClassicMap") -> None:
+        super().__init__(map)
         self._map = map
 
     def find(self, test: KeyTest) -> Found:
-        """Looks a key up: by its hash where that can be computed, else among all entries."""
         if not self._map.has_buckets():
             return Found(None, None, "hash", "the map has no buckets", [], 0, 0)
-        key_hash = self._map.hash_of(test)
-        if key_hash is None:
-            return self._by_scan(test)
+        return super().find(test)
+
+    def by_hash(self, test: KeyTest, key_hash: int) -> Found:
         top = top_hash(key_hash)
         new, old = self._map.arrays()
         if new is None:
@@ -53,39 +48,57 @@ class Lookup:
             if old and move.target is None and move.where.bucket == key_hash & (old.count - 1):
                 batch = self._map.moving_batch(move)
                 if test.matches(batch.keys.value(0, self._map.decoder)):
-                    _take(result, batch, 0, self._map.decoder)
-        if result.where is None and not self._hashes_agree():
-            result = self._by_scan(test)
-            result.note = (
-                "the program hashes keys in another way than these scripts compute: "
-                "all entries were looked at"
-            )
+                    take(result, batch, 0, self._map.decoder)
         return result
 
-    def _hashes_agree(self) -> bool:
-        """Whether the computed hash of any of the first keys in the map fits its place."""
-        known, _ = self._map.hashing()
-        assert known is not None
-        compared = 0
-        for batch in self._map.entries():
-            order = [at for at in batch.order[: SAMPLED - compared] if at not in batch.in_flight]
-            hashes = known.many([batch.keys.data(at) or b"" for at in order])
-            for at, key_hash in zip(order, hashes):
-                if key_hash is None:
-                    continue
-                compared += 1
-                where = batch.where(at)
-                new, old = self._map.arrays()
-                array = new if where.array == "new" else old
-                if array is None or where.bucket != key_hash & (array.count - 1):
-                    continue
-                chain = self._map.walker().chain(array, where.bucket)
-                place = where.chain or 0
-                if place < len(chain) and chain[place][1][where.cell or 0] == top_hash(key_hash):
-                    return True
-            if compared >= SAMPLED:
-                break
-        return not compared
+    def fits(self, where: Where, key_hash: int) -> bool:
+        array = self._array(where)
+        if array is None or where.bucket != key_hash & (array.count - 1):
+            return False
+        return self._tophash(array, where) == top_hash(key_hash)
+
+    def _array(self, where: Where) -> Optional[BucketArray]:
+        new, old = self._map.arrays()
+        return new if where.array == "new" else old
+
+    def _tophash(self, array: BucketArray, where: Where) -> int:
+        chain = self._map.walker().chain(array, where.bucket)
+        place = where.chain or 0
+        return chain[place][1][where.cell or 0] if place < len(chain) else EMPTY_REST
+
+    def why_unseen(self, where: Where, key_hash: int, test: KeyTest) -> str:
+        array, (_, old) = self._array(where), self._map.arrays()
+        if array is None:
+            return "the map is being cleared"
+        home = key_hash & (array.count - 1)
+        if home != where.bucket:
+            return f"its hash belongs to {where.array} bucket {home}"
+        if old is not None:
+            index = key_hash & (old.count - 1)
+            chain = self._map.walker().chain(old, index)
+            evacuated = bool(chain) and EVACUATED_X <= chain[0][1][0] < MIN_TOP_HASH
+            if evacuated and where.array == "old":
+                return f"old bucket {index} is evacuated, and no longer looked in"
+            if not evacuated and where.array == "new":
+                return f"old bucket {index} is not evacuated, and looked in instead"
+        chain = self._map.walker().chain(array, where.bucket)
+        cells = b"".join([data[:CELLS] for _, data in chain])
+        place = CELLS * (where.chain or 0) + (where.cell or 0)
+        end = cells.find(EMPTY_REST)
+        if 0 <= end < place:
+            reason = f"it is behind emptyRest (chain {end // CELLS}, cell {end % CELLS})"
+            return reason + self._but_fast(("_fast32", "_fast64", "_faststr"), "goes on there")
+        if place < len(cells) and cells[place] != top_hash(key_hash):
+            reason = f"its tophash is {cells[place]:#04x}, and that of its hash is "
+            reason += f"{top_hash(key_hash):#04x}"
+            by_key = ("_fast32", "_fast64") + (("_faststr",) if array.count == 1 else ())
+            return reason + self._but_fast(by_key, "compares keys alone")
+        return "the chain was not read so far"
+
+    def _but_fast(self, variants: Tuple[str, ...], what: str) -> str:
+        """What differs in the lookups that the compiler uses for some keys."""
+        fast = self._map.fast
+        return f"; only mapaccess{fast} {what}" if fast in variants else ""
 
     def _candidates(
         self, key_hash: int, new: BucketArray, old: Optional[BucketArray]
@@ -138,9 +151,8 @@ class Lookup:
         for place, bucket in places:
             for chain, (address, data) in enumerate(self._map.walker().chain(place, bucket)):
                 result.chain_hops += 1 if chain else 0
-                for cell in range(CELLS):
-                    if data[cell] == 0:
-                        break  # emptyRest ends the search
+                rest = data.find(EMPTY_REST, 0, CELLS)
+                for cell in range(CELLS if rest < 0 else rest):
                     if data[cell] != top:
                         continue
                     result.cells_compared += 1
@@ -156,38 +168,17 @@ class Lookup:
                         self._map.slot_value(elem_type, elem, elem_at, layout.indirect_elem),
                         elem_address,
                     )
+                if rest >= 0:
+                    break  # emptyRest ends the search
 
-    def _by_scan(self, test: KeyTest) -> Found:
-        result = Found(
-            None,
-            None,
-            "scan",
-            "the hash of this key type cannot be computed outside the program: "
-            "all entries were looked at",
-            [],
-            0,
-            0,
-        )
-        for batch in self._map.entries():
-            index = _find_in(batch, test, self._map.decoder, result)
-            if index is None:
-                continue
-            _take(result, batch, index, self._map.decoder)
-            where = result.where
-            assert where is not None
-            new, old = self._map.arrays()
-            result.chain_hops = where.chain or 0
-            if where.array == "old" or old is None:
-                reason = (
-                    "the map is not growing"
-                    if old is None
-                    else f"old bucket {where.bucket} is not evacuated"
-                )
-                result.candidates = [Candidate(where.array, where.bucket, True, reason)]
-            else:
-                result.candidates = self._sources(where.bucket, new, old)
-            break
-        return result
+    def candidates(self, where: Where) -> List[Candidate]:
+        new, old = self._map.arrays()
+        if where.array == "new" and old is not None:
+            return self._sources(where.bucket, new, old)
+        reason = f"old bucket {where.bucket} is not evacuated"
+        if old is None:
+            reason = "the map is not growing"
+        return [Candidate(where.array, where.bucket, True, reason)]
 
     def _sources(
         self, bucket: int, new: Optional[BucketArray], old: BucketArray
@@ -204,34 +195,3 @@ class Lookup:
                 candidates.append(Candidate("old", home, False, reason))
         reason = candidates[0].reason if candidates else "its old bucket is evacuated"
         return [*candidates, Candidate("new", bucket, True, reason)]
-
-
-def _take(result: Found, batch: EntryBatch, index: int, decoder: Decoder) -> None:
-    result.key = batch.keys.value(index, decoder)
-    result.value = batch.elems.value(index, decoder)
-    result.elem_address = batch.elems.address(index)
-    result.where = batch.where(index)
-    result.in_flight = index in batch.in_flight
-
-
-def _find_in(batch: EntryBatch, test: KeyTest, decoder: Decoder, result: Found) -> Optional[int]:
-    """The index of the entry whose key passes the test."""
-    type = batch.keys.type
-    scalars = batch.keys.scalars()
-    if scalars is not None and test.data is not None and type.kind is not Kind.FLOAT:
-        wanted = struct.unpack("<" + (type.scalar_format or "B"), test.data)[0]
-        result.cells_compared += len(scalars)
-        try:
-            return scalars.index(wanted)
-        except ValueError:
-            return None
-    length = None if test.text is None else len(test.text).to_bytes(8, "little")
-    for index in batch.order:
-        result.cells_compared += 1
-        if length is not None and type.kind is Kind.STRING:
-            raw = batch.keys.data(index)
-            if raw is None or raw[type.len_offset : type.len_offset + 8] != length:
-                continue
-        if test.matches(batch.keys.value(index, decoder)):
-            return index
-    return None

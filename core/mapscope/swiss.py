@@ -21,6 +21,7 @@ from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
 from .hashing import KeyHash
 from .memory import Memory, check_address
+from .swiss_lookup import SwissLookup
 from .types import Type
 from .view import (
     Bucket,
@@ -130,9 +131,12 @@ class SwissMap(MapView):
     :ivar header: None for a nil map
     :ivar layout: of a group; keysize and elemsize are the distances between slots; None where
         the type is not known (then: header only)
+    :ivar fast: "_fast64" or the like where the program's lookups may be of that variant
     """
 
     unit = "group"
+    mark = "control byte"
+    fast: str = ""
 
     def __init__(
         self,
@@ -511,7 +515,7 @@ class SwissMap(MapView):
             cells.append(cell)
         name = f"table {table.number}"
         bucket = Bucket(address, 0, 0, None, cells)
-        return Chain(name, index, False, [bucket], self.unit, "control byte")
+        return Chain(name, index, False, [bucket], self.unit, self.mark)
 
     def hashing(self) -> Tuple[Optional[KeyHash], str]:
         if self._hash is None:
@@ -521,26 +525,7 @@ class SwissMap(MapView):
     def find(self, test: KeyTest) -> Found:
         if self.header is None or not self.header.dirPtr:
             return Found(None, None, "hash", "the map has no groups", [], 0, 0)
-        result = Found(
-            None,
-            None,
-            "scan",
-            "Go's hash is not computed here: all entries were searched",
-            [],
-            0,
-            0,
-        )
-        for batch in self.entries():
-            for index in batch.order:
-                result.cells_compared += 1
-                key = batch.keys.value(index, self.decoder)
-                if test.matches(key):
-                    result.key = key
-                    result.value = batch.elems.value(index, self.decoder)
-                    result.elem_address = batch.elems.address(index)
-                    result.where = batch.where(index)
-                    return result
-        return result
+        return SwissLookup(self).find(test)
 
     def check(self, report: Report, progress: Progress = no_progress) -> None:
         check_swiss(self, report, progress)

@@ -145,6 +145,10 @@ class Column:
         """All values as Python numbers, where the type is one."""
         return self._scalars
 
+    def lengths(self) -> Optional[Sequence[int]]:
+        """Of strings, the length of each in bytes, if that was cheap to get."""
+        return None
+
     def json_numbers(self, order: Sequence[int]) -> Optional[Iterable[object]]:
         """Values that str() turns into their JSON, if the type has such."""
         if self._scalars is None or self.type.kind not in (Kind.INT, Kind.UINT):
@@ -359,10 +363,44 @@ class Candidate:
     authoritative: bool
     reason: str
 
+    def place(self) -> Dict[str, object]:
+        """Which chain, as docs/commands.md has it."""
+        return {"array": self.array, "bucket": self.bucket}
+
+    def text(self) -> str:
+        """Which chain, for a reader."""
+        return f"{self.array} bucket {self.bucket}"
+
+
+class SlotCandidate(Candidate):
+    """A group of a Swiss map that a lookup looks at; the array is a table, by its number."""
+
+    def place(self) -> Dict[str, object]:
+        return {"table": int(self.array), "group": self.bucket}
+
+    def text(self) -> str:
+        return f"table {self.array}, group {self.bucket}"
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """An entry that lies where lookups do not see it.
+
+    :ivar reason: what follows "because"
+    """
+
+    where: Where
+    reason: str
+    key: Optional[Decoded]
+    value: Optional[Decoded]
+
 
 @dataclass
 class Found:
-    """What `map find` shows."""
+    """What `map find` shows.
+
+    :ivar unseen: the key all the same, in a damaged map
+    """
 
     hash: Optional[int]
     tophash: Optional[int]
@@ -376,6 +414,7 @@ class Found:
     elem_address: Optional[int] = None
     where: Optional[Where] = None
     in_flight: bool = False
+    unseen: Optional[Unseen] = None
 
 
 @dataclass(frozen=True)
@@ -398,6 +437,7 @@ class MapView(ABC):
     :ivar flavor: "runtime", "go-classic", ...
     :ivar go_version: as in "go1.19.8", for Go maps
     :ivar unit: what its entries lie in, "bucket" or "group"
+    :ivar mark: what the byte of a cell is called that a lookup compares first
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
@@ -407,6 +447,7 @@ class MapView(ABC):
 
     flavor: str = ""
     unit: str = "bucket"
+    mark: str = "tophash"
     go_version: Optional[str] = None
     holder: Optional[int] = None
     reopen: Optional[Callable[["Session"], "MapView"]] = None

@@ -35,47 +35,56 @@ class FindResult(Result):
             if found.in_flight:
                 form["in_flight"] = True
             entry = form
-        yield dumps(
-            {
-                "schema": "mapscope.find/1",
-                "address": None if view.address is None else hex(view.address),
-                "type": view.type_name,
-                "found": found.where is not None,
-                "method": found.method,
-                "note": found.note or None,
-                "hash": None if found.hash is None else hex(found.hash),
-                "tophash": found.tophash,
-                "candidates": [
-                    {
-                        "array": c.array,
-                        "bucket": c.bucket,
-                        "authoritative": c.authoritative,
-                        "reason": c.reason,
-                    }
-                    for c in found.candidates
-                ],
-                "cells_compared": found.cells_compared,
-                "chain_hops": found.chain_hops,
-                "entry": entry,
-                "problems": view.problems,
+        result: Dict[str, object] = {
+            "schema": "mapscope.find/1",
+            "address": None if view.address is None else hex(view.address),
+            "type": view.type_name,
+            "found": found.where is not None,
+            "method": found.method,
+            "note": found.note or None,
+            "hash": None if found.hash is None else hex(found.hash),
+            "tophash": found.tophash,
+            "candidates": [
+                {**c.place(), "authoritative": c.authoritative, "reason": c.reason}
+                for c in found.candidates
+            ],
+            "cells_compared": found.cells_compared,
+            "chain_hops": found.chain_hops,
+            "entry": entry,
+            "problems": view.problems,
+        }
+        if found.unseen is not None:
+            result["unseen"] = {
+                "key": json_form(found.unseen.key),
+                "value": json_form(found.unseen.value),
+                "where": found.unseen.where.json_form(),
+                "reason": found.unseen.reason,
             }
-        ) + "\n"
+        yield dumps(result) + "\n"
 
     def text(self) -> Iterator[str]:
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, key {escape(self.key)}\n"
         if found.hash is not None:
-            yield f"  hash       {found.hash:#018x}, tophash {found.tophash:#04x}\n"
+            yield f"  hash       {found.hash:#018x}, {view.mark} {found.tophash:#04x}\n"
         if found.note:
             yield f"  note       {found.note}\n"
         for candidate in found.candidates:
             verdict = "looked in" if candidate.authoritative else "passed over"
-            yield (f"  {candidate.array} bucket {candidate.bucket} {verdict}: {candidate.reason}\n")
+            yield f"  {candidate.text()} {verdict}: {candidate.reason}\n"
         hops = f", {found.chain_hops} overflow buckets followed" if view.unit == "bucket" else ""
         yield f"  compared   {found.cells_compared} cells{hops}\n"
         if found.where is None:
             yield "  absent\n"
+            if found.unseen is not None:
+                key = text_form(found.unseen.key, self.elements)
+                value = text_form(found.unseen.value, self.elements)
+                yield (
+                    f"  unseen     [{key}] = {value}  found by a scan in "
+                    f"{found.unseen.where.text()}: lookups do not see it there, because "
+                    f"{found.unseen.reason}\n"
+                )
         else:
             key = text_form(found.key, self.elements)
             value = text_form(found.value, self.elements)

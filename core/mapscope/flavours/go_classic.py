@@ -29,7 +29,15 @@ from ..tally import tally_array
 from ..target import Frame, Variable
 from ..types import Kind
 from ..view import Held, MapView
-from .go_maps import argument, global_maps, map_at_frame, map_of_variable, type_of, word
+from .go_maps import (
+    argument,
+    fast_variant,
+    global_maps,
+    map_at_frame,
+    map_of_variable,
+    type_of,
+    word,
+)
 
 NAME = "go-classic"
 
@@ -137,6 +145,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         hashing=lambda: key_hash(session, typed, header.hash0 if header else 0),
     )
     view.flavor = NAME
+    view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
     view.decoder = session.decoder()
     if address:

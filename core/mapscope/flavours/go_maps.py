@@ -9,6 +9,7 @@ from typing import Callable, Iterator, Optional, Tuple
 
 from ..buckets import BucketLayout
 from ..errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
+from ..go_hash import Algorithms
 from ..go_layouts import INDIRECT_ABOVE, arguments_of
 from ..gotypes import MapType
 from ..session import Session
@@ -87,6 +88,20 @@ def _layout(type: Type) -> Optional[BucketLayout]:
             *indirect,
         )
     return None
+
+
+def fast_variant(typed: MapType) -> str:
+    """What the name of a map's lookups may end in: the compiler has some of their own for keys of
+    4 and 8 bytes and for strings (mapfast in cmd/compile/internal/walk/walk.go); "" if none."""
+    if typed.elem.size > INDIRECT_ABOVE:
+        return ""
+    try:
+        algorithm = Algorithms().of(typed.key)
+    except MapscopeError:
+        return ""
+    if algorithm == "memory":
+        return {4: "_fast32", 8: "_fast64"}.get(typed.key.size, "")
+    return "_faststr" if algorithm == "text" else ""
 
 
 def type_of(session: Session, address: int, name: Optional[str]) -> Optional[MapType]:

@@ -17,7 +17,7 @@ from ..target import Frame, Variable
 from ..types import Kind
 from ..view import Life, MapView
 from .go_classic import allocated
-from .go_maps import global_maps, map_at_frame, map_of_variable, type_of
+from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
 
 NAME = "go-swiss"
 
@@ -87,6 +87,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         hashing=lambda: key_hash(session, typed, header.seed if header else 0),
     )
     view.flavor = NAME
+    view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
     view.decoder = session.decoder()
     view.problems += session.go.doubts()
