@@ -137,6 +137,10 @@ class GoProgram:
         more += struct.pack("<BBHI", keysize, elemsize, 16 + 8 * (keysize + elemsize), flags)
         return self.rtype(MAP, name, 8, more)
 
+    def used(self) -> int:
+        """Bytes of the type table so far."""
+        return self._next - TYPES - 64
+
     def _write(self, data: bytes, align: int) -> int:
         address = -(-self._next // align) * align
         self.image.write(address, data)

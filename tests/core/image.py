@@ -97,6 +97,22 @@ class Image:
         """A store of one number."""
         self.store(address, value.to_bytes(size, "little"))
 
+    def save(self) -> object:
+        """All of memory as it is, for restore()."""
+        return [bytes(region) for region in self._regions]
+
+    def restore(self, saved: object) -> None:
+        """Memory as it was; regions made since then stay."""
+        assert isinstance(saved, list)
+        for region, raw in zip(self._regions, saved):
+            region[: len(raw)] = raw
+
+    def shrink(self, slack: int) -> int:
+        """Unmap what of the heap was not used, but for so many bytes; the bytes left of all."""
+        region, _ = self._region(HEAP, 1)
+        del region[self._next - HEAP + slack :]
+        return sum(map(len, self._regions))
+
     def _region(self, address: int, size: int) -> Tuple[bytearray, int]:
         at = bisect_right(self._starts, address) - 1
         if at >= 0:

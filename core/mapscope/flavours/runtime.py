@@ -9,6 +9,7 @@ to everything else, without debug information.
 
 import struct
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ..buckets import BucketLayout
@@ -194,6 +195,46 @@ class Abi:
 
 _ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ77H6x")
 
+#: largest struct of the runtime that is taken for one, in bytes; slots that fit a mask
+_LARGEST, _MOST_SLOTS = 4096, 32
+#: prefix of an offset's name: which of the sizes below it lies in
+_STRUCTS = {
+    "hmap": "hmap_size",
+    "mapextra": "mapextra_size",
+    "maptype": "maptype_size",
+    "typeinfo": "typeinfo_size",
+    "stop_slot": "stop_slot_size",
+    "event": "event_size",
+    "history_record": "history_record_size",
+}
+#: bytes of what is not a word (layout.h, debug.h, history.h)
+_WIDTHS: Dict[str, int] = {
+    **dict.fromkeys(("hmap_flags", "hmap_B"), 1),
+    "hmap_noverflow": 2,
+    "hmap_hash0": 4,
+    **dict.fromkeys(
+        (
+            *("mapextra_growths", "mapextra_same_size_growths", "mapextra_shrinks"),
+            *("mapextra_rebuilds", "maptype_flags", "maptype_hash_kind", "maptype_bucketsize"),
+            *("maptype_keysize", "maptype_elemsize", "maptype_keys_offset"),
+            *("maptype_elems_offset", "maptype_overflow_offset", "typeinfo_kind"),
+            *("typeinfo_bytes", "stop_slot_events", "stop_slot_conditions", "stop_slot_thread"),
+            *("stop_slot_reported", "event_event", "event_slot", "event_slots", "event_thread"),
+            *("event_kind", "event_flags", "history_record_bucket", "history_record_second"),
+            "history_record_thread",
+        ),
+        4,
+    ),
+    **dict.fromkeys(("typeinfo_data_offset", "typeinfo_len_offset"), 2),
+    **dict.fromkeys(
+        (
+            *("history_record_event", "history_record_flags"),
+            *("history_record_B", "history_record_old_B"),
+        ),
+        1,
+    ),
+}
+
 
 def read_abi(memory: Memory, address: int) -> Abi:
     """The mapscope_abi at `address`.
@@ -215,11 +256,37 @@ def read_abi(memory: Memory, address: int) -> Abi:
             f"mapscope_abi at {address:#x} has {size} bytes, "
             f"{_ABI_SIZE} expected for version {version}"
         )
-    fields = _ABI_LAYOUT.unpack(memory.read(address, _ABI_SIZE))
-    abi = Abi(address, *fields[1:])
-    if max(abi.hmap_size, abi.maptype_size, abi.typeinfo_size, abi.header_size) > 4096:
-        raise Corrupt(f"mapscope_abi at {address:#x} is impossible")
+    abi, reason = _understood(address, memory.read(address, _ABI_SIZE))
+    if reason:
+        raise Corrupt(f"mapscope_abi at {address:#x} is impossible: {reason}")
     return abi
+
+
+@lru_cache(maxsize=8)
+def _understood(address: int, raw: bytes) -> Tuple[Abi, str]:
+    """The fields of a mapscope_abi, and what is impossible about them; "": nothing."""
+    _, *numbers = _ABI_LAYOUT.unpack(raw)
+    abi = Abi(address, *numbers)
+    sizes = {name: number for name, number in vars(abi).items() if name.endswith("_size")}
+    sizes["mapextra_size"] = abi.header_size - abi.hmap_size
+    for name, size in sizes.items():
+        if not 0 < size <= _LARGEST:
+            return abi, f"{name} is {size}, 1 to {_LARGEST} expected"
+    if abi.stop_slot_count > _MOST_SLOTS:
+        return abi, f"stop_slot_count is {abi.stop_slot_count}, at most {_MOST_SLOTS} expected"
+    widths = {**_WIDTHS, "maptype_key": abi.typeinfo_size, "maptype_elem": abi.typeinfo_size}
+    widths["history_record_moved"] = 8
+    for name, offset in vars(abi).items():
+        struct_size = _STRUCTS.get(_prefix(name), "")
+        if struct_size and name not in sizes and name != "stop_slot_count":
+            if offset + widths.get(name, 8) > sizes[struct_size]:
+                return abi, f"{name} is {offset}, beyond {sizes[struct_size]} bytes"
+    return abi, ""
+
+
+def _prefix(name: str) -> str:
+    """Of the struct that a field of Abi is an offset in."""
+    return next((prefix for prefix in _STRUCTS if name.startswith(prefix + "_")), "")
 
 
 @dataclass(frozen=True)
