@@ -6,9 +6,21 @@ Every message is one line: what was found, what was expected, what to do.
 
 from typing import Sequence
 
+#: characters of a message; what is longer has names in it that nobody would read to their end
+LONGEST = 1000
+
 
 class MapscopeError(Exception):
     """Base of all errors that are shown to the user as one line."""
+
+    def __init__(self, message: str = "") -> None:
+        if len(message) > LONGEST:
+            message = message[: LONGEST - 3] + "..."
+        if not message.isprintable():
+            message = "".join(
+                c if c.isprintable() else c.encode("unicode_escape").decode() for c in message
+            )
+        super().__init__(message)
 
 
 class UsageError(MapscopeError):

@@ -45,6 +45,12 @@ _DESCRIPTOR_SIZES = {
     _SLICE: 56,
     _STRUCT: 80,
 }
+#: bytes of a value by its kind, where all have the same; int, uint and uintptr as on amd64
+_VALUE_SIZES = {
+    **dict(zip(range(_BOOL, _FLOAT32), (1, 8, 1, 2, 4, 8, 8, 1, 2, 4, 8, 8))),
+    **{_FLOAT32: 4, _FLOAT64: 8, _COMPLEX64: 8, _COMPLEX128: 16, _INTERFACE: 16, _SLICE: 24},
+    **{_STRING: 16, **dict.fromkeys((_CHAN, _FUNC, _MAP, _POINTER, _UNSAFE_POINTER), 8)},
+}
 
 #: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
 _TYPES_OFFSETS = (280, 296)
@@ -263,7 +269,8 @@ class GoProgram:
         size = _WORD.unpack_from(rtype, 0)[0]
         kind = rtype[23] & _KIND_MASK
         name = self.name_at(address)
-        if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER:
+        known = _VALUE_SIZES.get(kind, size)
+        if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER or size != known:
             raise LayoutUnknown(f"no Go type at {address:#x} (kind {kind}, size {size})")
 
         def simple(core: Kind) -> Type:

@@ -22,6 +22,9 @@ OVERLAP = 512
 #: bytes the cache may hold
 CACHE_LIMIT = 96 << 20
 
+#: largest value, in bytes; what is said to be larger is not read
+MAX_BYTES = 64 << 20
+
 #: pieces from which on memory is swept rather than looked up page by page
 _MANY = 1 << 14
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
@@ -54,6 +57,8 @@ class Memory:
     def read(self, address: int, size: int) -> bytes:
         """A small piece, through the cache."""
         check_address(address, size)
+        if size > MAX_BYTES:
+            raise MemoryUnreadable(address, size)
         if size > PAGE:
             return bytes(self._read(address, size))
         start = address % PAGE

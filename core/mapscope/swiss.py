@@ -20,7 +20,7 @@ from .checks.swiss import check_swiss
 from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
 from .hashing import KeyHash
-from .memory import Memory, check_address
+from .memory import CHUNK, Memory, check_address
 from .swiss_lookup import SwissLookup
 from .types import Type
 from .view import (
@@ -246,7 +246,12 @@ class SwissMap(MapView):
 
     def _pointers(self, address: int, count: int) -> List[int]:
         check_address(address, 8 * count)
-        return memoryview(bytes(self.memory.read_chunk(address, 8 * count))).cast("Q").tolist()
+        pointers: List[int] = []
+        for first in range(0, count, CHUNK // 8):  # as far as memory goes, whatever count says
+            words = min(count - first, CHUNK // 8)
+            raw = bytes(self.memory.read_chunk(address + 8 * first, 8 * words))
+            pointers += memoryview(raw).cast("Q").tolist()
+        return pointers
 
     def tables(self) -> List[Table]:
         """All tables, in the directory's order; those that are being replaced last."""

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from .errors import MapscopeError, MemoryUnreadable
-from .memory import Memory
+from .memory import MAX_BYTES, Memory
 from .types import Kind, Type
 
-#: longest string or slice taken for real, in bytes; longer is corrupt
-MAX_BYTES = 64 << 20
 #: deepest nesting of one value (an interface may hold itself)
 MAX_DEPTH = 24
 #: most parts of one value
@@ -129,6 +127,8 @@ class Decoder:
             return self._decode(type, data, address, 0)
         except MapscopeError as error:
             return Unreadable(str(error))
+        except struct.error:
+            return Unreadable(f"{len(data)} bytes are no {type.name}")
 
     def _decode(self, type: Type, data: bytes, address: Optional[int], depth: int) -> Decoded:
         self._parts += 1

@@ -38,6 +38,7 @@ from mapscope.commands import SUMMARIES, load  # noqa: E402
 from mapscope.commands.base import Command, split_words  # noqa: E402
 from mapscope.errors import MapscopeError  # noqa: E402
 
+from mapscope.memory import MAX_BYTES  # noqa: E402
 from mapscope.session import Session  # noqa: E402
 from scenes import CODE, STACK, Scene, all_scenes  # noqa: E402
 
@@ -96,10 +97,15 @@ class Arena:
 
     def _read(self, address: int, size: int) -> bytes:
         self.reads += 1
-        self.taken += size
-        if self.taken > self._most or self.reads > self._most_reads:
+        if size > MAX_BYTES:
+            raise _TooMuch(f"{size} bytes at once")
+        if self.reads > self._most_reads:
             raise _TooMuch(f"{self.taken} bytes in {self.reads} reads")
-        return self._plain_read(address, size)
+        found = self._plain_read(address, size)
+        self.taken += size
+        if self.taken > self._most:
+            raise _TooMuch(f"{self.taken} bytes in {self.reads} reads")
+        return found
 
     def _write(self, address: int, data: bytes) -> None:
         self._old.append((address, self._plain_read(address, len(data))))
@@ -158,7 +164,7 @@ class Look:
 def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
     """(command, line) of every command of the table, by every way to name the map."""
     address, key = hex(scene.address), f"'{scene.key}'"
-    maps = ["m", address, ""] + ([f"{address} --type {scene.type}"] if scene.type else [])
+    maps = ["m", address] + ([""] if scene.target.frames else []) + ([f"{address} --type {scene.type}"] if scene.type else [])
     for name in SUMMARIES:
         if name == "list" or name == "stop" or name == "writers":
             yield name, ""
@@ -454,11 +460,18 @@ def _hangs(*_: object) -> None:
     raise _TooMuch(f"for more than {_HANGING} s of the processor")
 
 
+#: of this process, once it has one: its programs are made once
+_fuzzers: List[Fuzzer] = []
+
+
 def _worker(work: Tuple[int, int, str, bool]) -> Tally:
     images, seed, only, memory = work
-    if memory:
-        tracemalloc.start()
-    return Fuzzer(only, memory).run(images, seed)
+    if not _fuzzers:
+        _fuzzers.append(Fuzzer(only, memory))
+        if memory:
+            tracemalloc.start()
+    _fuzzers[0].tally = Tally()
+    return _fuzzers[0].run(images, seed)
 
 
 def _main() -> int:

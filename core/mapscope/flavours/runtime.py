@@ -48,20 +48,21 @@ _FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
 # maptype.flags
 _INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
 
-_KINDS: Dict[int, Kind] = {
-    1: Kind.BOOL,
-    3: Kind.INT,
-    4: Kind.INT,
-    5: Kind.INT,
-    6: Kind.INT,
-    8: Kind.UINT,
-    9: Kind.UINT,
-    10: Kind.UINT,
-    11: Kind.UINT,
-    13: Kind.FLOAT,
-    14: Kind.FLOAT,
-    22: Kind.POINTER,
-    24: Kind.STRING,
+#: of a typeinfo, and the bytes of a value; 0: as many as it says
+_KINDS: Dict[int, Tuple[Kind, int]] = {
+    1: (Kind.BOOL, 1),
+    3: (Kind.INT, 1),
+    4: (Kind.INT, 2),
+    5: (Kind.INT, 4),
+    6: (Kind.INT, 8),
+    8: (Kind.UINT, 1),
+    9: (Kind.UINT, 2),
+    10: (Kind.UINT, 4),
+    11: (Kind.UINT, 8),
+    13: (Kind.FLOAT, 4),
+    14: (Kind.FLOAT, 8),
+    22: (Kind.POINTER, 8),
+    24: (Kind.STRING, 0),
 }
 
 
@@ -652,13 +653,16 @@ def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
             name = escape(memory.read_cstring(pointer))
         except MemoryUnreadable:
             name = f"{size} bytes"
-        return Type(
-            _KINDS.get(kind, Kind.OPAQUE),
-            name,
-            size,
-            data_offset=struct.unpack_from("<H", raw, offset + abi.typeinfo_data_offset)[0],
-            len_offset=struct.unpack_from("<H", raw, offset + abi.typeinfo_len_offset)[0],
+        core, expected = _KINDS.get(kind, (Kind.OPAQUE, 0))
+        data_at, len_at = (
+            struct.unpack_from("<H", raw, offset + at)[0]
+            for at in (abi.typeinfo_data_offset, abi.typeinfo_len_offset)
         )
+        if (expected and size != expected) or (
+            core is Kind.STRING and max(data_at, len_at) + 8 > size
+        ):
+            raise Corrupt(f"impossible type {name}: {core.value} of {size} bytes")
+        return Type(core, name, size, data_offset=data_at, len_offset=len_at)
 
     pointer = struct.unpack_from("<Q", raw, abi.maptype_name)[0]
     try:

@@ -241,22 +241,24 @@ class Stop:
     def map_text(self) -> str:
         """The map that it is for."""
         if self.view is not None and self.view.address is None:
-            return f"{self.view.type_name} {self.request.map}, not written to yet"
+            name = escape(self.view.type_name)
+            return f"{name} {escape(self.request.map or '')}, not written to yet"
         if self.view is not None:
-            return f"{self.view.type_name} {self.view.address:#x}"
-        return "any map" if self.request.map is None else self.request.map
+            return f"{escape(self.view.type_name)} {self.view.address:#x}"
+        return "any map" if self.request.map is None else escape(self.request.map)
 
     def describe(self) -> str:
         """All about it in one line, without its number."""
         text = f"{self.request.text()}, {self.map_text()}"
         point = self.point()
+        location = escape(self.request.location or "")
         label = f" ({point.label})" if point is not None and point.number is not None else ""
         if point is None and self.plan is not None:
             return f"{text}, waits for the program to start"
         if self.plan is None and point is None:
-            return f"{text}, waits for the program to start, then for {self.request.location}"
+            return f"{text}, waits for the program to start, then for {location}"
         if self.plan is None:
-            return f"{text}, waits for {self.request.location}{label}"
+            return f"{text}, waits for {location}{label}"
         return f"{text}, by {self.plan.mechanism}{label}"
 
     def form(self) -> Dict[str, object]:
