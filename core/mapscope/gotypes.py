@@ -54,6 +54,8 @@ _VALUE_SIZES = {
 
 #: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
 _TYPES_OFFSETS = (280, 296)
+#: bytes of a name; no program has a longer one
+_LONGEST_NAME = 1 << 16
 #: words between etypes and typelinks, at most
 _TYPELINKS_SEARCH = 16
 
@@ -355,6 +357,8 @@ class GoProgram:
             if head[2] & 0x80:
                 length |= (head[3] & 0x7F) << 14
                 used = 4
+        if length > _LONGEST_NAME:
+            raise LayoutUnknown(f"no name at {address:#x}: it would have {length} bytes")
         return self.memory.read(address + used, length).decode("utf-8", "replace")
 
     # --- the type table ---

@@ -164,7 +164,11 @@ class Look:
 def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
     """(command, line) of every command of the table, by every way to name the map."""
     address, key = hex(scene.address), f"'{scene.key}'"
-    maps = ["m", address] + ([""] if scene.target.frames else []) + ([f"{address} --type {scene.type}"] if scene.type else [])
+    maps = (
+        ["m", address]
+        + ([""] if scene.target.frames else [])
+        + ([f"{address} --type {scene.type}"] if scene.type else [])
+    )
     for name in SUMMARIES:
         if name == "list" or name == "stop" or name == "writers":
             yield name, ""
@@ -292,9 +296,7 @@ _READY: Dict[Tuple[str, str], Look] = {}
 def _ready(name: str, words: str) -> Look:
     if (name, words) not in _READY:
         command = load(name)
-        _READY[name, words] = Look(
-            name, words, command, command.parser().read(split_words(words))
-        )
+        _READY[name, words] = Look(name, words, command, command.parser().read(split_words(words)))
     return _READY[name, words]
 
 
@@ -324,7 +326,9 @@ def _run_on(scene: Scene, host: FakeHost) -> None:
         if "swiss" in scene.flavour:
             registers.update(rax=scene.address, rbx=scene.maptype, rcx=scene.address)
         if size == 0:
-            frame = FakeFrame(1, next((f for f, at in scene.functions.items() if at == address), ""))
+            frame = FakeFrame(
+                1, next((f for f, at in scene.functions.items() if at == address), "")
+            )
             frame.variables = {"h": number(scene.address), "t": number(scene.maptype)}
             scene.target.frames.insert(0, frame)
         try:
@@ -376,7 +380,9 @@ class Fuzzer:
         self.tally = Tally()
         self._memory = memory
 
-    def image(self, scene: int, damages: Sequence[Damage], chosen: Sequence[Tuple[int, int]]) -> None:
+    def image(
+        self, scene: int, damages: Sequence[Damage], chosen: Sequence[Tuple[int, int]]
+    ) -> None:
         """Look at one image.
 
         :param chosen: which command, and which of its lines
@@ -451,7 +457,10 @@ class Fuzzer:
                     failure = smaller
         arena, commands = self.arenas[scene], self.looks[scene]
         lines = [commands[which % len(commands)] for which, _ in chosen]
-        words = [f"map {of[n % len(of)].name} {of[n % len(of)].line}" for of, (_, n) in zip(lines, chosen)]
+        words = [
+            f"map {of[n % len(of)].name} {of[n % len(of)].line}"
+            for of, (_, n) in zip(lines, chosen)
+        ]
         again = json.dumps([arena.scene.name, damages, chosen])
         return f"{arena.scene.name}: {'; '.join(words)}\n--repeat '{again}'\n{failure}\n"
 

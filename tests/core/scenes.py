@@ -145,7 +145,7 @@ def _stop_at(model: ClassicMap, store: int, operation: Callable[[], None]) -> No
     frames[:] = now
 
 
-def _runtime(
+def runtime_scene(
     name: str,
     key: Codec,
     elem: Codec,
@@ -242,7 +242,7 @@ def _event(image: Image, model: RuntimeMap, maptype: int) -> int:
     return image.place(raw)
 
 
-def _go_classic(
+def classic_scene(
     name: str,
     key: Codec,
     elem: Codec,
@@ -266,7 +266,12 @@ def _go_classic(
     target = program.finish()
     key_name, elem_name = (program.descriptor(codec).name for codec in (key, elem))
     scene = Scene(
-        name, "go-classic", target, model.address, f"map[{key_name}]{elem_name}", str(_value(key, 3))
+        name,
+        "go-classic",
+        target,
+        model.address,
+        f"map[{key_name}]{elem_name}",
+        str(_value(key, 3)),
     )
     scene.maptype = model.maptype
     _map_places(scene, model, 48)
@@ -300,7 +305,7 @@ def _go_places(scene: Scene, program: GoProgram) -> None:
 #: functions, and how deep the stack is in them: (bytes, bytes of code)
 _DEPTHS = {
     "runtime.goexit": [(0, 64)],
-    "main.main": [(0, 4), (40, 60)],
+    "main.(*Application).work": [(0, 4), (40, 60)],
     "runtime.mapassign": [(0, 4), (80, 60)],
     "runtime.mapassign_fast64": [(0, 4), (80, 60)],
     "runtime.hashGrow": [(0, 4), (24, 60)],
@@ -325,7 +330,7 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
     for part, data, length in (
         ("funcnametab", names, len(names)),
         ("cutab", words(0), 1),
-        ("filetab", b"main.go\0", 8),
+        ("filetab", b"/home/user/application/main.go\0", 31),
         ("pctab", tables + bytes(64), len(tables)),
         ("pclntable", functions, len(functions)),
         ("ftab", entries, len(_DEPTHS) + 1),
@@ -338,7 +343,7 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
     image.map_region(STACK, bytes(4096))
     pcs = {name: CODE + 64 * n for n, name in enumerate(_DEPTHS)}
     # mapassign and hashGrow have stored the map, their second argument, above their frames
-    frames = (("runtime.hashGrow", 24), ("runtime.mapassign", 80), ("main.main", 40))
+    frames = (("runtime.hashGrow", 24), ("runtime.mapassign", 80), ("main.(*Application).work", 40))
     sp = STACK + 256
     at = sp
     for n, (name, depth) in enumerate(frames):
@@ -365,7 +370,9 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
     scene.add("allgs", slice_, 24)
     target = scene.target
     if bare:
-        move = b"\x48\x8b\x05" + struct.pack("<i", slice_ - (pcs["runtime.allgadd"] + 7) & 0x7FFFFFFF)
+        move = b"\x48\x8b\x05" + struct.pack(
+            "<i", slice_ - (pcs["runtime.allgadd"] + 7) & 0x7FFFFFFF
+        )
         image.write(pcs["runtime.allgadd"], move)
     target.symbol_table["runtime.allgs"] = [slice_]
     registers = {"rip": pcs["runtime.hashGrow"] + 40, "rsp": sp, "r14": g}
@@ -379,7 +386,9 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
 # --- Swiss maps ---
 
 
-def _swiss(name: str, entries: int, tables: int, text: bool = False, deleted: int = 0) -> Scene:
+def swiss_scene(
+    name: str, entries: int, tables: int, text: bool = False, deleted: int = 0
+) -> Scene:
     """A Go program with a Swiss map; its directory has a slot more than it has tables."""
     program = GoProgram("go1.24.4")
     image = program.image
@@ -483,27 +492,27 @@ def all_scenes() -> List[Scene]:
     """Every program, made anew."""
     blocks = Block(136), Block(200)
     return [
-        _runtime("runtime, numbers, doubling", Int(8), Int(8), 27),
-        _runtime("runtime, numbers, at rest", Int(8), Int(8), 40, found_by="section"),
-        _runtime("runtime, small numbers", Int(2), Int(1), 60, found_by="scan"),
-        _runtime("runtime, texts", cppprogram.StdString(), cppprogram.StdString(), 27),
-        _runtime("runtime, large keys", *blocks, 14, typed=True),
-        _runtime("runtime, shrinking", Int(8), Int(8), 120, shrinks=True),
-        _runtime("runtime, within an evacuation", Int(8), Int(8), 27, store=6),
-        _runtime("runtime, within a growth", Int(8), Int(8), 52, store=5),
-        _go_classic("go-classic, fast64, doubling", NUMBER, NUMBER, 27, "_fast64"),
-        _go_classic("go-classic, debug information", NUMBER, NUMBER, 27, "_fast64", 0, "debug"),
-        _go_classic("go-classic, faststr", Text(), Text(), 27, "_faststr"),
-        _go_classic("go-classic, 1.21", NUMBER, Text(), 60, "_fast64", version="go1.21.5"),
-        _go_classic("go-classic, large", *blocks, 14),
-        _go_classic("go-classic, within an evacuation", NUMBER, NUMBER, 27, "_fast64", 9),
-        _go_classic("go-classic, within an assignment", Text(), NUMBER, 27, "_faststr", 30),
-        _go_classic("go-classic, within hashGrow", NUMBER, NUMBER, 52, "", 6),
-        _go_classic("go-classic, no names", NUMBER, NUMBER, 27, "", 9, bare=True),
-        _swiss("go-swiss, a group", 6, 0, deleted=1),
-        _swiss("go-swiss, a table", 10, 1, text=True, deleted=1),
-        _swiss("go-swiss, tables", 27, 3),
-        _noise("random bytes, go-classic", _go_classic("", NUMBER, NUMBER, 5, "_fast64"), 1),
-        _noise("random bytes, go-swiss", _swiss("", 6, 0), 2),
-        _noise("random bytes, runtime", _runtime("", Int(8), Int(8), 9), 3),
+        runtime_scene("runtime, numbers, doubling", Int(8), Int(8), 27),
+        runtime_scene("runtime, numbers, at rest", Int(8), Int(8), 40, found_by="section"),
+        runtime_scene("runtime, small numbers", Int(2), Int(1), 60, found_by="scan"),
+        runtime_scene("runtime, texts", cppprogram.StdString(), cppprogram.StdString(), 27),
+        runtime_scene("runtime, large keys", *blocks, 14, typed=True),
+        runtime_scene("runtime, shrinking", Int(8), Int(8), 120, shrinks=True),
+        runtime_scene("runtime, within an evacuation", Int(8), Int(8), 27, store=6),
+        runtime_scene("runtime, within a growth", Int(8), Int(8), 52, store=5),
+        classic_scene("go-classic, fast64, doubling", NUMBER, NUMBER, 27, "_fast64"),
+        classic_scene("go-classic, debug information", NUMBER, NUMBER, 27, "_fast64", 0, "debug"),
+        classic_scene("go-classic, faststr", Text(), Text(), 27, "_faststr"),
+        classic_scene("go-classic, 1.21", NUMBER, Text(), 60, "_fast64", version="go1.21.5"),
+        classic_scene("go-classic, large", *blocks, 14),
+        classic_scene("go-classic, within an evacuation", NUMBER, NUMBER, 27, "_fast64", 9),
+        classic_scene("go-classic, within an assignment", Text(), NUMBER, 27, "_faststr", 30),
+        classic_scene("go-classic, within hashGrow", NUMBER, NUMBER, 52, "", 6),
+        classic_scene("go-classic, no names", NUMBER, NUMBER, 27, "", 9, bare=True),
+        swiss_scene("go-swiss, a group", 6, 0, deleted=1),
+        swiss_scene("go-swiss, a table", 10, 1, text=True, deleted=1),
+        swiss_scene("go-swiss, tables", 27, 3),
+        _noise("random bytes, go-classic", classic_scene("", NUMBER, NUMBER, 5, "_fast64"), 1),
+        _noise("random bytes, go-swiss", swiss_scene("", 6, 0), 2),
+        _noise("random bytes, runtime", runtime_scene("", Int(8), Int(8), 9), 3),
     ]

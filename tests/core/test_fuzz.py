@@ -144,5 +144,3 @@ def test_errors() -> None:
     for message in ("", "internal error (KeyError): 3"):
         with pytest.raises(Failure):
             check_error(MapscopeError(message))
-
-
