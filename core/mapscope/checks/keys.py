@@ -4,10 +4,9 @@
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ..buckets import CELLS, MIN_TOP_HASH
-from ..memory import Memory
+from ..memory import MAX_BYTES, Memory
 from ..types import Kind, Type
 from ..values import (
-    MAX_BYTES,
     DebuggerText,
     Decoded,
     Decoder,
