@@ -26,6 +26,8 @@ COMMANDS = (
     "find {} 7",
     "stats {}",
     "stats {} --json",
+    "check {}",
+    "check {} --json",
 )
 FAILURES = (
     "Traceback",

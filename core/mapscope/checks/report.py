@@ -217,8 +217,8 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "map bucket N; an update or delete reaches the first of the two alone; " + _WHO,
     ),
     "wrong-hash": (
-        "the key was changed after it went in (memory that it points at, a string's bytes through "
-        f"unsafe), or {_STRAY}",
+        f"{_RACE} into one cell, which has one's tophash and the other's key; or the key was "
+        "changed after it went in (memory that it points at, a string's bytes through unsafe)",
         "map find KEY; " + _WATCH,
     ),
     "wrong-bucket": (
