@@ -208,7 +208,7 @@ class _Check:
         first = head.owners[0]
         marks = head.evacuated(layout)
         self._marks += marks
-        nevacuate = self._header.nevacuate
+        nevacuate = 0 if self._report.has("nevacuate") else self._header.nevacuate
         for at in _zeros(marks[: max(0, nevacuate - first)]):
             text = f"old bucket {first + at} is not evacuated, but nevacuate is {nevacuate}"
             self._report.add("error", "not-evacuated", text, head.addresses[at], first + at)
