@@ -195,7 +195,8 @@ class ClassicMap(MapView):
             raise TypeNeeded(f"map at {self.address or 0:#x}")
         return Walker(self.memory, self.layout, self.problems)
 
-    def _is_writing(self) -> bool:
+    def is_writing(self) -> bool:
+        """Whether a write is under way, or was when the program died."""
         return self.header is not None and bool(self.header.flags & HASH_WRITING)
 
     def _chunks(self, progress: Progress) -> Iterator[List[Level]]:
@@ -212,7 +213,7 @@ class ClassicMap(MapView):
             def step(part: int, _: int, base: int = base) -> None:
                 progress(base + part, total)
 
-            into_evacuated = array.name == "new" or self._is_writing()
+            into_evacuated = array.name == "new" or self.is_writing()
             yield from walker.walk(array, into_evacuated, step)
             done += array.count
 
@@ -244,7 +245,7 @@ class ClassicMap(MapView):
                 progress(base + part, total)
 
             nevacuate = self.header.nevacuate if self.header else 0
-            into_evacuated = array.name == "new" or self._is_writing()
+            into_evacuated = array.name == "new" or self.is_writing()
             tallies.append(
                 tally_array(self.walker(), array, nevacuate, into_evacuated, cells, step)
             )
@@ -382,7 +383,7 @@ class ClassicMap(MapView):
 
     def _compare_count(self, live: int) -> None:
         """Note when count and cells disagree, except while a write is half done."""
-        if live != self.count and not self._is_writing() and not self.problems:
+        if live != self.count and not self.is_writing() and not self.problems:
             text = f"count is {self.count}, but {live} live cells were found"
             self.problems.append(Problem(text, "count", self.address))
 

@@ -330,11 +330,12 @@ def signature_text(parts: Signature) -> str:
     return text
 
 
-def _steps_of(parts: Signature, offset: int) -> Iterator[Step]:
+def _steps_of(parts: Signature, offset: int) -> Iterator[Optional[Step]]:
     for letter, number, inner in parts:
         if letter == "[":
             size = _size_of(inner)
             for _ in range(number):
+                yield None
                 yield from _steps_of(inner, offset)
                 offset += size
         elif letter in "MK":

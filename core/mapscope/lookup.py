@@ -117,7 +117,8 @@ class Lookup(Finder):
                 Candidate("old", old_index, False, reason),
                 Candidate("new", index, True, reason),
             ]
-            if not any(top >= MIN_TOP_HASH for _, data in chain for top in data[:CELLS]):
+            live = any(top >= MIN_TOP_HASH for _, data in chain for top in data[:CELLS])
+            if not (live and self._map.is_writing()):
                 return both, new, index
             # stopped inside evacuate: what is not marked yet is still here
             reason = f"old bucket {old_index} is being evacuated: both hold entries"

@@ -10,6 +10,7 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from codec import Block, Codec, Double, Int, Text
 from image import FakeTarget, Image, words
+from mapscope.go_memhash import AesHash, FallbackHash, MemoryHash
 from mapscope.target import Section, Variable
 from mapscope.types import Field, Kind, Type
 from model import GoMap, Hash, mixed, shape
@@ -73,6 +74,26 @@ class GoProgram:
                 text = self.image.place(version.encode())
                 place = self.image.place(words(text, len(version)))
                 self.target.symbol_table["runtime.buildVersion"] = [place]
+
+    # --- hashing ---
+
+    def hash_with(self, aes: bool = True) -> MemoryHash:
+        """Give the program the variables that its hashes depend on; the same hashes."""
+        schedule = bytes(3 * i + 1 & 0xFF for i in range(128))
+        keys = (0x1234567, 0x89ABCDEF01, 0x23456789AB, 0xCDEF012345)
+        for name, data in (
+            ("runtime.useAeshash", bytes([aes])),
+            ("runtime.aeskeysched", schedule),
+            ("runtime.hashkey", words(*keys)),
+        ):
+            self.target.symbol_table[name] = [self.image.place(data)]
+        return AesHash(schedule) if aes else FallbackHash(keys, self._minor)
+
+    def set_hasher(self, model: GoMap, name: str, *closed_over: int) -> None:
+        """Let a map's type name its hash function."""
+        code = self.image.allocate(16)
+        self.target.symbols_at[code] = name
+        self.image.write_word(model.maptype + 72, self.image.place(words(code, *closed_over)))
 
     # --- the type table ---
 

@@ -1,0 +1,3 @@
+// SPDX-License-Identifier: MIT
+//
+// Lets main.go declare functions that it does not define.

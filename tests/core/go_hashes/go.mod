@@ -1,0 +1,3 @@
+module gohashes
+
+go 1.19
