@@ -346,6 +346,16 @@ class LldbTarget(Target):
             os.write(2, b"\r    \r")
 
 
+def _cpp_function(frame: lldb.SBFrame, name: str) -> str:
+    """A frame's function in C++. Of a template that is inlined and made for a type of an unnamed
+    namespace GCC tells the last part of the name alone."""
+    name = function_name(name)
+    if name.startswith("mapscope::") or not frame.IsInlined():
+        return name
+    folder = str(frame.GetLineEntry().GetFileSpec().GetDirectory() or "")
+    return f"mapscope::{name}" if folder.endswith("/mapscope") else name
+
+
 class LldbFrame(Frame):
     """One frame of one thread.
 
@@ -369,7 +379,7 @@ class LldbFrame(Frame):
             self.function = go.scopes(frame)[scope].function
         else:
             name = str(frame.GetFunctionName() or "")
-            self.function = name if go is not None else function_name(name)
+            self.function = name if go is not None else _cpp_function(frame, name)
         self.has_variables = go is None or scope is not None
 
     def sp(self) -> int:

@@ -53,7 +53,20 @@ _HANGING = 20
 _LOOKS = 2
 
 _BYTES = (0, 1, 2, 3, 4, 5, 8, 9, 15, 16, 43, 44, 63, 64, 127, 128, 200, 254, 255)
-_WORDS = (0, 1, 2, 3, 7, 8, 1 << 16, 1 << 20, 1 << 24, 1 << 26, (1 << 26) + 1, 1 << 31)
+_WORDS: Tuple[int, ...] = (
+    0,
+    1,
+    2,
+    3,
+    7,
+    8,
+    1 << 16,
+    1 << 20,
+    1 << 24,
+    1 << 26,
+    (1 << 26) + 1,
+    1 << 31,
+)
 _WORDS += ((1 << 32) - 1, 1 << 40, (1 << 47) - 8, 1 << 47, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
 _WORDS += (NOWHERE, HEAP, HEAP + 4, 16, 4096, 0xDEADBEEFDEADBEEF)
 
@@ -254,7 +267,7 @@ def look(arena: Arena, it: Look) -> str:
     except _TooMuch as error:
         raise Failure(f"reads {error}, of {arena.scene.mapped} that there are") from None
     except BaseException as error:
-        trace = "".join(traceback.format_exception(error)[-6:])
+        trace = "".join(traceback.format_exception(type(error), error, error.__traceback__)[-6:])
         raise Failure(f"{type(error).__name__}: {error}\n{trace}") from error
 
 
@@ -447,14 +460,16 @@ class Fuzzer:
         failure: Failure,
     ) -> str:
         """What failed, as small as it can be made by leaving damages and commands out."""
-        for parts in (chosen, damages):
-            for part in list(parts):
-                rest = [other for other in parts if other is not part]
-                trial = (rest, chosen) if parts is damages else (damages, rest)
-                smaller = self.fails(scene, *trial)
-                if smaller is not None:
-                    parts[:] = rest
-                    failure = smaller
+        for part in list(chosen):
+            fewer = [other for other in chosen if other is not part]
+            smaller = self.fails(scene, damages, fewer)
+            if smaller is not None:
+                chosen, failure = fewer, smaller
+        for damage in list(damages):
+            less = [other for other in damages if other is not damage]
+            smaller = self.fails(scene, less, chosen)
+            if smaller is not None:
+                damages, failure = less, smaller
         arena, commands = self.arenas[scene], self.looks[scene]
         lines = [commands[which % len(commands)] for which, _ in chosen]
         words = [
@@ -512,16 +527,17 @@ def _main() -> int:
                 pool.terminate()
                 break
     seconds = time.perf_counter() - started
+    rate = tally.images / seconds / args.jobs
     print(
         f"{tally.images} images, {tally.commands} commands, seed {args.seed}, in {seconds:.0f} s: "
-        f"{tally.images / seconds / args.jobs:.0f} images a second for each of {args.jobs} processes"
+        f"{rate:.0f} images a second for each of {args.jobs} processes"
     )
     for title, counts in (("flavours", tally.flavours), ("outcomes", tally.outcomes)):
         print(f"{title}: " + ", ".join(f"{name} {n}" for name, n in counts.most_common()))
     for what, (amount, where) in sorted(tally.most.items()):
         print(f"most {what}: {amount} ({where})")
-    for number_, failure in enumerate(tally.failures, 1):
-        print(f"\nfailure {number_}: {failure}")
+    for number_, told in enumerate(tally.failures, 1):
+        print(f"\nfailure {number_}: {told}")
     print(f"{len(tally.failures)} failures")
     return 1 if tally.failures else 0
 

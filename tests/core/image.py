@@ -97,13 +97,12 @@ class Image:
         """A store of one number."""
         self.store(address, value.to_bytes(size, "little"))
 
-    def save(self) -> object:
+    def save(self) -> List[bytes]:
         """All of memory as it is, for restore()."""
         return [bytes(region) for region in self._regions]
 
-    def restore(self, saved: object) -> None:
+    def restore(self, saved: List[bytes]) -> None:
         """Memory as it was; regions made since then stay."""
-        assert isinstance(saved, list)
         for region, raw in zip(self._regions, saved):
             region[: len(raw)] = raw
 

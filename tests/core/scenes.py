@@ -9,16 +9,16 @@ must not know: what damage is done, and what must hold then (fuzz.py).
 import random
 import struct
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Tuple
 
 import cppprogram
 import goprogram
-from codec import Block, Codec, Int, Text
+from codec import Block, Codec, Int, StdString, Text, Value
 from cppprogram import CppProgram
 from goprogram import GoProgram
-from image import HEAP, NOWHERE, FakeFrame, FakeTarget, Image, number, words
+from image import HEAP, FakeFrame, FakeTarget, Image, number, words
 from mapscope import go_layouts
-from mapscope.target import Frame, Section, Thread, Variable
+from mapscope.target import Frame, Thread, Variable
 from mapscope.types import Kind, Type
 from model import ClassicMap, GoMap, RuntimeMap
 from test_history import CREATE, DONE, EVACUATE, EVACUATED, GROW, RACE, SECOND, Rings
@@ -127,7 +127,7 @@ def _map_places(scene: Scene, model: ClassicMap, header: int) -> None:
 def _stop_at(model: ClassicMap, store: int, operation: Callable[[], None]) -> None:
     """Run an operation, and leave the program as it is after that many of its stores."""
     image, frames = model.image, model.frames if isinstance(model, GoMap) else []
-    kept: List[Tuple[object, List[FakeFrame]]] = []
+    kept: List[Tuple[List[bytes], List[FakeFrame]]] = []
     left = [store]
 
     def look(_: int) -> None:
@@ -199,7 +199,7 @@ def runtime_scene(
     return scene.close()
 
 
-def _value(codec: Codec, n: int) -> object:
+def _value(codec: Codec, n: int) -> Value:
     """Some value of a type; texts short and long."""
     if codec.zero == "":
         return f"the {n}th " + "long " * (n % 4)
@@ -495,7 +495,7 @@ def all_scenes() -> List[Scene]:
         runtime_scene("runtime, numbers, doubling", Int(8), Int(8), 27),
         runtime_scene("runtime, numbers, at rest", Int(8), Int(8), 40, found_by="section"),
         runtime_scene("runtime, small numbers", Int(2), Int(1), 60, found_by="scan"),
-        runtime_scene("runtime, texts", cppprogram.StdString(), cppprogram.StdString(), 27),
+        runtime_scene("runtime, texts", StdString(), StdString(), 27),
         runtime_scene("runtime, large keys", *blocks, 14, typed=True),
         runtime_scene("runtime, shrinking", Int(8), Int(8), 120, shrinks=True),
         runtime_scene("runtime, within an evacuation", Int(8), Int(8), 27, store=6),

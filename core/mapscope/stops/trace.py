@@ -2,7 +2,7 @@
 """`map trace`: the life of maps, a line for each event, without stopping."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Set
 
 from ..lines import (
     cleared_line,
@@ -261,13 +261,15 @@ class ClassicTrace(GoTrace):
             self.stop.log(done_line(hmap.address, 1 << hmap.B, ""))
 
     def _live(self, bucket: int, size: int) -> int:
-        """Live cells of a chain."""
-        live, seen = 0, 0
-        target = self.host.target()
-        while bucket and seen < 1 << 16:
-            raw = bytes(target.read_memory(bucket, size))
+        """Live cells of a chain, to its end or to where it loops."""
+        live = 0
+        seen: Set[int] = set()
+        memory = Memory(self.host.target().read_memory)
+        while bucket and bucket not in seen and len(seen) < 1 << 16:
+            seen.add(bucket)
+            raw = memory.read(bucket, size)
             live += sum(top >= 5 for top in raw[:8])
-            bucket, seen = int.from_bytes(raw[-8:], "little"), seen + 1
+            bucket = int.from_bytes(raw[-8:], "little")
         return live
 
     def _on_advance(self, hit: Hit) -> bool:
