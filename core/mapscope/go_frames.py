@@ -9,7 +9,8 @@ runtime/asm_amd64.s (systemstack, mcall), runtime/sys_linux_amd64.s (the signal 
 
 import itertools
 import re
-from typing import Callable, Iterable, Iterator, Optional, Tuple
+import struct
+from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from . import go_layouts
 from .errors import MemoryUnreadable
@@ -31,6 +32,10 @@ _CODE = 1 << 16
 #: of a function's code, in which it checks and makes room on the stack, and arguments are still
 #: in their registers
 _BEGINNING = 40
+#: of a frame, in which words are looked at; those of the runtime's map functions are smaller
+_FRAME = 2048
+#: registers that can hold a value of Go code (abi-internal.md: rsp and r14 are its own)
+_GENERAL = "rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r15".split()
 
 Register = Callable[[str], Optional[int]]
 
@@ -55,6 +60,7 @@ class GoFrame(Frame):
     ) -> None:
         self.thread = thread
         self._registers = registers
+        self._words: Optional[List[int]] = None
         self._memory = memory
         self._table = table
         self._pc = pc
@@ -85,6 +91,20 @@ class GoFrame(Frame):
             return None
         return self._registers(go_layouts.ARGUMENT_REGISTERS[index])
 
+    def words(self) -> List[int]:
+        if self._words is None:
+            read = self._registers or (lambda name: None)
+            self._words = [word for word in map(read, _GENERAL) if word is not None]
+            # without the return address and the caller's rbp, which are no frame's values
+            size = min(self.cfa - 8 - self._sp, _FRAME) if self.cfa else 0
+            if size > 0:
+                try:
+                    raw = bytes(self._memory.read(self._sp, size))
+                except MemoryUnreadable:
+                    raw = b""
+                self._words += struct.unpack(f"<{len(raw) // 8}Q", raw[: len(raw) & ~7])
+        return self._words
+
     def spilled(self, index: int) -> Optional[int]:
         slot = self.cfa + 8 * index
         return slot if self.cfa and self._is_stored(slot - self._sp) else None
@@ -105,7 +125,8 @@ class GoFrame(Frame):
             place = rb"[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24" + re.escape(
                 offset.to_bytes(4, "little")
             )
-        return re.search(rb"[\x48\x4c]\x89" + place, code, re.DOTALL) is not None
+        # with or without a prefix: a key of four bytes is stored as such
+        return re.search(rb"\x89" + place, code, re.DOTALL) is not None
 
 
 def unwind(

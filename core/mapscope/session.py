@@ -11,7 +11,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from . import gotypes
 from .errors import MapscopeError, NeedsProcess
-from .go_frames import unwind, waiting_at, with_names
+from .go_frames import Register, unwind, waiting_at, with_names
 from .go_layouts import operation_of
 from .goroutine import Goroutine, find_g, running_for
 from .memory import Memory
@@ -75,23 +75,35 @@ class Session:
         if self._frames is None:
             self._frames = [
                 frame
-                for _, frames in groupby(
+                for thread, frames in groupby(
                     _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
                 )
-                for frame in _bounded(self.named(frames), _INNERMOST)
+                for frame in _bounded(self.named(frames, self._register_of(thread)), _INNERMOST)
             ]
         return self._frames
 
+    def _register_of(self, number: int) -> Register:
+        """A thread's registers, which are read when one is asked for."""
+        known: Optional[Dict[str, int]] = None
+
+        def register(name: str) -> Optional[int]:
+            nonlocal known
+            if known is None:
+                found = (t for t in self.target.threads() if t.number == number)
+                known = next((thread.registers() for thread in found), {})
+            return known.get(name)
+
+        return register
+
     def named(
-        self, frames: Iterable[Frame], registers: Optional[Dict[str, int]] = None
+        self, frames: Iterable[Frame], registers: Optional[Register] = None
     ) -> Iterator[Frame]:
         """A thread's frames, those of Go programs without debug information by Go's own table
         of functions.
 
         :param registers: the thread's, where they are known
         """
-        get = None if registers is None else registers.get
-        return with_names(self.memory, lambda: self.functions, frames, get)
+        return with_names(self.memory, lambda: self.functions, frames, registers)
 
     @property
     def functions(self) -> Optional[FunctionTable]:

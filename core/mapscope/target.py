@@ -74,6 +74,12 @@ class Frame(ABC):
         function and its registers are known."""
         return None
 
+    def words(self) -> List[int]:
+        """What it holds where debug information names nothing: the words of its part of the
+        stack, in order, and before them the registers if it is the innermost and they are
+        known. Not more than some hundreds."""
+        return []
+
     @abstractmethod
     def spilled(self, index: int) -> Optional[int]:
         """Address of the word above the return address where Go lets a function keep its

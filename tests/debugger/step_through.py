@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""A gdb command for tests: entries must be right after every instruction.
+"""A command for tests, in both debuggers: maps must be shown right after every instruction.
 
-    step-through TRUTH --begin FUNCTION --end FUNCTION [--stride N] [--only TEXT]
+    step-through TRUTH --begin FUNCTION --end FUNCTION [--stride N] [--only TEXT] [--commands A,B]
 
 The program (steps in programs/) calls begin, does one operation on one map,
 calls end, and so on; TRUTH is its record: two lines for each operation, what
@@ -10,24 +10,41 @@ by instructions, and after every N of them runs `map entries ADDRESS --json` and
 checks, for a map whose keys are all different:
 
   - an entry shown is one of before or of after, the same key and value. With
-    --zero, an entry that comes or goes may have that value: in Go the caller of
-    mapassign stores the element, and mapdelete clears it before the tophash;
+    --zero, an entry that comes or goes may have its type's zero value: in Go the
+    caller of mapassign stores the element, and mapdelete clears it before the tophash.
+    That caller stores an element of several words one word after the other;
   - no key is shown twice, and none is missing that is in before and in after;
   - only an entry marked in_flight may be unreadable or half written, and there
     is one of them at most;
   - the trailer counts the lines, and says complete.
 
 At begin the entries must be exactly before, and at end exactly after.
+
+--commands are more that run at the same instructions:
+
+  - inspect: its numbers fit each other, and the entries shown;
+  - find: keys that are in before and in after are found, with their value;
+  - check: it has no finding that is an error. (Left out where there is no such command.)
+
+A long operation can be stepped with few checks: --every N is the number of checks at one stride,
+after which the stride doubles, and --closely FUNCTION (of Go's runtime, any number of them) where
+it begins anew.
 """
 
 import argparse
 import json
 import shlex
-from typing import Any, Dict, List, Optional
+from typing import Any, Dict, List, Optional, Set, Tuple
 
-import gdb
+from in_debugger import Failed, define, execute
+from stepping import Program, program, symbol_names
 
 Entries = Dict[str, str]  # canonical JSON of the key -> of the value
+
+#: keys that are looked for at each instruction, of those that neither come nor go
+_FOUND = 3
+#: instructions in a row at which a wrong answer is printed
+_PRINTED = 2
 
 
 def canonical(value: Any) -> str:
@@ -38,30 +55,56 @@ def recorded(truth: Dict[str, Any]) -> Entries:
     return {canonical(e["key"]): canonical(e["value"]) for e in truth["entries"]}
 
 
+def zero_of(value: Any) -> Any:
+    """The zero value of the type that a value is of, both as JSON has them."""
+    if isinstance(value, dict):
+        return {name: zero_of(part) for name, part in value.items()}
+    if isinstance(value, list):
+        return [zero_of(part) for part in value]
+    return "" if isinstance(value, str) else 0
+
+
+def word_of(key: Any) -> str:
+    """A key as one word of a `map` command."""
+    text = key if isinstance(key, str) else json.dumps(key, separators=(",", ":"))
+    return f"'{text}'"
+
+
 class Checker:
     """What an operation's map may show, and what was found wrong so far."""
 
-    def __init__(self, before: Dict[str, Any], after: Dict[str, Any], zero: Optional[str]) -> None:
+    def __init__(
+        self, before: Dict[str, Any], after: Dict[str, Any], zero: bool, commands: Set[str]
+    ) -> None:
         self.before = recorded(before)
         self.after = recorded(after)
-        self.zero = zero
-        self.command = f"map entries {before['address']} --json"
+        values = [e["value"] for e in before["entries"] + after["entries"]]
+        self.zero = canonical(zero_of(values[0])) if zero and values else None
+        self.map = str(before["address"])
         if "type" in before:
-            self.command += f" --type '{before['type']}'"
+            self.map += f" --type '{before['type']}'"
+        self.commands = commands
+        self.counts = {before["count"], after["count"]}
         self.checks = 0
         self.in_flight = 0
+        stay = sorted(self.before.keys() & self.after.keys())
+        step = max(1, len(stay) // _FOUND)
+        self.looked_for = stay[::step][:_FOUND] if stay else []
+        self.looked_for += sorted(self.before.keys() ^ self.after.keys())[:2]
+
+    def answer(self, command: str, key: str = "") -> Any:
+        """Run a command that prints one JSON object."""
+        self.checks += 1
+        return json.loads(execute(f"map {command} {self.map} {key} --json"))
 
     def entries(self) -> List[Dict[str, Any]]:
-        """Run the command; the lines between header and trailer.
+        """Run `map entries`; the lines between header and trailer.
 
         :raises AssertionError: when header or trailer are wrong.
         """
         self.checks += 1
-        lines = [
-            json.loads(line)
-            for line in gdb.execute(self.command, to_string=True).split("\n")
-            if line
-        ]
+        text = execute(f"map entries {self.map} --json")
+        lines = [json.loads(line) for line in text.split("\n") if line]
         trailer = lines[-1]
         expected = {"entries": len(lines) - 2, "complete": True, "error": None}
         assert trailer == expected, f"trailer {trailer} instead of {expected}"
@@ -76,6 +119,7 @@ class Checker:
         assert not any("in_flight" in entry for entry in shown), "an entry is in flight at rest"
         found = sorted((canonical(entry["key"]), canonical(entry["value"])) for entry in shown)
         assert found == sorted(expected.items()), "not exactly the entries"
+        self.others(shown)
 
     def during(self) -> None:
         """Check what the map shows within the operation.
@@ -94,105 +138,223 @@ class Checker:
             keys.add(key)
             if "in_flight" in entry:
                 continue
-            right = {self.before.get(key), self.after.get(key)}
-            if self.zero is not None and (key in self.before) != (key in self.after):
-                right.add(self.zero)
-            assert value in right, f"{key} is shown with {value}, it has {right}"
+            assert key in self.before or key in self.after, f"{key} is shown, it was never there"
+            right = self.values_of(key)
+            is_right = value in right or self.is_stored_by_caller(key)
+            assert is_right, f"{key} is shown with {value}, it has {right}"
         missing = (self.before.keys() & self.after.keys()) - keys
         unreadable = sum(canonical(entry["key"]) not in self.before for entry in flying)
         assert len(missing) <= unreadable, f"{sorted(missing)[:3]} missing"
+        self.others(shown)
+
+    def values_of(self, key: str) -> Set[Optional[str]]:
+        """What an entry may have that is not in flight."""
+        right = {self.before.get(key), self.after.get(key)}
+        if self.zero is not None and (key in self.before) != (key in self.after):
+            right.add(self.zero)
+        return right
+
+    def is_stored_by_caller(self, key: str) -> bool:
+        """Whether it is a key whose element the caller of mapassign stores, in several words."""
+        value = self.after.get(key)
+        if self.zero is None or value is None or value == self.before.get(key):
+            return False
+        return value[0] in '{["'
+
+    def others(self, shown: List[Dict[str, Any]]) -> None:
+        """The other commands.
+
+        :raises AssertionError: when one's answer cannot be.
+        """
+        if "inspect" in self.commands:
+            self.inspect(len(shown))
+        if "find" in self.commands:
+            for key in self.looked_for:
+                self.find(key)
+        if "check" in self.commands:
+            answer = self.answer("check")
+            errors = [f["message"] for f in answer["findings"] if f["severity"] == "error"]
+            assert not errors and answer["ok"] is True, f"check: {errors}"
+
+    def inspect(self, shown: int) -> None:
+        answer = self.answer("inspect")
+        count = answer["count"]
+        assert count in self.counts, f"inspect: count {count}, it has {self.counts}"
+        chains = answer.get("chains")
+        if chains:
+            assert sum(chains.values()) == answer["buckets"], f"inspect: chains {chains}"
+        growth = answer["growth"]
+        if growth is None:
+            return
+        old = growth["old_buckets"]
+        times = {"double": (2, 1), "same-size": (1, 1), "shrink": (1, 2)}[growth["kind"]]
+        sizes = f"inspect: {growth['kind']} from {old} to {answer['buckets']} buckets"
+        assert old * times[0] == answer["buckets"] * times[1], sizes
+        assert 0 <= growth["evacuated"] <= old, f"inspect: {growth}"
+        assert growth["evacuated"] + growth["remaining"] == old, f"inspect: {growth}"
+        assert 0 <= growth["nevacuate"] <= old, f"inspect: {growth}"
+        assert abs(growth["progress"] - growth["evacuated"] / old) < 1e-9, f"inspect: {growth}"
+        # the bucket that is being moved counts as evacuated already, and perhaps not yet
+        assert growth["evacuated"] >= growth["nevacuate"], f"inspect: {growth}"
+        assert 0 <= growth["ahead"] <= growth["remaining"] + growth["ahead"], f"inspect: {growth}"
+        moved = growth["entries_moved"] + growth["entries_waiting"]
+        assert moved == shown, f"inspect: {growth} and {shown} entries"
+
+    def find(self, key: str) -> None:
+        answer = self.answer("find", word_of(json.loads(key)))
+        entry = answer["entry"]
+        assert answer["found"] is (entry is not None), f"find: {answer}"
+        stays = key in self.before and key in self.after
+        if entry is None:
+            assert not stays, f"find: no {key}"
+            return
+        assert canonical(entry["key"]) == key, f"find: {entry} for {key}"
+        value = canonical(entry["value"])
+        if not entry.get("in_flight"):
+            right = self.values_of(key)
+            is_right = value in right or self.is_stored_by_caller(key)
+            assert is_right, f"find: {key} is shown with {value}, it has {right}"
 
 
-class StepThrough(gdb.Command):
-    """Step through operations by instructions, checking a map's entries after each."""
+class Stepper:
+    """Steps from begin to end of operations."""
 
-    def __init__(self) -> None:
-        super().__init__("step-through", gdb.COMMAND_RUNNING)
+    def __init__(self, of: Program, arguments: argparse.Namespace) -> None:
+        self.program = of
+        self.stride: int = arguments.stride
+        self.every: int = arguments.every
+        self.most: int = arguments.most
+        self.keep: bool = arguments.keep_going
+        self.end = 0
+        self.closely: Set[int] = set()
+        self.instructions = self.checks = self.wrong = 0
 
-    def invoke(self, argument: str, from_tty: bool) -> None:
-        parser = argparse.ArgumentParser(prog="step-through")
-        parser.add_argument("truth")
-        parser.add_argument("--begin", required=True)
-        parser.add_argument("--end", required=True)
-        parser.add_argument("--stride", type=int, default=1)
-        parser.add_argument("--only", default="", help="operations whose name has this")
-        parser.add_argument(
-            "--zero", help="JSON of the value that a key may have that comes or goes"
-        )
-        arguments = parser.parse_args(shlex.split(argument))
-        gdb.execute("set pagination off")
-        gdb.execute("set suppress-cli-notifications on")
-        gdb.execute("starti", to_string=True)  # now addresses are the process's
-        gdb.Breakpoint(f"*{address_of(arguments.begin):#x}")
-        end = address_of(arguments.end)
-        gdb.Breakpoint(f"*{end:#x}")
-        gdb.execute("continue", to_string=True)
-        with open(arguments.truth, encoding="utf-8") as file:
-            lines = [json.loads(line) for line in file]
-        zero = None if arguments.zero is None else canonical(json.loads(arguments.zero))
-        wrong = 0
-        for before, after in zip(lines[::2], lines[1::2]):
-            name = before["name"].rpartition(":")[0]
-            if arguments.only in name:
-                checker = Checker(before, after, zero)
-                wrong += not self.operation(name, checker, end, arguments.stride)
-            if gdb.selected_frame().pc() != end:
-                gdb.execute("continue", to_string=True)  # to end
-            gdb.execute("continue", to_string=True)  # to the next begin
-        print(f"{len(lines) // 2} operations in the record, {wrong} shown wrongly")
-
-    @staticmethod
-    def operation(name: str, checker: Checker, end: int, stride: int) -> bool:
-        """Step from begin to end; say whether every check held."""
-        problem = None
-        instructions = 0
+    def operation(self, name: str, checker: Checker) -> bool:
+        """Step through one; say whether every check held."""
+        instructions = wrong = 0
+        first = ""
+        stride, left, steps = self.stride, self.every, 0
         try:
             checker.exactly(checker.before)
-            # Other threads stand still: Go's sysmon would preempt what is slow.
-            gdb.execute("set scheduler-locking on")
-            while True:
-                gdb.execute(f"stepi {stride}", to_string=True)
+            while not self.most or steps < self.most:
+                self.program.go_step(stride)
                 instructions += stride
-                frame = gdb.selected_frame()
-                if frame.pc() == end:
+                steps += 1
+                left -= 1
+                pc = self.program.pc()
+                if pc == self.end:
                     break
-                if frame.name() == "clock_gettime":
-                    # The vDSO reads the clock again when the time has changed
-                    # meanwhile, which it always has for who comes by stepping.
-                    gdb.execute("finish", to_string=True)
-                checker.during()
-            checker.exactly(checker.after)
-        except (AssertionError, ValueError, gdb.error) as error:
-            problem = str(error)
-        gdb.execute("set scheduler-locking off")
+                if pc in self.closely:
+                    stride, left = self.stride, self.every
+                elif self.every and left <= 0:
+                    stride, left = 2 * stride, self.every
+                try:
+                    checker.during()
+                except (AssertionError, ValueError, Failed) as error:
+                    wrong += 1
+                    if wrong <= _PRINTED:
+                        first += f"{error}\n{self.program.place()}"
+                    if not self.keep:
+                        break
+            else:
+                self.program.go_on()
+            if self.program.pc() == self.end:
+                checker.exactly(checker.after)
+        except (AssertionError, ValueError, Failed) as error:
+            wrong += 1
+            first += f"{error}\n{self.program.place()}"
+        self.instructions += instructions
+        self.checks += checker.checks
+        self.wrong += wrong
         text = (
             f"about {instructions} instructions, {checker.checks} checks,"
             f" {checker.in_flight} in flight"
         )
-        if problem is None:
+        if not wrong:
             print(f"right: {name}: {text}")
             return True
-        frames = gdb.execute("backtrace 4", to_string=True)
-        code = gdb.execute("x/i $pc", to_string=True)
-        print(f"WRONG: {name}: {text}: {problem}\n{code}{frames}", end="")
+        print(f"WRONG: {name}: {text}, {wrong} wrong: {first}", end="")
         return False
 
 
-def address_of(function: str) -> int:
-    """Address of a function's first instruction.
+def options_of(line: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="step-through")
+    parser.add_argument("truth")
+    parser.add_argument("--begin", required=True)
+    parser.add_argument("--end", required=True)
+    parser.add_argument("--stride", type=int, default=1)
+    parser.add_argument("--only", default="", help="operations whose name has this")
+    parser.add_argument("--commands", default="", help="besides entries, by comma")
+    parser.add_argument("--every", type=int, default=0, help="checks before the stride doubles")
+    parser.add_argument("--closely", action="append", default=[], help="where it begins anew")
+    parser.add_argument("--most", type=int, default=0, help="steps of one operation; 0: all")
+    parser.add_argument("--keep-going", action="store_true", help="behind a wrong answer")
+    parser.add_argument(
+        "--zero",
+        action="store_true",
+        help="a key that comes or goes may have its type's zero value",
+    )
+    return parser.parse_args(shlex.split(line))
 
-    :raises gdb.GdbError: when the program has no such function.
-    """
-    symbol = gdb.lookup_global_symbol(function) or gdb.lookup_static_symbol(function)
-    if symbol is not None:
-        return int(symbol.value().address)
-    try:  # without debug information
-        gdb.execute("set language c")
-        return int(gdb.parse_and_eval(f"&'{function}'"))
-    except gdb.error:
-        raise gdb.GdbError(f"no function {function}") from None
-    finally:
-        gdb.execute("set language auto")
+
+def commands_of(text: str) -> Set[str]:
+    """Those that there are: this file serves before `map check` is there, too."""
+    from mapscope.commands import SUMMARIES
+
+    known = {"inspect", "find", "check"}
+    wanted = {word for word in text.split(",") if word}
+    if wanted - known:
+        raise Failed(f"--commands: {known} expected, not {wanted}")
+    return wanted & set(SUMMARIES)
 
 
-StepThrough()
+def pairs(path: str, only: str) -> List[Tuple[str, bool, Dict[str, Any], Dict[str, Any]]]:
+    """(name, whether it is wanted, before, after) of each operation of the record."""
+    with open(path, encoding="utf-8") as file:
+        lines = [json.loads(line) for line in file]
+    found = []
+    for before, after in zip(lines[::2], lines[1::2]):
+        name = before["name"].rpartition(":")[0]
+        found.append((name, only in name, before, after))
+    return found
+
+
+def step_through(line: str) -> None:
+    arguments = options_of(line)
+    commands = commands_of(arguments.commands)
+    of = program()
+    stepper = Stepper(of, arguments)
+    of.start()
+    begin = of.address_of(symbol_names(arguments.begin))
+    stepper.end = of.address_of(symbol_names(arguments.end))
+    stepper.closely = set(of.addresses_of(arguments.closely))
+    for address in (begin, stepper.end, *stepper.closely):
+        of.stop_at(address)
+    of.go_on()
+    wrong = operations = 0
+    for name, wanted, before, after in pairs_when_written(of, begin, arguments):
+        operations += 1
+        if wanted:
+            checker = Checker(before, after, arguments.zero, commands)
+            wrong += not stepper.operation(name, checker)
+        run_to(of, stepper.end)
+        of.go_on()  # to the next begin
+    print(f"{stepper.instructions} instructions, {stepper.checks} checks, {stepper.wrong} wrong")
+    print(f"{operations} operations in the record, {wrong} shown wrongly")
+
+
+def pairs_when_written(
+    of: Program, begin: int, arguments: argparse.Namespace
+) -> List[Tuple[str, bool, Dict[str, Any], Dict[str, Any]]]:
+    """The record, which is there at the first begin."""
+    run_to(of, begin)
+    return pairs(arguments.truth, arguments.only)
+
+
+def run_to(of: Program, address: int) -> None:
+    """Go on to an address, past the other breakpoints."""
+    while of.pc() != address:
+        of.go_on()
+
+
+define("step-through", step_through)

@@ -161,7 +161,7 @@ def find_writers(session: Session) -> WritersResult:
     """Every thread that is inside a map write, and every goroutine that waits in one."""
     result = WritersResult()
     for thread in session.target.threads():
-        named = session.named(thread.frames(), thread.registers())
+        named = session.named(thread.frames(), thread.registers().get)
         frames = [frame for _, frame in zip(range(_DEPTH), named) if frame.pc()]
         if not any(_operation(frame.function) for frame in frames):
             # debuggers end at the border from the system's stack to the goroutine's

@@ -14,6 +14,7 @@ import struct
 from bisect import bisect_left
 from dataclasses import replace
 from functools import partial
+from itertools import groupby
 from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
@@ -38,6 +39,7 @@ from .go_maps import (
     type_of,
     word,
 )
+from .go_unnamed import assigned_cell, deleted_cell, is_partly, moved_buckets, words_of
 
 NAME = "go-classic"
 
@@ -111,7 +113,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         header = Header(*_HMAP.unpack(raw))
         header.validate(address)
         frames = _write_frames(session, address) if header.flags & HASH_WRITING else []
-        header = _resolve(header, raw, frames, typed, memory)
+        header = _resolve(header, raw, frames, typed, memory, minor)
         if typed is not None:
             layout = typed.layout
             layout.validate()
@@ -167,6 +169,7 @@ def _resolve(
     frames: List[Frame],
     typed: Optional[MapType],
     memory: Memory,
+    minor: int,
 ) -> Header:
     """The header with a growth that is being installed, or is installed, made plain."""
     old: int = struct.unpack_from("<Q", raw, 24)[0]
@@ -175,10 +178,10 @@ def _resolve(
         header = replace(header, nevacuate=0)
         in_hash_grow = any(f.function == "runtime.hashGrow" for f in frames)
         if in_hash_grow and not same_size and header.B:
-            # h.B += bigger comes before h.oldbuckets = oldbuckets. hashGrow was called
-            # because count + 1 is over the limit of the old B.
-            limit = 8 if header.B == 0 else 12 * ((1 << header.B) // 2)
-            if header.count + 1 <= limit:
+            # h.B += bigger comes before h.oldbuckets = oldbuckets. hashGrow is called where
+            # there are too many entries for B, or too many overflow buckets.
+            too_many = header.noverflow >= 1 << min(header.B, 15)
+            if header.count < go_layouts.load_limit(minor, header.B) and not too_many:
                 return replace(header, B=header.B - 1)
         return header
     old_B = header.B if same_size else header.B - 1
@@ -231,16 +234,20 @@ def _write_frames(session: Session, address: int) -> List[Frame]:
     """Frames of runtime functions that are writing to this map, of all threads; if there are
     none, of goroutines that wait in the middle of it."""
 
-    def of(frames: Iterable[Frame]) -> List[Frame]:
-        return [
-            frame
-            for frame in frames
-            if go_layouts.operation_of(frame.function)
-            and argument(session, frame, "h", 1) == address
-        ]
+    def of(stack: List[Frame]) -> List[Frame]:
+        found = [frame for frame in stack if go_layouts.operation_of(frame.function)]
+        known = [argument(session, frame, "h", 1) for frame in found]
+        # one calls the other, for the same map
+        if address in known:
+            return found
+        if not any(known) and address in words_of(stack):
+            return found  # registers have it, or slots that nothing names
+        return []
 
-    found = of(session.runtime_frames())
-    return found or of(frame for _, frames in session.parked_writers() for frame in frames)
+    threads = [list(s) for _, s in groupby(session.runtime_frames(), lambda frame: frame.thread)]
+    return [frame for stack in threads for frame in of(stack)] or [
+        frame for _, stack in session.parked_writers() for frame in of(stack)
+    ]
 
 
 def _writing(
@@ -257,7 +264,7 @@ def _writing(
     growing = {f.thread for f in frames if f.function.startswith("runtime.growWork")}
     for frame in frames:
         name = frame.function[len("runtime.") :]
-        if name.startswith("evacuate") and old is not None:
+        if name.startswith("evacuate") and old is not None and frame.has_variables:
             bucket = _evacuated_bucket(session, frame, walker, old)
             if bucket is not None:
                 verdict = _is_moving(session, frame, walker, new, old, bucket, header)
@@ -265,6 +272,8 @@ def _writing(
                     (writing.evacuating if verdict else writing.perhaps).append(bucket)
         elif name.startswith("mapclear"):
             writing.cleared = True
+        elif not frame.has_variables:
+            continue
         elif name.startswith("mapassign_fast"):
             found = _assigned_cell(session, frame, walker, new, old, header.count)
             if found is not None:
@@ -273,8 +282,12 @@ def _writing(
             place = _deleted_cell(session, frame, walker, new, typed)
             if place is not None:
                 writing.pending[place] = None
-    if old is not None and not any(frame.has_variables for frame in frames):
-        # No names of variables: what memory alone tells.
+    unnamed = [frame for frame in frames if not frame.has_variables]
+    for thread in sorted({frame.thread for frame in unnamed}):
+        stack = [frame for frame in _stack(session, thread) if not frame.has_variables]
+        _unnamed_write(session, stack, walker, new, old, header, writing)
+    if old is not None and not frames:
+        # Nobody is known to write: what memory alone tells.
         head = old.address + header.nevacuate * layout.size
         if header.nevacuate < old.count and memory.readable(head, 1):
             # nevacuate advances after its bucket is moved, so a mark there means that
@@ -284,6 +297,62 @@ def _writing(
         if not writing.evacuating and old.count <= _SEARCHED:
             writing.evacuating += _half_moved(memory, layout, old)
     return writing
+
+
+def _stack(session: Session, thread: int) -> List[Frame]:
+    """The frames of a thread, or of a parked goroutine, up to its write."""
+    frames = [frame for frame in session.runtime_frames() if frame.thread == thread] or [
+        frame
+        for _, parked in session.parked_writers()
+        for frame in parked
+        if frame.thread == thread
+    ]
+    writes = [at for at, f in enumerate(frames) if go_layouts.operation_of(f.function)]
+    return frames[: writes[-1] + 1] if writes else []
+
+
+def _unnamed_write(
+    session: Session,
+    stack: List[Frame],
+    walker: Walker,
+    new: BucketArray,
+    old: Optional[BucketArray],
+    header: Header,
+    writing: Writing,
+) -> None:
+    """What frames without variables tell of a write.
+
+    :param stack: of one thread, from its innermost frame to the write
+    """
+    operations = [go_layouts.operation_of(frame.function) for frame in stack]
+    if "evacuate" in operations or "grow" in operations:
+        moving = [f for f in stack if f.function.startswith("runtime.evacuate")]
+        if old is not None and moving:
+            named = [argument(session, frame, "oldbucket", 2) for frame in moving]
+            buckets = [bucket for bucket in named if bucket is not None]
+            words = words_of(stack[: stack.index(moving[-1]) + 1])
+            writing.evacuating += moved_buckets(walker, new, old, words, buckets)
+            if not writing.evacuating:
+                half = _half_moved(session.memory, walker.layout, old)
+                writing.evacuating += half if old.count <= _SEARCHED else []
+        return
+    outer = stack[-1]
+    name = outer.function[len("runtime.") :]
+    words = words_of(stack)
+    key = _bytes_at(session.memory, outer.spilled(2), walker.layout.keysize)
+    if name.startswith("mapassign_fast"):
+        # count, increased last, tells whether a cell is live that should not be yet
+        if _live_cells(walker, new, old) == header.count + 1:
+            place = assigned_cell(walker, new, words, key)
+            if place is not None:
+                writing.pending[place] = key
+    elif name.startswith("mapdelete"):
+        if "_fast" not in name:
+            at = argument(session, outer, "key", 2)
+            key = _bytes_at(session.memory, at, walker.layout.keysize)
+        place = deleted_cell(walker, new, words, key)
+        if place is not None:
+            writing.pending[place] = None
 
 
 def _is_moving(
@@ -416,15 +485,9 @@ def _deleted_cell(
         if layout.indirect_key:
             slot = _bytes_at(memory, int.from_bytes(slot, "little"), typed.key.size) or b""
         # memclrHasPointers clears a key word by word; an equal string may lie elsewhere
-        if _is_partly(slot, key) or decoder.decode(typed.key, slot) == wanted:
+        if is_partly(slot, key) or decoder.decode(typed.key, slot) == wanted:
             return place
     return None
-
-
-def _is_partly(slot: bytes, key: bytes) -> bool:
-    """Whether every word of a slot is the key's or cleared."""
-    words = range(0, len(slot), 8)
-    return all(slot[w : w + 8] == key[w : w + 8] or not any(slot[w : w + 8]) for w in words)
 
 
 def _cells(

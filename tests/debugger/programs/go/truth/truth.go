@@ -89,6 +89,9 @@ func (t *Map) Clear() {
 	t.keys, t.vals, t.index = nil, nil, map[any]int{}
 }
 
+// Name is the name that the record was started with.
+func (t *Map) Name() string { return t.name }
+
 // Len is the number of recorded entries.
 func (t *Map) Len() int { return len(t.keys) }
 
