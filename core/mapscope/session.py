@@ -84,14 +84,13 @@ class Session:
 
     def _register_of(self, number: int) -> Register:
         """A thread's registers, which are read when one is asked for."""
-        known: Optional[Dict[str, int]] = None
+        known: List[Dict[str, int]] = []
 
         def register(name: str) -> Optional[int]:
-            nonlocal known
-            if known is None:
+            if not known:
                 found = (t for t in self.target.threads() if t.number == number)
-                known = next((thread.registers() for thread in found), {})
-            return known.get(name)
+                known.append(next((thread.registers() for thread in found), {}))
+            return known[0].get(name)
 
         return register
 

@@ -15,7 +15,7 @@ from bisect import bisect_left
 from dataclasses import replace
 from functools import partial
 from itertools import groupby
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
 from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
