@@ -192,6 +192,10 @@ def function_of(frame: gdb.Frame) -> str:
     return f"{match[1]}.{match[2]}" if match else name
 
 
+#: bytes of a function in which inlined ones are looked for
+_INLINED = 1 << 14
+
+
 class GdbFrame(Frame):
     """One frame of one thread."""
 
@@ -223,6 +227,25 @@ class GdbFrame(Frame):
             except gdb.error:
                 return ""
         return f"{sal.symtab.filename}:{sal.line}" if sal.symtab is not None else ""
+
+    def inlined(self) -> Iterator[str]:
+        # Blocks lead to those around them alone, so places all over the function are asked.
+        pc = self.pc()
+        block, whole = gdb.block_for_pc(pc), None
+        while block is not None and not block.is_static and not block.is_global:
+            whole = block if block.function is not None else whole
+            block = block.superblock
+        if whole is None:
+            return
+        end = min(whole.end, whole.start + _INLINED)
+        seen = {(whole.start, whole.end)}
+        for at in range(whole.start, end, 4):
+            block = gdb.block_for_pc(at)
+            while block is not None and (block.start, block.end) not in seen:
+                seen.add((block.start, block.end))
+                if block.function is not None:
+                    yield str(block.function.name)
+                block = block.superblock
 
     def variable(self, name: str) -> Optional[Variable]:
         with _Thread(self._thread):

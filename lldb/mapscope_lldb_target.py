@@ -356,6 +356,10 @@ def _cpp_function(frame: lldb.SBFrame, name: str) -> str:
     return f"mapscope::{name}" if folder.endswith("/mapscope") else name
 
 
+#: blocks of a function that are looked at
+_INLINED = 1 << 14
+
+
 class LldbFrame(Frame):
     """One frame of one thread.
 
@@ -391,6 +395,19 @@ class LldbFrame(Frame):
     def place(self) -> str:
         line = self.native.GetLineEntry()
         return f"{line.GetFileSpec()}:{line.GetLine()}" if line.IsValid() else ""
+
+    def inlined(self) -> Iterator[str]:
+        blocks = [self.native.GetFunction().GetBlock().GetFirstChild()]
+        for _ in range(_INLINED):
+            if not blocks:
+                return
+            block = blocks.pop()
+            if block.IsValid():
+                blocks += [block.GetSibling(), block.GetFirstChild()]
+                if block.IsInlined():
+                    name = function_name(str(block.GetInlinedName() or ""))
+                    # see _cpp_function: a part of the name may be all there is
+                    yield name if "::" in name else f"mapscope::{name}"
 
     def variable(self, name: str) -> Optional[Variable]:
         try:

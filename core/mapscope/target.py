@@ -65,6 +65,11 @@ class Frame(ABC):
         """Source file and line, as the debugger shows them; "" if unknown."""
         return ""
 
+    def inlined(self) -> Iterator[str]:
+        """Names of the functions that the compiler has put into the code of the frame's own, as
+        debug information has it: an instruction of theirs may count as one of the frame's."""
+        return iter(())
+
     @abstractmethod
     def variable(self, name: str) -> Optional[Variable]:
         """The parameter or local `name`, or None where it has no value here."""

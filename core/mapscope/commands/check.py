@@ -3,6 +3,7 @@
 
 import argparse
 from dataclasses import dataclass
+from itertools import islice
 from typing import Dict, Iterator, List, Optional
 
 from ..checks.report import ADVICE, Activity, Finding, Report
@@ -13,7 +14,7 @@ from ..types import Kind
 from ..values import dumps, escape
 from ..view import MapView
 from .base import Command, Result, add_map
-from .writers import find_writers
+from .writers import find_writers, operation
 
 #: findings of a kind that text shows
 _SHOWN = 10
@@ -123,16 +124,28 @@ def _is_declared(session: Session, expression: Optional[str], error: MapscopeErr
 def _activity(session: Session, view: MapView) -> Activity:
     """Who is inside a write to a map."""
     writers = find_writers(session).writers
+    # of an optimised frame, what is no map may be all that is left of which one it is
     operations = tuple(
         writer.operation
         for writer in writers
-        if writer.view is None or writer.view.address == view.address
+        if writer.view is None or writer.view.address in (None, view.address)
     )
+    return Activity(operations, bool(operations) or _nobody_missed(session))
+
+
+def _nobody_missed(session: Session) -> bool:
+    """Whether every thread's frames tell whether it is inside a write."""
     if session.is_go():
-        certain = session.functions is not None
-    else:  # code of maps is inlined where they are used: debug information alone names it
-        certain = session.target.find_type("mapscope::hmap") is not None
-    return Activity(operations, certain)
+        return session.functions is not None
+    if session.target.find_type("mapscope::hmap") is None:
+        return False  # code of maps is inlined where they are used: debug information names it
+    # Optimised code mixes instructions of a write with others, which count as the caller's.
+    return not any(
+        operation(name)
+        for thread in session.target.threads()
+        for frame in islice(thread.frames(), 1)
+        for name in frame.inlined()
+    )
 
 
 COMMAND = Command(

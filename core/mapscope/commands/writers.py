@@ -22,8 +22,18 @@ _DEPTH, _SHOWN = 64, 16
 _FATAL = "mapscope::fatal"
 #: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
 _CPP = re.compile(
-    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:<.*)?$",
+    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:[<(].*)?$",
     re.DOTALL,
+)
+#: members of mapscope::map that write; optimised code does so in instructions of theirs
+_MEMBERS = tuple(
+    (operation, re.compile(rf"^mapscope::map<.*>::(?:{names})(?:[<(].*)?$", re.DOTALL))
+    for operation, names in (
+        ("assign", r"assign_\w+|insert\w*|try_emplace|emplace\w*|operator\[\]"),
+        ("delete", r"erase\w*"),
+        ("clear", "clear"),
+        ("grow", "reserve|rebuild"),
+    )
 )
 
 
@@ -163,7 +173,7 @@ def find_writers(session: Session) -> WritersResult:
     for thread in session.target.threads():
         named = session.named(thread.frames(), thread.registers().get)
         frames = [frame for _, frame in zip(range(_DEPTH), named) if frame.pc()]
-        if not any(_operation(frame.function) for frame in frames):
+        if not any(operation(frame.function) for frame in frames):
             # debuggers end at the border from the system's stack to the goroutine's
             frames = session.own_frames(thread) or frames
         writer = _writer(session, thread, frames)
@@ -187,23 +197,26 @@ def find_writers(session: Session) -> WritersResult:
     return result
 
 
-def _operation(function: str) -> Optional[str]:
-    """What a function does to a map; None: nothing."""
+def operation(function: str) -> Optional[str]:
+    """What a function of a runtime, Go's or ours, does to a map; None: it writes to none."""
     match = _CPP.match(function)
     # named as the functions of Go's runtime
-    return operation_of(function if match is None else f"runtime.{match[1]}")
+    found = operation_of(function if match is None else f"runtime.{match[1]}")
+    if found is None and function.startswith("mapscope::map<"):
+        return next((name for name, pattern in _MEMBERS if pattern.match(function)), None)
+    return found
 
 
 def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> Optional[Writer]:
-    operation: Optional[str] = None
+    inside: Optional[str] = None
     bucket: Optional[int] = None
     view: Optional[MapView] = None
     problem = "its registers are lost here"
     for frame in frames:
-        found = _operation(frame.function)
+        found = operation(frame.function)
         if found is None and frame.function != _FATAL:
             continue
-        operation = operation or found
+        inside = inside or found
         for flavour in FLAVOURS:
             try:
                 if view is None or view.key is None:
@@ -212,7 +225,7 @@ def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> 
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
                 problem = str(error)
-    if operation is None:
+    if inside is None:
         return None
     current = session.target.stops().current
     number = None if thread is None else thread.number
@@ -227,7 +240,7 @@ def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> 
     return Writer(
         thread,
         goroutine,
-        operation,
+        inside,
         bucket,
         view,
         frames[:_SHOWN],

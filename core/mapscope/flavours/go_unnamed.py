@@ -149,9 +149,7 @@ def _buckets(walker: Walker, new: BucketArray, words: Sequence[int]) -> Set[int]
     among them is of."""
     layout = walker.layout
     size, end = layout.size, new.address + new.count * walker.layout.size
-    found = {
-        word - (word - new.address) % size for word in words if new.address <= word < end
-    }
+    found = {word - (word - new.address) % size for word in words if new.address <= word < end}
     keys = [layout.key_offset(cell) for cell in range(CELLS)]
     wanted = {word - offset for word in words for offset in (0, *keys)}
     for levels in walker.walk(new):
