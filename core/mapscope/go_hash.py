@@ -19,7 +19,7 @@ from .go_memhash import MemoryHash
 from .hashing import KeyHash
 from .memory import Memory
 from .types import Kind, Type
-from .values import MAX_DEPTH
+from .values import MAX_DEPTH, escape
 
 _MASK = (1 << 64) - 1
 #: constants of the hashes of zero and of interfaces (c0 and c1 in runtime/alg.go, 64 bits)
@@ -114,6 +114,14 @@ _SIMPLE = {
     Kind.EMPTY_INTERFACE: EMPTY_INTERFACE,
 }
 
+_SIMPLE_SIZES = {
+    Kind.FLOAT: (4, 8),
+    Kind.COMPLEX: (8, 16),
+    Kind.STRING: (16,),
+    Kind.INTERFACE: (16,),
+    Kind.EMPTY_INTERFACE: (16,),
+}
+
 
 def _padded(type: Type, at: int) -> bool:
     """Whether padding follows a field of a struct (IsPaddedField)."""
@@ -129,11 +137,11 @@ def compiled_steps(type: Type, minor: int) -> Steps:
     :raises CannotHash: if the type has no hash, or a very long one
     """
     if minor >= 27:
-        return _bounded(_steps_of(signature(type), 0))
+        return _bounded(_steps_of(signature(type), 0), type)
     algorithms = Algorithms()
     if algorithms.of(type) == "memory":
-        return _bounded(_whole(0, type.size))
-    return _bounded(_compiled(type, 0, algorithms))
+        return _bounded(_whole(0, type.size), type)
+    return _bounded(_compiled(type, 0, algorithms), type)
 
 
 def runtime_steps(type: Type, regular: Callable[[Type], bool]) -> Steps:
@@ -142,17 +150,20 @@ def runtime_steps(type: Type, regular: Callable[[Type], bool]) -> Steps:
     :param regular: whether a type is plain memory (TFlagRegularMemory of its descriptor)
     :raises CannotHash: if the type has no hash, or a very long one
     """
-    return _bounded(_by_typehash(type, 0, regular))
+    return _bounded(_by_typehash(type, 0, regular), type)
 
 
-def _bounded(steps: Iterator[Optional[Step]]) -> Steps:
-    """:param steps: None for a part that is passed over"""
+def _bounded(steps: Iterator[Optional[Step]], type: Type) -> Steps:
+    """:param steps: of a type; None for a part that is passed over"""
     found: List[Step] = []
     for number, step in enumerate(steps):
         if number == MOST_STEPS:
             raise CannotHash(f"a hash of more than {MOST_STEPS} steps")
-        if step is not None:
-            found.append(step)
+        if step is None:
+            continue
+        if step.offset + step.size > type.size:
+            raise CannotHash(f"a part of type {escape(type.name)} lies beyond its end")
+        found.append(step)
     return tuple(found)
 
 
@@ -164,6 +175,8 @@ def _whole(offset: int, size: int) -> Iterator[Step]:
 
 def _simple(type: Type, offset: int) -> Iterator[Step]:
     """Of floats, complex numbers, strings and interfaces."""
+    if type.size not in _SIMPLE_SIZES[type.kind]:
+        raise CannotHash(f"values of kind {type.kind.value} and {type.size} bytes have no hash")
     if type.kind is Kind.COMPLEX:
         half = type.size // 2
         yield Step(FLOAT, offset, half)

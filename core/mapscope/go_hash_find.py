@@ -106,8 +106,6 @@ def _function(session: Session, maptype: MapType) -> Tuple[str, Steps]:
         raise CannotHash(f"the map type's hash function cannot be read: {error}") from None
     if name is None:
         raise CannotHash(f"the map type's hash function at {code:#x} is none that has a name")
-    if name == "reflect.MapOf.func1":
-        return name, runtime_steps(key, _RegularMemory(session))
     if expected is not None:
         if name != f"runtime.{expected}" or size != key.size:
             raise CannotHash(
@@ -206,16 +204,7 @@ class _DynamicTypes:
         session = self._session
         type = session.go.type_at(address)
         steps = runtime_steps(type, self._regular)
-        return Dynamic(type, steps, self._direct(address))
-
-    def _direct(self, address: int) -> bool:
-        """Whether an interface's data word is the value itself."""
-        session = self._session
-        if session.go.minor >= 26:
-            place, bit = _field(session, "tflag", "TFlag"), go_layouts.TFLAG_DIRECT_IFACE
-        else:
-            place, bit = _field(session, "kind", "Kind_"), go_layouts.KIND_DIRECT_IFACE
-        return bool(session.memory.read(address + place, 1)[0] & bit)
+        return Dynamic(type, steps, bool(type.direct))
 
 
 def _field(session: Session, old: str, new: str) -> int:

@@ -9,7 +9,7 @@ are recognised by what memory holds, not by version, wherever the two differ.
 import difflib
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from . import go_layouts
@@ -167,7 +167,8 @@ class GoProgram:
         """
         known = self._types.get(address)
         if known is None:
-            known = self._read_type(address)
+            found = self._read_type(address)
+            known = replace(found, direct=found.size == 8 and self._is_direct(address))
             self._types[address] = known
         return known
 
@@ -328,6 +329,14 @@ class GoProgram:
             # InterfaceType: pkgPath 48, methods (slice) 56
             return simple(Kind.INTERFACE if word(64) else Kind.EMPTY_INTERFACE)
         return Type(Kind.STRUCT, name, size, self._fields(address, size), go_type=address)
+
+    def _is_direct(self, address: int) -> bool:
+        """Whether an interface holds a value of the type at `address` in its data word."""
+        if self.minor >= 26:
+            place, bit = 20, go_layouts.TFLAG_DIRECT_IFACE
+        else:
+            place, bit = 23, go_layouts.KIND_DIRECT_IFACE
+        return bool(self.memory.read(address + place, 1)[0] & bit)
 
     def _fields(self, address: int, size: int) -> Tuple[Field, ...]:
         """Fields of the struct type at `address`."""

@@ -277,9 +277,12 @@ _DECODERS: "dict[Kind, _Method]" = {
 def is_pointer_shaped(type: Type) -> bool:
     """Whether a Go interface holds a value of `type` in its data word itself.
 
-    So it is for pointers, and for structs and arrays of exactly one such value
-    (cmd/compile, types.IsDirectIface, Go 1.17 to 1.26).
+    The type's descriptor says so; by debug information alone it is so for pointers, and for
+    structs and arrays of exactly one such value (cmd/compile, types.IsDirectIface, Go 1.17 to
+    1.25; since then also beside fields of no bytes).
     """
+    if type.direct is not None:
+        return type.direct
     for _ in range(MAX_DEPTH):
         if type.kind is Kind.STRUCT and len(type.fields) == 1:
             type = type.fields[0].type

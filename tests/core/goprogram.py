@@ -22,6 +22,8 @@ MODULE = 0x540000
 PCLNTAB = 0x500000
 
 EXTRA_STAR, NAMED = 2, 4
+#: of a kind, until Go 1.25
+DIRECT_IFACE = 32
 BOOL, INT, INT8, INT16, INT32, INT64 = range(1, 7)
 UINT, UINT8, UINT16, UINT32, UINT64, UINTPTR = range(7, 13)
 FLOAT32, FLOAT64, COMPLEX64, COMPLEX128 = range(13, 17)
@@ -129,10 +131,12 @@ class GoProgram:
         """
         name_offset = self.name("*" + name if star else name)
         flags = EXTRA_STAR if star else 0
+        if kind in (POINTER, MAP, CHAN, FUNC, UNSAFE_POINTER):
+            kind |= DIRECT_IFACE
         head = struct.pack("<QQIBBBBQQii", size, 0, 0x1234, flags, 8, 8, kind, 0, 0, name_offset, 0)
         address = self._write(head + more, 8)
         self._links.append(address - TYPES)
-        return Rtype(address, name, size, kind)
+        return Rtype(address, name, size, kind & ~DIRECT_IFACE)
 
     def basic(self, name: str) -> Rtype:
         """One of Go's predeclared types."""

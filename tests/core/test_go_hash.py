@@ -406,6 +406,25 @@ def test_types_that_would_take_for_ever(minor: int) -> None:
 # --- hostile input ---
 
 
+@pytest.mark.parametrize("minor", [24, 27])
+def test_types_that_contradict_themselves(minor: int) -> None:
+    odd = [
+        Type(Kind.STRING, "string", 8, len_offset=8),
+        Type(Kind.FLOAT, "float24", 3),
+        Type(Kind.EMPTY_INTERFACE, "any", 8),
+        Type(Kind.ARRAY, "a\x1b", 8, element=lambda: STRING, length=3),
+        Type(Kind.STRUCT, "s", 8, (Field("a", 0, STRING), Field("b", 4, INT64))),
+    ]
+    for type in odd:
+        for steps in (
+            lambda: compiled_steps(type, minor),
+            lambda: runtime_steps(type, lambda _: False),
+        ):
+            with pytest.raises(CannotHash) as caught:
+                steps()
+            assert str(caught.value).isprintable()
+
+
 def test_absurd_strings(record: Dict[str, Any]) -> None:
     image = Image()
     made = hash_of(memory_hash(record), compiled_steps(STRING, 24), 16, image)

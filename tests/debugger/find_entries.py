@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A command for tests, in gdb and LLDB: does `map find` find every entry of a record?
 
-    find-entries TRUTH [--most N]
+    find-entries TRUTH [--most N] [--by-hash]
 
 TRUTH is a program's record of its maps (compare.py says how it looks). For up
 to N entries of each map whose keys a KEY argument can name, `map find` must say
-found, with the key and the value of the record.
+found, with the key and the value of the record; with --by-hash, by its hash.
 """
 
 import argparse
@@ -57,6 +57,7 @@ def find_entries(argument: str) -> None:
     parser = argparse.ArgumentParser(prog="find-entries")
     parser.add_argument("truth", type=Path)
     parser.add_argument("--most", type=int, default=60)
+    parser.add_argument("--by-hash", action="store_true")
     arguments = parser.parse_args(shlex.split(argument))
     asked = wrong = 0
     for truth in read_maps(arguments.truth):
@@ -66,14 +67,14 @@ def find_entries(argument: str) -> None:
                 continue
             text = key_argument(key)
             asked += 1
-            problem = find(truth["name"], text, key, entry["value"])
+            problem = find(truth["name"], text, key, entry["value"], arguments.by_hash)
             if problem is not None:
                 wrong += 1
                 print(f"{truth['name']} {text}: {problem}")
     print(f"asked for {asked} entries, {wrong} found wrongly")
 
 
-def find(name: str, argument: str, key: Any, value: Any) -> Optional[str]:
+def find(name: str, argument: str, key: Any, value: Any, by_hash: bool) -> Optional[str]:
     """Run one `map find`; what is wrong with its answer, or None."""
     try:
         output = execute(f"map find '{name}' --json -- {argument}")
@@ -82,6 +83,8 @@ def find(name: str, argument: str, key: Any, value: Any) -> Optional[str]:
     answer = json.loads(output)
     if not answer["found"]:
         return f"not found: {output.strip()}"
+    if by_hash and answer["method"] != "hash":
+        return f"not by its hash: {output.strip()}"
     shown = answer["entry"]
     if shown["key"] != key or (not isinstance(value, dict) and shown["value"] != value):
         return f"{shown} instead of {key}: {value}"
