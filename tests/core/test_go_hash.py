@@ -8,7 +8,7 @@ import json
 import random
 import struct
 from pathlib import Path
-from typing import Any, Dict, List, Optional, Tuple
+from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import pytest
 from image import Image
@@ -384,6 +384,14 @@ def test_types_without_a_hash(minor: int) -> None:
             runtime_steps(type, regular)
 
 
+def steps_of(type: Type, minor: int) -> List[Callable[[], Steps]]:
+    """Both kinds, of a type that is not plain memory."""
+    return [
+        lambda: compiled_steps(type, minor),
+        lambda: runtime_steps(type, lambda _: False),
+    ]
+
+
 @pytest.mark.parametrize("minor", [24, 27])
 def test_types_that_would_take_for_ever(minor: int) -> None:
     wide = struct_of("_", INT64)
@@ -393,10 +401,7 @@ def test_types_that_would_take_for_ever(minor: int) -> None:
     long = Type(Kind.ARRAY, "[n]string", 1 << 40, element=lambda: STRING, length=1 << 36)
     blank = array_of(struct_of("_", INT64), 1 << 36)
     for type in (wide, nothing, long, blank):
-        for steps in (
-            lambda: compiled_steps(type, minor),
-            lambda: runtime_steps(type, lambda _: False),
-        ):
+        for steps in steps_of(type, minor):
             try:
                 assert len(steps()) <= MOST_STEPS
             except CannotHash as error:
@@ -416,10 +421,7 @@ def test_types_that_contradict_themselves(minor: int) -> None:
         Type(Kind.STRUCT, "s", 8, (Field("a", 0, STRING), Field("b", 4, INT64))),
     ]
     for type in odd:
-        for steps in (
-            lambda: compiled_steps(type, minor),
-            lambda: runtime_steps(type, lambda _: False),
-        ):
+        for steps in steps_of(type, minor):
             with pytest.raises(CannotHash) as caught:
                 steps()
             assert str(caught.value).isprintable()

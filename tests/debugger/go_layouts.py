@@ -85,6 +85,15 @@ def constants(minor: int, swiss: bool) -> Dict[str, int]:
     found = {f"runtime.{name}": value for value, name in go_layouts.STATUSES.items()}
     found["runtime._Gscan"] = go_layouts.GSCAN
     over, under = go_layouts.load_factor(minor)
+    if minor <= 20:
+        found["runtime.tflagRegularMemory"] = go_layouts.REGULAR_MEMORY
+        found["runtime.kindDirectIface"] = go_layouts.KIND_DIRECT_IFACE
+    else:
+        found["internal/abi.TFlagRegularMemory"] = go_layouts.REGULAR_MEMORY
+        if minor <= 25:
+            found["internal/abi.KindDirectIface"] = go_layouts.KIND_DIRECT_IFACE
+        else:
+            found["internal/abi.TFlagDirectIface"] = go_layouts.TFLAG_DIRECT_IFACE
     if swiss:
         maps, prefix = "internal/runtime/maps", "SwissMap" if minor == 24 else "Map"
         return {

@@ -31,11 +31,9 @@ def target() -> Any:
     """Of the debugger that this runs in."""
     if NAME == "gdb":
         return importlib.import_module("mapscope_gdb_target").GdbTarget()
-    import lldb
-    from lldb_steps import _steps
-
+    steps: Any = importlib.import_module("lldb_steps")._steps
     adapter = importlib.import_module("mapscope_lldb_target")
-    return adapter.LldbTarget(_steps.debugger, _steps.selected()) if lldb else None
+    return adapter.LldbTarget(steps.debugger, steps.selected())
 
 
 def entries(view: MapView) -> Iterator[Tuple[Any, Optional[bytes], Optional[int]]]:
