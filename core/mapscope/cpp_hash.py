@@ -16,8 +16,9 @@ _K2 = 0x13198A2E03707345
 
 #: maptype.hash_kind (layout.h)
 INTEGER, FLOAT, STRING = 1, 2, 3
-#: keys that are hashed together, and bytes of their strings
-_TOGETHER, _TOGETHER_BYTES = 1 << 14, 16 << 20
+#: keys that are hashed together (the more, the more of their strings lie close together), and
+#: bytes of their strings
+_TOGETHER, _TOGETHER_BYTES = 1 << 17, 16 << 20
 #: longest string that is hashed, in bytes
 MAX_TEXT = 1 << 20
 

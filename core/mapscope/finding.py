@@ -76,10 +76,11 @@ class Finder(ABC):
         except KeyboardInterrupt:
             result.note = "interrupted while it was looked for elsewhere"
             return result
-        if scanned.where is not None:
-            reason = "it is being written or moved"
-            if not scanned.in_flight:
-                reason = self.why_unseen(scanned.where, key_hash, test)
+        if scanned.where is not None and scanned.in_flight:
+            result.key, result.value, result.where = scanned.key, scanned.value, scanned.where
+            result.elem_address, result.in_flight = scanned.elem_address, True
+        elif scanned.where is not None:
+            reason = self.why_unseen(scanned.where, key_hash, test)
             result.unseen = Unseen(scanned.where, reason, scanned.key, scanned.value)
         return result
 

@@ -27,8 +27,9 @@ C0, C1 = 33054211828000289, 23344194077549503
 
 #: steps of one key type, at most
 MOST_STEPS = 4096
-#: keys that are hashed together, and bytes of their strings
-_TOGETHER, _TOGETHER_BYTES = 1 << 14, 16 << 20
+#: keys that are hashed together (the more, the more of their strings lie close together), and
+#: bytes of their strings
+_TOGETHER, _TOGETHER_BYTES = 1 << 17, 16 << 20
 #: longest string, and largest value in an interface, that is hashed, in bytes
 MAX_TEXT = 1 << 20
 

@@ -24,6 +24,8 @@ from .aes_planes import (
 _MASK = (1 << 64) - 1
 #: bytes of runtime.aeskeysched and of runtime.hashkey (runtime/alg.go)
 SCHEDULE_SIZE, HASHKEY_SIZE = 128, 32
+#: keys whose states are computed together; more take memory, and no less time
+_STATES = 1 << 14
 
 
 class MemoryHash(ABC):
@@ -63,6 +65,15 @@ class AesHash(MemoryHash):
         self._schedule = schedule
 
     def words(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
+        if len(seeds) <= _STATES:
+            return self._words(data, size, seeds)
+        result: List[int] = []
+        for start in range(0, len(seeds), _STATES):
+            end = start + _STATES
+            result += self._words(data[size * start : size * end], size, seeds[start:end])
+        return result
+
+    def _words(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
         count = len(seeds)
         planes = [data[at::size] for at in range(size)] + [bytes(count)] * (8 - size)
         state = rows_of_words(array("Q", seeds).tobytes(), planes)
@@ -72,8 +83,15 @@ class AesHash(MemoryHash):
         return low_words(state, count)
 
     def memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
+        result: List[int] = []
+        for start in range(0, len(pieces), _STATES):
+            end = start + _STATES
+            result += self._memory(pieces[start:end], seeds[start:end])
+        return result
+
+    def _memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
         lengths = list(map(len, pieces))
-        if lengths and 0 < min(lengths) and max(lengths) <= 16:
+        if 0 < min(lengths) and max(lengths) <= 16:
             return self._ends(pieces, seeds, 1)
         classes: Dict[int, List[int]] = {}
         for at, length in enumerate(lengths):
