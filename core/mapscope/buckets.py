@@ -40,6 +40,11 @@ _NIL = bytes(_GROUP)
 
 #: longest chain followed, in buckets
 MAX_CHAIN = 1 << 20
+#: bytes of one chain that are read to show it
+MAX_CHAIN_BYTES = 256 << 20
+#: overflow buckets for each bucket of an array, and beyond that, that a map can have: with one
+#: for each bucket it grows to the same size
+MOST_OVERFLOW, MORE_OVERFLOW = 8, 1024
 #: buckets of the first chunk of a walk; each later one has twice as many, up to memory.CHUNK
 FIRST_CHUNK = 64
 #: problems noted for one map before the walk gives up on details
@@ -185,15 +190,19 @@ class Walker:
         :param visited: overflow buckets of all walks so far, if chains that join one of an
             earlier chunk are to be noticed, too; those found are added
         """
+        left = MOST_OVERFLOW * array.count + MORE_OVERFLOW
         for head in self.heads(array):
             progress(head.owners[0], array.count)
             levels = [head]
             seen: Set[int] = set() if visited is None else visited
-            while True:
+            while left > 0:
                 following = self._next_level(levels[-1], seen, into_evacuated)
                 if following is None:
                     break
                 levels.append(following)
+                left -= len(following.owners)
+                if left <= 0:
+                    self.problem(f"{array.name} buckets have more overflow buckets than maps have")
             yield levels
 
     def heads(self, array: BucketArray) -> Iterator[Level]:
@@ -217,7 +226,8 @@ class Walker:
         result: List[Tuple[int, bytes]] = []
         address = array.address + index * self.layout.size
         seen = set()
-        while address and len(result) < MAX_CHAIN:
+        most = min(MAX_CHAIN, MAX_CHAIN_BYTES // self.layout.size)
+        while address and len(result) < most:
             if address in seen:
                 self.problem(
                     Problem(

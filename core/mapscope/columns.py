@@ -8,12 +8,13 @@ as the bytes of each slot until somebody asks for a value.
 import struct
 from bisect import bisect_right
 from itertools import compress
-from typing import Any, Callable, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from .buckets import CELLS, LIVE, BucketLayout, Level
-from .memory import Memory
+from .memory import MAX_BYTES, Memory
+from .errors import MapscopeError
 from .types import Kind, Type
-from .values import Decoder, json_strings, json_text
+from .values import Decoded, Decoder, Unreadable, json_strings, json_text
 from .view import Column, Where
 
 #: bytes of a string that is read together with others
@@ -119,6 +120,8 @@ class LiveCells:
         if not indirect:
             return Column(type, None, raw, address)
         pointers = [int.from_bytes(word or b"", "little") for word in raw]
+        if width > _SHORT:
+            return _LargeColumn(type, memory, pointers)
         values = memory.gather(pointers, width)
         return Column(type, None, values, pointers.__getitem__)
 
@@ -161,6 +164,34 @@ class _ScalarColumn(Column):
             self._values[index] = self._layout.unpack(data)[0]
 
 
+class _LargeColumn(Column):
+    """A column of large values outside of their slots, each read when it is asked for."""
+
+    def __init__(self, type: Type, memory: Memory, pointers: List[int]) -> None:
+        super().__init__(type, None, [], pointers.__getitem__)
+        self._memory = memory
+        self._pointers = pointers
+        self._put: Dict[int, Optional[bytes]] = {}
+
+    def value(self, index: int, decoder: Decoder) -> Decoded:
+        try:
+            decoder.spend(self.type.size, f"{self.type.size} bytes")
+        except MapscopeError as error:
+            return Unreadable(str(error))
+        return super().value(index, decoder)
+
+    def data(self, index: int) -> Optional[bytes]:
+        if index in self._put:
+            return self._put[index]
+        return self._memory.read_many([(self._pointers[index], self.type.size)])[0]
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        self._put[index] = data
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        return [min(self.type.size, MAX_BYTES)] * len(order)
+
+
 class _TextColumn(Column):
     """A column of strings: where each one's bytes are, and how many."""
 
@@ -188,6 +219,10 @@ class _TextColumn(Column):
 
     def lengths(self) -> Optional[Sequence[int]]:
         return self._lengths
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        lengths = [self._lengths[i] for i in order]
+        return [min(n, MAX_BYTES) for n in lengths] if sum(lengths) > MAX_BYTES else None
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         lengths = [self._lengths[i] for i in order]

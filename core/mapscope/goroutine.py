@@ -110,7 +110,7 @@ def _slice(memory: Memory, place: int, goid_at: int) -> Optional[List[int]]:
         raw = bytes(memory.read_chunk(start, 8 * length))
     except MemoryUnreadable:
         return None
-    return list(memoryview(raw).cast("Q"))
+    return list(dict.fromkeys(memoryview(raw).cast("Q")))  # none is there twice
 
 
 def _uses(memory: Memory, functions: Optional[FunctionTable]) -> Iterator[int]:

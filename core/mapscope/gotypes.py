@@ -54,8 +54,10 @@ _VALUE_SIZES = {
 
 #: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
 _TYPES_OFFSETS = (280, 296)
-#: bytes of a name; no program has a longer one
-_LONGEST_NAME = 1 << 16
+#: bytes of a name, and of all names; no program has longer ones
+_LONGEST_NAME, _ALL_NAMES = 1 << 16, 256 << 20
+#: types within types, types that a command needs, and fields of a struct, at most
+_DEEPEST, _MOST_TYPES, _MOST_FIELDS = 100, 1 << 16, 1 << 16
 #: words between etypes and typelinks, at most
 _TYPELINKS_SEARCH = 16
 
@@ -96,6 +98,7 @@ class GoProgram:
         self._target = target
         self.memory = memory
         self._types: Dict[int, Type] = {}
+        self._reading: List[int] = []
         self._table: Optional[TypeTable] = None
         self._functions: Optional[FunctionTable] = None
         self._tried_functions = False
@@ -167,8 +170,16 @@ class GoProgram:
         """
         known = self._types.get(address)
         if known is None:
-            found = self._read_type(address)
-            known = replace(found, direct=found.size == 8 and self._is_direct(address))
+            if address in self._reading or len(self._reading) > _DEEPEST:
+                raise LayoutUnknown(f"the Go type at {address:#x} contains itself")
+            if len(self._types) > _MOST_TYPES:
+                raise LayoutUnknown(f"the Go type at {address:#x} is one of too many")
+            self._reading.append(address)
+            try:
+                found = self._read_type(address)
+                known = replace(found, direct=found.size == 8 and self._is_direct(address))
+            finally:
+                self._reading.pop()
             self._types[address] = known
         return known
 
@@ -180,6 +191,7 @@ class GoProgram:
         names: Dict[str, int] = {}
         wanted = _normalised(name)
         table = self._tables()
+        length = 0
         for address in (table.types + link for link in table.links):
             try:
                 found = self.name_at(address)
@@ -187,6 +199,9 @@ class GoProgram:
                 continue
             if _normalised(found) == wanted:
                 return address
+            length += len(found)
+            if length > _ALL_NAMES:
+                raise LayoutUnknown("this Go program's type table has impossible names")
             names.setdefault(found, address)
         maps = [n for n in names if n.startswith("map[")] or list(names)
         near = difflib.get_close_matches(name, maps, 3, 0.6)
@@ -306,6 +321,10 @@ class GoProgram:
             return Type(core, name, size, element=lambda: self.type_at(element), go_type=address)
         if kind == _ARRAY:
             element, length = word(48), word(64)
+            if self.type_at(element).size * length != size:
+                raise LayoutUnknown(
+                    f"no Go type at {address:#x}: {length} elements in {size} bytes"
+                )
             return Type(
                 Kind.ARRAY,
                 name,
@@ -342,7 +361,7 @@ class GoProgram:
         """Fields of the struct type at `address`."""
         # StructType: pkgPath 48, fields (slice) 56; structField: name 0, typ 8, offset 16
         start, count = struct.unpack("<QQ", self.memory.read(address + 56, 16))
-        if count > 1 << 16:
+        if count > _MOST_FIELDS:
             raise LayoutUnknown(f"struct type at {address:#x} with {count} fields")
         raw = self.memory.read(start, 24 * count) if count else b""
         entries = list(struct.iter_unpack("<QQQ", raw))

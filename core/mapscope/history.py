@@ -37,8 +37,10 @@ _CLOCK_NONE, _CLOCK_NANOSECONDS, _CLOCK_TSC = 0, 1, 2
 
 #: rings of evacuations that are followed before the list is called endless
 _MAX_RINGS = 1 << 16
-#: records that are read of one ring: the newest
-_MAX_RECORDS = 1 << 20
+#: records that are read of one ring: the newest; and of all
+_MAX_RECORDS = _MAX_ALL = 1 << 20
+#: problems that are told
+_MAX_PROBLEMS = 20
 
 
 @dataclass
@@ -154,6 +156,7 @@ class _Reader:
         self._abi = abi
         self._result = result
         self._types: Dict[int, Optional[str]] = {}
+        self._records = 0
         if not 64 <= abi.history_record_size <= 4096:
             raise LayoutUnknown(
                 f"a history record of {abi.history_record_size} bytes is not one that these "
@@ -196,9 +199,10 @@ class _Reader:
         capacity = memory.read_word(ring + abi.history_ring_capacity)
         begun = memory.read_word(ring + abi.history_ring_begun)
         if not capacity or capacity & (capacity - 1) or capacity > 1 << 30 or begun >= _BUSY:
-            self._result.problems.append(f"{name}: impossible ring at {ring:#x}")
+            self._problem(f"{name}: impossible ring at {ring:#x}")
             return
-        kept = min(begun, capacity, _MAX_RECORDS)
+        kept = min(begun, capacity, _MAX_RECORDS, max(0, _MAX_ALL - self._records))
+        self._records += kept
         self._result.lost += begun - kept
         first = begun - kept
         for number, stop in _pieces(first, begun, capacity):
@@ -207,7 +211,7 @@ class _Reader:
                     memory.read_chunk(records + number % capacity * size, (stop - number) * size)
                 )
             except MemoryUnreadable as error:
-                self._result.problems.append(f"{name}: {error}")
+                self._problem(f"{name}: {error}")
                 continue
             for at in range(0, len(raw), size):
                 self._result.events.extend(self._events(raw, at, name))
@@ -232,7 +236,7 @@ class _Reader:
         kind = _kind(B, old_B)
         name = _GROWTHS.get(kind or "") if number == _GROW else _NAMES.get(number)
         if name is None or B > 63:
-            self._result.problems.append(f"{ring}: record {sequence} is impossible")
+            self._problem(f"{ring}: record {sequence} is impossible")
             return
         event = Event(
             name,
@@ -282,6 +286,11 @@ class _Reader:
             except MapscopeError:
                 self._types[maptype] = None
         return self._types[maptype]
+
+    def _problem(self, text: str) -> None:
+        """Note what is wrong, within bounds."""
+        if len(self._result.problems) < _MAX_PROBLEMS:
+            self._result.problems.append(text)
 
     def _u32(self, address: int) -> int:
         return int.from_bytes(self._memory.read(address, 4), "little")

@@ -23,6 +23,8 @@ _FUNC = struct.Struct("<IiiIIIIII")
 _SLICE = struct.Struct("<QQQ")
 #: functions and bytes of a table that are taken for one, at most
 _MOST_FUNCTIONS, _MOST_BYTES = 1 << 22, 1 << 28
+#: bytes of it that are read at once
+_PIECE = 1 << 24
 #: bytes of a pcvalue table that are looked at, at most
 _MOST_STEPS = 1 << 16
 #: longest name, in bytes
@@ -194,7 +196,13 @@ class FunctionTable:
     # --- memory ---
 
     def _bytes(self, address: int, size: int) -> bytes:
-        return bytes(self._read(address, size))
+        if size <= _PIECE:
+            return bytes(self._read(address, size))
+        pieces = (
+            bytes(self._read(at, min(_PIECE, address + size - at)))
+            for at in range(address, address + size, _PIECE)
+        )
+        return b"".join(pieces)
 
     def _word(self, address: int) -> int:
         return int.from_bytes(self._bytes(address, 8), "little")

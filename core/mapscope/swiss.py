@@ -279,6 +279,12 @@ class SwissMap(MapView):
             else:
                 runs.append((pointer, 1))
         found: List[Table] = []
+        if len({pointer for pointer, _ in runs}) < len(runs):
+            self._note("the directory has a table in two places")
+            firsts: Dict[int, int] = {}
+            for pointer, slots in runs:
+                firsts.setdefault(pointer, slots)
+            runs = list(firsts.items())
         raws = self.memory.gather([pointer for pointer, _ in runs], TABLE_SIZE)
         following = 0
         for number, ((pointer, slots), raw) in enumerate(zip(runs, raws)):
@@ -312,7 +318,18 @@ class SwissMap(MapView):
                     index,
                 )
             )
-        return sorted(found, key=lambda table: table.replaced)
+        return sorted(self._apart(found), key=lambda table: table.replaced)
+
+    def _apart(self, tables: List[Table]) -> List[Table]:
+        """Those whose groups are not another's, too."""
+        size = self.layout.size if self.layout else 1
+        end, wrong = 0, set()
+        for table in sorted(tables, key=lambda table: table.groups):
+            if table.groups < end:
+                self._note(f"table {table.number}: its groups are another table's, too")
+                wrong.add(table.number)
+            end = max(end, table.groups + size * table.count)
+        return [table for table in tables if table.number not in wrong] if wrong else tables
 
     def _note(self, text: str, code: str, address: Optional[int]) -> None:
         if len(self.problems) < MAX_PROBLEMS:

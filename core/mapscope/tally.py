@@ -11,7 +11,16 @@ from functools import reduce
 from operator import or_
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from .buckets import CELLS, MAX_CHAIN, BucketArray, BucketLayout, Level, Walker
+from .buckets import (
+    CELLS,
+    MAX_CHAIN,
+    MORE_OVERFLOW,
+    MOST_OVERFLOW,
+    BucketArray,
+    BucketLayout,
+    Level,
+    Walker,
+)
 from .errors import MemoryUnreadable
 from .memory import ADDRESS_LIMIT, CHUNK
 from .view import Progress, no_progress
@@ -155,7 +164,11 @@ def _tally_in_bulk(
         _collect(found, pointers, [counts[index] for index in indices])
     position = 1
     seen: Set[int] = set()
+    left = MOST_OVERFLOW * array.count + MORE_OVERFLOW
     while found:
+        left -= sum(len(addresses) for addresses, _ in found.values())
+        if left < 0:
+            raise _Odd
         if position > _LONG_CHAIN:  # only then is a loop worth looking for
             here = {address for addresses, _ in found.values() for address in addresses}
             if not seen.isdisjoint(here):

@@ -20,6 +20,9 @@ from .types import Kind, Type
 MAX_DEPTH = 24
 #: most parts of one value
 MAX_PARTS = 1 << 18
+#: bytes from which on a string, slice or value counts as long; and how many bytes of long ones a
+#: command reads, where it keeps them all and where it prints them one by one
+LONG, MOST_LONG, MOST_LONG_PRINTED = 1 << 20, 256 << 20, 4 << 30
 
 
 @dataclass(frozen=True)
@@ -103,7 +106,12 @@ class Decoder:
     :param go_type: gives the Type of a Go type descriptor's address; None where
         the program has no Go types
     :param native: prints an OPAQUE value; None where nothing can
+    :ivar most_long: bytes of long values that may still be read
+    :ivar most_shown: characters of a string that will be shown; 0: all
     """
+
+    most_long = MOST_LONG
+    most_shown = 0
 
     def __init__(
         self,
@@ -168,6 +176,8 @@ class Decoder:
     def _string(self, type: Type, data: bytes, address: Optional[int], depth: int) -> Decoded:
         start = _WORD.unpack_from(data, type.data_offset)[0]
         length = _WORD.unpack_from(data, type.len_offset)[0]
+        if self.most_shown and MAX_BYTES >= length > LONG:
+            length = min(length, 4 * self.most_shown + 4)  # of UTF-8, and more than is shown
         raw = self._payload(start, length, f"string of {length} bytes")
         return text_or_bytes(raw)
 
@@ -176,7 +186,19 @@ class Decoder:
             return b""
         if length > MAX_BYTES:
             raise MapscopeError(f"{what} at {start:#x}: no such length")
+        self.spend(length, what)
         return self.memory.read(start, length)
+
+    def spend(self, size: int, what: str) -> None:
+        """Before so many bytes are read for one value.
+
+        :raises MapscopeError: if it is long, and enough of such was read: a damaged map can have
+            any number of them in one piece of memory
+        """
+        if size >= LONG:
+            if size > self.most_long:
+                raise MapscopeError(f"{what}: not read, as there are too many so long")
+            self.most_long -= size
 
     def _array(self, type: Type, data: bytes, address: Optional[int], depth: int) -> Decoded:
         return self._elements(type.target(), type.length, data, address, depth)

@@ -20,7 +20,7 @@ from typing import (
     Tuple,
 )
 
-from .errors import TypeNeeded
+from .errors import MapscopeError, TypeNeeded
 from .hashing import KeyHash
 from .memory import Memory
 from .types import Kind, Type
@@ -134,6 +134,10 @@ class Column:
     def data(self, index: int) -> Optional[bytes]:
         """The i-th value's bytes; None where they cannot be read."""
         return self._raw[index]
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        """Bytes that the values with these indices have outside of their slots; None: few."""
+        return None
 
     def put(self, index: int, data: Optional[bytes]) -> None:
         """Replace the i-th value's bytes (of an entry in flight)."""
@@ -564,6 +568,10 @@ class MapView(ABC):
         if not indirect:
             return self.decoder.decode(type, slot, address)
         pointer = int.from_bytes(slot, "little")
+        try:
+            self.decoder.spend(type.size, f"{type.size} bytes")
+        except MapscopeError as error:
+            return Unreadable(str(error))
         data = self.memory.gather([pointer], type.size)[0]
         if data is None:
             return Unreadable(f"cannot read {type.size} bytes at {pointer:#x}")

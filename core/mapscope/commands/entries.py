@@ -6,9 +6,13 @@ from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..locate import find_map
 from ..session import Session
-from ..values import dumps, escape, text_form
+from ..values import MOST_LONG_PRINTED, dumps, escape, text_form
 from ..view import EntryBatch, MapView
 from .base import Command, Result, add_map, natural, problem_lines
+
+
+#: bytes of values whose text is made at once, about
+_PART = 32 << 20
 
 
 class EntriesResult(Result):
@@ -49,6 +53,7 @@ class EntriesResult(Result):
                 "count": view.count,
             }
         ) + "\n"
+        view.decoder.most_long = MOST_LONG_PRINTED
         yield from self._all(self._json_lines)
         error = self._error or "; ".join(view.problems) or None
         yield dumps(
@@ -75,18 +80,40 @@ class EntriesResult(Result):
     def _all(self, render: Callable[[EntryBatch, Sequence[int]], str]) -> Iterator[str]:
         """All that is selected; Ctrl-C ends it."""
         try:
-            for batch, order in self._selected():
-                lines = render(batch, order)
-                self._shown += len(order)
-                yield lines
-                if self.interrupted:
-                    raise KeyboardInterrupt
+            for batch, whole in self._selected():
+                for order in self._parts(batch, whole):
+                    lines = render(batch, order)
+                    self._shown += len(order)
+                    yield lines
+                    if self.interrupted:
+                        raise KeyboardInterrupt
         except KeyboardInterrupt:
             self.interrupted = True
             self._error = "interrupted"
 
     def _text_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
-        return "".join([self._text_line(batch, index) for index in order])
+        decoder = self._view.decoder
+        decoder.most_shown = self._elements
+        try:
+            return "".join([self._text_line(batch, index) for index in order])
+        finally:
+            decoder.most_shown = 0  # --match looks at all of it
+
+    @staticmethod
+    def _parts(batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
+        """All of it at once or, where values are large, so many that their text is not."""
+        sizes = [batch.keys.sizes(order), batch.elems.sizes(order)]
+        if not any(sizes):
+            yield order
+            return
+        first = held = 0
+        for at, size in enumerate(map(sum, zip(*filter(None, sizes)))):
+            held += size
+            if held > _PART:
+                yield order[first : at + 1]
+                first, held = at + 1, 0
+        if first < len(order):
+            yield order[first:]
 
     def _selected(self) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
         """Batches with the indices to show, after --offset, --match and --limit."""

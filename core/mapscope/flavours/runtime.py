@@ -35,7 +35,7 @@ _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
 _DATA_SECTIONS = (".data.rel.ro", ".rodata", ".data", ".data.rel.ro.local")
 _SCAN_LIMIT = 64 << 20
-#: maps of one registry shard that are listed before it is called corrupt
+#: maps of a registry that are listed before it is called corrupt
 _MAX_LISTED = 1 << 22
 
 #: hmap.nevacuate has this bit while a growth is not installed (layout.h, hashGrow)
@@ -374,10 +374,10 @@ def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
     """Every live map of the registry, of all copies of the runtime in the program."""
     for address in abi_addresses(session):
         abi = read_abi(session.memory, address)
+        seen: Set[int] = set()
         for shard in range(min(abi.registry_shards, 4096)):
             head = abi.registry + shard * abi.registry_stride + abi.registry_head
             hmap = session.memory.read_word(head)
-            seen: Set[int] = set()
             while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
                 seen.add(hmap)
                 try:
