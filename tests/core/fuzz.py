@@ -34,11 +34,14 @@ if __name__ == "__main__":
 
 from host import FakeHost  # noqa: E402
 from image import HEAP, NOWHERE, FakeFrame, number  # noqa: E402
+from mapscope import buckets, memory  # noqa: E402
+from mapscope import tally as tally_module  # noqa: E402
+from mapscope.buckets import FIRST_CHUNK  # noqa: E402
 from mapscope.commands import SUMMARIES, load  # noqa: E402
 from mapscope.commands.base import Command, split_words  # noqa: E402
 from mapscope.errors import MapscopeError  # noqa: E402
 
-from mapscope.memory import MAX_BYTES  # noqa: E402
+from mapscope.memory import CHUNK, MAX_BYTES  # noqa: E402
 from mapscope.session import Session  # noqa: E402
 from scenes import CODE, STACK, Scene, all_scenes  # noqa: E402
 
@@ -49,6 +52,8 @@ Damage = Tuple[int, int, int]
 LONGEST_ERROR, LONGEST_OUTPUT = 1 << 12, 1 << 22
 #: processor seconds after which a command counts as hanging, in the long form
 _HANGING = 20
+#: memory._MANY as it is
+MANY = int(getattr(memory, "_MANY"))
 #: commands that an image is shown to
 _LOOKS = 2
 
@@ -384,14 +389,25 @@ class Tally:
         self.failures += other.failures
 
 
+def _in_pieces(small: bool) -> None:
+    """Have walks read a few buckets at a time, and many small pieces in a sweep, so that small
+    maps are read as millions of entries are; or not."""
+    chunk = 1024 if small else CHUNK
+    setattr(buckets, "CHUNK", chunk)
+    setattr(tally_module, "CHUNK", chunk)
+    setattr(memory, "CHUNK", chunk)
+    setattr(buckets, "FIRST_CHUNK", 2 if small else FIRST_CHUNK)
+    setattr(memory, "_MANY", 8 if small else MANY)
+
+
 class Fuzzer:
     """Scenes made once, damaged again and again."""
 
-    def __init__(self, only: str = "", memory: bool = False) -> None:
+    def __init__(self, only: str = "", measure: bool = False) -> None:
         self.arenas = [Arena(scene) for scene in all_scenes() if only in scene.name]
         self.looks = [looks(arena.scene) for arena in self.arenas]
         self.tally = Tally()
-        self._memory = memory
+        self._memory = measure
 
     def image(
         self, scene: int, damages: Sequence[Damage], chosen: Sequence[Tuple[int, int]]
@@ -404,6 +420,7 @@ class Fuzzer:
         arena, commands = self.arenas[scene], self.looks[scene]
         tally = self.tally
         tally.images += 1
+        _in_pieces(bool(damages) and damages[0][0] >> 29 == 1)
         tally.flavours[arena.scene.flavour] += 1
         try:
             arena.damage(damages)
@@ -423,6 +440,7 @@ class Fuzzer:
                 tally.seen("bytes read / bytes mapped", arena.taken // arena.scene.mapped, where)
         finally:
             arena.reset()
+            _in_pieces(False)
 
     def run(self, images: int, seed: int) -> Tally:
         """So many images, drawn from a seed; stops at some failures."""
@@ -489,10 +507,10 @@ _fuzzers: List[Fuzzer] = []
 
 
 def _worker(work: Tuple[int, int, str, bool]) -> Tally:
-    images, seed, only, memory = work
+    images, seed, only, measure = work
     if not _fuzzers:
-        _fuzzers.append(Fuzzer(only, memory))
-        if memory:
+        _fuzzers.append(Fuzzer(only, measure))
+        if measure:
             tracemalloc.start()
     _fuzzers[0].tally = Tally()
     return _fuzzers[0].run(images, seed)
