@@ -104,6 +104,11 @@ class SlotWhere(Where):
         return f"table {self.array}, group {self.bucket}, slot {self.cell}"
 
 
+#: of values that may lead to any number of others, as many are shown at once as make a part
+_LEADS = (Kind.STRUCT, Kind.ARRAY, Kind.SLICE, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.OPAQUE)
+_LEADING = 1 << 19
+
+
 class Column:
     """All keys, or all elements, of a batch of entries.
 
@@ -136,8 +141,8 @@ class Column:
         return self._raw[index]
 
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
-        """Bytes that the values with these indices have outside of their slots; None: few."""
-        return None
+        """Bytes that the values with these indices may have outside of their slots; None: few."""
+        return [_LEADING] * len(order) if self.type.kind in _LEADS else None
 
     def put(self, index: int, data: Optional[bytes]) -> None:
         """Replace the i-th value's bytes (of an entry in flight)."""

@@ -79,7 +79,7 @@ _WORDS += (NOWHERE, HEAP, HEAP + 4, 16, 4096, 0xDEADBEEFDEADBEEF)
 def allowed(mapped: int) -> Tuple[int, int]:
     """(bytes, reads) that one command may take of a program with so much memory; as
     docs/commands.md, "Errors", promises."""
-    return 64 * mapped + (1 << 24), 4096 + mapped // 8
+    return 16 * mapped + (4 << 20), 4096
 
 
 class Failure(AssertionError):

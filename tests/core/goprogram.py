@@ -5,6 +5,7 @@ Layouts: runtime/symtab.go (moduledata) and runtime/type.go of Go 1.17 to 1.23.
 """
 
 import struct
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, Dict, List, Optional, Sequence, Tuple
 
@@ -38,6 +39,14 @@ class Rtype:
     name: str
     size: int
     kind: int
+
+
+class Described(Codec):
+    """A type that writes its own descriptor."""
+
+    @abstractmethod
+    def describe(self, program: "GoProgram") -> Rtype:
+        """Put it into the program's type table."""
 
 
 class GoProgram:
@@ -176,6 +185,8 @@ class GoProgram:
 
     def descriptor(self, codec: Codec) -> Rtype:
         """The type descriptor of what a codec codes."""
+        if isinstance(codec, Described):
+            return codec.describe(self)
         if isinstance(codec, Text):
             return self.basic("string")
         if isinstance(codec, Double):

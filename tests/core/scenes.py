@@ -13,9 +13,9 @@ from typing import Callable, Dict, Iterator, List, Tuple
 
 import cppprogram
 import goprogram
-from codec import Block, Codec, Int, StdString, Text, Value
+from codec import Block, Codec, Double, Int, StdString, Text, Value
 from cppprogram import CppProgram
-from goprogram import GoProgram
+from goprogram import Described, GoProgram, Rtype
 from image import HEAP, FakeFrame, FakeTarget, Image, number, words
 from mapscope import go_layouts
 from mapscope.target import Frame, Thread, Variable
@@ -275,6 +275,14 @@ def classic_scene(
     )
     scene.maptype = model.maptype
     _map_places(scene, model, 48)
+    if isinstance(elem, Rich):
+        for index in range(1 << model.get("B")):
+            for cell in range(8):
+                at = model.elem_at(model.get("buckets") + index * model.shape.size, cell)
+                if any(scene.image.read(at, 8)):
+                    scene.add("value", at, elem.size)
+                    scene.add("slice", scene.image.word(at), 48)
+                    scene.add("itab", scene.image.word(at + 40), 16)
     if key.size == 16:
         _text_places(scene, model)
     scene.add("maptype", model.maptype, 88)
@@ -381,6 +389,49 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
     if bare:
         target.frames[:] = [BareFrame(registers["rip"], sp)]
     target.thread_list = [ParkedThread(shown, registers)]
+
+
+class Rich(Described):
+    """A struct of all that a Go value can lead to."""
+
+    pointers = True
+
+    def __init__(self) -> None:
+        self.type = Type(Kind.STRUCT, "main.Rich", 120)
+        self._dynamic: Dict[str, int] = {}
+
+    def describe(self, program: GoProgram) -> Rtype:
+        number_, text = program.basic("uint64"), program.basic("string")
+        byte = program.basic("uint8")
+        pointer = program.rtype(goprogram.POINTER, "*uint64", 8, words(number_.address))
+        self._dynamic = {"number": number_.address, "text": text.address}
+        self._dynamic.update(pointer=pointer.address)
+        interface, slice_, array = goprogram.INTERFACE, goprogram.SLICE, goprogram.ARRAY
+        fields = (
+            ("Texts", 0, program.rtype(slice_, "[]string", 24, words(text.address))),
+            ("Any", 24, program.rtype(interface, "interface {}", 16, words(0, 0, 0, 0))),
+            ("Error", 40, program.rtype(interface, "error", 16, words(0, 0, 1, 1))),
+            ("Map", 56, program.map_type("map[uint64]string", number_, text)),
+            ("Pointer", 64, pointer),
+            ("Float", 72, program.basic("float64")),
+            ("Complex", 80, program.basic("complex128")),
+            ("Bytes", 96, program.rtype(array, "[3]uint8", 3, words(byte.address, 0, 3))),
+            ("Text", 104, text),
+        )
+        return program.struct_type("main.Rich", fields, 120)
+
+    def encode(self, image: Image, value: Value, address: int) -> bytes:
+        text = image.place(b"some text", 1)
+        texts = image.place(words(text, 9, text, 4, 0, 0))
+        kind = ("number", "text", "pointer")[int(value) % 3]
+        held = text if kind == "pointer" else image.place(words(text, 9))
+        itab = image.place(words(0, self._dynamic["text"]))
+        raw = words(texts, 3, 3, self._dynamic[kind], held, itab, image.place(words(text, 9)))
+        raw += words(image.place(bytes(48)), held) + struct.pack("<3d", 1.5, 2.5, float("nan"))
+        return raw + b"abc".ljust(8, b"\0") + words(text, 9)
+
+    def decode(self, image: Image, data: bytes) -> int:
+        return int.from_bytes(data[:8], "little")
 
 
 # --- Swiss maps ---
@@ -497,6 +548,7 @@ def all_scenes() -> List[Scene]:
         runtime_scene("runtime, small numbers", Int(2), Int(1), 60, found_by="scan"),
         runtime_scene("runtime, texts", StdString(), StdString(), 27),
         runtime_scene("runtime, large keys", *blocks, 14, typed=True),
+        runtime_scene("runtime, floats", Double(), Int(4, True), 20),
         runtime_scene("runtime, shrinking", Int(8), Int(8), 120, shrinks=True),
         runtime_scene("runtime, within an evacuation", Int(8), Int(8), 27, store=6),
         runtime_scene("runtime, within a growth", Int(8), Int(8), 52, store=5),
@@ -505,6 +557,8 @@ def all_scenes() -> List[Scene]:
         classic_scene("go-classic, faststr", Text(), Text(), 27, "_faststr"),
         classic_scene("go-classic, 1.21", NUMBER, Text(), 60, "_fast64", version="go1.21.5"),
         classic_scene("go-classic, large", *blocks, 14),
+        classic_scene("go-classic, floats", Double("float64"), Text(), 14),
+        classic_scene("go-classic, all kinds", NUMBER, Rich(), 9, "_fast64"),
         classic_scene("go-classic, within an evacuation", NUMBER, NUMBER, 27, "_fast64", 9),
         classic_scene("go-classic, within an assignment", Text(), NUMBER, 27, "_faststr", 30),
         classic_scene("go-classic, within hashGrow", NUMBER, NUMBER, 52, "", 6),

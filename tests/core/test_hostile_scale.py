@@ -12,14 +12,14 @@ from cppprogram import CppProgram
 from goprogram import GoProgram
 from image import FakeTarget, words
 from looking import Json, lines, one, text
-from mapscope import values
+from mapscope import shell, values
 from mapscope.buckets import MORE_OVERFLOW, MOST_OVERFLOW
 from mapscope.errors import MapscopeError
 from mapscope.goroutine import all_goroutines
 from mapscope.memory import Memory
 from mapscope.session import Session
 from model import RuntimeMap, mixed
-from scenes import swiss_scene
+from scenes import NUMBER, Rich, classic_scene, swiss_scene
 from test_history import CREATE, Rings
 
 MB = 1 << 20
@@ -76,6 +76,15 @@ def test_long_values_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = [entry for entry in result if isinstance(entry["value"], str)]
     assert len(result) == 52 and len(whole) == 5 and taken[0] < 130 * MB
     assert "too many so long" in result[-1]["value"]["error"]
+
+
+def test_values_that_lead_to_many_are_shown_in_parts() -> None:
+    """So that Ctrl-C ends it, and the text of all is not held at once."""
+    scene = classic_scene("", NUMBER, Rich(), 100, "_fast64")
+    pieces: List[str] = []
+    shell.run(scene.target, "entries", "m --json", pieces.append)
+    assert sum(piece.count("\n") for piece in pieces) == 102
+    assert max(piece.count("\n") for piece in pieces) <= 65
 
 
 @pytest.mark.parametrize("line", ["bucket m 0", "bucket m 1", "find m 3"])
