@@ -9,7 +9,7 @@ terminal or a JSON reader would stumble over.
 
     tests/core/fuzz.py --images 1000000 [--seed N] [--jobs N] [--memory] [--scene TEXT]
 
-runs as many images as named and prints counts by flavour and by outcome, the most bytes that a
+runs as many images as named, or until Ctrl-C, and prints counts by flavour and by outcome, the most bytes that a
 command has read and, with --memory, the most memory that one has taken (that is twenty times as
 slow). What fails is made as small as it can be and printed: `--repeat` with it does it again. The
 short form is test_fuzz.py.
@@ -516,6 +516,11 @@ def _worker(work: Tuple[int, int, str, bool]) -> Tally:
     return _fuzzers[0].run(images, seed)
 
 
+def _without_interrupts() -> None:
+    """Ctrl-C is for the process that prints."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
 def _main() -> int:
     parser = argparse.ArgumentParser(description="See this script's first lines.")
     parser.add_argument("--images", type=int, default=100_000)
@@ -532,18 +537,21 @@ def _main() -> int:
         print(failure or dict(fuzzer.tally.outcomes))
         return 1 if failure else 0
     started = time.perf_counter()
-    each = min(20_000, -(-args.images // args.jobs))
+    each = min(5_000, -(-args.images // args.jobs))
     work = [
-        (min(each, args.images - first), args.seed * 1_000_003 + first, args.scene, args.memory)
+        (min(each, args.images - first), args.seed * 1_000_000_007 + first, args.scene, args.memory)
         for first in range(0, args.images, each)
     ]
     tally = Tally()
-    with multiprocessing.Pool(args.jobs) as pool:
-        for part in pool.imap_unordered(_worker, work):
-            tally.add(part)
-            if len(tally.failures) >= 20:
-                pool.terminate()
-                break
+    with multiprocessing.Pool(args.jobs, _without_interrupts) as pool:
+        try:
+            for part in pool.imap_unordered(_worker, work):
+                tally.add(part)
+                if len(tally.failures) >= 20:
+                    break
+        except KeyboardInterrupt:
+            pass  # what there is until now
+        pool.terminate()
     seconds = time.perf_counter() - started
     rate = tally.images / seconds / args.jobs
     print(

@@ -20,7 +20,7 @@ DAMAGES = st.lists(st.tuples(_NUMBERS, _NUMBERS, _NUMBERS), min_size=1, max_size
 LOOKS = st.lists(st.tuples(_NUMBERS, _NUMBERS), min_size=1, max_size=3)
 
 #: peak of what Python has in use for one command, in bytes; images are of 25 to 110 KB
-MOST_MEMORY = 32 << 20
+MOST_MEMORY = 8 << 20
 
 
 @pytest.fixture(name="fuzzer", scope="module")
