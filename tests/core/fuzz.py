@@ -536,6 +536,7 @@ def _main() -> int:
         failure = fuzzer.fails(0, damages, chosen)
         print(failure or dict(fuzzer.tally.outcomes))
         return 1 if failure else 0
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # also where it runs in the background
     started = time.perf_counter()
     each = min(5_000, -(-args.images // args.jobs))
     work = [
