@@ -202,7 +202,8 @@ class Walker:
                 levels.append(following)
                 left -= len(following.owners)
                 if left <= 0:
-                    self.problem(f"{array.name} buckets have more overflow buckets than maps have")
+                    text = f"{array.name} buckets have more overflow buckets than maps have"
+                    self.problem(Problem(text, "overflow-loop", array.address, array.name))
             yield levels
 
     def heads(self, array: BucketArray) -> Iterator[Level]:

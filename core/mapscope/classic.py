@@ -158,7 +158,7 @@ class ClassicMap(MapView):
 
     def growth(self) -> Optional[Growth]:
         header = self.header
-        if header is None or header.kind is None:
+        if header is None or header.kind is None or self.writing.cleared:
             return None
         return Growth(header.kind, 1 << header.old_B, header.nevacuate)
 

@@ -11,7 +11,7 @@ is told from the next by what memory holds.
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Callable, Collection, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from . import go_layouts
 from .buckets import CELLS, MAX_PROBLEMS, BucketArray, BucketLayout, Level
@@ -132,6 +132,8 @@ class SwissMap(MapView):
     :ivar layout: of a group; keysize and elemsize are the distances between slots; None where
         the type is not known (then: header only)
     :ivar fast: "_fast64" or the like where the program's lookups may be of that variant
+    :param hashing: gives the map's hash function; called once, when it is needed
+    :param words: registers and stack words of what deletes from a map, where that is stopped
     """
 
     unit = "group"
@@ -149,12 +151,13 @@ class SwissMap(MapView):
         layout: Optional[BucketLayout],
         allocated: Callable[[int], int],
         hashing: Optional[Hashing] = None,
+        words: Optional[Callable[[], Collection[int]]] = None,
     ) -> None:
-        """:param hashing: gives the map's hash function; called once, when it is needed"""
         super().__init__(memory, address, type_name, key, elem)
         self.header = header
         self.layout = layout
         self._allocated = allocated
+        self._words = words
         self._tables: Optional[List[Table]] = None
         self._hashing = hashing
         self._hash: Optional[Tuple[Optional[KeyHash], str]] = None
@@ -458,14 +461,67 @@ class SwissMap(MapView):
             order: Sequence[int] = cells.order()
             if table.replaced:
                 order = [i for i in order if self._slot(level, cells.place(i)) not in seen]
+            in_flight: Dict[int, bool] = {}
+            if self.header.writing:
+                cleared = self._cleared_groups(level)
+                if cleared:
+                    order = [i for i in order if cells.place(i) >> 3 not in cleared]
+                deleted = self._deleted_slot(table, level, cleared)
+                in_flight = {i: True for i in order if cells.place(i) == deleted}
             live += len(order)
 
             def where(number: int, cells: LiveCells = cells, table: Table = table) -> SlotWhere:
                 position = cells.place(number)
                 return SlotWhere(str(table.number), position >> 3, None, position & 7)
 
-            yield EntryBatch(columns[0], columns[1], order, where)
+            yield EntryBatch(columns[0], columns[1], order, where, in_flight)
         self._compare_count(live)
+
+    def _cleared_groups(self, level: Level) -> Set[int]:
+        """Groups that Clear has begun to zero: it zeroes a group from its beginning, then marks
+        its slots empty. Eight full slots with the same seven bits of zero are no entries."""
+        ctrl = level.tophashes(self._need_layout())
+        return {at >> 3 for at in range(0, len(ctrl), CELLS) if not any(ctrl[at : at + CELLS])}
+
+    def _deleted_slot(self, table: Table, level: Level, cleared: Set[int]) -> Optional[int]:
+        """The slot that Delete is clearing: it lowers the number of entries, clears key and
+        element, and marks the slot last (table.go).
+
+        :return: 8 * group + slot; None: there is none, or none that is known
+        """
+        layout = self._need_layout()
+        full = level.tophashes(layout).translate(FULL)
+        slots = [at for at in range(len(full)) if full[at] and at >> 3 not in cleared]
+        if len(slots) != table.used + 1:
+            return None
+        words = frozenset(self._words()) if self._words else frozenset()
+        width, elem_width = self._widths()
+
+        def is_zero(at: int) -> bool:
+            pair = self._slot(level, at)
+            return not any(pair[:width]) or not any(pair[width : width + elem_width])
+
+        def is_named(at: int) -> bool:
+            group = level.addresses[at >> 3]
+            parts = (layout.key_offset(at & 7), layout.elem_offset(at & 7))
+            return any(group + part in words for part in parts)
+
+        def is_near(at: int) -> bool:
+            group = level.addresses[at >> 3]
+            held = any(group + offset in words for offset in range(0, layout.size, 8))
+            return held and at & 7 in words
+
+        named = [at for at in slots if is_named(at)]
+        zero = [at for at in slots if is_zero(at)]
+        for group in (
+            named,
+            [at for at in named if at in zero],
+            [at for at in zero if is_near(at)],
+            zero,
+        ):
+            if len(group) == 1:
+                return group[0]
+        return None
 
     def _slots_of_replacements(self) -> Set[bytes]:
         """What tables hold that take the place of others just now; mostly nothing."""

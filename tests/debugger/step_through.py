@@ -186,6 +186,7 @@ class Checker:
         growth = answer["growth"]
         if growth is None:
             return
+        assert None not in growth.values(), f"inspect: {growth}"
         old = growth["old_buckets"]
         times = {"double": (2, 1), "same-size": (1, 1), "shrink": (1, 2)}[growth["kind"]]
         sizes = f"inspect: {growth['kind']} from {old} to {answer['buckets']} buckets"

@@ -91,7 +91,7 @@ class Program(ABC):
 if "gdb" in sys.modules:
     import gdb
 
-    class Debugged(Program):
+    class InGdb(Program):
         """In gdb."""
 
         def start(self) -> None:
@@ -132,7 +132,7 @@ else:
     import lldb
     import lldb_steps
 
-    class Debugged(Program):
+    class InLldb(Program):
         """In LLDB."""
 
         def __init__(self) -> None:
@@ -181,7 +181,7 @@ else:
 
 def program() -> Program:
     """The one that the debugger has."""
-    return Debugged()
+    return InGdb() if "gdb" in sys.modules else InLldb()
 
 
 def symbol_names(function: str, parameters: Optional[str] = "i") -> List[str]:

@@ -329,7 +329,7 @@ def _unnamed_write(
         moving = [f for f in stack if f.function.startswith("runtime.evacuate")]
         if old is not None and moving:
             named = [argument(session, frame, "oldbucket", 2) for frame in moving]
-            buckets = [bucket for bucket in named if bucket is not None]
+            buckets = [header.nevacuate, *(b for b in named if b is not None)]
             words = words_of(stack[: stack.index(moving[-1]) + 1])
             writing.evacuating += moved_buckets(walker, new, old, words, buckets)
             if not writing.evacuating:

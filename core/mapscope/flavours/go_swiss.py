@@ -6,8 +6,9 @@ what it holds; the type comes from debug information, from the type table by nam
 runtime function that is working on the map.
 """
 
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
+from .. import go_layouts
 from ..errors import NotAMap
 from ..go_hash_find import key_hash
 from ..gotypes import MapType
@@ -18,6 +19,7 @@ from ..types import Kind
 from ..view import Life, MapView
 from .go_classic import allocated
 from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
+from .go_unnamed import words_of
 
 NAME = "go-swiss"
 
@@ -85,6 +87,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
         typed.layout if typed else None,
         allocated,
         hashing=lambda: key_hash(session, typed, header.seed if header else 0),
+        words=lambda: _words_of_deletes(session),
     )
     view.flavor = NAME
     view.fast = fast_variant(typed) if typed else ""
@@ -94,3 +97,18 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     if address:
         view.reopen = lambda later: _open(later, address, typed)
     return view
+
+
+def _words_of_deletes(session: Session) -> List[int]:
+    """Registers and stack words of all threads and goroutines that are inside a delete."""
+    stacks = [session.own_frames(thread) for thread in session.target.threads()]
+    found: List[int] = []
+    for stack in [*stacks, *(frames for _, frames in session.parked_writers())]:
+        deletes = [
+            at
+            for at, frame in enumerate(stack)
+            if go_layouts.operation_of(frame.function) == "delete"
+        ]
+        if deletes:
+            found += words_of(stack[: deletes[-1] + 1])
+    return found

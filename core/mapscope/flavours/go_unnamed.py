@@ -34,7 +34,7 @@ def words_of(frames: Iterable[Frame]) -> List[int]:
 
 def moved_buckets(
     walker: Walker, new: BucketArray, old: BucketArray, words: Sequence[int], named: Iterable[int]
-) -> Iterator[int]:
+) -> List[int]:
     """Old buckets that evacuate* is copying from, by the places that it copies to.
 
     :param words: of its frame
@@ -42,6 +42,7 @@ def moved_buckets(
     """
     size = walker.layout.size
     candidates = {bucket for bucket in named if bucket < old.count}
+    wanted = set(words)
     for array in (old, new):
         end = array.address + array.count * size
         candidates.update(
@@ -49,9 +50,20 @@ def moved_buckets(
             for word in words
             if array.address <= word < end
         )
-    for bucket in sorted(candidates):
-        if _is_copying(walker, new, old, bucket, words):
-            yield bucket
+    found = [b for b in sorted(candidates) if _is_copying(walker, new, old, b, words)]
+    if not found:
+        # at a chain's overflow buckets
+        owners = {
+            level.owners[at] & (old.count - 1)
+            for array in (old, new)
+            for levels in walker.walk(array)
+            for level in levels[1:]
+            for at, address in enumerate(level.addresses)
+            if address in wanted
+        }
+        more = sorted(owners - candidates)
+        found = [b for b in more if _is_copying(walker, new, old, b, words)]
+    return found
 
 
 def _is_copying(
@@ -87,9 +99,8 @@ def _is_copying(
 
 
 def _is_near(layout: BucketLayout, address: int, key: int, elem: int) -> bool:
-    """Whether these can be addresses in a bucket, or still in the one before it."""
-    inside = 0 <= key - address <= layout.size and 0 <= elem - address <= layout.size
-    return inside or (0 <= elem - key <= layout.size)
+    """Whether these can be addresses in a bucket, or still, or one of them, in that before it."""
+    return any(0 <= part <= layout.size for part in (key - address, elem - address, elem - key))
 
 
 def assigned_cell(
@@ -104,7 +115,10 @@ def assigned_cell(
     """
     layout = walker.layout
     buckets = _buckets(walker, new, words)
-    cells = [c for c in _live_cells(walker, buckets) if not any(c[2]) and c[1] != key]
+    cells = list(_live_cells(walker, buckets))
+    if any(slot == key for _, slot, _ in cells):
+        return None
+    cells = [c for c in cells if not any(c[2])]
     held = set(words)
     by_address = [c for c in cells if c[0][0] + layout.key_offset(c[0][1]) in held]
     by_index = [c for c in cells if c[0][0] in held and c[0][1] in held]

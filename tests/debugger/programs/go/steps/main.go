@@ -225,24 +225,43 @@ func prepare[K comparable, V any](k kind[K, V], all bool) {
 // pointed are what pointers point at that are keys.
 var pointed [1 << 10]int
 
+// wideLast is the last word of Wide, by which a copy that has not ended is told.
+const wideLast = 15
+
 func prepareAll() {
 	whole := func(i int) int { return i }
-	// buckets hold pointers: evacuated ones are cleared
-	prepare(kind[string, int]{"text", text, whole, textInsert, textDelete, textClear}, true)
-	// and here they do not: they keep stale entries, and overflow buckets are listed in mapextra
 	number := func(i int) uint64 { return uint64(i+1) * 0x9e3779b97f4a7c15 }
-	prepare(kind[uint64, int]{"numbers", number, whole, numberInsert, numberDelete, numberClear}, true)
 	small := func(i int) uint32 { return uint32(i+1) * 0x9e3779b1 }
-	prepare(kind[uint32, string]{"small", small, text, smallInsert, smallDelete, smallClear}, false)
-	// the general mapassign
 	point := func(i int) Point { return Point{int64(i), -int64(i)} }
-	prepare(kind[Point, int]{"points", point, whole, pointInsert, pointDelete, pointClear}, false)
 	pointer := func(i int) *int { return &pointed[i] }
-	prepare(kind[*int, int]{"pointers", pointer, whole, pointerInsert, pointerDelete, pointerClear}, false)
-	wide := func(i int) Wide { return Wide{ID: int64(i), Rest: [16]int64{15: ^int64(i)}} }
-	prepare(kind[Wide, Wide]{"wide", wide, wide, wideInsert, wideDelete, wideClear}, false)
+	wide := func(i int) Wide { return Wide{ID: int64(i), Rest: [16]int64{wideLast: ^int64(i)}} }
 	label := func(i int) Label { return Label{i, text(i)} }
-	prepare(kind[Label, string]{"labels", label, text, labelInsert, labelDelete, labelClear}, false)
+
+	texts := kind[string, int]{"text", text, whole, textInsert, textDelete, textClear}
+	numbers := kind[uint64, int]{"numbers", number, whole, numberInsert, numberDelete, numberClear}
+	smalls := kind[uint32, string]{"small", small, text, smallInsert, smallDelete, smallClear}
+	points := kind[Point, int]{"points", point, whole, pointInsert, pointDelete, pointClear}
+	pointers := kind[*int, int]{"pointers", pointer, whole, pointerInsert, pointerDelete, pointerClear}
+	wides := kind[Wide, Wide]{"wide", wide, wide, wideInsert, wideDelete, wideClear}
+	labels := kind[Label, string]{"labels", label, text, labelInsert, labelDelete, labelClear}
+	if isSwiss() {
+		prepareSwiss(texts, true, true)
+		prepareSwiss(numbers, true, true)
+		prepareSwiss(smalls, true, false)
+		prepareSwiss(points, true, false)
+		prepareSwiss(pointers, true, false)
+		prepareSwiss(wides, false, false)
+		prepareSwiss(labels, true, false)
+		return
+	}
+	prepare(texts, true) // buckets hold pointers: evacuated ones are cleared
+	// and here they do not: they keep stale entries, and overflow buckets are listed in mapextra
+	prepare(numbers, true)
+	prepare(smalls, false)
+	prepare(points, false) // the general mapassign
+	prepare(pointers, false)
+	prepare(wides, false)
+	prepare(labels, false)
 }
 
 //go:noinline
@@ -362,7 +381,7 @@ func main() {
 		o.run()
 		end(number)
 	}
-	for _, o := range operations {
+	for _, o := range operations { // count and used are the first words of both kinds of map
 		if o.record.Header().Count != o.record.Len() {
 			panic(fmt.Sprint(o.name, ": ", o.record.Header().Count, " entries, not ", o.record.Len()))
 		}
