@@ -283,7 +283,7 @@ class SwissMap(MapView):
                 runs.append((pointer, 1))
         found: List[Table] = []
         if len({pointer for pointer, _ in runs}) < len(runs):
-            self._note("the directory has a table in two places")
+            self._note("the directory has a table in two places", "directory", address)
             firsts: Dict[int, int] = {}
             for pointer, slots in runs:
                 firsts.setdefault(pointer, slots)
@@ -329,7 +329,8 @@ class SwissMap(MapView):
         end, wrong = 0, set()
         for table in sorted(tables, key=lambda table: table.groups):
             if table.groups < end:
-                self._note(f"table {table.number}: its groups are another table's, too")
+                text = f"table {table.number}: its groups are another table's, too"
+                self._note(text, "directory", table.address)
                 wrong.add(table.number)
             end = max(end, table.groups + size * table.count)
         return [table for table in tables if table.number not in wrong] if wrong else tables
@@ -495,7 +496,7 @@ class SwissMap(MapView):
         if len(slots) != table.used + 1:
             return None
         words = frozenset(self._words()) if self._words else frozenset()
-        width, elem_width = self._widths()
+        width, elem_width = self.widths()
 
         def is_zero(at: int) -> bool:
             pair = self._slot(level, at)
