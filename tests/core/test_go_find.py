@@ -13,10 +13,13 @@ from looking import Json, one, text
 from model import CELLS, GoMap
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 
+from mapscope.finding import Finder
 from mapscope.hashing import KeyHash
 from mapscope.memory import Memory
+from mapscope.pclntab import Function
+from mapscope.session import Session
 from mapscope.swiss import SwissHeader, SwissMap
-from mapscope.view import KeyTest
+from mapscope.view import Found, KeyTest
 
 HASH0 = 0x5EED
 
@@ -480,3 +483,97 @@ def test_a_directory_that_leads_nowhere() -> None:
     program.memory[view.header.dirPtr] = struct.pack("<QQ", first, 0x1001)
     found = view.find(wanted(3))
     assert found.where is None
+
+
+# --- programs without symbols: the machine code of memhash64 ---
+
+
+class FakeFunctions:
+    """A table of functions, by their names."""
+
+    def __init__(self, functions: Dict[str, int]) -> None:
+        self.functions = functions
+
+    def address_of(self, name: str) -> Optional[int]:
+        return self.functions.get(name)
+
+    def at(self, pc: int) -> Optional[Function]:
+        starts = [start for start in self.functions.values() if start <= pc]
+        name = {start: name for name, start in self.functions.items()}
+        return Function(name[max(starts)], max(starts), 0, 0, 0, 0) if starts else None
+
+
+def memhash64(start: int, use: int, schedule: int, step: int = 16) -> bytes:
+    """As Go's assembler writes it: which hash to take, then three rounds."""
+    code = b""
+    for head, place, tail in (
+        (b"\x80\x3d", use, b"\0"),
+        *((b"\x66\x0f\x38\xdc\x05", schedule + step * i, b"") for i in range(3)),
+    ):
+        end = start + len(code) + len(head) + 4 + len(tail)
+        code += head + struct.pack("<i", place - end) + tail
+    return code + b"\xc3"
+
+
+def fallback(start: int, keys: List[int]) -> bytes:
+    """Words that are loaded and xored."""
+    code = b"\x48\x8b\x00"
+    for place in keys:
+        code += b"\x48\x33\x05" + struct.pack("<i", place - (start + len(code) + 7))
+    return code + b"\xc3"
+
+
+@pytest.mark.parametrize("aes", [True, False])
+def test_the_keys_from_machine_code(monkeypatch: pytest.MonkeyPatch, aes: bool) -> None:
+    for version, order in (("go1.22.1", [0]), ("go1.23.0", [8, 0])):
+        program, model = number_map(aes, version)
+        model.fill({key: key for key in range(5)})
+        use, schedule, keys = _take_symbols(program)
+        first, second = program.image.allocate(256), program.image.allocate(256)
+        table = FakeFunctions({"runtime.memhash64": first, "runtime.memhash64Fallback": second})
+        monkeypatch.setattr(Session, "functions", property(lambda _, table=table: table))
+        program.image.write(first, memhash64(first, use, schedule))
+        program.image.write(second, fallback(second, [keys + at for at in order]))
+        form = one(program.finish(), "find", "m 3")
+        assert form["found"] and form["method"] == "hash"
+
+
+@pytest.mark.parametrize("aes", [True, False])
+def test_machine_code_that_is_another(monkeypatch: pytest.MonkeyPatch, aes: bool) -> None:
+    """Words that are not side by side, or none at all: nothing is guessed."""
+    for step, order in ((8, [0, 16]), (16, [])):
+        program, model = number_map(aes, "go1.23.0")
+        model.fill({key: key for key in range(5)})
+        use, schedule, keys = _take_symbols(program)
+        first, second = program.image.allocate(256), program.image.allocate(256)
+        table = FakeFunctions({"runtime.memhash64": first, "runtime.memhash64Fallback": second})
+        monkeypatch.setattr(Session, "functions", property(lambda _, table=table: table))
+        program.image.write(first, memhash64(first, use, schedule, step))
+        program.image.write(second, fallback(second, [keys + at for at in order]))
+        if aes and step == 16:
+            assert one(program.finish(), "find", "m 3")["method"] == "hash"
+        else:
+            assert "was not found" in scanned(program.finish())
+
+
+def _take_symbols(program: GoProgram) -> Tuple[int, int, int]:
+    """The places of useAeshash, aeskeysched and hashkey, which have no symbols any more."""
+    names = ("useAeshash", "aeskeysched", "hashkey")
+    use, schedule, keys = (program.target.symbol_table.pop(f"runtime.{n}")[0] for n in names)
+    return use, schedule, keys
+
+
+def test_ctrl_c_while_an_absent_key_is_looked_for_elsewhere(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target, _ = filled(60)
+    usual = Finder._scanned
+
+    def interrupted(self: Finder, test: KeyTest, note: str) -> Tuple[Found, Optional[bytes]]:
+        usual(self, test, note)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Finder, "_scanned", interrupted)
+    form = one(target, "find", "m 4711")
+    assert not form["found"] and form["method"] == "hash"
+    assert form["note"] == "interrupted while it was looked for elsewhere"
