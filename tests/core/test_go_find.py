@@ -506,10 +506,9 @@ class FakeFunctions:
 def memhash64(start: int, use: int, schedule: int, step: int = 16) -> bytes:
     """As Go's assembler writes it: which hash to take, then three rounds."""
     code = b""
-    for head, place, tail in (
-        (b"\x80\x3d", use, b"\0"),
-        *((b"\x66\x0f\x38\xdc\x05", schedule + step * i, b"") for i in range(3)),
-    ):
+    parts = [(b"\x80\x3d", use, b"\0")]
+    parts += [(b"\x66\x0f\x38\xdc\x05", schedule + step * i, b"") for i in range(3)]
+    for head, place, tail in parts:
         end = start + len(code) + len(head) + 4 + len(tail)
         code += head + struct.pack("<i", place - end) + tail
     return code + b"\xc3"
@@ -531,7 +530,7 @@ def test_the_keys_from_machine_code(monkeypatch: pytest.MonkeyPatch, aes: bool) 
         use, schedule, keys = _take_symbols(program)
         first, second = program.image.allocate(256), program.image.allocate(256)
         table = FakeFunctions({"runtime.memhash64": first, "runtime.memhash64Fallback": second})
-        monkeypatch.setattr(Session, "functions", property(lambda _, table=table: table))
+        monkeypatch.setattr(Session, "functions", table)
         program.image.write(first, memhash64(first, use, schedule))
         program.image.write(second, fallback(second, [keys + at for at in order]))
         form = one(program.finish(), "find", "m 3")
@@ -541,13 +540,14 @@ def test_the_keys_from_machine_code(monkeypatch: pytest.MonkeyPatch, aes: bool) 
 @pytest.mark.parametrize("aes", [True, False])
 def test_machine_code_that_is_another(monkeypatch: pytest.MonkeyPatch, aes: bool) -> None:
     """Words that are not side by side, or none at all: nothing is guessed."""
-    for step, order in ((8, [0, 16]), (16, [])):
+    cases: List[Tuple[int, List[int]]] = [(8, [0, 16]), (16, [])]
+    for step, order in cases:
         program, model = number_map(aes, "go1.23.0")
         model.fill({key: key for key in range(5)})
         use, schedule, keys = _take_symbols(program)
         first, second = program.image.allocate(256), program.image.allocate(256)
         table = FakeFunctions({"runtime.memhash64": first, "runtime.memhash64Fallback": second})
-        monkeypatch.setattr(Session, "functions", property(lambda _, table=table: table))
+        monkeypatch.setattr(Session, "functions", table)
         program.image.write(first, memhash64(first, use, schedule, step))
         program.image.write(second, fallback(second, [keys + at for at in order]))
         if aes and step == 16:
@@ -559,7 +559,7 @@ def test_machine_code_that_is_another(monkeypatch: pytest.MonkeyPatch, aes: bool
 def _take_symbols(program: GoProgram) -> Tuple[int, int, int]:
     """The places of useAeshash, aeskeysched and hashkey, which have no symbols any more."""
     names = ("useAeshash", "aeskeysched", "hashkey")
-    use, schedule, keys = (program.target.symbol_table.pop(f"runtime.{n}")[0] for n in names)
+    use, schedule, keys = [program.target.symbol_table.pop(f"runtime.{n}")[0] for n in names]
     return use, schedule, keys
 
 

@@ -116,8 +116,8 @@ COMMAND = Command(
     "find",
     "Show the path of a lookup: the hash, the buckets where the key could be, old and new, which\n"
     "of them counts now and why, the cells compared, and the entry or that it is absent. Where\n"
-    "the hash cannot be computed outside the program, all entries are searched instead. A key that\n"
-    "a damaged map holds where no lookup sees it is shown with the reason.\n\n"
+    "the hash cannot be computed outside the program, all entries are searched instead. A key\n"
+    "that a damaged map holds where no lookup sees it is shown with the reason.\n\n"
     "example: map find m user17\n"
     'example: map find points {"X":1,"Y":2}',
     _arguments,
