@@ -113,7 +113,7 @@ class GoFrame(Frame):
         """Whether the function, on its way here, has code that stores a register to rsp+offset:
         the slot of an argument holds that argument or nothing."""
         size = self._pc - self.start
-        if not 0 < size <= _CODE or offset < 0:
+        if not 0 < size <= _CODE or not 0 <= offset < 1 << 31:
             return False
         try:
             code = bytes(self._memory.read(self.start, size))

@@ -221,6 +221,19 @@ def test_messages(kind: str) -> None:
     all_of(scene)
 
 
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_reasons_for_which_stops_end(kind: str) -> None:
+    """Memory that was a map is a function's now, whose name the program says."""
+    scene = runtime_scene("reasons", Int(8), Int(8), 9)
+    host = FakeHost(scene.target, set())
+    host.functions = dict(scene.functions)
+    text(scene.target, "break", "grow m")
+    (stop,) = host.stops
+    stop.retire(f"its map is gone, its memory is reused by {HOSTILE[kind]}")
+    assert host.said[-1].isprintable() and escape(HOSTILE[kind])[:40] in host.said[-1]
+    assert list(host.stops) == []
+
+
 @pytest.mark.parametrize("flavour", ["go-classic", "go-swiss"])
 def test_names_of_maps(flavour: str) -> None:
     scene = (

@@ -148,6 +148,14 @@ def test_frames_and_arguments() -> None:
     assert early.spilled(1) is None
 
 
+def test_a_frame_deeper_than_any_has_no_arguments() -> None:
+    program = Program({**FRAMES, "runtime.hashGrow": [(0, 4), (1 << 40, 60)]})
+    frames = unwind(Memory(program.read), program.table(), 1, place("runtime.hashGrow", 20), STACK)
+    frame = next(frames)
+    assert frame.cfa == STACK + (1 << 40) + 8
+    assert [frame.spilled(index) for index in range(3)] == [None] * 3
+
+
 def test_arguments_are_in_their_registers_at_first() -> None:
     program = Program(FRAMES)
     memory, table = Memory(program.read), program.table()

@@ -131,7 +131,7 @@ class Stop:
 
     def replace(self, plan: Plan, why: str) -> None:
         """Go on with another plan, since the one so far cannot."""
-        self.stops.host.say(f"mapscope stop {self.number}: {why}")
+        self.stops.host.say(f"mapscope stop {self.number}: {escape(why)}")
         if self.plan is not None:
             self.plan.disarm()
         self.plan = plan.arm()
@@ -222,7 +222,7 @@ class Stop:
 
     def retire(self, reason: str) -> None:
         """It can never stop again: say why, and take it out."""
-        self.stops.host.say(f"{self.name} ({self.request.event}) retired: {reason}")
+        self.stops.host.say(f"{self.name} ({self.request.event}) retired: {escape(reason)}")
         self.stops.drop(self)
 
     @property
