@@ -10,9 +10,9 @@ terminal or a JSON reader would stumble over.
     tests/core/fuzz.py --images 1000000 [--seed N] [--jobs N] [--memory] [--scene TEXT]
 
 runs as many images as named, or until Ctrl-C, and prints counts by flavour and by outcome, the
-most bytes that a command has read and, with --memory, the most memory that one has taken (that
-is twenty times as slow). What fails is made as small as it can be and printed: `--repeat` with
-it does it again. The short form is test_fuzz.py.
+most bytes that a command has read and, with --memory, the most memory that one has taken (that is
+twenty times as slow). What fails is made as small as it can be and printed: `--repeat` with it does
+it again. The short form is test_fuzz.py.
 """
 
 import argparse
