@@ -67,6 +67,11 @@ bool nearly_done(const mapscope::hmap &h) {
 bool too_many_overflow_buckets(const mapscope::hmap &h) {
   return quiet(h) && h.noverflow >= 1ULL << h.B;
 }
+// One entry less, and the map is too large for those that are left.
+bool nearly_too_large(const mapscope::hmap &h) { return h.B == 5 && h.count == 8; }
+bool shrinking(const mapscope::hmap &h) {
+  return h.oldbuckets != nullptr && (h.flags & MAPSCOPE_SHRINKING) != 0 && h.nevacuate >= 2;
+}
 bool growing_same_size(const mapscope::hmap &h) {
   return h.oldbuckets != nullptr && (h.flags & MAPSCOPE_SAME_SIZE_GROW) != 0;
 }
@@ -100,6 +105,15 @@ public:
         return *this;
       put();
     }
+  }
+
+  // Fills to `size` entries, then erases until the map is ready.
+  subject &thin(int size, ready is_ready) {
+    while (next_ < size)
+      put();
+    while (!is_ready(*truth::header(map_)))
+      tracked_.erase(key_(--next_));
+    return *this;
   }
 
   void insert() {
@@ -172,6 +186,11 @@ void prepare(const std::string &type, typename subject<Map>::key_maker key,
   on("erase evacuates").fill(growing).erase();
   on("clear").fill(few).clear();
   on("clear while growing").fill(growing).clear();
+  on("erase starts a shrink").thin(110, nearly_too_large).erase();
+  on("erase evacuates in a shrink").thin(110, shrinking).erase();
+  on("insert evacuates in a shrink").thin(110, shrinking).insert();
+  on("overwrite evacuates in a shrink").thin(110, shrinking).overwrite();
+  on("clear while shrinking").thin(110, shrinking).clear();
 }
 
 std::uint64_t number(int i) { return static_cast<std::uint64_t>(i + 1) * 0x9e3779b97f4a7c15U; }
@@ -190,6 +209,7 @@ int main(int argc, char **argv) {
     return 2;
   }
   mapscope::set_seed(1); // the same in every run
+  mapscope::set_mapdebug("shrinktrigger=1");
   prepare<mapscope::map<std::uint64_t, std::uint64_t>>("numbers", number, number);
   prepare<mapscope::map<std::string, std::uint64_t>>("text", mixed, number);
   prepare<mapscope::map<wide, std::string, wide_hash>>("indirect", indirect, label);
