@@ -102,6 +102,10 @@ def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
     results["count"] = facts["count"]
     results["progress"] = facts["growth"]["progress"] if facts["growth"] else None
     results["stats"], text = seconds(lambda: run(f"map stats {name}"))
+    for check, options in (("check", " --no-hash"), ("check_hashes", "")):
+        results[check], text = seconds(lambda: run(f"map check {name} --json{options}"))
+        if not json.loads(text)["ok"]:
+            raise RuntimeError(f"map check found: {text[:200]}")
     run("set print elements 200")
     results["print"], text = seconds(lambda: run(f"print {name}"))
     output = parameters["output"] + ".entries"

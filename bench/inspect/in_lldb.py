@@ -61,6 +61,10 @@ def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, 
     results["count"] = facts["count"]
     results["progress"] = facts["growth"]["progress"] if facts["growth"] else None
     results["stats"], text = seconds(lambda: run(debugger, f"map stats {name}"))
+    for check, options in (("check", " --no-hash"), ("check_hashes", "")):
+        results[check], text = seconds(lambda: run(debugger, f"map check {name} --json{options}"))
+        if not json.loads(text)["ok"]:
+            raise RuntimeError(f"map check found: {text[:200]}")
     if not go:
         results["print"], results["shown"] = seconds(lambda: expand(frame, name))
     output = parameters["output"] + ".entries"

@@ -183,7 +183,9 @@ def looped(runs: List[Dict[str, Any]], count: int) -> str:
     return f"{seen}{error}; {rate:,.0f} a second"
 
 
-def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[str, str, str, str]]:
+def rows(
+    runs: List[Dict[str, Any]], rate_goal: int, hash_goal: int, lldb: bool
+) -> List[Tuple[str, str, str, str]]:
     """Table rows: what, median, goal, verdict."""
 
     def median(name: str) -> float:
@@ -223,6 +225,24 @@ def rows(runs: List[Dict[str, Any]], rate_goal: int, lldb: bool) -> List[Tuple[s
             measured = f"{spent:.2f} s, {spent / read:.1f} times the read"
             goal, met = "at most 4 times", verdict(spent / read, 4)
         table.append((f"`map {command}`", measured, goal, met))
+    spent = median("check") / median("stats")
+    table.append(
+        (
+            "`map check --no-hash`",
+            f"{median('check'):.2f} s, {spent:.1f} times `map stats`",
+            "at most 4 times",
+            verdict(spent, 4),
+        )
+    )
+    checked = count / median("check_hashes")
+    table.append(
+        (
+            "`map check`, every key against its hash",
+            f"{median('check_hashes'):.2f} s, {checked:,.0f} entries a second",
+            f"at least {hash_goal:,} a second",
+            verdict(checked, hash_goal, more_is_better=True),
+        )
+    )
     table.append(
         (
             "`map entries --limit 0 --json -o`",
@@ -309,7 +329,7 @@ def main() -> int:
             for _ in range(arguments.runs)
         ]
         print(f"| **{title}** | | | |")
-        for row in rows(runs, rate_goal, lldb):
+        for row in rows(runs, rate_goal, 500_000 if go else 300_000, lldb):
             print(f"| {' | '.join(row)} |")
         sys.stdout.flush()
     return 0

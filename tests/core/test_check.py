@@ -395,7 +395,7 @@ def test_damage(name: str, program: Callable[[str], Tuple[FakeTarget, ClassicMap
         assert wrong(one(target, "check", neighbour)) == []
     said = text(target, "check", "m")
     for severity, code, _, _ in expected:
-        assert severity in said and f"({code})" in said and ADVICE[code][0] in said
+        assert severity in said and f"({code}" in said and ADVICE[code][0] in said
 
 
 def test_json_is_as_documented() -> None:

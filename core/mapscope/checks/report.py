@@ -169,7 +169,7 @@ class Report:
         return not any(finding.severity == "error" for finding in self.findings)
 
 
-_RACE = "two goroutines or threads wrote at the same time, without a lock"
+_RACE = "two goroutines or threads wrote without a lock"
 _STRAY = "something else wrote to this memory: a stray pointer, a buffer overrun, a use after free"
 _WHO = "map writers; in C++ map history MAP; a run under Go's -race or ThreadSanitizer"
 _WATCH = "the address of the finding in a new run, under a hardware watchpoint"
@@ -196,14 +196,17 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "what the next evacuation needs is damaged, or growing ended half-way",
         "writes to this map hang or crash; the other findings of this bucket",
     ),
-    "mark-place": (f"{_STRAY}; or {_RACE} and used an array that was replaced meanwhile", _WHO),
+    "mark-place": (
+        f"{_STRAY}; or {_RACE}, one of them into an array that was replaced meanwhile",
+        _WHO,
+    ),
     "empty-rest": (
         f"{_RACE}: one deleted or cleared while the other inserted behind it",
         "map find KEY says whether lookups see the entry; " + _WHO,
     ),
     "not-evacuated": (f"{_RACE}: both moved nevacuate on", "map bucket N --old; " + _WHO),
     "half-evacuated": (
-        f"{_RACE} and one evacuated a bucket that the other wrote to, or the evacuation was cut "
+        f"{_RACE}, one of them to a bucket that the other evacuated; or the evacuation was cut "
         "short",
         "entries left there are not seen by lookups; map bucket N --old; " + _WHO,
     ),
@@ -217,7 +220,7 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "map bucket N; an update or delete reaches the first of the two alone; " + _WHO,
     ),
     "wrong-hash": (
-        f"{_RACE} into one cell, which has one's tophash and the other's key; or the key was "
+        f"{_RACE} into one cell: one's tophash, the other's key; or the key was "
         "changed after it went in (memory that it points at, a string's bytes through unsafe)",
         "map find KEY; " + _WATCH,
     ),

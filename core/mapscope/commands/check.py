@@ -60,7 +60,7 @@ class CheckResult(Result):
             kinds.setdefault(finding.code, []).append(finding)
         for code, found in kinds.items():
             for finding in found[:_SHOWN]:
-                yield f"{finding.severity}: {escape(finding.message)} ({code})\n"
+                yield f"{finding.severity}: {escape(finding.message)} ({_place(finding)})\n"
             more = len(found) - _SHOWN + report.more.get(code, 0)
             if more > 0:
                 yield f"  and {more} more of {code} (--json lists them)\n"
@@ -69,6 +69,12 @@ class CheckResult(Result):
                 yield f"  usually    {cause}\n"
             if following:
                 yield f"  look at    {following}\n"
+
+
+def _place(finding: Finding) -> str:
+    """The kind of a finding, and its address if the message does not have it."""
+    where = "" if finding.address is None else hex(finding.address)
+    return finding.code if not where or where in finding.message else f"{finding.code}, {where}"
 
 
 def _verdict(findings: List[Finding]) -> str:
