@@ -123,15 +123,26 @@ class Image:
 
 @dataclass
 class FakeFrame(Frame):
-    """A frame whose variables are numbers, as registers hold them."""
+    """A frame whose variables are numbers, as registers hold them.
+
+    :ivar held: words of its stack; of a frame without names, those of its variables besides
+    """
 
     thread: int
     function: str
     variables: Dict[str, Variable] = field(default_factory=dict)
     spill: Dict[int, int] = field(default_factory=dict)
+    has_variables: bool = True
+    held: List[int] = field(default_factory=list)
 
     def variable(self, name: str) -> Optional[Variable]:
-        return self.variables.get(name)
+        return self.variables.get(name) if self.has_variables else None
+
+    def words(self) -> List[int]:
+        if self.has_variables:
+            return []
+        values = [int.from_bytes(v.data or b"", "little") for v in self.variables.values()]
+        return values + self.held
 
     def spilled(self, index: int) -> Optional[int]:
         return self.spill.get(index)

@@ -369,6 +369,8 @@ class GoMap(ClassicMap):
         self.frames: List[FakeFrame] = [] if frames is None else frames
         self.maptype = maptype
         self.variant = variant
+        #: whether its frames have no variables, but words
+        self.nameless = False
         #: called around each function of the runtime, with its frame and registers
         self.at_entry: Callable[
             [FakeFrame, Dict[str, int]], ContextManager[None]
@@ -386,7 +388,7 @@ class GoMap(ClassicMap):
 
         :param key: registers that the key is passed in
         """
-        frame = FakeFrame(1, f"runtime.{function}")
+        frame = FakeFrame(1, f"runtime.{function}", has_variables=not self.nameless)
         known = dict(variables, t=self.maptype, h=self.address)
         frame.variables = {name: number(value) for name, value in known.items()}
         self.frames.insert(0, frame)
@@ -536,6 +538,21 @@ class GoMap(ClassicMap):
         ends = {MOVED_X: new + index * self.shape.size}
         ends[MOVED_Y] = new + (index + total) * self.shape.size
         filled = {MOVED_X: 0, MOVED_Y: 0}
+
+        def hold() -> None:
+            """evacDst, for X and for Y: bucket, cell, addresses of its key and element."""
+            frame.held = [
+                word
+                for mark, end in ends.items()
+                for word in (
+                    end,
+                    filled[mark],
+                    self.key_at(end, filled[mark]),
+                    self.elem_at(end, filled[mark]),
+                )
+            ]
+
+        hold()
         head = old + index * self.shape.size
         for bucket in self.chain(old, index):
             for cell in range(CELLS):
@@ -554,10 +571,12 @@ class GoMap(ClassicMap):
                 if filled[mark] == CELLS:
                     ends[mark] = self._new_linked(ends[mark])
                     filled[mark] = 0
+                    hold()
                 target = ends[mark], filled[mark]
                 self.image.store(target[0] + target[1], bytes([top]))
                 self._move_slots((bucket, cell), target)
                 filled[mark] += 1
+                hold()
         pointers = self.key.pointers or self.elem.pointers
         pointers = pointers or self.shape.indirect_key or self.shape.indirect_elem
         if not self.get("flags") & OLD_ITERATOR and pointers:
@@ -578,6 +597,7 @@ class GoMap(ClassicMap):
             array, index = self.get("buckets"), key_hash & (1 << self.get("B")) - 1
             place = self.find(array, index, key, self.top(key_hash))
             if place is not None:
+                frame.variables.update(b=number(place[0]), i=number(place[1]))
                 self._remove(array, index, place)
             self.set("flags", self.get("flags") & ~HASH_WRITING)
         self.truth.pop(key, None)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Go's map, seen after every single store of what is done to it."""
 
-from typing import Callable, Dict, List, Tuple
+from typing import Callable, ContextManager, Dict, List, Tuple
 
 import pytest
 from codec import Block, Int, Text, Value
 from goprogram import GoProgram, number_map, text_map
-from image import FakeTarget
+from image import FakeFrame, FakeTarget
 from looking import Json, Watcher, dictionary, lines, one
 from model import HASH_WRITING, ITERATOR, MIN_TOP, SAME_SIZE_GROW, GoMap, mixed
 
@@ -134,6 +134,36 @@ def test_deletes_and_overwrites(kind: str) -> None:
     assert model.truth == {} == dictionary(target)
 
 
+@pytest.mark.parametrize("kind", [name for name in PROGRAMS if name != "debug information"])
+def test_frames_without_variables(kind: str) -> None:
+    """What a write is doing is told by the addresses that its frames hold."""
+    target, model = filled(PROGRAMS[kind](), 26)
+    model.nameless = True
+    with Watcher(target, model) as watcher:
+        for number in range(26, 30):
+            model.assign(key(model, number), value(model, number))
+        for number in range(0, 30, 3):
+            model.delete(key(model, number))
+            model.assign(key(model, number + 1), value(model, number + 500))
+        for number in range(28):
+            model.delete(key(model, number))
+    assert watcher.growths["double"] > 50 and watcher.in_flight > 20
+    assert dictionary(target) == model.truth
+
+
+@pytest.mark.parametrize("kind", ["fast64", "faststr", "generic", "generic text"])
+def test_long_chains_in_frames_without_variables(kind: str) -> None:
+    target, model = PROGRAMS[kind]()
+    model.nameless = True
+    model.hasher = lambda k, _: mixed(k, 0) & 0xFF << 56 | (mixed(k, 1) & 8)
+    filled((target, model), 52)
+    with Watcher(target, model, only=lambda n: n % 3 == 0) as watcher:
+        for number in range(52, 60):
+            model.assign(key(model, number), value(model, number))
+    assert watcher.growths["double"] > 50
+    assert dictionary(target) == model.truth
+
+
 def test_old_buckets_that_an_iterator_keeps() -> None:
     target, model = filled(text_map(), 13)
     model.init("flags", ITERATOR | 2)
@@ -186,6 +216,25 @@ def test_each_store_of_hash_grow(field: str) -> None:
         assert form["overflow"]["noverflow"] == 0
 
 
+def test_hash_grow_at_the_same_size_before_it_says_so() -> None:
+    """At its entry sameSizeGrow is not set: B is what it was, however few entries there are."""
+    target, model = number_map()
+    crowd_then_thin_out(model)
+    seen: List[Json] = []
+    entry = model.at_entry
+
+    def at_entry(frame: FakeFrame, registers: Dict[str, int]) -> ContextManager[None]:
+        if frame.function == "runtime.hashGrow":
+            seen.append(one(target, "inspect", "m"))
+            assert dictionary(target) == model.truth
+        return entry(frame, registers)
+
+    model.at_entry = at_entry
+    model.assign(key(model, 98), 1)
+    assert [form["B"] for form in seen] == [model.get("B")]
+    assert model.growing() and model.get("flags") & SAME_SIZE_GROW
+
+
 def test_half_marked_chain_without_a_frame() -> None:
     """Where no frame tells of evacuate, the marks alone do, while a live cell is left."""
     target, model = number_map(hasher=lambda k, _: mixed(k, 0) & ~3 | (2 if k else 1))
@@ -228,11 +277,15 @@ def test_entry_in_flight_is_shown_where_it_still_is() -> None:
     assert all(model.truth[f["key"]] == f["value"] for f in flights)
 
 
+@pytest.mark.parametrize("nameless", [False, True])
 @pytest.mark.parametrize("bucket", [0, 9])
 @pytest.mark.parametrize("kind", ["fast64", "generic", "faststr"])
-def test_evacuate_of_a_bucket_that_was_moved_long_ago(kind: str, bucket: int) -> None:
+def test_evacuate_of_a_bucket_that_was_moved_long_ago(
+    kind: str, bucket: int, nameless: bool
+) -> None:
     """growWork calls it again and again; what lies in the old bucket is stale by then."""
     target, model = filled(PROGRAMS[kind](), 105)
+    model.nameless = nameless
     there = [name for name in model.truth if model.hash(name) & model.old_count() - 1 == bucket]
     model.fill({there[0]: value(model, 1)})  # moves its bucket, which may be ahead of nevacuate
     assert model.growing() and model.evacuated(bucket)

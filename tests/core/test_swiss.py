@@ -240,3 +240,44 @@ def test_a_fresh_copy_takes_what_go_sets_aside(entries: int, measured: int) -> N
     view = Program().map(0, 0, 0, 0)
     view._allocated = allocated
     assert view._bytes_rebuilt(entries) == 48 + measured
+
+
+def flying(view: SwissMap) -> List[object]:
+    """Keys of the entries in flight."""
+    return [
+        batch.keys.value(index, view.decoder)
+        for batch in view.entries()
+        for index in batch.in_flight
+    ]
+
+
+@pytest.mark.parametrize("layout", [LAYOUT, SPLIT_LAYOUT])
+def test_a_group_that_clear_has_begun_to_zero(layout: BucketLayout) -> None:
+    """Its control bytes go first; until they are set again, its slots are no entries."""
+    program = Program(layout)
+    table = program.table(pairs(range(1, 13)), 0)
+    groups = max(at for at in program.memory if at < table)
+    for zeroed in (8, 24, layout.size):
+        raw = bytearray(program.memory[groups])
+        raw[:zeroed] = bytes(zeroed)
+        program.memory[groups] = bytes(raw)
+        view = program.map(12, program.directory([table]), 1, 0, writing=1)
+        assert entries(view) == dict(pairs(range(2, 13, 2)))
+
+
+@pytest.mark.parametrize("layout", [LAYOUT, SPLIT_LAYOUT])
+@pytest.mark.parametrize("cell", [0, 2])
+def test_a_slot_that_delete_is_clearing(layout: BucketLayout, cell: int) -> None:
+    """used is lowered first and the slot marked last; the addresses of its parts tell which."""
+    program = Program(layout)
+    group = program.put(program.group(pairs(range(5))))
+    place = group + layout.key_offset(cell), group + layout.elem_offset(cell)
+    view = program.map(4, group, 0, 0, writing=1)
+    assert flying(view) == [0]  # nothing else is known: the one that is all zero
+    for words in ([place[0]], [1, place[1], 0xFFF]):
+        view = program.map(4, group, 0, 0, writing=1)
+        view._words = lambda held=words: held  # type: ignore[misc]
+        assert flying(view) == [cell] and entries(view) == dict(pairs(range(5)))
+    # at rest, or once it is marked, none is
+    assert flying(program.map(5, group, 0, 0, writing=1)) == []
+    assert flying(program.map(5, group, 0, 0)) == []

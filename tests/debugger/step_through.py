@@ -232,7 +232,7 @@ class Stepper:
         self.keep: bool = arguments.keep_going
         self.end = 0
         self.closely: Set[int] = set()
-        self.instructions = self.checks = self.wrong = 0
+        self.instructions = self.stops = self.checks = self.wrong = 0
 
     def operation(self, name: str, checker: Checker) -> bool:
         """Step through one; say whether every check held."""
@@ -269,6 +269,7 @@ class Stepper:
             wrong += 1
             first += f"{error}\n{self.program.place()}"
         self.instructions += instructions
+        self.stops += steps
         self.checks += checker.checks
         self.wrong += wrong
         text = (
@@ -344,7 +345,10 @@ def step_through(line: str) -> None:
             wrong += not stepper.operation(name, checker)
         run_to(of, stepper.end)
         of.go_on()  # to the next begin
-    print(f"{stepper.instructions} instructions, {stepper.checks} checks, {stepper.wrong} wrong")
+    print(
+        f"{stepper.instructions} instructions, stopped at {stepper.stops} of them,"
+        f" {stepper.checks} checks, {stepper.wrong} wrong"
+    )
     print(f"{operations} operations in the record, {wrong} shown wrongly")
 
 
