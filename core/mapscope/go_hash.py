@@ -507,6 +507,8 @@ class GoKeyHash(KeyHash):
                     starts[at] = lengths[at] = valid[at] = 0
         if 0 in lengths:
             starts = [start if length else 0 for start, length in zip(starts, lengths)]
+        if sum(lengths) <= _TOGETHER_BYTES:
+            return self._hashed(starts, lengths, seeds, valid, 0, len(lengths))
         result: List[int] = []
         first = total = 0
         for at, length in enumerate(lengths):
@@ -527,9 +529,10 @@ class GoKeyHash(KeyHash):
     ) -> List[int]:
         """memhash of the memory at some of the places."""
         pieces = self._read(starts[first:end], lengths[first:end])
-        for at, piece in enumerate(pieces, first):
-            if piece is None:
-                valid[at] = 0
+        if None in pieces:
+            for at, piece in enumerate(pieces, first):
+                if piece is None:
+                    valid[at] = 0
         return self._hashes.memory([piece or b"" for piece in pieces], seeds[first:end])
 
     def _read(self, starts: List[int], lengths: List[int]) -> List[Optional[bytes]]:

@@ -91,24 +91,27 @@ class AesHash(MemoryHash):
 
     def _memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
         lengths = list(map(len, pieces))
-        if 0 < min(lengths) and max(lengths) <= 16:
-            return self._ends(pieces, seeds, 1)
+        only = _length_class(min(lengths))
+        if only == _length_class(max(lengths)):
+            return self._of_class(only, pieces, seeds)
         classes: Dict[int, List[int]] = {}
         for at, length in enumerate(lengths):
             classes.setdefault(_length_class(length), []).append(at)
         result = [0] * len(lengths)
         for name, members in classes.items():
             some = [pieces[at] for at in members]
-            their = [seeds[at] for at in members]
-            if name == 0:
-                found = self._empty(their)
-            elif name <= 8:
-                found = self._ends(some, their, name)
-            else:
-                found = self._long(some, their, name - 8)
+            found = self._of_class(name, some, [seeds[at] for at in members])
             for at, number in zip(members, found):
                 result[at] = number
         return result
+
+    def _of_class(self, name: int, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
+        """Of pieces that are all of one class of lengths."""
+        if name == 0:
+            return self._empty(seeds)
+        if name <= 8:
+            return self._ends(pieces, seeds, name)
+        return self._long(pieces, seeds, name - 8)
 
     def _scrambled(self, lengths: Sequence[int], seeds: Sequence[int], lanes: int) -> Rows:
         """Of each lane: the seed and four times 16 bits of the length, with that lane's part of

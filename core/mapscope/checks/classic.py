@@ -8,6 +8,7 @@ what breaks one is then looked at alone. What a half-done write explains is no e
 
 import struct
 from collections import deque
+from itertools import compress
 from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..buckets import (
@@ -16,6 +17,7 @@ from ..buckets import (
     EVACUATED,
     EVACUATED_X,
     EVACUATED_Y,
+    LIVE,
     MIN_TOP_HASH,
     STATES,
     BucketArray,
@@ -41,7 +43,8 @@ _NOT_ZERO = b"\0" + b"\1" * 255
 _NOT_MARK = bytes(1 - mark for mark in EVACUATED)
 _IS_Y = bytes(byte == EVACUATED_Y for byte in range(256))
 #: the tophash of a hash's top byte
-_TOP = tuple(top + MIN_TOP_HASH if top < MIN_TOP_HASH else top for top in range(256))
+_TOP = bytes(top + MIN_TOP_HASH if top < MIN_TOP_HASH else top for top in range(256))
+_NOT_LIVE = bytes(range(MIN_TOP_HASH))
 #: keys none of whose hashes fits: the program hashes otherwise
 _SAMPLE = 8
 #: chains up to so many overflow buckets are compared by tophashes, pair by pair
@@ -398,7 +401,7 @@ class _Check:
         if self._hash is None:
             return
         tops = level.tophashes(layout)
-        live = [position for position, top in enumerate(tops) if top >= MIN_TOP_HASH]
+        live = list(compress(range(len(tops)), tops.translate(LIVE)))
         raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
         places = [(at >> 3) * size + start + (at & 7) * width for at in live]
         self._waiting.append((level, tops, live, [raw[at : at + width] for at in places]))
@@ -412,16 +415,8 @@ class _Check:
         self._report.hashed += len(hashes)
         first = 0
         for level, tops, live, slots in waiting:
-            mask, owners = level.array.count - 1, level.owners
-            odd = [
-                (number, position, key_hash)
-                for number, (position, key_hash) in enumerate(
-                    zip(live, hashes[first : first + len(live)])
-                )
-                if key_hash is None
-                or _TOP[key_hash >> 56] != tops[position]
-                or key_hash & mask != owners[position >> 3]
-            ]
+            theirs = hashes[first : first + len(live)]
+            odd = [] if _all_fit(level, tops, live, theirs) else _unfit(level, tops, live, theirs)
             self._fitting += len(live) - len(odd)
             for number, position, key_hash in odd:
                 if values[first + number] is None or (key_hash is None and keys.always_hash):
@@ -504,6 +499,32 @@ class _Reporting(Walker):
         problems: List[str] = []
         Walker(self.memory, self.layout, problems).chain(array, bucket)
         return any(getattr(problem, "code", "") == "overflow-loop" for problem in problems)
+
+
+def _all_fit(level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]) -> bool:
+    """Whether the live cells' tophashes and buckets are those of their keys' hashes."""
+    known = [key_hash for key_hash in hashes if key_hash is not None]
+    if len(known) < len(live):
+        return False
+    top_bytes = struct.pack(f"<{len(known)}Q", *known)[7::8].translate(_TOP)
+    if top_bytes != tops.translate(None, _NOT_LIVE):
+        return False
+    mask, owners = level.array.count - 1, level.owners
+    return [key_hash & mask for key_hash in known] == [owners[at >> 3] for at in live]
+
+
+def _unfit(
+    level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]
+) -> List[Tuple[int, int, Optional[int]]]:
+    """(number, cell, hash) of those that are not, or have none."""
+    mask, owners = level.array.count - 1, level.owners
+    return [
+        (number, position, key_hash)
+        for number, (position, key_hash) in enumerate(zip(live, hashes))
+        if key_hash is None
+        or _TOP[key_hash >> 56] != tops[position]
+        or key_hash & mask != owners[position >> 3]
+    ]
 
 
 def _pairs_between(first: Level, tops: bytes, second: Level, others: bytes) -> Iterator[_Pair]:
