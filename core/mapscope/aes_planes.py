@@ -82,6 +82,26 @@ def constant_rows(blocks: bytes, count: int) -> Rows:
     )
 
 
+def picked_rows(some: Rows, kinds: Sequence[int], of: bytes, lanes: int) -> Rows:
+    """States that are each one of a few.
+
+    :param some: those few, of each kind, with as many lanes
+    :param kinds: a byte for each of them
+    :param of: which each state is
+    """
+    width = lanes * len(kinds)
+    planes: List[List[bytes]] = []
+    for row in some:
+        raw = row.to_bytes(4 * width, "little")
+        planes.append([])
+        for start in range(0, 4 * width, len(kinds)):
+            table = bytearray(256)
+            for kind, byte in zip(kinds, raw[start : start + len(kinds)]):
+                table[kind] = byte
+            planes[-1].append(of.translate(table))
+    return _rows(planes)
+
+
 def _rows(planes: List[List[bytes]]) -> Rows:
     """Rows of which the planes are given in order."""
     first, second, third, fourth = (int.from_bytes(b"".join(row), "little") for row in planes)
