@@ -276,7 +276,7 @@ def test_a_slot_that_delete_is_clearing(layout: BucketLayout, cell: int) -> None
     assert flying(view) == [0]  # nothing else is known: the one that is all zero
     for words in ([place[0]], [1, place[1], 0xFFF]):
         view = program.map(4, group, 0, 0, writing=1)
-        view._words = lambda held=words: held  # type: ignore[misc]
+        view._words = words.copy
         assert flying(view) == [cell] and entries(view) == dict(pairs(range(5)))
     # at rest, or once it is marked, none is
     assert flying(program.map(5, group, 0, 0, writing=1)) == []
