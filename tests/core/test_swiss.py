@@ -270,7 +270,7 @@ def test_a_group_that_clear_has_begun_to_zero(layout: BucketLayout) -> None:
 def test_a_slot_that_delete_is_clearing(layout: BucketLayout, cell: int) -> None:
     """used is lowered first and the slot marked last; the addresses of its parts tell which."""
     program = Program(layout)
-    group = program.put(program.group(pairs(range(5))))
+    group = program.put(program.group([*pairs(range(5))]))
     place = group + layout.key_offset(cell), group + layout.elem_offset(cell)
     view = program.map(4, group, 0, 0, writing=1)
     assert flying(view) == [0]  # nothing else is known: the one that is all zero
