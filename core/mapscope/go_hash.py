@@ -445,7 +445,7 @@ class GoKeyHash(KeyHash):
         most = max(1, min(_TOGETHER, _TOGETHER_BYTES // (self._size + 1)))
         for start in range(0, len(keys), most):
             some = keys[start : start + most]
-            good = [len(key) == self._size for key in some]
+            good = list(map(self._size.__eq__, map(len, some)))
             if not all(good):
                 some = [key if fits else bytes(self._size) for key, fits in zip(some, good)]
             hashes, valid = self._run(self._steps, some, [self._seed] * len(some), 0)
@@ -529,11 +529,13 @@ class GoKeyHash(KeyHash):
     ) -> List[int]:
         """memhash of the memory at some of the places."""
         pieces = self._read(starts[first:end], lengths[first:end])
-        if None in pieces:
+        known = [piece for piece in pieces if piece is not None]
+        if len(known) < len(pieces):
             for at, piece in enumerate(pieces, first):
                 if piece is None:
                     valid[at] = 0
-        return self._hashes.memory([piece or b"" for piece in pieces], seeds[first:end])
+            known = [piece or b"" for piece in pieces]
+        return self._hashes.memory(known, seeds[first:end])
 
     def _read(self, starts: List[int], lengths: List[int]) -> List[Optional[bytes]]:
         """Memory at many places; nothing is read of no bytes."""

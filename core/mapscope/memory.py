@@ -27,6 +27,8 @@ MAX_BYTES = 64 << 20
 
 #: pieces from which on memory is swept rather than looked up page by page
 _MANY = 1 << 14
+#: chunks that are kept while pieces are taken out of them
+_CHUNKS = 96
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
@@ -114,19 +116,46 @@ class Memory:
             ]
         except KeyError:  # more pages than the cache holds
             return self.read_many(list(zip(addresses, sizes)))
-        if list(map(len, found)) == list(sizes):
-            return list(found)
-        short = [at for at, size in enumerate(sizes) if len(found[at]) < size]
+        return self._completed(found, addresses, sizes)
+
+    def _sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
+        """The same for so many that reading all memory between them is cheaper."""
+        numbers = {address // CHUNK for address in addresses}
+        if len(numbers) > _CHUNKS or len(numbers) * CHUNK > _SPARSE * len(addresses):
+            return self._sweep_in_order(addresses, sizes)
+        chunks = {number: self._chunk(number) for number in numbers}
+        found = [
+            chunks[address // CHUNK][(start := address % CHUNK) : start + size]
+            for address, size in zip(addresses, sizes)
+        ]
+        return self._completed(found, addresses, sizes)
+
+    def _chunk(self, number: int) -> bytes:
+        """A chunk and a little of the next one; shorter, or empty, where memory ends."""
+        for size in (CHUNK + OVERLAP, CHUNK):
+            try:
+                return bytes(self._read(number * CHUNK, size))
+            except MemoryUnreadable:
+                continue
+        return b""
+
+    def _completed(
+        self, found: List[bytes], addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """Pieces of which those that are too short are read one by one."""
         result: List[Optional[bytes]] = list(found)
+        if list(map(len, found)) == list(sizes):
+            return result
+        short = [at for at, size in enumerate(sizes) if len(found[at]) < size]
         for at, piece in zip(short, self.read_many([(addresses[at], sizes[at]) for at in short])):
             result[at] = piece
         return result
 
-    def _sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
-        """The same for so many that reading all memory between them is cheaper.
-
-        Goes through memory once, in the order of the addresses, in windows of a chunk.
-        """
+    def _sweep_in_order(
+        self, addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """The same where they are all over memory: goes through it once, in the order of the
+        addresses, in windows of a chunk."""
         result: List[Optional[bytes]] = [None] * len(addresses)
         order = sorted(range(len(addresses)), key=addresses.__getitem__)
         ordered = [addresses[at] for at in order]

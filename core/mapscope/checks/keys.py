@@ -22,7 +22,7 @@ _PLAIN = (Kind.BOOL, Kind.INT, Kind.UINT, Kind.ENUM, Kind.POINTER, Kind.FUNC, Ki
 #: bytes of a text that are compared together with others
 _SHORT = 4096
 #: keys whose texts are read together
-_MANY = 1 << 18
+_MANY = 1 << 17
 #: bytes of longer texts that are compared in one check
 _BUDGET = 4 * MAX_BYTES
 
