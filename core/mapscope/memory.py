@@ -14,9 +14,11 @@ from .errors import MemoryUnreadable
 
 #: bytes of one read in a walk; gdb and the kernel gain nothing from more
 CHUNK = 1 << 20
+_CHUNK_BITS, _IN_CHUNK = CHUNK.bit_length() - 1, CHUNK - 1
 #: bytes of a cached page: small enough for scattered reads to stay cheap,
 #: large enough for neighbours (overflow buckets, strings) to come along
 PAGE = 32768
+_PAGE_BITS, _IN_PAGE = PAGE.bit_length() - 1, PAGE - 1
 #: bytes behind a page that are kept with it: what begins in a page mostly ends there
 OVERLAP = 512
 #: bytes the cache may hold
@@ -27,8 +29,8 @@ MAX_BYTES = 64 << 20
 
 #: pieces from which on memory is swept rather than looked up page by page
 _MANY = 1 << 14
-#: chunks that are kept while pieces are taken out of them
-_CHUNKS = 96
+#: chunks that are kept while pieces are taken out of them, and how often that is done
+_CHUNKS, _ROUNDS = 48, 8
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
@@ -63,8 +65,8 @@ class Memory:
             raise MemoryUnreadable(address, size)
         if size > PAGE:
             return bytes(self._read(address, size))
-        start = address % PAGE
-        found = self._page(address // PAGE)[start : start + size]
+        start = address & _IN_PAGE
+        found = self._page(address >> _PAGE_BITS)[start : start + size]
         return found if len(found) == size else bytes(self._read(address, size))
 
     def read_word(self, address: int) -> int:
@@ -83,9 +85,9 @@ class Memory:
         pages = self._pages
         for index in sorted(range(len(places)), key=places.__getitem__):
             address, size = places[index]
-            page = pages.get(address // PAGE)
+            page = pages.get(address >> _PAGE_BITS)
             if page is not None:
-                start = address % PAGE
+                start = address & _IN_PAGE
                 found = page[start : start + size]
                 if len(found) == size:
                     result[index] = found
@@ -107,11 +109,11 @@ class Memory:
         if len(addresses) >= _MANY:
             return self._sweep(addresses, sizes)
         pages = self._pages
-        for number in {address // PAGE for address in addresses}.difference(pages):
+        for number in {address >> _PAGE_BITS for address in addresses}.difference(pages):
             self._page(number)
         try:
             found = [
-                pages[address // PAGE][(start := address % PAGE) : start + size]
+                pages[address >> _PAGE_BITS][(start := address & _IN_PAGE) : start + size]
                 for address, size in zip(addresses, sizes)
             ]
         except KeyError:  # more pages than the cache holds
@@ -120,15 +122,33 @@ class Memory:
 
     def _sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
         """The same for so many that reading all memory between them is cheaper."""
-        numbers = {address // CHUNK for address in addresses}
-        if len(numbers) > _CHUNKS or len(numbers) * CHUNK > _SPARSE * len(addresses):
+        numbers = sorted({address >> _CHUNK_BITS for address in addresses})
+        rounds = -(-len(numbers) // _CHUNKS)
+        if rounds > _ROUNDS or len(numbers) * CHUNK > _SPARSE * len(addresses):
             return self._sweep_in_order(addresses, sizes)
+        if rounds == 1:
+            found = self._taken(numbers, addresses, sizes)
+        else:
+            found = [b""] * len(addresses)
+            for first in range(0, len(numbers), _CHUNKS):
+                some = numbers[first : first + _CHUNKS]
+                low, end = some[0] * CHUNK, (some[-1] + 1) * CHUNK
+                members = [at for at, address in enumerate(addresses) if low <= address < end]
+                theirs = [addresses[at] for at in members]
+                pieces = self._taken(some, theirs, [sizes[at] for at in members])
+                for at, piece in zip(members, pieces):
+                    found[at] = piece
+        return self._completed(found, addresses, sizes)
+
+    def _taken(
+        self, numbers: Sequence[int], addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[bytes]:
+        """Pieces that begin in these chunks, as much of them as there is."""
         chunks = {number: self._chunk(number) for number in numbers}
-        found = [
-            chunks[address // CHUNK][(start := address % CHUNK) : start + size]
+        return [
+            chunks[address >> _CHUNK_BITS][(start := address & _IN_CHUNK) : start + size]
             for address, size in zip(addresses, sizes)
         ]
-        return self._completed(found, addresses, sizes)
 
     def _chunk(self, number: int) -> bytes:
         """A chunk and a little of the next one; shorter, or empty, where memory ends."""

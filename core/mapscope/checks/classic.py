@@ -8,6 +8,7 @@ what breaks one is then looked at alone. What a half-done write explains is no e
 
 import struct
 from collections import deque
+from dataclasses import replace
 from itertools import compress
 from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
@@ -85,6 +86,8 @@ class _Check:
         self._in_flight: Set[Place] = set(view.writing.pending)
         self._hash: Optional["KeyHash"] = None
         self._fitting = self._unfitting = 0
+        #: cells whose keys are still to be compared, and their key slots
+        self._pairs: List[Tuple[_Pair, Tuple[bytes, bytes]]] = []
         #: cells whose hashes are still to be compared: level, its tophashes, cells, key slots
         self._waiting: List[Tuple[Level, bytes, List[int], List[bytes]]] = []
 
@@ -180,7 +183,8 @@ class _Check:
                     for level in levels:
                         self._look_at_hashes(level, layout, keys)
             done += array.count
-        if keys is not None and self._waiting:
+        if keys is not None:
+            self._compare_pairs(keys)
             self._compare_hashes(keys)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
@@ -375,10 +379,19 @@ class _Check:
                 pairs += _pairs_between(levels[before], tops[before], level, tops[at])
         if len(levels) > _LONG + 1:
             pairs += _pairs_of_long(levels, tops)
-        first = [_slot(layout, level, position) for level, position, _, _ in pairs]
-        second = [_slot(layout, level, position) for _, _, level, position in pairs]
+        light = {id(level): _light(level) for level in levels} if pairs else {}
+        for one, position, other, place in pairs:
+            slots = _slot(layout, one, position), _slot(layout, other, place)
+            self._pairs.append(((light[id(one)], position, light[id(other)], place), slots))
+        if len(self._pairs) >= keys.together >> 4:
+            self._compare_pairs(keys)
+
+    def _compare_pairs(self, keys: Keys) -> None:
+        pairs, self._pairs = self._pairs, []
+        first = [slots[0] for _, slots in pairs]
+        second = [slots[1] for _, slots in pairs]
         for at, same in enumerate(keys.same(first, second)):
-            one, position, other, place = pairs[at]
+            one, position, other, place = pairs[at][0]
             if same and _place(one, position) not in self._in_flight:
                 what = f"the key {keys.text(first[at])} is in {_name(one, position)}, too"
                 self._doubt("duplicate-key", other, place, what)
@@ -404,7 +417,7 @@ class _Check:
         live = list(compress(range(len(tops)), tops.translate(LIVE)))
         raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
         places = [(at >> 3) * size + start + (at & 7) * width for at in live]
-        self._waiting.append((level, tops, live, [raw[at : at + width] for at in places]))
+        self._waiting.append((_light(level), tops, live, [raw[at : at + width] for at in places]))
         if keys.together <= sum(len(live) for _, _, live, _ in self._waiting):
             self._compare_hashes(keys)
 
@@ -562,6 +575,11 @@ def _name(level: Level, position: int) -> str:
 
 def _place(level: Level, position: int) -> Place:
     return level.addresses[position // CELLS], position % CELLS
+
+
+def _light(level: Level) -> Level:
+    """A level to be kept, without its buckets."""
+    return replace(level, data=memoryview(b""))
 
 
 def _slot(layout: BucketLayout, level: Level, position: int) -> bytes:
