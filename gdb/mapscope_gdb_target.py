@@ -11,7 +11,7 @@ import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.target import Frame, Section, Target, Thread, Variable
-from mapscope.types import Type
+from mapscope.types import Kind, Type
 from mapscope.values import escape
 from mapscope_gdb_types import describe, go_map_of_header, is_go_map
 
@@ -56,7 +56,14 @@ class GdbTarget(Target):
             return str(gdb.selected_inferior().architecture().name())
 
     def evaluate(self, expression: str) -> Variable:
-        return variable_of(parse(expression))
+        found = variable_of(parse(expression))
+        match = _ELEMENT.fullmatch(expression)
+        if match is not None and found.type.kind is not Kind.GO_MAP:
+            # a Go map is a pointer to gdb, which counts on from it
+            base = variable_of(parse(match[1])).type
+            if base.kind is Kind.GO_MAP:
+                raise MapscopeError(f"a {escape(base.name)} has no elements that can be named so")
+        return found
 
     def symbols(self, name: str) -> List[int]:
         # In the C language, whatever the frame's: Go's parser knows no quotes.
@@ -192,6 +199,8 @@ def function_of(frame: gdb.Frame) -> str:
     return f"{match[1]}.{match[2]}" if match else name
 
 
+#: what may be an element of a Go map
+_ELEMENT = re.compile(r"(.+)\[[^\[\]]*\]", re.DOTALL)
 #: bytes of a function in which inlined ones are looked for
 _INLINED = 1 << 14
 

@@ -131,6 +131,8 @@ class CppKeyHash(KeyHash):
         return hashes
 
     def _strings(self, keys: Sequence[bytes]) -> List[Optional[int]]:
+        if max(self._key.data_offset, self._key.len_offset) + 8 > self._key.size:
+            return [None] * len(keys)  # no string looks like that
         starts: List[int] = []
         lengths: List[int] = []
         for key in keys:

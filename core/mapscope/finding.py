@@ -16,6 +16,8 @@ from .view import Candidate, Column, EntryBatch, Found, KeyTest, MapView, Unseen
 
 #: entries of a map whose hashes tell whether the program computes the same ones
 SAMPLED = 64
+#: fewer tell nothing: all of a small map may be damaged
+LEAST = 8
 
 
 class Finder(ABC):
@@ -97,7 +99,7 @@ class Finder(ABC):
                         return True
             if compared >= SAMPLED:
                 break
-        return not compared
+        return compared < LEAST
 
     def _scanned(self, test: KeyTest, note: str) -> Tuple[Found, Optional[bytes]]:
         """(the entry among all entries, the bytes of its key)"""

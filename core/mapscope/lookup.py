@@ -4,6 +4,7 @@
 from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
 
 from .buckets import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, BucketArray
+from .errors import Corrupt
 from .finding import Finder, take
 from .moving import slots
 from .values import Decoded
@@ -38,6 +39,13 @@ class Lookup(Finder):
             return Found(key_hash, top, "hash", "the map is being cleared", [], 0, 0)
         candidates, array, index = self._candidates(key_hash, new, old)
         result = Found(key_hash, top, "hash", "", candidates, 0, 0)
+        for place, bucket in [(array, index)] + (
+            [(old, key_hash & (old.count - 1))] if old else []
+        ):
+            if not self._map.walker().chain(place, bucket):
+                raise Corrupt(
+                    f"{place.name} bucket {bucket}, where the key belongs, cannot be read"
+                )
         for where, key, elem, address in self._live_cells(array, index, result, top):
             if test.matches(key):
                 result.key, result.value = key, elem

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Dict, Iterator, Optional, Tuple
 
 from . import go_layouts
 from .buckets import CELLS
-from .errors import MemoryUnreadable
+from .errors import Corrupt, MemoryUnreadable
 from .finding import Finder
 from .view import Found, KeyTest, SlotCandidate, SlotWhere, Where
 
@@ -35,8 +35,7 @@ class SwissLookup(Finder):
         result = Found(key_hash, mark, "hash", "", [], 0, 0)
         table = self._table(key_hash)
         if table is None:
-            result.note = "the directory leads to no table that can be read"
-            return result
+            raise Corrupt("the table that the key belongs to cannot be read; see map check")
         for number, group in enumerate(self._probes(table, key_hash)):
             control = self._group(table, group)[:CELLS]
             result.chain_hops += 1 if number else 0

@@ -213,7 +213,7 @@ def test_a_hash_that_these_scripts_do_not_know() -> None:
     made = CppProgram()
     model = made.map("m", Int(8), Int(8))
     model.hasher = lambda key, seed: 0x4242424242424242
-    model.fill({number: number for number in range(5)})
+    model.fill({number: number for number in range(8)})
     form = one(made.target, "find", "m 3")
     assert form["found"] and form["method"] == "scan"
     assert "hashes keys in another way" in text(made.target, "find", "m 3")

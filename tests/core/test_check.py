@@ -15,7 +15,10 @@ from image import FakeTarget, frame
 from looking import Json, one, text
 from mapscope.checks.keys import equal_tophashes
 from mapscope.checks.report import ADVICE, MOST, Activity, Report
+from mapscope.cpp_hash import STRING, CppKeyHash
 from mapscope.errors import MapscopeError
+from mapscope.memory import Memory
+from mapscope.types import Kind, Type
 from model import (
     EMPTY_ONE,
     EMPTY_REST,
@@ -536,3 +539,26 @@ def test_equal_tophashes_against_a_plain_loop() -> None:
             across |= {(bucket, a, b) for b in range(8) if mine[a] == theirs[b] >= MIN_TOP}
     assert set(equal_tophashes(tops)) == plain and plain
     assert set(equal_tophashes(tops, others)) == across and across
+
+
+def test_string_type_that_no_string_has() -> None:
+    """Its pointer or length beyond its end, as fuzz.py has made it."""
+    memory = Memory(CppProgram().target.read_memory)
+    for size, start, length in ((8, 0, 8), (192, 192, 0), (0, 0, 0)):
+        type = Type(Kind.STRING, "text", size, data_offset=start, len_offset=length)
+        hashes = CppKeyHash(memory, STRING, type, 1)
+        assert hashes.many([bytes(size), b"", bytes(40)]) == [None] * 3
+
+
+def test_a_type_that_the_user_says_is_named() -> None:
+    program = GoProgram()
+    number = Int(8, name="uint64")
+    model = program.map("m", number, number, "_fast64")
+    program.map("other", Text(), number, "_faststr")
+    target = program.finish()
+    model.fill({key: key * 1000 for key in range(60)})
+    model.init("count", 7)
+    form = one(target, "check", f"{model.address:#x} --type map[string]uint64")
+    assert not form["ok"]
+    assert "a map of another type looks damaged" in form["findings"][-1]["message"]
+    assert "another type" not in text(target, "check", "m")

@@ -13,6 +13,7 @@ from looking import Json, one, text
 from model import CELLS, GoMap
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 
+from mapscope.errors import Corrupt
 from mapscope.finding import Finder
 from mapscope.hashing import KeyHash
 from mapscope.memory import Memory
@@ -173,7 +174,7 @@ def test_variables_that_cannot_be_read(variable: str) -> None:
 
 def test_variables_that_hold_nonsense() -> None:
     program, model = number_map()
-    model.fill({key: key for key in range(5)})
+    model.fill({key: key for key in range(12)})
     target = program.finish()
     (use,) = target.symbol_table["runtime.useAeshash"]
     (schedule,) = target.symbol_table["runtime.aeskeysched"]
@@ -468,7 +469,10 @@ def test_while_it_is_written_to() -> None:
     assert found.note == "the map is being written to: all entries were looked at"
 
 
-def test_hashes_that_are_not_the_program_s() -> None:
+def test_hashes_that_are_not_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    # so few entries may all be damaged
+    assert two_tables(lambda key: 99 | right(key)).find(wanted(3)).method == "hash"
+    monkeypatch.setattr("mapscope.finding.LEAST", 2)
     found = two_tables(lambda key: 99 | right(key)).find(wanted(3))
     assert found.value == 30 and found.method == "scan"
     assert "hashes keys in another way" in found.note
@@ -481,8 +485,8 @@ def test_a_directory_that_leads_nowhere() -> None:
     view = swiss(program, right, 2, program.directory([first, second]), 2, 1, 0)
     assert view.header is not None
     program.memory[view.header.dirPtr] = struct.pack("<QQ", first, 0x1001)
-    found = view.find(wanted(3))
-    assert found.where is None
+    with pytest.raises(Corrupt, match="the key belongs to cannot be read"):
+        view.find(wanted(3))
 
 
 # --- programs without symbols: the machine code of memhash64 ---

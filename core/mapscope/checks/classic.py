@@ -108,6 +108,7 @@ class _Check:
                 self._look_at_counts()
             if self._hash is None and not self._fitting and self._unfitting:
                 report.drop_doubts("wrong-hash", "wrong-bucket")
+                report.hashed = 0
                 text = "the program hashes keys in another way than these scripts compute"
                 report.add("note", "hash-skipped", text)
             report.settle(len(self._operations()))

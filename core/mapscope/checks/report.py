@@ -172,7 +172,7 @@ class Report:
 _RACE = "two goroutines or threads wrote without a lock"
 _STRAY = "something else wrote to this memory: a stray pointer, a buffer overrun, a use after free"
 _WHO = "map writers; in C++ map history MAP; a run under Go's -race or ThreadSanitizer"
-_WATCH = "the address of the finding in a new run, under a hardware watchpoint"
+_WATCH = "map bucket MAP N; where a run can be repeated, a hardware watchpoint on the address"
 
 #: of each kind of finding: (what usually causes it, what to look at next)
 ADVICE: Dict[str, Tuple[str, str]] = {
@@ -185,8 +185,8 @@ ADVICE: Dict[str, Tuple[str, str]] = {
     "write-flag": (
         "a writer ended by a panic, exception or signal in the middle of a write, or "
         f"{_RACE}: the second to end set the flag again",
-        'every later write dies of "concurrent map writes"; map history MAP; where the program '
-        "recovers from panics in map operations, or leaves a signal handler by longjmp",
+        "where the program recovers from panics in map operations, or leaves a signal handler by "
+        "longjmp; every later write dies of it; in C++ map history MAP",
     ),
     "race": (
         "no lock, or not the same lock, around writes to the map",
@@ -202,13 +202,13 @@ ADVICE: Dict[str, Tuple[str, str]] = {
     ),
     "empty-rest": (
         f"{_RACE}: one deleted or cleared while the other inserted behind it",
-        "map find KEY says whether lookups see the entry; " + _WHO,
+        "map find MAP KEY says whether lookups see the entry; " + _WHO,
     ),
-    "not-evacuated": (f"{_RACE}: both moved nevacuate on", "map bucket N --old; " + _WHO),
+    "not-evacuated": (f"{_RACE}: both moved nevacuate on", "map bucket MAP N --old; " + _WHO),
     "half-evacuated": (
         f"{_RACE}, one of them to a bucket that the other evacuated; or the evacuation was cut "
         "short",
-        "entries left there are not seen by lookups; map bucket N --old; " + _WHO,
+        "entries left there are not seen by lookups; map bucket MAP N --old; " + _WHO,
     ),
     "nevacuate": (_STRAY, _WATCH),
     "early-entry": (
@@ -217,31 +217,31 @@ ADVICE: Dict[str, Tuple[str, str]] = {
     ),
     "duplicate-key": (
         f"{_RACE}: both inserted the same new key",
-        "map bucket N; an update or delete reaches the first of the two alone; " + _WHO,
+        "map bucket MAP N; an update or delete reaches the first of the two alone; " + _WHO,
     ),
     "wrong-hash": (
         f"{_RACE} into one cell: one's tophash, the other's key; or the key was "
         "changed after it went in (memory that it points at, a string's bytes through unsafe)",
-        "map find KEY; " + _WATCH,
+        "map find MAP KEY; " + _WATCH,
     ),
     "wrong-bucket": (
         f"{_RACE} while the map grew, or the key was changed after it went in",
-        "map find KEY says why lookups miss it; " + _WHO,
+        "map find MAP KEY says why lookups miss it; " + _WHO,
     ),
     "behind-empty": (
         f"{_RACE}: one deleted while the other inserted behind it",
-        "map find KEY says why lookups miss it; " + _WHO,
+        "map find MAP KEY says why lookups miss it; " + _WHO,
     ),
     "key-unreadable": (
         f"the key's memory is gone (freed, unmapped) or {_STRAY}",
-        "map bucket N shows the cell's bytes; in a core dump, whether that memory was saved",
+        "map bucket MAP N shows the cell's bytes; in a core dump, whether that memory was saved",
     ),
     "overflow-loop": (f"{_RACE}: both linked an overflow bucket", "writes to it may hang; " + _WHO),
     "overflow-shared": (
         f"{_RACE}: both took the same spare overflow bucket",
-        "map bucket N of both; " + _WHO,
+        "map bucket MAP N of both; " + _WHO,
     ),
-    "overflow-pointer": (_STRAY, "map bucket N; " + _WATCH),
+    "overflow-pointer": (_STRAY, _WATCH),
     "unreadable": (
         f"the pointer is wrong ({_STRAY}), or the core dump was saved without this memory",
         "info files or maintenance info sections; coredump_filter; map inspect",

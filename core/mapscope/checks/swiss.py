@@ -85,6 +85,7 @@ class _Check:
         self._walk(view.layout)
         if self._hash is None and not self._fitting and self._unfitting:
             report.drop_doubts("wrong-hash", "wrong-bucket", "behind-empty")
+            report.hashed = 0
             text = "the program hashes keys in another way than these scripts compute"
             report.add("note", "hash-skipped", text)
         report.settle(len(operations))

@@ -2,6 +2,7 @@
 """`map check`: is the map whole?"""
 
 import argparse
+import re
 from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, Iterator, List, Optional
@@ -102,7 +103,8 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         if not _is_declared(session, args.map, error):
             raise
         report = Report(Activity)
-        report.add("error", "header", str(error))
+        place = re.search(r" at (0x[0-9a-f]+)", str(error))
+        report.add("error", "header", str(error), int(place[1], 16) if place else None)
         return CheckResult(escape(args.map), None, report)
     where = "nil" if view.address is None else hex(view.address)
     report = Report(lambda: _activity(session, view), not args.no_hash)
@@ -112,6 +114,9 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         report.settle(0)
         text = f"interrupted: {report.buckets} {view.unit}s were checked"
         report.add("note", "interrupted", text)
+    if args.type is not None and not report.ok:
+        text = f"all this is of a {escape(view.type_name)}: a map of another type looks damaged"
+        report.add("note", "type-needed", text)
     return CheckResult(f"{escape(view.type_name)} {where}", view, report)
 
 
@@ -139,10 +144,22 @@ def _activity(session: Session, view: MapView) -> Activity:
     return Activity(operations, bool(operations) or _nobody_missed(session))
 
 
+#: where a goroutine begins, and a thread of Go's runtime; and where a thread has come from a
+#: goroutine that it has left
+_OUTERMOST = (
+    *("runtime.goexit", "runtime.mstart", "runtime.mstart0", "runtime.rt0_go", "runtime.clone"),
+    *("runtime.mcall", "runtime.morestack", "runtime.systemstack"),
+)
+
+
 def _nobody_missed(session: Session) -> bool:
     """Whether every thread's frames tell whether it is inside a write."""
     if session.is_go():
-        return session.functions is not None
+        # a thread that is just taking up a goroutine again, or is in no code of Go's
+        return session.functions is not None and all(
+            frames and frames[-1].function in _OUTERMOST
+            for frames in map(session.own_frames, session.target.threads())
+        )
     if session.target.find_type("mapscope::hmap") is None:
         return False  # code of maps is inlined where they are used: debug information names it
     # Optimised code mixes instructions of a write with others, which count as the caller's.

@@ -179,7 +179,10 @@ def find_writers(session: Session) -> WritersResult:
         writer = _writer(session, thread, frames)
         if writer is not None:
             result.writers.append(writer)
+    running = {writer.goroutine for writer in result.writers}
     for goroutine, frames in session.parked_writers():
+        if goroutine.id in running:
+            continue  # its thread is just parking it, or taking it up again
         writer = _writer(session, None, frames)
         if writer is not None:
             writer.goroutine, writer.status = goroutine.id, goroutine.status

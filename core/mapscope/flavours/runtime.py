@@ -35,6 +35,8 @@ _ABI_SECTION = ".mapscope"
 #: sections searched for the magic where neither symbol nor section is found
 _DATA_SECTIONS = (".data.rel.ro", ".rodata", ".data", ".data.rel.ro.local")
 _SCAN_LIMIT = 64 << 20
+#: shards of a registry that are looked at; the library has far fewer
+_MAX_SHARDS = 1024
 #: maps of a registry that are listed before it is called corrupt
 _MAX_LISTED = 1 << 22
 
@@ -375,7 +377,7 @@ def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
     for address in abi_addresses(session):
         abi = read_abi(session.memory, address)
         seen: Set[int] = set()
-        for shard in range(min(abi.registry_shards, 4096)):
+        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
             head = abi.registry + shard * abi.registry_stride + abi.registry_head
             hmap = session.memory.read_word(head)
             while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
@@ -533,7 +535,7 @@ def departed(session: Session) -> Optional[Tuple[int, Life]]:
     gone, sums = 0, [0] * 5
     for address in addresses:
         abi = read_abi(session.memory, address)
-        for shard in range(min(abi.registry_shards, 4096)):
+        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
             start = abi.registry + shard * abi.registry_stride + abi.registry_departed
             maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
             gone += maps
