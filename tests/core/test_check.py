@@ -15,9 +15,12 @@ from image import FakeTarget, frame
 from looking import Json, one, text
 from mapscope.checks.keys import equal_tophashes
 from mapscope.checks.report import ADVICE, MOST, Activity, Report
+from mapscope.commands.writers import Writer, WritersResult
 from mapscope.cpp_hash import STRING, CppKeyHash
 from mapscope.errors import MapscopeError
+from mapscope.locate import find_map
 from mapscope.memory import Memory
+from mapscope.session import Session
 from mapscope.types import Kind, Type
 from model import (
     EMPTY_ONE,
@@ -426,6 +429,20 @@ def test_write_flag_that_nobody_holds() -> None:
     assert wrong(one(target, "check", "m")) == []
     target.frames += [frame("mapscope::mapdelete", 2, h=model.address)]
     assert wrong(one(target, "check", "m")) == [("warning", "race", None, None)]
+
+
+def test_writer_whose_map_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without debug information, a frame's registers may have another map's address."""
+    target, model = runtime("resting")
+    target.types["mapscope::hmap"] = Int(8).type
+    model.init("flags", HASH_WRITING)
+    other = find_map(Session(target), "behind")
+    inside = frame("mapscope::evacuate")
+    writers = WritersResult([Writer(None, 1, "evacuate", None, other, [inside], {})])
+    monkeypatch.setattr("mapscope.commands.check.find_writers", lambda _: writers)
+    assert wrong(one(target, "check", "m")) == [("error", "write-flag", None, None)]
+    inside.has_variables = False
+    assert wrong(one(target, "check", "m")) == [("warning", "write-flag", None, None)]
 
 
 def test_growth_that_nobody_installs() -> None:

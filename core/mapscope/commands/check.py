@@ -136,12 +136,21 @@ def _activity(session: Session, view: MapView) -> Activity:
     """Who is inside a write to a map."""
     writers = find_writers(session).writers
     # of an optimised frame, what is no map may be all that is left of which one it is
-    operations = tuple(
-        writer.operation
+    ours = [
+        writer
         for writer in writers
         if writer.view is None or writer.view.address in (None, view.address)
+    ]
+    operations = tuple(writer.operation for writer in ours)
+    # and without debug information, another map's address may be what a register has left
+    doubtful = any(
+        not frame.has_variables
+        for writer in writers
+        if writer not in ours
+        for frame in writer.frames[:1]
     )
-    return Activity(operations, bool(operations) or _nobody_missed(session))
+    certain = bool(operations) or (not doubtful and _nobody_missed(session))
+    return Activity(operations, certain)
 
 
 #: where a goroutine begins, and a thread of Go's runtime; and where a thread has come from a
