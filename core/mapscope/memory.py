@@ -22,7 +22,7 @@ _PAGE_BITS, _IN_PAGE = PAGE.bit_length() - 1, PAGE - 1
 #: bytes behind a page that are kept with it: what begins in a page mostly ends there
 OVERLAP = 512
 #: bytes the cache may hold
-CACHE_LIMIT = 96 << 20
+CACHE_LIMIT = 48 << 20
 
 #: largest value, in bytes; what is said to be larger is not read
 MAX_BYTES = 64 << 20
@@ -107,7 +107,7 @@ class Memory:
     ) -> List[Optional[bytes]]:
         """As many bytes as `sizes` says at each address; None where unreadable."""
         if len(addresses) >= _MANY:
-            return self._sweep(addresses, sizes)
+            return self.sweep(addresses, sizes)
         pages = self._pages
         for number in {address >> _PAGE_BITS for address in addresses}.difference(pages):
             self._page(number)
@@ -120,8 +120,10 @@ class Memory:
             return self.read_many(list(zip(addresses, sizes)))
         return self._completed(found, addresses, sizes)
 
-    def _sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
-        """The same for so many that reading all memory between them is cheaper."""
+    def sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
+        """The same for so many that reading all memory between them is cheaper; keeps nothing."""
+        if not addresses:
+            return []
         numbers = sorted({address >> _CHUNK_BITS for address in addresses})
         rounds = -(-len(numbers) // _CHUNKS)
         if rounds > _ROUNDS or len(numbers) * CHUNK > _SPARSE * len(addresses):
@@ -188,13 +190,20 @@ class Memory:
             first = last
             raw = self._window(low, starts[-1] + longest - low, len(window))
             if raw is None:
-                pieces = self.read_many([(addresses[at], sizes[at]) for at in window])
-                for at, piece in zip(window, pieces):
-                    result[at] = piece
+                for at in window:
+                    result[at] = self._alone(addresses[at], sizes[at])
                 continue
             for at, start in zip(window, starts):
                 result[at] = raw[start - low : start - low + sizes[at]]
         return result
+
+    def _alone(self, address: int, size: int) -> Optional[bytes]:
+        """A piece that has no others near it, past the cache."""
+        try:
+            check_address(address, size)
+            return bytes(self._read(address, size)) if size <= PAGE else self.read(address, size)
+        except MemoryUnreadable:
+            return None
 
     def _window(self, start: int, size: int, pieces: int) -> Optional[bytes]:
         """All memory around so many pieces, if they lie close enough and it can be read."""

@@ -137,9 +137,9 @@ class Keys:
                 texts = self._memory.gather_ranges([start, other], [length, length])
                 result[at] = texts[0] is not None and texts[0] == texts[1]
         lengths = [length for _, _, _, length in starts]
-        one = self._memory.gather_ranges([start for _, start, _, _ in starts], lengths)
-        two = self._memory.gather_ranges([start for _, _, start, _ in starts], lengths)
-        for (at, _, _, _), a, b in zip(starts, one, two):
+        places = [start for _, start, _, _ in starts] + [start for _, _, start, _ in starts]
+        texts = self._memory.sweep(places, lengths + lengths)
+        for (at, _, _, _), a, b in zip(starts, texts, texts[len(starts) :]):
             result[at] = a is not None and a == b
         return result
 
