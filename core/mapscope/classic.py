@@ -342,10 +342,7 @@ class ClassicMap(MapView):
         self.types()
         self.walker()
         moving = self.moving()
-        patches: _Patches = {place: (key, None) for place, key in self.writing.pending.items()}
-        for move in moving:
-            if move.target is not None:
-                patches[move.target] = (move.key, move.elem)
+        patches = self.patches()
         live = 0
         for levels in self._groups(progress):
             batch = self._batch(levels, patches)
@@ -357,6 +354,14 @@ class ClassicMap(MapView):
                 live += 1
                 yield self.moving_batch(move)
         self._compare_count(live)
+
+    def patches(self) -> _Patches:
+        """Slots that are really meant in cells that a stopped write has half done."""
+        patches: _Patches = {place: (key, None) for place, key in self.writing.pending.items()}
+        for move in self.moving():
+            if move.target is not None:
+                patches[move.target] = (move.key, move.elem)
+        return patches
 
     def _groups(self, progress: Progress) -> Iterator[List[Level]]:
         """Chunks; several at once where keys or elements lie all over memory.

@@ -46,10 +46,11 @@ class Lookup(Finder):
                 raise Corrupt(
                     f"{place.name} bucket {bucket}, where the key belongs, cannot be read"
                 )
-        for where, key, elem, address in self._live_cells(array, index, result, top):
+        for where, key, elem, address, flies in self._live_cells(array, index, result, top):
             if test.matches(key):
                 result.key, result.value = key, elem
                 result.elem_address, result.where = address, where
+                result.in_flight = flies
                 return result
         # An entry in flight is in neither chain's live cells.
         for move in self._map.moving():
@@ -147,8 +148,10 @@ class Lookup(Finder):
 
     def _live_cells(
         self, array: BucketArray, index: int, result: Found, top: int
-    ) -> Iterator[Tuple[Where, Decoded, Decoded, int]]:
-        """Cells with this tophash in the authoritative chains, counted as they go."""
+    ) -> Iterator[Tuple[Where, Decoded, Decoded, int, bool]]:
+        """Cells with this tophash in the authoritative chains, counted as they go; and whether
+        a stopped write has half done them: then with what is really meant."""
+        patches = self._map.patches()
         layout = self._map.walker().layout
         key_type, elem_type = self._map.types()
         places = [(array, index)]
@@ -165,7 +168,11 @@ class Lookup(Finder):
                     if data[cell] != top:
                         continue
                     result.cells_compared += 1
-                    key, elem = slots(layout, data, cell)
+                    found = slots(layout, data, cell)
+                    meant = patches.get((address, cell), (None, None))
+                    key = found[0] if meant[0] is None else meant[0]
+                    elem = found[1] if meant[1] is None else meant[1]
+                    flies = (key, elem) != found or (address, cell) in self._map.writing.pending
                     key_at = address + layout.key_offset(cell)
                     elem_at = address + layout.elem_offset(cell)
                     elem_address = (
@@ -176,6 +183,7 @@ class Lookup(Finder):
                         self._map.slot_value(key_type, key, key_at, layout.indirect_key),
                         self._map.slot_value(elem_type, elem, elem_at, layout.indirect_elem),
                         elem_address,
+                        flies,
                     )
                 if rest >= 0:
                     break  # emptyRest ends the search

@@ -9,7 +9,7 @@ import pytest
 from codec import Int, Text, Value
 from goprogram import GoProgram
 from image import FakeTarget, Image, words
-from looking import Json, one, text
+from looking import Json, Watcher, one, text
 from model import CELLS, GoMap
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 
@@ -581,3 +581,15 @@ def test_ctrl_c_while_an_absent_key_is_looked_for_elsewhere(
     form = one(target, "find", "m 4711")
     assert not form["found"] and form["method"] == "hash"
     assert form["note"] == "interrupted while it was looked for elsewhere"
+
+
+def test_an_entry_that_is_being_copied_is_found_with_its_value() -> None:
+    """Go marks the new cell live, writes its key, then its element: at every store of that."""
+    program, model = number_map()
+    model.fill({key: key + 1000 for key in range(26)})
+    target = program.finish()
+    assert one(target, "find", "m 7")["method"] == "hash"
+    with Watcher(target, model, find=True) as watcher:
+        for key in range(26, 30):
+            model.assign(key, key + 1000)
+    assert watcher.growths["double"] > 50 and watcher.in_flight > 10
