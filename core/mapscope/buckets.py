@@ -33,7 +33,10 @@ LIVE = bytes(MIN_TOP_HASH) + b"\1" * (256 - MIN_TOP_HASH)
 #: for bytes.translate: 1 for an evacuated mark, else 0
 EVACUATED = bytes(1 if EVACUATED_X <= i <= EVACUATED_EMPTY else 0 for i in range(256))
 
-_NOT_LIVE = bytes(range(MIN_TOP_HASH))
+#: for bytes.translate: what is to be left out so that live cells remain
+NOT_LIVE = bytes(range(MIN_TOP_HASH))
+#: the tophash of a hash's top byte (tophash in runtime/map.go)
+TOP_HASHES = bytes(top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH for top in range(256))
 #: bytes of overflow pointers that are looked at together
 _GROUP = 512
 _NIL = bytes(_GROUP)
@@ -118,7 +121,7 @@ class Level:
 
     def live(self, layout: BucketLayout) -> int:
         """How many cells are live."""
-        return len(self.tophashes(layout).translate(None, _NOT_LIVE))
+        return len(self.tophashes(layout).translate(None, NOT_LIVE))
 
     def live_counts(self, layout: BucketLayout) -> bytes:
         """Live cells of each bucket, one byte each."""

@@ -9,15 +9,13 @@ import struct
 from abc import ABC, abstractmethod
 from typing import List, Optional, Sequence, Tuple
 
-from .hashing import KeyHash
+from .hashing import ANOTHER, LEAST, KeyHash
 from .types import Kind
 from .values import Decoder
 from .view import Candidate, Column, EntryBatch, Found, KeyTest, MapView, Unseen, Where
 
 #: entries of a map whose hashes tell whether the program computes the same ones
 SAMPLED = 64
-#: fewer tell nothing: all of a small map may be damaged
-LEAST = 8
 
 
 class Finder(ABC):
@@ -71,8 +69,7 @@ class Finder(ABC):
         if result.where is not None:
             return result
         if not self.agrees(known):
-            note = "the program hashes keys in another way than these scripts compute"
-            return scanned or self._scanned(test, f"{note}: all entries were looked at")[0]
+            return scanned or self._scanned(test, f"{ANOTHER}: all entries were looked at")[0]
         try:
             scanned = scanned or self._scanned(test, "")[0]
         except KeyboardInterrupt:

@@ -5,6 +5,13 @@ from abc import ABC, abstractmethod
 from typing import List, Optional, Sequence
 
 
+#: keys that do not fit their hashes before the hash is taken for another; of fewer, all may be
+#: damaged
+LEAST = 8
+#: what is said then
+ANOTHER = "the program hashes keys in another way than these scripts compute"
+
+
 class KeyHash(ABC):
     """A map's hash function, seed included, computed outside the program.
 

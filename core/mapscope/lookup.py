@@ -3,7 +3,7 @@
 
 from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
 
-from .buckets import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, BucketArray
+from .buckets import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, TOP_HASHES, BucketArray
 from .errors import Corrupt
 from .finding import Finder, take
 from .moving import slots
@@ -12,12 +12,6 @@ from .view import Candidate, Found, KeyTest, Where
 
 if TYPE_CHECKING:
     from .classic import ClassicMap
-
-
-def top_hash(key_hash: int) -> int:
-    """The tophash of a hash (tophash in runtime/map.go)."""
-    top = key_hash >> 56
-    return top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH
 
 
 class Lookup(Finder):
@@ -33,7 +27,7 @@ class Lookup(Finder):
         return super().find(test)
 
     def by_hash(self, test: KeyTest, key_hash: int) -> Found:
-        top = top_hash(key_hash)
+        top = TOP_HASHES[key_hash >> 56]
         new, old = self._map.arrays()
         if new is None:
             return Found(key_hash, top, "hash", "the map is being cleared", [], 0, 0)
@@ -64,7 +58,7 @@ class Lookup(Finder):
         array = self._array(where)
         if array is None or where.bucket != key_hash & (array.count - 1):
             return False
-        return self._tophash(array, where) == top_hash(key_hash)
+        return self._tophash(array, where) == TOP_HASHES[key_hash >> 56]
 
     def _array(self, where: Where) -> Optional[BucketArray]:
         new, old = self._map.arrays()
@@ -97,9 +91,9 @@ class Lookup(Finder):
         if 0 <= end < place:
             reason = f"it is behind emptyRest (chain {end // CELLS}, cell {end % CELLS})"
             return reason + self._but_fast(("_fast32", "_fast64", "_faststr"), "goes on there")
-        if place < len(cells) and cells[place] != top_hash(key_hash):
+        if place < len(cells) and cells[place] != TOP_HASHES[key_hash >> 56]:
             reason = f"its tophash is {cells[place]:#04x}, and that of its hash is "
-            reason += f"{top_hash(key_hash):#04x}"
+            reason += f"{TOP_HASHES[key_hash >> 56]:#04x}"
             by_key = ("_fast32", "_fast64") + (("_faststr",) if array.count == 1 else ())
             return reason + self._but_fast(by_key, "compares keys alone")
         return "the chain was not read so far"

@@ -19,6 +19,7 @@ from .checks.report import Report
 from .checks.swiss import check_swiss
 from .columns import LiveCells
 from .errors import MemoryUnreadable, NotAMap, TypeNeeded, UsageError
+from .groups import FULL, FULL_GROUP, probes
 from .hashing import KeyHash
 from .memory import CHUNK, Memory, check_address
 from .swiss_lookup import SwissLookup
@@ -43,8 +44,6 @@ from .view import (
 )
 
 EMPTY, DELETED = go_layouts.CTRL_EMPTY, go_layouts.CTRL_DELETED
-#: for bytes.translate: 1 for the control byte of a full slot, else 0
-FULL = b"\1" * 128 + bytes(128)
 _NOT_FULL = bytes(range(128, 256))
 _NOT_DELETED = bytes(byte for byte in range(256) if byte != DELETED)
 
@@ -56,8 +55,6 @@ TABLE_SIZE = go_layouts.TABLE.size
 _MAX_DEPTH = 40
 #: largest table, in slots (maxTableCapacity in table.go)
 _MAX_CAPACITY = go_layouts.MAX_TABLE_CAPACITY
-#: slots of a group that may be full before a table grows (maxAvgGroupLoad)
-FULL_GROUP = 7
 #: tables that are looked at together
 _TABLES = 512
 
@@ -612,16 +609,13 @@ class SwissMap(MapView):
 
 def _probe_lengths(ends: Sequence[bool]) -> Iterator[int]:
     """For each group that a lookup may begin with, how many it looks at if it finds nothing: up
-    to one with an empty slot, in steps of 1, 2, 3, ... groups (probeSeq in table.go).
+    to one with an empty slot.
 
     :param ends: for each group of a table, whether it has such a slot
     """
-    if not ends:
-        return
     for start, end in enumerate(ends):
-        length, at = 1, start
-        while not end and length < len(ends):
-            at = (at + length) % len(ends)
-            end = ends[at]
-            length += 1
+        length = 1
+        for length, at in enumerate(() if end else probes(start, len(ends)), 1):
+            if ends[at]:
+                break
         yield length

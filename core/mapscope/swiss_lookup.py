@@ -8,6 +8,7 @@ from . import go_layouts
 from .buckets import CELLS
 from .errors import Corrupt, MemoryUnreadable
 from .finding import Finder
+from .groups import probes
 from .view import Found, KeyTest, SlotCandidate, SlotWhere, Where
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SwissLookup(Finder):
         table = self._table(key_hash)
         if table is None:
             raise Corrupt("the table that the key belongs to cannot be read; see map check")
-        for number, group in enumerate(self._probes(table, key_hash)):
+        for number, group in enumerate(probes(key_hash >> 7 & (table.count - 1), table.count)):
             control = self._group(table, group)[:CELLS]
             result.chain_hops += 1 if number else 0
             slots = [slot for slot in range(CELLS) if control[slot] == mark]
@@ -72,14 +73,6 @@ class SwissLookup(Finder):
         except MemoryUnreadable:
             return None
         return next((table for table in tables if table.address == address), None)
-
-    @staticmethod
-    def _probes(table: "Table", key_hash: int) -> Iterator[int]:
-        """The groups that a search looks at, in its order (probeSeq in table.go)."""
-        group = key_hash >> 7 & (table.count - 1)
-        for step in range(1, table.count + 1):
-            yield group
-            group = group + step & table.count - 1
 
     def _group(self, table: "Table", group: int) -> bytes:
         """The bytes of a group; empty where they cannot be read."""
@@ -129,7 +122,7 @@ class SwissLookup(Finder):
             return "the directory leads to no table that can be read"
         if str(table.number) != where.array:
             return f"its hash belongs to table {table.number}"
-        for group in self._probes(table, key_hash):
+        for group in probes(key_hash >> 7 & (table.count - 1), table.count):
             control = self._group(table, group)
             if group == where.bucket:
                 break

@@ -20,34 +20,30 @@ from ..buckets import (
     EVACUATED_Y,
     LIVE,
     MIN_TOP_HASH,
+    NOT_LIVE,
     STATES,
+    TOP_HASHES,
     BucketArray,
     BucketLayout,
     Level,
     Walker,
 )
 from ..columns import Place
-from ..header import HASH_WRITING, Header
+from ..go_layouts import SAME_SIZE_GROW
+from ..header import Header
 from ..view import Problem, Progress
-from .keys import Keys, equal_tophashes
+from .keys import Hashed, Keys, equal_tophashes
 from .report import Report
 
 if TYPE_CHECKING:
     from ..classic import ClassicMap
-    from ..hashing import KeyHash
 
-_SAME_SIZE_GROW = 8
 # for bytes.translate: 1 for zero, which is emptyRest; for anything else; for anything but an
 # evacuated mark; for evacuatedY
 _IS_ZERO = b"\1" + bytes(255)
 _NOT_ZERO = b"\0" + b"\1" * 255
 _NOT_MARK = bytes(1 - mark for mark in EVACUATED)
 _IS_Y = bytes(byte == EVACUATED_Y for byte in range(256))
-#: the tophash of a hash's top byte
-_TOP = bytes(top + MIN_TOP_HASH if top < MIN_TOP_HASH else top for top in range(256))
-_NOT_LIVE = bytes(range(MIN_TOP_HASH))
-#: keys none of whose hashes fits: the program hashes otherwise
-_SAMPLE = 8
 #: chains up to so many overflow buckets are compared by tophashes, pair by pair
 _LONG = 6
 #: cells of the same tophash that one of a longer chain is compared with
@@ -84,8 +80,7 @@ class _Check:
         self._half: Dict[int, Tuple[int, int]] = {}  # old bucket: (address, cell) not marked
         self._marks = b""  # of every old bucket: 1 if it is evacuated
         self._in_flight: Set[Place] = set(view.writing.pending)
-        self._hash: Optional["KeyHash"] = None
-        self._fitting = self._unfitting = 0
+        self._hash: Optional[Hashed] = None
         #: cells whose keys are still to be compared, and their key slots
         self._pairs: List[Tuple[_Pair, Tuple[bytes, bytes]]] = []
         #: cells whose hashes are still to be compared: level, its tophashes, cells, key slots
@@ -102,25 +97,21 @@ class _Check:
             text = "the map is being cleared: its cells were not checked"
             report.add("note", "in-flight", text, view.address)
         elif self._new is not None:
-            walker = self._walk(view.layout, self._new)
-            self._look_at_half()
-            if not walker.broken:
-                self._look_at_counts()
-            if self._hash is None and not self._fitting and self._unfitting:
-                report.drop_doubts("wrong-hash", "wrong-bucket")
-                report.hashed = 0
-                text = "the program hashes keys in another way than these scripts compute"
-                report.add("note", "hash-skipped", text)
-            report.settle(len(self._operations()))
+            try:
+                walker = self._walk(view.layout, self._new)
+                self._look_at_half()
+                if not walker.broken:
+                    self._look_at_counts()
+            finally:  # also if Ctrl-C has ended it
+                if self._hash is not None:
+                    self._hash.settle("wrong-hash", "wrong-bucket")
+                report.settle(len(self._operations()))
 
     # --- the header ---
 
-    def _is_writing(self) -> bool:
-        return bool(self._header.flags & HASH_WRITING)
-
     def _operations(self) -> Tuple[str, ...]:
         """What threads and goroutines are doing to the map just now."""
-        return self._report.operations() if self._is_writing() else ()
+        return self._report.operations() if self._view.is_writing() else ()
 
     def _look_at_header(self) -> None:
         header = self._header
@@ -128,9 +119,9 @@ class _Check:
         unknown = header.flags & ~known
         if unknown:
             self._wrong("flags", f"flags is {header.flags:#x}: no map has a flag {unknown:#x}")
-        if self._is_writing():
+        if self._view.is_writing():
             self._report.writers("hashWriting", self._view.address)
-        elif header.flags & _SAME_SIZE_GROW and not header.oldbuckets and not header.installing:
+        elif header.flags & SAME_SIZE_GROW and not header.oldbuckets and not header.installing:
             self._wrong("flags", "sameSizeGrow is set, but there is no old array")
         if self._operations():
             return
@@ -158,7 +149,7 @@ class _Check:
         keys: Optional[Keys] = None
         if view.key is not None:
             keys = Keys(view, view.key, layout.indirect_key)
-        self._hash = self._find_hash()
+        self._hash = hashed = Hashed(view, report, report.hashes)
         arrays = [array for array in (self._old, new) if array is not None]
         total, done = sum(array.count for array in arrays), 0
         visited: Set[int] = set()
@@ -181,12 +172,12 @@ class _Check:
                 self._look_at_order(levels, layout)
                 if keys is not None:
                     self._look_for_duplicates(levels, layout, keys)
-                    for level in levels:
-                        self._look_at_hashes(level, layout, keys)
+                    for level in levels if hashed.hash is not None else ():
+                        self._look_at_hashes(level, layout, keys, hashed)
             done += array.count
         if keys is not None:
             self._compare_pairs(keys)
-            self._compare_hashes(keys)
+            self._compare_hashes(keys, hashed)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
         return walker
@@ -397,54 +388,43 @@ class _Check:
                 what = f"the key {keys.text(first[at])} is in {_name(one, position)}, too"
                 self._doubt("duplicate-key", other, place, what)
 
-    def _find_hash(self) -> Optional["KeyHash"]:
-        if not self._report.hashes:
-            return None
-        found, reason = self._view.hashing()
-        if found is None:
-            text = f"keys were not compared with their hashes: {reason}"
-            self._report.add("note", "hash-skipped", text)
-        return found
-
-    def _look_at_hashes(self, level: Level, layout: BucketLayout, keys: Keys) -> None:
+    def _look_at_hashes(
+        self, level: Level, layout: BucketLayout, keys: Keys, hashed: Hashed
+    ) -> None:
         """Every key's tophash and bucket are those of its hash.
 
         Keys that lie all over memory wait until there are many of them: the more are read at
         once, the more of them lie close together.
         """
-        if self._hash is None:
-            return
         tops = level.tophashes(layout)
         live = list(compress(range(len(tops)), tops.translate(LIVE)))
         raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
         places = [(at >> 3) * size + start + (at & 7) * width for at in live]
         self._waiting.append((_light(level), tops, live, [raw[at : at + width] for at in places]))
         if keys.together <= sum(len(live) for _, _, live, _ in self._waiting):
-            self._compare_hashes(keys)
+            self._compare_hashes(keys, hashed)
 
-    def _compare_hashes(self, keys: Keys) -> None:
+    def _compare_hashes(self, keys: Keys, hashed: Hashed) -> None:
         waiting, self._waiting = self._waiting, []
         values = keys.values([slot for _, _, _, slots in waiting for slot in slots])
-        hashes = self._hash.many([value or b"" for value in values]) if self._hash else []
-        self._report.hashed += len(hashes)
-        first = 0
-        for level, tops, live, slots in waiting:
+        hashes = hashed.many(values)
+        first = fitting = unfitting = 0
+        for level, tops, live, slots in waiting if hashes else ():
             theirs = hashes[first : first + len(live)]
             odd = [] if _all_fit(level, tops, live, theirs) else _unfit(level, tops, live, theirs)
-            self._fitting += len(live) - len(odd)
+            fitting += len(live) - len(odd)
             for number, position, key_hash in odd:
                 if values[first + number] is None or (key_hash is None and keys.always_hash):
                     self._doubt("key-unreadable", level, position, "its key cannot be read")
                 elif key_hash is not None:
-                    self._unfitting += 1
+                    unfitting += 1
                     key = keys.text(slots[number])
                     self._note_hash(level, position, tops[position], key_hash, key)
             first += len(live)
-        if not self._fitting and self._unfitting >= _SAMPLE:
-            self._hash = None
+        hashed.count(fitting, unfitting)
 
     def _note_hash(self, level: Level, position: int, top: int, key_hash: int, key: str) -> None:
-        array, right = level.array, _TOP[key_hash >> 56]
+        array, right = level.array, TOP_HASHES[key_hash >> 56]
         index = key_hash & (array.count - 1)
         if right != top:
             what = f"tophash {top:#04x}, but the hash of its key {key} has {right:#04x}"
@@ -520,8 +500,8 @@ def _all_fit(level: Level, tops: bytes, live: List[int], hashes: Sequence[Option
     known = [key_hash for key_hash in hashes if key_hash is not None]
     if len(known) < len(live):
         return False
-    top_bytes = struct.pack(f"<{len(known)}Q", *known)[7::8].translate(_TOP)
-    if top_bytes != tops.translate(None, _NOT_LIVE):
+    top_bytes = struct.pack(f"<{len(known)}Q", *known)[7::8].translate(TOP_HASHES)
+    if top_bytes != tops.translate(None, NOT_LIVE):
         return False
     mask, owners = level.array.count - 1, level.owners
     return [key_hash & mask for key_hash in known] == [owners[at >> 3] for at in live]
@@ -536,7 +516,7 @@ def _unfit(
         (number, position, key_hash)
         for number, (position, key_hash) in enumerate(zip(live, hashes))
         if key_hash is None
-        or _TOP[key_hash >> 56] != tops[position]
+        or TOP_HASHES[key_hash >> 56] != tops[position]
         or key_hash & mask != owners[position >> 3]
     ]
 

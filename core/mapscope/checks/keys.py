@@ -4,6 +4,7 @@
 from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ..buckets import CELLS, MIN_TOP_HASH
+from ..hashing import ANOTHER, LEAST, KeyHash
 from ..memory import MAX_BYTES, Memory
 from ..types import Kind, Type
 from ..values import (
@@ -16,6 +17,7 @@ from ..values import (
     text_form,
 )
 from ..view import MapView
+from .report import Report
 
 #: kinds whose equal values have equal bytes, and the other way round
 _PLAIN = (Kind.BOOL, Kind.INT, Kind.UINT, Kind.ENUM, Kind.POINTER, Kind.FUNC, Kind.CHAN)
@@ -55,6 +57,45 @@ def equal_tophashes(tops: bytes, others: Optional[bytes] = None) -> Iterator[Pai
             while at >= 0:
                 yield at, a, b
                 at = differ.find(0, at + 1)
+
+
+class Hashed:
+    """A map's hash function, as far as keys agree with it.
+
+    :ivar hash: None where it is not known, not wanted, or no key has agreed with it
+    """
+
+    def __init__(self, view: MapView, report: Report, wanted: bool) -> None:
+        self.hash: Optional[KeyHash] = None
+        self._report = report
+        self._fitting = self._unfitting = 0
+        if wanted:
+            self.hash, reason = view.hashing()
+            if self.hash is None:
+                text = f"keys were not compared with their hashes: {reason}"
+                report.add("note", "hash-skipped", text)
+
+    def many(self, values: Sequence[Optional[bytes]]) -> List[Optional[int]]:
+        """Hashes of keys; None of those that cannot be read or have none. Empty where the hash
+        function is not known."""
+        if self.hash is None:
+            return []
+        self._report.hashed += len(values)
+        return self.hash.many([value or b"" for value in values])
+
+    def count(self, fitting: int, unfitting: int) -> None:
+        """So many more keys fit their hashes, and do not."""
+        self._fitting += fitting
+        self._unfitting += unfitting
+        if not self._fitting and self._unfitting >= LEAST:
+            self.hash = None
+
+    def settle(self, *codes: str) -> None:
+        """If no key fits, the hash is another: doubts of these kinds are about nothing."""
+        if self.hash is None and self._unfitting and not self._fitting:
+            self._report.drop_doubts(*codes)
+            self._report.hashed = 0
+            self._report.add("note", "hash-skipped", ANOTHER)
 
 
 class Keys:

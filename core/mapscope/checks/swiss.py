@@ -11,22 +11,17 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tupl
 
 from ..buckets import CELLS, BucketLayout, Level
 from ..go_layouts import CTRL_DELETED, CTRL_EMPTY
+from ..groups import FULL, FULL_GROUP, probes
 from ..types import Kind
 from ..view import Progress
-from .keys import Keys
+from .keys import Hashed, Keys
 from .report import Report
 
 if TYPE_CHECKING:
-    from ..hashing import KeyHash
     from ..swiss import SwissHeader, SwissMap, Table
 
-#: slots of a group that may be full before a table grows (maxAvgGroupLoad in table.go)
-_FULL_GROUP = 7
-#: for bytes.translate: 1 for a full slot; for a byte that no slot has
-_FULL = b"\1" * 128 + bytes(128)
+#: for bytes.translate: 1 for a byte that no slot has
 _INVALID = bytes(byte >= 128 and byte not in (CTRL_EMPTY, CTRL_DELETED) for byte in range(256))
-#: keys none of whose hashes fits: the program hashes otherwise
-_SAMPLE = 8
 #: slots with one control byte that are compared with each other where no hash is known
 _FEW = 64
 
@@ -59,8 +54,7 @@ class _Check:
         self._header = header
         self._report = report
         self._progress = progress
-        self._hash: Optional["KeyHash"] = None
-        self._fitting = self._unfitting = 0
+        self._hash: Optional[Hashed] = None
         self._changing = False  # tables are being replaced just now
         self._waiting: List[_Keys] = []  # to be hashed and compared
 
@@ -82,13 +76,12 @@ class _Check:
             text = "the map's type is not known: only its directory was checked"
             report.add("note", "type-needed", text, view.address)
             return
-        self._walk(view.layout)
-        if self._hash is None and not self._fitting and self._unfitting:
-            report.drop_doubts("wrong-hash", "wrong-bucket", "behind-empty")
-            report.hashed = 0
-            text = "the program hashes keys in another way than these scripts compute"
-            report.add("note", "hash-skipped", text)
-        report.settle(len(operations))
+        try:
+            self._walk(view.layout)
+        finally:  # also if Ctrl-C has ended it
+            if self._hash is not None:
+                self._hash.settle("wrong-hash", "wrong-bucket", "behind-empty")
+            report.settle(len(operations))
 
     def _operations(self) -> Tuple[str, ...]:
         """What threads and goroutines are doing to the map just now."""
@@ -146,15 +139,12 @@ class _Check:
     def _walk(self, layout: BucketLayout) -> None:
         view, report = self._view, self._report
         keys = None if view.key is None else Keys(view, view.key, layout.indirect_key)
-        if report.hashes and keys is not None and not self._changing:
-            self._hash, reason = view.hashing()
-            if self._hash is None:
-                text = f"keys were not compared with their hashes: {reason}"
-                report.add("note", "hash-skipped", text)
+        if keys is not None and not self._changing:
+            self._hash = Hashed(view, report, report.hashes)
         writers, full_slots = len(self._operations()), 0
         for table, level in view.levels(self._progress):
             ctrl = level.tophashes(layout)
-            full = ctrl.translate(_FULL)
+            full = ctrl.translate(FULL)
             used = full.count(1)
             full_slots += used
             report.buckets += table.count
@@ -189,7 +179,7 @@ class _Check:
             text = f"{what}: used is {table.used}, but {used} full slots were found"
             self._wrong("count", text, table.address)
         # maxGrowthLeft in table.go
-        most = table.capacity - 1 if table.capacity <= CELLS else table.capacity * _FULL_GROUP // 8
+        most = table.capacity - 1 if table.capacity <= CELLS else table.capacity * FULL_GROUP // 8
         expected = most - used - deleted
         if abs(expected - table.growth_left) > 2 * writers:
             self._wrong(
@@ -228,18 +218,18 @@ class _Check:
         waiting, self._waiting = self._waiting, []
         values: List[Optional[bytes]] = []
         hashes: List[Optional[int]] = []
-        if self._hash is not None:
+        if self._hash is not None and self._hash.hash is not None:
             values = keys.values([slot for some in waiting for slot in some.slots])
-            hashes = self._hash.many([value or b"" for value in values])
-            self._report.hashed += len(hashes)
-        first = 0
+            hashes = self._hash.many(values)
+        first = fitting = unfitting = 0
         for some in waiting:
             end = first + len(some.live)
             if hashes:
                 for number, position in enumerate(some.live, first):
                     if values[number] is None or (hashes[number] is None and keys.always_hash):
                         self._doubt("key-unreadable", some, position, "its key cannot be read")
-                self._look_at_hashes(some, hashes[first:end], keys)
+                fit, unfit = self._look_at_hashes(some, hashes[first:end], keys)
+                fitting, unfitting = fitting + fit, unfitting + unfit
                 found = list(_same_hashes(hashes[first:end]))
             else:
                 found = list(_same_keys(some, keys))
@@ -248,16 +238,22 @@ class _Check:
             for a, b in compress(found, same):
                 text = f"the key {keys.text(slots[a])} is in {_name(some.table, some.live[a])}, too"
                 self._doubt("duplicate-key", some, some.live[b], text)
-        if not self._fitting and self._unfitting >= _SAMPLE:
-            self._hash = None
+        if self._hash is not None:
+            self._hash.count(fitting, unfitting)
 
-    def _look_at_hashes(self, some: "_Keys", hashes: Sequence[Optional[int]], keys: Keys) -> None:
-        """Every key's control byte, table and group are those of its hash."""
+    def _look_at_hashes(
+        self, some: "_Keys", hashes: Sequence[Optional[int]], keys: Keys
+    ) -> Tuple[int, int]:
+        """Every key's control byte, table and group are those of its hash.
+
+        :return: of how many they are, and are not
+        """
         table, ctrl = some.table, some.ctrl
         mask = table.count - 1
         _, entries = self._view.directory()
         shift = self._header.globalShift & 63 if entries > 1 else 64
         end = table.first + table.slots
+        fitting = unfitting = 0
         for number, (position, key_hash) in enumerate(zip(some.live, hashes)):
             if key_hash is None:
                 continue
@@ -273,15 +269,16 @@ class _Check:
             else:
                 before = None
                 if group != position >> 3:
-                    before = _empty_before(ctrl, group, position >> 3, mask)
+                    before = _empty_before(ctrl, group, position >> 3, table.count)
                 if before is None:
-                    self._fitting += 1
+                    fitting += 1
                     continue
                 code = "behind-empty"
                 what = "lookups of its key "
                 rest = f" begin at group {group} and end at the empty slot of group {before}"
-            self._unfitting += 1
+            unfitting += 1
             self._doubt(code, some, position, what + keys.text(some.slots[number]) + rest)
+        return fitting, unfitting
 
     def _doubt(self, code: str, some: "_Keys", position: int, what: str) -> None:
         """A finding of a slot that a half-done write may explain."""
@@ -301,16 +298,15 @@ def _name(table: "Table", position: int) -> str:
     return f"table {table.number}, group {position // CELLS}, slot {position % CELLS}"
 
 
-def _empty_before(ctrl: bytes, start: int, wanted: int, mask: int) -> Optional[int]:
+def _empty_before(ctrl: bytes, start: int, wanted: int, count: int) -> Optional[int]:
     """The group that ends the search which begins at `start` before it comes to `wanted`; None:
-    it gets there (probeSeq in table.go)."""
-    at, step = start, 0
-    while at != wanted:
-        if ctrl.find(CTRL_EMPTY, CELLS * at, CELLS * at + CELLS) >= 0 or step > mask:
+    it gets there."""
+    for at in probes(start, count):
+        if at == wanted:
+            return None
+        if CTRL_EMPTY in ctrl[CELLS * at : CELLS * at + CELLS]:
             return at
-        step += 1
-        at = (at + step) & mask
-    return None
+    return start  # round all of it
 
 
 def _same_hashes(hashes: Sequence[Optional[int]]) -> Iterator[Tuple[int, int]]:

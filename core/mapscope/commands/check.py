@@ -111,7 +111,6 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
     try:
         view.check(report, session.target.progress)
     except KeyboardInterrupt:
-        report.settle(0)
         text = f"interrupted: {report.buckets} {view.unit}s were checked"
         report.add("note", "interrupted", text)
     if args.type is not None and not report.ok:

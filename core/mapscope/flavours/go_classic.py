@@ -18,7 +18,15 @@ from itertools import groupby
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from .. import go_layouts
-from ..buckets import CELLS, EVACUATED_X, MIN_TOP_HASH, BucketArray, BucketLayout, Walker
+from ..buckets import (
+    CELLS,
+    EVACUATED_X,
+    MIN_TOP_HASH,
+    TOP_HASHES,
+    BucketArray,
+    BucketLayout,
+    Walker,
+)
 from ..classic import ClassicMap
 from ..errors import MemoryUnreadable, NotAMap
 from ..go_hash_find import key_hash
@@ -494,9 +502,7 @@ def _cells(
     walker: Walker, array: BucketArray, key_hash: int
 ) -> List[Tuple[Tuple[int, int], bytes]]:
     """(cell, key slot) of all cells with this hash's tophash in its chain."""
-    top = key_hash >> 56
-    if top < MIN_TOP_HASH:
-        top += MIN_TOP_HASH
+    top = TOP_HASHES[key_hash >> 56]
     layout = walker.layout
     return [
         (place, slot)
