@@ -6,12 +6,12 @@ from typing import Any
 import gdb
 
 from mapscope.errors import MapscopeError
-from mapscope.keys import parse_key
+from mapscope.maps.key_text import parse_key
 from mapscope.locate import map_of
 from mapscope.session import Session
-from mapscope.types import Kind
-from mapscope.values import dumps, json_form
-from mapscope.view import Found, MapView
+from mapscope.program.types import Kind
+from mapscope.program.values import dumps, json_form
+from mapscope.maps.view import Found, MapView
 from mapscope_gdb_target import GdbTarget, value_at, variable_of
 
 _CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)

@@ -10,12 +10,12 @@ from typing import Any, Iterator, Optional, Tuple
 
 import gdb
 
-from mapscope.buckets import CELLS, MIN_TOP_HASH, STATES
+from mapscope.cells.buckets import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
 from mapscope.session import Session, describe
-from mapscope.values import escape, text_form
-from mapscope.view import Column, EntryBatch, MapView
+from mapscope.program.values import escape, text_form
+from mapscope.maps.view import Column, EntryBatch, MapView
 from mapscope_gdb_target import GdbTarget, value_at, variable_of
 
 #: seconds that printing one value may look for entries (garbage can look large)

@@ -17,8 +17,8 @@ from mapscope.errors import MapscopeError, UsageError
 from mapscope.session import describe as describe_error
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from mapscope.stops.stop import Stops
-from mapscope.target import Frame
-from mapscope.values import escape
+from mapscope.program.target import Frame
+from mapscope.program.values import escape
 from mapscope_gdb_commands import write
 from mapscope_gdb_target import GdbFrame, GdbTarget, Language, function_of, older, parse
 

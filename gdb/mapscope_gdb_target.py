@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.target import Frame, Section, Target, Thread, Variable
-from mapscope.types import Kind, Type
-from mapscope.values import escape
+from mapscope.program.target import Frame, Section, Target, Thread, Variable
+from mapscope.program.types import Kind, Type
+from mapscope.program.values import escape
 from mapscope_gdb_types import describe, go_map_of_header, is_go_map
 
 if TYPE_CHECKING:

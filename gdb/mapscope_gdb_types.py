@@ -11,8 +11,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import gdb
 
-from mapscope.cpp_names import STRING, STRING_VIEW, as_written
-from mapscope.types import Field, Kind, Type
+from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.types import Field, Kind, Type
 from mapscope_gdb_names import is_go_header
 
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)

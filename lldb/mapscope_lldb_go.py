@@ -5,12 +5,12 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.dwarf import Machine
+from mapscope.program.dwarf import Machine
 from mapscope.errors import MapscopeError
-from mapscope.go_dwarf import GoDebugInfo, Scope
-from mapscope.memory import Buffer
-from mapscope.target import Variable
-from mapscope.types import Kind, Type
+from mapscope.go.debug_info import GoDebugInfo, Scope
+from mapscope.program.memory import Buffer
+from mapscope.program.target import Variable
+from mapscope.program.types import Kind, Type
 from mapscope_lldb_modules import is_go_module, section_bytes
 
 Read = Callable[[int, int], Buffer]

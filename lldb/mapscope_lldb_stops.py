@@ -17,13 +17,13 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.cpp_names import function_name
+from mapscope.program.cpp_names import function_name
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.session import describe as describe_error
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from mapscope.stops.stop import Stops
-from mapscope.target import Frame
-from mapscope.values import escape
+from mapscope.program.target import Frame
+from mapscope.program.values import escape
 from mapscope_lldb_data import bytes_of_data
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_hook import ensure

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
 
 import lldb
 
-from mapscope.cpp_names import function_name, same_template
+from mapscope.program.cpp_names import function_name, same_template
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
-from mapscope.memory import Buffer
-from mapscope.process_memory import ProcessMemory, is_traced_by, why_refused
-from mapscope.target import Frame, Section, Target, Thread, Variable
-from mapscope.types import Type
+from mapscope.program.memory import Buffer
+from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
+from mapscope.program.target import Frame, Section, Target, Thread, Variable
+from mapscope.program.types import Type
 from mapscope_lldb_go import GoModule, go_module, go_modules
 from mapscope_lldb_modules import template_names
 from mapscope_lldb_types import describe

@@ -10,8 +10,8 @@ from typing import Callable, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.cpp_names import STRING, STRING_VIEW, as_written
-from mapscope.types import Field, Kind, Type
+from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.types import Field, Kind, Type
 
 #: deepest nesting of types looked into
 _MAX_DEPTH = 12

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, List, Optional
 import lldb
 
 from mapscope.errors import MapscopeError, UsageError
-from mapscope.target import Variable
-from mapscope.types import VOID, Kind, Type
-from mapscope.values import escape
+from mapscope.program.target import Variable
+from mapscope.program.types import VOID, Kind, Type
+from mapscope.program.values import escape
 from mapscope_lldb_data import bytes_of_data, data_of_bytes
 from mapscope_lldb_go import go_modules
 from mapscope_lldb_types import describe

@@ -8,12 +8,13 @@ current stop); see docs/commands.md, "Naming a map".
 from typing import Iterator, List, Optional, Protocol, Tuple, cast
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
-from .flavours import go_classic, go_swiss, runtime
+from .flavours.cpp import runtime_maps
+from .flavours.go import go_classic, go_swiss
+from .maps.view import Life, MapView
+from .program.target import Frame, Variable
+from .program.types import Kind
+from .program.values import escape
 from .session import Session
-from .target import Frame, Variable
-from .types import Kind
-from .values import escape
-from .view import Life, MapView
 
 
 class Flavour(Protocol):
@@ -46,7 +47,7 @@ class Flavour(Protocol):
 
 
 FLAVOURS: Tuple[Flavour, ...] = (
-    cast(Flavour, runtime),
+    cast(Flavour, runtime_maps),
     cast(Flavour, go_classic),
     cast(Flavour, go_swiss),
 )

@@ -9,16 +9,16 @@ process is stopped.
 from itertools import groupby
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from . import gotypes
 from .errors import MapscopeError, NeedsProcess
-from .go_frames import Register, unwind, waiting_at, with_names
-from .go_layouts import operation_of
-from .goroutine import Goroutine, find_g, running_for
-from .memory import Memory
-from .pclntab import FunctionTable
-from .target import Frame, Section, Target, Thread
-from .types import Type
-from .values import Decoder
+from .go import descriptors
+from .go.frames import Register, unwind, waiting_at, with_names
+from .go.functions import FunctionTable
+from .go.goroutines import Goroutine, find_g, running_for
+from .go.layouts import operation_of
+from .program.memory import Memory
+from .program.target import Frame, Section, Target, Thread
+from .program.types import Type
+from .program.values import Decoder
 
 #: frames of a thread in which functions of a runtime are looked for
 _INNERMOST = 16
@@ -34,7 +34,7 @@ class Session:
     def __init__(self, target: Target) -> None:
         self.target = target
         self.memory = Memory(target.read_memory)
-        self._go: Optional[gotypes.GoProgram] = None
+        self._go: Optional[descriptors.GoProgram] = None
         self._sections: Optional[List[Section]] = None
         self._is_go: Optional[bool] = None
         self._frames: Optional[List[Frame]] = None
@@ -54,14 +54,14 @@ class Session:
     def is_go(self) -> bool:
         """Whether the program has a Go runtime."""
         if self._is_go is None:
-            self._is_go = gotypes.is_go(self.target)
+            self._is_go = descriptors.is_go(self.target)
         return self._is_go
 
     @property
-    def go(self) -> gotypes.GoProgram:
+    def go(self) -> descriptors.GoProgram:
         """The Go program's version and types."""
         if self._go is None:
-            self._go = gotypes.GoProgram(self.target, self.memory)
+            self._go = descriptors.GoProgram(self.target, self.memory)
         return self._go
 
     def sections(self) -> List[Section]:

@@ -10,9 +10,9 @@ from typing import Callable, Iterator, List
 from .commands import load
 from .commands.base import Result, split_words
 from .errors import MapscopeError, UsageError
+from .program.target import Target
+from .program.values import named
 from .session import Session, describe
-from .target import Target
-from .values import named
 
 #: interrupts after which a command ends without another word
 _INTERRUPTS = 3

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from typing import Any, Union
 
 from image import Image
-from mapscope.types import Field, Kind, Type
+from mapscope.program.types import Field, Kind, Type
 
 #: what the models' keys and values are; also what JSON gives back
 Value = Union[int, str, float]

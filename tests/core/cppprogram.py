@@ -8,9 +8,9 @@ from typing import Dict, List, Optional, Tuple
 
 from codec import Block, Codec, Double, Int, StdString, Value
 from image import FakeTarget, Image, words
-from mapscope.cpp_hash import hash_bytes, hash_integer
-from mapscope.target import Section, Variable
-from mapscope.types import Kind, Type
+from mapscope.flavours.cpp.cpp_hash import hash_bytes, hash_integer
+from mapscope.program.target import Section, Variable
+from mapscope.program.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000

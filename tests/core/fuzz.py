@@ -34,14 +34,15 @@ if __name__ == "__main__":
 
 from host import FakeHost  # noqa: E402
 from image import HEAP, NOWHERE, FakeFrame, number  # noqa: E402
-from mapscope import buckets, memory  # noqa: E402
-from mapscope import tally as tally_module  # noqa: E402
-from mapscope.buckets import FIRST_CHUNK  # noqa: E402
+from mapscope.cells import buckets
+from mapscope.program import memory  # noqa: E402
+from mapscope.classic import tally as tally_module  # noqa: E402
+from mapscope.cells.buckets import FIRST_CHUNK  # noqa: E402
 from mapscope.commands import SUMMARIES, load  # noqa: E402
 from mapscope.commands.base import Command, split_words  # noqa: E402
 from mapscope.errors import MapscopeError  # noqa: E402
 
-from mapscope.memory import CHUNK, MAX_BYTES  # noqa: E402
+from mapscope.program.memory import CHUNK, MAX_BYTES  # noqa: E402
 from mapscope.session import Session  # noqa: E402
 from scenes import CODE, STACK, Scene, all_scenes  # noqa: E402
 

@@ -11,9 +11,9 @@ from typing import Any, Dict, List, Optional, Sequence, Tuple
 
 from codec import Block, Codec, Double, Int, Text
 from image import FakeTarget, Image, words
-from mapscope.go_memhash import AesHash, FallbackHash, MemoryHash
-from mapscope.target import Section, Variable
-from mapscope.types import Field, Kind, Type
+from mapscope.go.memhash import AesHash, FallbackHash, MemoryHash
+from mapscope.program.target import Section, Variable
+from mapscope.program.types import Field, Kind, Type
 from model import GoMap, Hash, mixed, shape
 
 #: where the linker puts the type table and moduledata

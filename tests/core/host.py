@@ -12,7 +12,7 @@ from image import FakeFrame, FakeTarget
 from mapscope.errors import MapscopeError
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from mapscope.stops.stop import Stops
-from mapscope.target import Frame, Target
+from mapscope.program.target import Frame, Target
 
 #: functions "lie" here, one every 4096 bytes
 CODE = 0x400000

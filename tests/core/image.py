@@ -12,8 +12,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from mapscope.errors import MapscopeError, MemoryUnreadable
 from mapscope.stops.stop import Stops
-from mapscope.target import Frame, Section, Target, Thread, Variable
-from mapscope.types import Kind, Type
+from mapscope.program.target import Frame, Section, Target, Thread, Variable
+from mapscope.program.types import Kind, Type
 
 #: where the heap begins: an address as programs have it
 HEAP = 0xC000000000

@@ -17,9 +17,9 @@ from codec import Block, Codec, Double, Int, StdString, Text, Value
 from cppprogram import CppProgram
 from goprogram import Described, GoProgram, Rtype
 from image import HEAP, FakeFrame, FakeTarget, Image, number, words
-from mapscope import go_layouts
-from mapscope.target import Frame, Thread, Variable
-from mapscope.types import Kind, Type
+from mapscope.go import layouts
+from mapscope.program.target import Frame, Thread, Variable
+from mapscope.program.types import Kind, Type
 from model import ClassicMap, GoMap, RuntimeMap
 from test_history import CREATE, DONE, EVACUATE, EVACUATED, GROW, RACE, SECOND, Rings
 from test_pclntab import values
@@ -325,7 +325,7 @@ _DEPTHS = {
 def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> None:
     """Go's table of functions, a thread inside of a write, and a goroutine that waits in one."""
     image, minor = program.image, 19
-    places = go_layouts.moduledata(minor)
+    places = layouts.moduledata(minor)
     names, tables, functions, entries = b"\0", b"\0", b"", b""
     for n, (function, steps) in enumerate(_DEPTHS.items()):
         entries += struct.pack("<II", 64 * n, len(functions))
@@ -333,7 +333,7 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
         names += function.encode() + b"\0"
         tables += values(steps)
     entries += struct.pack("<II", 64 * len(_DEPTHS), 0)
-    image.write(goprogram.PCLNTAB, struct.pack("<I", go_layouts.PCLNTAB_MAGICS[0]))
+    image.write(goprogram.PCLNTAB, struct.pack("<I", layouts.PCLNTAB_MAGICS[0]))
     scene.add("pclntab", goprogram.PCLNTAB, 8)
     for part, data, length in (
         ("funcnametab", names, len(names)),
@@ -364,11 +364,11 @@ def _functions(scene: Scene, program: GoProgram, model: GoMap, bare: bool) -> No
         image.write_word(at + depth, pcs[following] + 40)
         at += depth + 8
     scene.add("stack", sp, at + 64 - sp)
-    layout = go_layouts.g(minor)
+    layout = layouts.g(minor)
     g = image.allocate(512)
     sched = g + layout.at("sched")
-    image.write_word(sched + go_layouts.GOBUF.at("pc"), pcs["runtime.hashGrow"] + 40)
-    image.write_word(sched + go_layouts.GOBUF.at("sp"), sp)
+    image.write_word(sched + layouts.GOBUF.at("pc"), pcs["runtime.hashGrow"] + 40)
+    image.write_word(sched + layouts.GOBUF.at("sp"), sp)
     image.write_word(g + layout.at("goid"), 1)
     image.write_word(g + layout.at("atomicstatus"), 4, 4)
     scene.add("g", g, 256)

@@ -7,8 +7,8 @@ from cppprogram import ABI, CppProgram, map_type, shuffled
 from image import NOWHERE, FakeTarget, frame, words
 from looking import dictionary, lines, one, text
 from mapscope.errors import Corrupt, LayoutUnknown, MapscopeError, NotAMap, UsageError
-from mapscope.target import Section, Variable
-from mapscope.types import Kind, Type
+from mapscope.program.target import Section, Variable
+from mapscope.program.types import Kind, Type
 
 
 def program(found_by: str = "symbol") -> CppProgram:

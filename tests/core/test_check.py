@@ -13,15 +13,15 @@ from cppprogram import CppProgram
 from goprogram import GoProgram
 from image import FakeTarget, frame
 from looking import Json, one, text
-from mapscope.checks.keys import equal_tophashes
-from mapscope.checks.report import ADVICE, MOST, Activity, Report
+from mapscope.maps.compare_keys import equal_tophashes
+from mapscope.maps.report import ADVICE, MOST, Activity, Report
 from mapscope.commands.writers import Writer, WritersResult
-from mapscope.cpp_hash import STRING, CppKeyHash
+from mapscope.flavours.cpp.cpp_hash import STRING, CppKeyHash
 from mapscope.errors import MapscopeError
 from mapscope.locate import find_map
-from mapscope.memory import Memory
+from mapscope.program.memory import Memory
 from mapscope.session import Session
-from mapscope.types import Kind, Type
+from mapscope.program.types import Kind, Type
 from model import (
     EMPTY_ONE,
     EMPTY_REST,

@@ -5,12 +5,12 @@ import struct
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
-from mapscope.buckets import BucketLayout
-from mapscope.checks.report import Activity, Report
-from mapscope.hashing import KeyHash
-from mapscope.memory import Memory
-from mapscope.swiss import SwissHeader, SwissMap
-from mapscope.types import Kind, Type
+from mapscope.cells.buckets import BucketLayout
+from mapscope.maps.report import Activity, Report
+from mapscope.program.hashing import KeyHash
+from mapscope.program.memory import Memory
+from mapscope.swiss.swiss_map import SwissHeader, SwissMap
+from mapscope.program.types import Kind, Type
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 
 EMPTY, DELETED = 0x80, 0xFE

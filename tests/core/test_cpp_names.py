@@ -3,7 +3,7 @@
 
 import pytest
 
-from mapscope.cpp_names import as_written, function_name, same_template
+from mapscope.program.cpp_names import as_written, function_name, same_template
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 
-from mapscope import dwarf
-from mapscope.dwarf import Machine
+from mapscope.program import dwarf
+from mapscope.program.dwarf import Machine
 from mapscope.errors import LayoutUnknown, MapscopeError
-from mapscope.go_dwarf import GoDebugInfo
-from mapscope.target import Variable
-from mapscope.types import Kind
+from mapscope.go.debug_info import GoDebugInfo
+from mapscope.program.target import Variable
+from mapscope.program.types import Kind
 
 STRING, DATA1, UDATA, REF_ADDR, BLOCK1, FLAG = 0x08, 0x0B, 0x0F, 0x10, 0x0A, 0x0C
 ADDR, SEC_OFFSET, ADDRX, LOCLISTX, RNGLISTX = 0x01, 0x17, 0x1B, 0x22, 0x23

@@ -14,13 +14,13 @@ from model import CELLS, GoMap
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 
 from mapscope.errors import Corrupt
-from mapscope.finding import Finder
-from mapscope.hashing import KeyHash
-from mapscope.memory import Memory
-from mapscope.pclntab import Function
+from mapscope.maps.search import Finder
+from mapscope.program.hashing import KeyHash
+from mapscope.program.memory import Memory
+from mapscope.go.functions import Function
 from mapscope.session import Session
-from mapscope.swiss import SwissHeader, SwissMap
-from mapscope.view import Found, KeyTest
+from mapscope.swiss.swiss_map import SwissHeader, SwissMap
+from mapscope.maps.view import Found, KeyTest
 
 HASH0 = 0x5EED
 
@@ -472,7 +472,7 @@ def test_while_it_is_written_to() -> None:
 def test_hashes_that_are_not_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
     # so few entries may all be damaged
     assert two_tables(lambda key: 99 | right(key)).find(wanted(3)).method == "hash"
-    monkeypatch.setattr("mapscope.finding.LEAST", 2)
+    monkeypatch.setattr("mapscope.maps.search.LEAST", 2)
     found = two_tables(lambda key: 99 | right(key)).find(wanted(3))
     assert found.value == 30 and found.method == "scan"
     assert "hashes keys in another way" in found.note

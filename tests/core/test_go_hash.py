@@ -13,9 +13,9 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import pytest
 from image import Image
 
-from mapscope.aes_planes import aesenc, constant_rows, low_words, rows_of
+from mapscope.go.aes_planes import aesenc, constant_rows, low_words, rows_of
 from mapscope.errors import MapscopeError
-from mapscope.go_hash import (
+from mapscope.go.key_hash import (
     C0,
     C1,
     EMPTY_INTERFACE,
@@ -36,9 +36,9 @@ from mapscope.go_hash import (
     signature,
     signature_text,
 )
-from mapscope.go_memhash import AesHash, FallbackHash, MemoryHash
-from mapscope.memory import Memory
-from mapscope.types import Field, Kind, Type
+from mapscope.go.memhash import AesHash, FallbackHash, MemoryHash
+from mapscope.program.memory import Memory
+from mapscope.program.types import Field, Kind, Type
 
 RECORDED = [
     json.loads(line)

@@ -35,10 +35,10 @@ from mapscope.errors import (
     UsageError,
 )
 from mapscope.session import Session
-from mapscope.target import Section, Variable
-from mapscope.types import Kind
-from mapscope.values import json_form
-from mapscope.stops.go_swiss import GROW, GROW_TO_TABLE, SPLIT
+from mapscope.program.target import Section, Variable
+from mapscope.program.types import Kind
+from mapscope.program.values import json_form
+from mapscope.plans.go.tables import GROW, GROW_TO_TABLE, SPLIT
 
 VERSIONS = ["go1.17.13", "go1.18.10", "go1.19.8", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.6"]
 

@@ -13,7 +13,7 @@ import pytest
 from codec import Double, Int, StdString
 from cppprogram import CppProgram
 from looking import one
-from mapscope.cpp_hash import hash_bytes, hash_integer
+from mapscope.flavours.cpp.cpp_hash import hash_bytes, hash_integer
 
 BYTES = bytes((i * 37 + 200) & 0xFF for i in range(64))
 

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 from image import HEAP, NOWHERE, FakeTarget, Image, number, words
 from looking import lines, one, text
 from mapscope.errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
-from mapscope.memory import OVERLAP, PAGE, Memory, check_address
-from mapscope.target import Variable
-from mapscope.types import Kind, Type
+from mapscope.program.memory import OVERLAP, PAGE, Memory, check_address
+from mapscope.program.target import Variable
+from mapscope.program.types import Kind, Type
 from model import ClassicMap
 
 Program = Tuple[FakeTarget, ClassicMap]

@@ -12,11 +12,12 @@ from cppprogram import CppProgram
 from goprogram import GoProgram
 from image import FakeTarget, words
 from looking import Json, lines, one, text
-from mapscope import shell, values
-from mapscope.buckets import MORE_OVERFLOW, MOST_OVERFLOW
+from mapscope import shell
+from mapscope.program import values
+from mapscope.cells.buckets import MORE_OVERFLOW, MOST_OVERFLOW
 from mapscope.errors import MapscopeError
-from mapscope.goroutine import all_goroutines
-from mapscope.memory import Memory
+from mapscope.go.goroutines import all_goroutines
+from mapscope.program.memory import Memory
 from mapscope.session import Session
 from model import RuntimeMap, mixed
 from scenes import NUMBER, Rich, classic_scene, swiss_scene
@@ -184,7 +185,7 @@ def test_rings_that_share_their_records(monkeypatch: pytest.MonkeyPatch) -> None
         ring = rings.thread()
         program.image.write(ring + program.offsets.history_ring["records"], words(shared))
         program.image.write(ring + program.offsets.history_ring["begun"], words(1024))
-    monkeypatch.setattr("mapscope.history._MAX_ALL", 5000)
+    monkeypatch.setattr("mapscope.flavours.cpp.history._MAX_ALL", 5000)
     *events, last = lines(program.target, "history")[1:]
     assert len(events) == 5000 and last["overwritten"] > 0
 
@@ -259,7 +260,7 @@ def test_types_without_an_end(make: Callable[[GoProgram], int], about: str) -> N
 
 def test_names_without_an_end(monkeypatch: pytest.MonkeyPatch) -> None:
     """All types of the table with one long name."""
-    monkeypatch.setattr("mapscope.gotypes._ALL_NAMES", 1 << 16)
+    monkeypatch.setattr("mapscope.go.descriptors._ALL_NAMES", 1 << 16)
     program = GoProgram()
     long = program.name("n" * 5000)
     for _ in range(50):

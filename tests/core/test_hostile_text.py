@@ -17,9 +17,9 @@ from looking import lines, text
 from mapscope import shell
 from mapscope.commands import SUMMARIES
 from mapscope.errors import MapscopeError
-from mapscope.target import Variable
-from mapscope.types import Field, Kind, Type
-from mapscope.values import escape
+from mapscope.program.target import Variable
+from mapscope.program.types import Field, Kind, Type
+from mapscope.program.values import escape
 from model import mixed
 from scenes import Scene, classic_scene, runtime_scene, swiss_scene
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from mapscope.errors import UsageError
-from mapscope.keys import parse_key
-from mapscope.types import Field, Kind, Type
-from mapscope.values import (
+from mapscope.maps.key_text import parse_key
+from mapscope.program.types import Field, Kind, Type
+from mapscope.program.values import (
     Address,
     DebuggerText,
     Decoded,

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Go's table of functions and the frames found by it, from bytes; damage is bounded and said.
-(Against real programs: tests/debugger/go_layouts.py.)"""
+(Against real programs: tests/debugger/layouts.py.)"""
 
 import random
 import struct
@@ -8,12 +8,12 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 
-from mapscope import go_layouts
+from mapscope.go import layouts
 from mapscope.errors import MapscopeError, MemoryUnreadable
-from mapscope.go_frames import unwind
-from mapscope.goroutine import all_goroutines
-from mapscope.memory import Memory
-from mapscope.pclntab import FunctionTable
+from mapscope.go.frames import unwind
+from mapscope.go.goroutines import all_goroutines
+from mapscope.program.memory import Memory
+from mapscope.go.functions import FunctionTable
 
 MODULE, HEADER, NAMES, VALUES, FUNCTIONS, ENTRIES, TEXT = (0x10000 * n for n in range(1, 8))
 STACK = 0x100000
@@ -53,7 +53,7 @@ class Program:
             pctab += values(steps)
         entries += struct.pack("<II", 64 * len(depths), 0)
         module = bytearray(1024)
-        places = go_layouts.moduledata(MINOR)
+        places = layouts.moduledata(MINOR)
 
         def put(field: str, *words: int) -> None:
             struct.pack_into(f"<{len(words)}Q", module, places.at(field), *words)
@@ -70,7 +70,7 @@ class Program:
         ):
             put(field, address, length, length)
         self.memory[MODULE] = module
-        self.memory[HEADER] = bytearray(struct.pack("<I", go_layouts.PCLNTAB_MAGICS[1]) + bytes(68))
+        self.memory[HEADER] = bytearray(struct.pack("<I", layouts.PCLNTAB_MAGICS[1]) + bytes(68))
         for address, data in (
             (NAMES, names),
             (VALUES, pctab),
@@ -181,7 +181,7 @@ def test_a_stack_that_leads_nowhere_ends() -> None:
 
 
 def test_goroutines() -> None:
-    layout = go_layouts.g(MINOR)
+    layout = layouts.g(MINOR)
     program = Program(FRAMES)
     goroutines = b""
     for number, status in enumerate((0x1002, 4, 6, 9), 1):

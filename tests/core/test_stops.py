@@ -19,8 +19,8 @@ from image import FakeFrame, FakeTarget, words
 from looking import one, text
 from mapscope.commands import FIRST_WORDS
 from mapscope.errors import MapscopeError, NeedsProcess, UsageError
-from mapscope.stops import filter as stop_filter
-from mapscope.stops.go_runtime import GoRuntime
+from mapscope.plans.cpp import filter as stop_filter
+from mapscope.plans.go.go_runtime import GoRuntime
 from mapscope.stops.host import Hit
 from mapscope.stops.request import EVENTS, parse_progress
 from model import GoMap, Hash, mixed

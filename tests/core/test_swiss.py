@@ -8,13 +8,13 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 
-from mapscope.buckets import BucketLayout
+from mapscope.cells.buckets import BucketLayout
 from mapscope.errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
-from mapscope.flavours.go_classic import allocated
-from mapscope.memory import Memory
-from mapscope.swiss import SwissHeader, SwissMap
-from mapscope.types import Kind, Type
-from mapscope.view import KeyTest
+from mapscope.flavours.go.go_classic import allocated
+from mapscope.program.memory import Memory
+from mapscope.swiss.swiss_map import SwissHeader, SwissMap
+from mapscope.program.types import Kind, Type
+from mapscope.maps.view import KeyTest
 
 NUMBER = Type(Kind.UINT, "uint64", 8)
 LAYOUT = BucketLayout(8 + 8 * 16, 8, 16, 0, 16, 16)

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from image import NOWHERE, FakeTarget, Image, words
-from mapscope.memory import Memory
-from mapscope.types import Field, Kind, Type
-from mapscope.values import (
+from mapscope.program.memory import Memory
+from mapscope.program.types import Field, Kind, Type
+from mapscope.program.values import (
     Address,
     DebuggerText,
     Decoded,

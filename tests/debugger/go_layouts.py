@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: MIT
-"""Are the facts of core/mapscope/go_layouts.py those of a version of Go?
+"""Are the facts of core/mapscope/layouts.py those of a version of Go?
 
-    go_layouts.py SOURCE VERSION [noswissmap]
+    layouts.py SOURCE VERSION [noswissmap]
 
 Builds small programs with that toolchain and compares, with pyelftools, what go_layouts says with
 the debug information of one: structures, constants, the registers of arguments; each function's
@@ -27,10 +27,10 @@ from elftools.elf.elffile import ELFFile
 SOURCE = Path(sys.argv[1])
 sys.path.insert(0, str(SOURCE / "core"))
 
-from mapscope import go_layouts  # noqa: E402
+from mapscope.go import layouts  # noqa: E402
 from mapscope.errors import MemoryUnreadable  # noqa: E402
-from mapscope.gotypes import RTYPE_SIZE  # noqa: E402
-from mapscope.pclntab import FunctionTable  # noqa: E402
+from mapscope.go.descriptors import RTYPE_SIZE  # noqa: E402
+from mapscope.go.functions import FunctionTable  # noqa: E402
 
 #: DWARF's numbers of registers (System V ABI, AMD64 supplement, figure 3.36)
 DWARF_REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split()
@@ -54,59 +54,59 @@ class Comparison:
                 print(f"{what}: the program has {found}, go_layouts says {expected}")
 
 
-def structures(minor: int, swiss: bool) -> List[go_layouts.Struct]:
+def structures(minor: int, swiss: bool) -> List[layouts.Struct]:
     """All that mapscope takes for granted of a version."""
     common = [
-        go_layouts.rtype(minor),
-        go_layouts.moduledata(minor),
-        go_layouts.PC_HEADER,
-        go_layouts.func(minor),
-        go_layouts.g(minor),
-        go_layouts.GOBUF,
-        go_layouts.m(minor),
+        layouts.rtype(minor),
+        layouts.moduledata(minor),
+        layouts.PC_HEADER,
+        layouts.func(minor),
+        layouts.g(minor),
+        layouts.GOBUF,
+        layouts.m(minor),
     ]
     if swiss:
         return common + [
-            go_layouts.swiss_map(minor),
-            go_layouts.TABLE,
-            go_layouts.GROUPS,
-            go_layouts.swiss_map_type(minor),
+            layouts.swiss_map(minor),
+            layouts.TABLE,
+            layouts.GROUPS,
+            layouts.swiss_map_type(minor),
         ]
     return common + [
-        go_layouts.hmap(minor),
-        go_layouts.MAPEXTRA,
-        go_layouts.BMAP,
-        go_layouts.classic_map_type(minor),
+        layouts.hmap(minor),
+        layouts.MAPEXTRA,
+        layouts.BMAP,
+        layouts.classic_map_type(minor),
     ]
 
 
 def constants(minor: int, swiss: bool) -> Dict[str, int]:
     """Constants by their names in debug information, which has them since Go 1.11."""
-    found = {f"runtime.{name}": value for value, name in go_layouts.STATUSES.items()}
-    found["runtime._Gscan"] = go_layouts.GSCAN
-    over, under = go_layouts.load_factor(minor)
+    found = {f"runtime.{name}": value for value, name in layouts.STATUSES.items()}
+    found["runtime._Gscan"] = layouts.GSCAN
+    over, under = layouts.load_factor(minor)
     if minor <= 20:
-        found["runtime.tflagRegularMemory"] = go_layouts.REGULAR_MEMORY
-        found["runtime.kindDirectIface"] = go_layouts.KIND_DIRECT_IFACE
+        found["runtime.tflagRegularMemory"] = layouts.REGULAR_MEMORY
+        found["runtime.kindDirectIface"] = layouts.KIND_DIRECT_IFACE
     else:
-        found["internal/abi.TFlagRegularMemory"] = go_layouts.REGULAR_MEMORY
+        found["internal/abi.TFlagRegularMemory"] = layouts.REGULAR_MEMORY
         if minor <= 25:
-            found["internal/abi.KindDirectIface"] = go_layouts.KIND_DIRECT_IFACE
+            found["internal/abi.KindDirectIface"] = layouts.KIND_DIRECT_IFACE
         else:
-            found["internal/abi.TFlagDirectIface"] = go_layouts.TFLAG_DIRECT_IFACE
+            found["internal/abi.TFlagDirectIface"] = layouts.TFLAG_DIRECT_IFACE
     if swiss:
         maps, prefix = "internal/runtime/maps", "SwissMap" if minor == 24 else "Map"
         return {
             **found,
-            f"{maps}.ctrlEmpty": go_layouts.CTRL_EMPTY,
-            f"{maps}.ctrlDeleted": go_layouts.CTRL_DELETED,
-            f"{maps}.maxTableCapacity": go_layouts.MAX_TABLE_CAPACITY,
+            f"{maps}.ctrlEmpty": layouts.CTRL_EMPTY,
+            f"{maps}.ctrlDeleted": layouts.CTRL_DELETED,
+            f"{maps}.maxTableCapacity": layouts.MAX_TABLE_CAPACITY,
             f"{maps}.maxAvgGroupLoad": 7,
-            f"internal/abi.{prefix}GroupSlots": go_layouts.CELLS,
-            f"internal/abi.{prefix}MaxKeyBytes": go_layouts.INDIRECT_ABOVE,
-            f"internal/abi.{prefix}MaxElemBytes": go_layouts.INDIRECT_ABOVE,
-            f"internal/abi.{prefix}IndirectKey": go_layouts.SWISS_INDIRECT_KEY,
-            f"internal/abi.{prefix}IndirectElem": go_layouts.SWISS_INDIRECT_ELEM,
+            f"internal/abi.{prefix}GroupSlots": layouts.CELLS,
+            f"internal/abi.{prefix}MaxKeyBytes": layouts.INDIRECT_ABOVE,
+            f"internal/abi.{prefix}MaxElemBytes": layouts.INDIRECT_ABOVE,
+            f"internal/abi.{prefix}IndirectKey": layouts.SWISS_INDIRECT_KEY,
+            f"internal/abi.{prefix}IndirectElem": layouts.SWISS_INDIRECT_ELEM,
         }
     found.update(
         {
@@ -118,18 +118,18 @@ def constants(minor: int, swiss: bool) -> Dict[str, int]:
             "runtime.evacuatedY": 3,
             "runtime.evacuatedEmpty": 4,
             "runtime.minTopHash": 5,
-            "runtime.iterator": go_layouts.ITERATOR,
-            "runtime.oldIterator": go_layouts.OLD_ITERATOR,
-            "runtime.hashWriting": go_layouts.HASH_WRITING,
-            "runtime.sameSizeGrow": go_layouts.SAME_SIZE_GROW,
+            "runtime.iterator": layouts.ITERATOR,
+            "runtime.oldIterator": layouts.OLD_ITERATOR,
+            "runtime.hashWriting": layouts.HASH_WRITING,
+            "runtime.sameSizeGrow": layouts.SAME_SIZE_GROW,
         }
     )
     if minor <= 20:
-        found["runtime.bucketCnt"] = go_layouts.CELLS
-        found["runtime.maxKeySize"] = go_layouts.INDIRECT_ABOVE
+        found["runtime.bucketCnt"] = layouts.CELLS
+        found["runtime.maxKeySize"] = layouts.INDIRECT_ABOVE
     elif minor <= 23:
-        found["internal/abi.MapBucketCount"] = go_layouts.CELLS
-        found["internal/abi.MapMaxKeyBytes"] = go_layouts.INDIRECT_ABOVE
+        found["internal/abi.MapBucketCount"] = layouts.CELLS
+        found["internal/abi.MapMaxKeyBytes"] = layouts.INDIRECT_ABOVE
     return found
 
 
@@ -177,7 +177,7 @@ def compare_arguments(
     entry: Any, unit: Any, locations: LocationParser, swiss: bool, seen: Comparison
 ) -> int:
     """Returns 1 if it is a function that is given a map."""
-    places = go_layouts.arguments_of(name_of(entry))
+    places = layouts.arguments_of(name_of(entry))
     if places is None or places.map is None or "DW_AT_low_pc" not in entry.attributes:
         return 0
     wanted = {"m" if swiss else "h": places.map, "typ" if swiss else "t": places.type}
@@ -187,7 +187,7 @@ def compare_arguments(
             continue
         register = first_register(attribute, unit, child, locations)
         if register is not None:
-            expected = go_layouts.ARGUMENT_REGISTERS[wanted.pop(name_of(child)) or 0]
+            expected = layouts.ARGUMENT_REGISTERS[wanted.pop(name_of(child)) or 0]
             seen.equal(f"{name_of(child)} of {name_of(entry)}", register, expected)
     return 0 if wanted else 1
 
@@ -280,11 +280,11 @@ def compare_growth(program: Path, minor: int, swiss: bool, seen: Comparison) -> 
     seen.equal("growths", len(rows) > 8, True)
     for before, entries in rows:
         if not swiss:
-            seen.equal(f"B {before} grows above", entries, go_layouts.load_limit(minor, before))
+            seen.equal(f"B {before} grows above", entries, layouts.load_limit(minor, before))
         else:
-            limit = before if before == go_layouts.CELLS else before * 7 // 8
+            limit = before if before == layouts.CELLS else before * 7 // 8
             seen.equal(f"a table of {before} slots is replaced at", entries, limit)
-            seen.equal("slots", before <= go_layouts.MAX_TABLE_CAPACITY, True)
+            seen.equal("slots", before <= layouts.MAX_TABLE_CAPACITY, True)
 
 
 def main() -> int:
@@ -310,8 +310,8 @@ def main() -> int:
             ).stdout
             minor = int(named.split(" go1.")[1].split(".")[0].split()[0])
             swiss = minor >= 24 and not experiment
-            seen.equal("known", go_layouts.OLDEST <= minor <= go_layouts.NEWEST, True)
-            seen.equal("size of a type's head", RTYPE_SIZE, go_layouts.rtype(minor).size)
+            seen.equal("known", layouts.OLDEST <= minor <= layouts.NEWEST, True)
+            seen.equal("size of a type's head", RTYPE_SIZE, layouts.rtype(minor).size)
             compare_debug_information(elf, minor, swiss, seen)
             compare_functions(elf, minor, seen)
         compare_growth(programs["growth"], minor, swiss, seen)

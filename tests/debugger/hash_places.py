@@ -24,7 +24,7 @@ from mapscope.commands.base import split_words
 from mapscope.errors import MapscopeError
 from mapscope.locate import find_map
 from mapscope.session import Session
-from mapscope.view import MapView
+from mapscope.maps.view import MapView
 
 
 def target() -> Any:

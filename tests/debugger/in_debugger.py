@@ -43,6 +43,4 @@ if "gdb" in sys.modules:
         Defined()
 
 else:
-    from lldb_steps import define, execute  # noqa: F401
-
     NAME = "lldb"

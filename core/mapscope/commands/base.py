@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Callable, Iterator, List, NoReturn, Optional
 
 from ..errors import UsageError
+from ..program.values import escape
 from ..session import Session
-from ..values import escape
 
 
 class Result:

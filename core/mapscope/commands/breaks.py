@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, List
 
 from ..errors import UsageError
+from ..program.values import dumps, escape
 from ..session import Session
 from ..stops.request import EVENTS, from_words
 from ..stops.stop import Stop
-from ..values import dumps, escape
 from .base import Command, Result, natural
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Dict, Iterator
 
 from ..locate import find_map
+from ..maps.view import Bucket, Cell, Chain, MapView
+from ..program.values import dumps, escape, json_form, text_form
 from ..session import Session
-from ..values import dumps, escape, json_form, text_form
-from ..view import Bucket, Cell, Chain, MapView
 from .base import Command, Result, add_map, natural, problem_lines
 
 

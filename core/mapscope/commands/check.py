@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, Iterator, List, Optional
 
-from ..checks.report import ADVICE, Activity, Finding, Report
 from ..errors import Corrupt, MapscopeError, NotAMap
 from ..locate import find_map
+from ..maps.report import ADVICE, Activity, Finding, Report
+from ..maps.view import MapView
+from ..program.types import Kind
+from ..program.values import dumps, escape
 from ..session import Session
-from ..types import Kind
-from ..values import dumps, escape
-from ..view import MapView
 from .base import Command, Result, add_map
 from .writers import find_writers, operation
 

@@ -5,9 +5,9 @@ import argparse
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..locate import find_map
+from ..maps.view import EntryBatch, MapView
+from ..program.values import MOST_LONG_PRINTED, dumps, escape, text_form
 from ..session import Session
-from ..values import MOST_LONG_PRINTED, dumps, escape, text_form
-from ..view import EntryBatch, MapView
 from .base import Command, Result, add_map, natural, problem_lines
 
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from typing import Dict, Iterator
 
 from ..errors import NoStopMap, UsageError
-from ..keys import parse_key
 from ..locate import find_map
+from ..maps.key_text import parse_key
+from ..maps.view import Found, MapView
+from ..program.values import dumps, escape, json_form, text_form
 from ..session import Session
-from ..values import dumps, escape, json_form, text_form
-from ..view import Found, MapView
 from .base import Command, Result, add_map, problem_lines
 
 

@@ -7,8 +7,9 @@ from datetime import datetime, timedelta, timezone
 from typing import Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, UsageError
-from ..history import Event, History, NoHistory, read_history
-from ..lines import (
+from ..flavours.cpp.history import Event, History, NoHistory, read_history
+from ..locate import find_map
+from ..maps.event_lines import (
     cleared_line,
     created_line,
     destroyed_line,
@@ -18,10 +19,9 @@ from ..lines import (
     race_line,
     rebuild_line,
 )
-from ..locate import find_map
+from ..program.types import Kind
+from ..program.values import dumps, escape
 from ..session import Session
-from ..types import Kind
-from ..values import dumps, escape
 from .base import Command, Result, natural, problem_lines
 
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..locate import find_map
+from ..maps.view import Growth, Held, MapView, Summary
+from ..program.values import dumps, escape
 from ..session import Session
-from ..values import dumps, escape
-from ..view import Growth, Held, MapView, Summary
 from .base import Command, Result, add_map, optional, problem_lines
 
 _BAR = 40

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Iterator, List
 
 from ..locate import list_maps
+from ..maps.view import MapView
+from ..program.values import dumps, escape
 from ..session import Session
-from ..values import dumps, escape
-from ..view import MapView
 from .base import Command, Result
 from .inspect import size_text
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..locate import FLAVOURS, find_map, list_maps
+from ..maps.view import Distribution, Held, Life, MapView
+from ..program.values import dumps, escape
 from ..session import Session
-from ..values import dumps, escape
-from ..view import Distribution, Held, Life, MapView
 from .base import Command, Result, add_map, problem_lines
 from .inspect import size_text
 

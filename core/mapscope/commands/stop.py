@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..errors import MapscopeError, NoStopMap
+from ..program.values import dumps, escape
 from ..session import Session
 from ..stops.stop import Current
-from ..values import dumps, escape
 from .base import Command, Result
 from .inspect import InspectResult, inspect
 

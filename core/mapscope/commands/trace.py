@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import IO, Iterator, List, Optional
 
 from ..errors import UsageError
+from ..program.values import dumps, escape, named
 from ..session import Session
-from ..values import dumps, escape, named
 from .base import Command, Result
 
 

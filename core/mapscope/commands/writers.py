@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError
-from ..go_layouts import operation_of
+from ..go.layouts import operation_of
 from ..locate import FLAVOURS
+from ..maps.view import MapView
+from ..program.target import Frame, Thread
+from ..program.values import dumps, escape
 from ..session import Session
-from ..target import Frame, Thread
-from ..values import dumps, escape
-from ..view import MapView
 from .base import Command, Result
 
 #: frames of a thread that are looked at, and that are shown

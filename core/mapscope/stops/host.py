@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from typing import Callable, Iterator, Optional
 
 from ..errors import MapscopeError
-from ..target import Frame, Target
+from ..program.target import Frame, Target
 
 #: called when a point is hit: True stops the program, False lets it go on
 OnHit = Callable[["Hit"], bool]

@@ -4,7 +4,7 @@
 from dataclasses import dataclass
 from typing import Dict, Optional
 
-from ..values import escape
+from ..program.values import escape
 
 _GROWTHS = {"double": "doubling", "same-size": "same-size growth", "shrink": "shrinking"}
 

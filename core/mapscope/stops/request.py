@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from ..errors import UsageError
-from ..values import escape
+from ..program.values import escape
 
 #: event: when it stops
 EVENTS: Dict[str, str] = {

@@ -6,9 +6,9 @@ from typing import IO, Callable, Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..locate import find_map, map_of
+from ..maps.view import MapView
+from ..program.values import escape
 from ..session import Session, describe
-from ..values import escape
-from ..view import MapView
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
 from .plan import Plan
@@ -113,10 +113,10 @@ class Stop:
             self.plan.started()
 
     def _arm(self, session: Session, view: Optional[MapView]) -> None:
-        from . import plans
+        from ..plans import planning
 
         self.view = view
-        self.become(plans.make(self, self.stops.host, session, view))
+        self.become(planning.make(self, self.stops.host, session, view))
 
     def become(self, plan: Plan) -> None:
         """Arm a plan, and go on with it.

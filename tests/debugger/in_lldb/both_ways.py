@@ -23,7 +23,7 @@ PIECE = 5000
 
 def both_ways(debugger: Any, command: str, result: Any, internal: Any) -> None:
     """The command."""
-    from mapscope import process_memory
+    from mapscope.program import process_memory
     from mapscope_lldb_target import LldbTarget
 
     if command == "--refused":
@@ -77,7 +77,7 @@ def __lldb_init_module(debugger: Any, internal: Any) -> None:
 def main() -> int:
     core = os.path.join(os.path.dirname(__file__), "..", "..", "..", "core")
     sys.path.append(os.path.realpath(core))
-    from mapscope.process_memory import is_traced_by
+    from mapscope.program.process_memory import is_traced_by
 
     with subprocess.Popen(["sleep", "60"]) as child:
         mine = is_traced_by(child.pid, os.getpid())

@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: MIT
+"""The live cells of a chunk of buckets, as columns of keys and of elements.
+
+Numbers and strings are taken out of the buckets in bulk; everything else waits
+as the bytes of each slot until somebody asks for a value.
+"""
+
+import struct
+from bisect import bisect_right
+from itertools import compress
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+
+from ..errors import MapscopeError
+from ..maps.view import Column, Where
+from ..program.memory import MAX_BYTES, Memory
+from ..program.types import Kind, Type
+from ..program.values import Decoded, Decoder, Unreadable, json_strings, json_text
+from .buckets import CELLS, LIVE, BucketLayout, Level
+
+#: bytes of a string that is read together with others
+_SHORT = 4096
+
+#: a cell of the program: (address of its bucket, index in it)
+Place = Tuple[int, int]
+
+
+class LiveCells:
+    """The live cells of a chunk, numbered level by level."""
+
+    def __init__(
+        self, levels: Sequence[Level], layout: BucketLayout, live_bytes: bytes = LIVE
+    ) -> None:
+        """:param live_bytes: for bytes.translate: 1 for the byte of a live cell, else 0"""
+        self._layout = layout
+        self._levels: List[Level] = []
+        self._positions: List[List[int]] = []  # 8 * bucket + cell, of each level
+        self._masks: List[bytes] = []
+        self._starts = [0]  # the number of each level's first cell, and of all
+        for level in levels:
+            mask = level.tophashes(layout).translate(live_bytes)
+            live = list(compress(range(len(mask)), mask))
+            if live:
+                self._levels.append(level)
+                self._positions.append(live)
+                self._masks.append(mask)
+                self._starts.append(self._starts[-1] + len(live))
+
+    def __len__(self) -> int:
+        return self._starts[-1]
+
+    def order(self) -> Sequence[int]:
+        """The cells' numbers, chain by chain."""
+        if len(self._levels) <= 1:
+            return range(len(self))
+        owners: List[int] = []
+        for level, live in zip(self._levels, self._positions):
+            of = level.owners
+            owners.extend([of[position >> 3] for position in live])
+        return sorted(range(len(self)), key=owners.__getitem__)
+
+    def where(self, number: int) -> Where:
+        """The place of a cell, for a reader."""
+        level, position = self._locate(number)
+        return Where(level.array.name, level.owners[position >> 3], level.chain, position & 7)
+
+    def place(self, number: int) -> int:
+        """8 * bucket + cell, in its level."""
+        return self._locate(number)[1]
+
+    def number_of(self, place: Place) -> Optional[int]:
+        """The number of the live cell at `place`, if it is one of these."""
+        address, cell = place
+        for level, live, start in zip(self._levels, self._positions, self._starts):
+            try:
+                position = CELLS * level.addresses.index(address) + cell
+            except ValueError:
+                continue
+            at = bisect_right(live, position) - 1
+            if at >= 0 and live[at] == position:
+                return start + at
+        return None
+
+    def column(
+        self,
+        memory: Memory,
+        type: Type,
+        offset: int,
+        slot: int,
+        indirect: bool,
+        stride: Optional[int] = None,
+    ) -> Column:
+        """The keys or the elements.
+
+        :param offset: of the slot of cell 0 in a bucket
+        :param slot: bytes of a slot
+        :param indirect: whether a slot holds a pointer to the value
+        :param stride: bytes from a slot to the next one; None: they touch
+        """
+        size = self._layout.size
+        step = slot if stride is None else stride
+        width, code = type.size, type.scalar_format
+
+        def address(number: int) -> int:
+            level, position = self._locate(number)
+            return level.addresses[position >> 3] + offset + (position & 7) * step
+
+        if slot == width and not indirect:
+            if code is not None and not (offset % width or size % width or step % width):
+                return _ScalarColumn(type, self._numbers(code, width, offset, step), address)
+            places = (offset, step, type.data_offset, type.len_offset)
+            if type.kind is Kind.STRING and not any(place % 8 for place in places):
+                starts = self._numbers("Q", 8, offset + type.data_offset, step)
+                lengths = self._numbers("Q", 8, offset + type.len_offset, step)
+                return _TextColumn(type, starts, lengths, address)
+        raw: List[Optional[bytes]] = []
+        for level, live in zip(self._levels, self._positions):
+            data = bytes(level.data)
+            at = [(p >> 3) * size + offset + (p & 7) * step for p in live]
+            raw.extend([data[start : start + slot] for start in at])
+        if not indirect:
+            return Column(type, None, raw, address)
+        pointers = [int.from_bytes(word or b"", "little") for word in raw]
+        if width > _SHORT:
+            return _LargeColumn(type, memory, pointers)
+        values = memory.gather(pointers, width)
+        return Column(type, None, values, pointers.__getitem__)
+
+    def _locate(self, number: int) -> Tuple[Level, int]:
+        at = bisect_right(self._starts, number) - 1
+        return self._levels[at], self._positions[at][number - self._starts[at]]
+
+    def _numbers(self, code: str, width: int, offset: int, slot: int) -> List[Any]:
+        """One number of each cell.
+
+        :param code: its struct-module character
+        :param width: its bytes
+        :param offset: of cell 0's in a bucket
+        """
+        size = self._layout.size
+        found: List[Any] = []
+        for level, mask in zip(self._levels, self._masks):
+            words = level.data.cast(code)
+            flat: List[Any] = [None] * len(mask)
+            for cell in range(CELLS):
+                start = (offset + cell * slot) // width
+                flat[cell::CELLS] = words[start :: size // width].tolist()
+            found.extend(compress(flat, mask))
+        return found
+
+
+class _ScalarColumn(Column):
+    """A column whose values were decoded in bulk."""
+
+    def __init__(self, type: Type, scalars: List[Any], address: Callable[[int], int]) -> None:
+        super().__init__(type, scalars, [], address)
+        self._values = scalars
+        self._layout = struct.Struct("<" + (type.scalar_format or "B"))
+
+    def data(self, index: int) -> Optional[bytes]:
+        return self._layout.pack(self._values[index])
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        if data is not None:
+            self._values[index] = self._layout.unpack(data)[0]
+
+
+class _LargeColumn(Column):
+    """A column of large values outside of their slots, each read when it is asked for."""
+
+    def __init__(self, type: Type, memory: Memory, pointers: List[int]) -> None:
+        super().__init__(type, None, [], pointers.__getitem__)
+        self._memory = memory
+        self._pointers = pointers
+        self._put: Dict[int, Optional[bytes]] = {}
+
+    def value(self, index: int, decoder: Decoder) -> Decoded:
+        try:
+            decoder.spend(self.type.size, f"{self.type.size} bytes")
+        except MapscopeError as error:
+            return Unreadable(str(error))
+        return super().value(index, decoder)
+
+    def data(self, index: int) -> Optional[bytes]:
+        if index in self._put:
+            return self._put[index]
+        return self._memory.read_many([(self._pointers[index], self.type.size)])[0]
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        self._put[index] = data
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        return [min(self.type.size, MAX_BYTES)] * len(order)
+
+
+class _TextColumn(Column):
+    """A column of strings: where each one's bytes are, and how many."""
+
+    def __init__(
+        self,
+        type: Type,
+        starts: List[int],
+        lengths: List[int],
+        address: Callable[[int], int],
+    ) -> None:
+        super().__init__(type, None, [], address)
+        self._starts = starts
+        self._lengths = lengths
+
+    def data(self, index: int) -> Optional[bytes]:
+        slot = bytearray(self.type.size)
+        struct.pack_into("<Q", slot, self.type.data_offset, self._starts[index])
+        struct.pack_into("<Q", slot, self.type.len_offset, self._lengths[index])
+        return bytes(slot)
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        if data is not None:
+            self._starts[index] = struct.unpack_from("<Q", data, self.type.data_offset)[0]
+            self._lengths[index] = struct.unpack_from("<Q", data, self.type.len_offset)[0]
+
+    def lengths(self) -> Optional[Sequence[int]]:
+        return self._lengths
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        lengths = [self._lengths[i] for i in order]
+        return [min(n, MAX_BYTES) for n in lengths] if sum(lengths) > MAX_BYTES else None
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        lengths = [self._lengths[i] for i in order]
+        starts = [self._starts[i] for i in order]
+        if max(lengths, default=0) > _SHORT or 0 in lengths:
+            # long ones go the careful way; empty ones may have no address
+            careful = [i for i, n in enumerate(lengths) if n > _SHORT]
+            bulk = [i for i, n in enumerate(lengths) if 0 < n <= _SHORT]
+        else:
+            careful, bulk = [], list(range(len(lengths)))
+        texts = ['""'] * len(lengths)
+        pieces = decoder.memory.gather_ranges([starts[i] for i in bulk], [lengths[i] for i in bulk])
+        if None in pieces:
+            careful += [at for at, piece in zip(bulk, pieces) if piece is None]
+            bulk = [at for at, piece in zip(bulk, pieces) if piece is not None]
+        for at, text in zip(bulk, json_strings([p for p in pieces if p is not None])):
+            texts[at] = text
+        for at in careful:
+            texts[at] = json_text(self.value(order[at], decoder))
+        return texts

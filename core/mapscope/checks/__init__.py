@@ -1,2 +1,0 @@
-# SPDX-License-Identifier: MIT
-"""What `map check` looks for: a module for each kind of map, and what they report."""

@@ -1,0 +1,744 @@
+# SPDX-License-Identifier: MIT
+"""Maps of the mapscope C++ runtime.
+
+Every size and offset is taken from the program's own `mapscope_abi`
+(runtime/include/mapscope/layout.h), so that a program built against another
+version is refused by name, never misread. An hmap leads to its maptype and so
+to everything else, without debug information.
+"""
+
+import struct
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+
+from ...cells.buckets import BucketLayout
+from ...classic.classic_map import ClassicMap
+from ...classic.header import FLAG_NAMES, Header, Writing
+from ...errors import Corrupt, LayoutUnknown, MapscopeError, MemoryUnreadable, NotAMap
+from ...maps.view import Held, Life, MapView
+from ...program.hashing import KeyHash
+from ...program.memory import Memory
+from ...program.target import Frame, Variable
+from ...program.types import Kind, Type
+from ...program.values import escape
+from ...session import Session
+from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
+
+NAME = "runtime"
+
+MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
+VERSION = 4
+_ABI_SIZE = 296
+_ABI_SYMBOL = "mapscope_abi"
+_ABI_SECTION = ".mapscope"
+#: sections searched for the magic where neither symbol nor section is found
+_DATA_SECTIONS = (".data.rel.ro", ".rodata", ".data", ".data.rel.ro.local")
+_SCAN_LIMIT = 64 << 20
+#: shards of a registry that are looked at; the library has far fewer
+_MAX_SHARDS = 1024
+#: maps of a registry that are listed before it is called corrupt
+_MAX_LISTED = 1 << 22
+
+#: hmap.nevacuate has this bit while a growth is not installed (layout.h, hashGrow)
+_NOT_INSTALLED = 1 << 63
+
+_SAME_SIZE_GROW, _SHRINKING = 8, 16
+#: `retired` says no more than bytes.retired, and is not shown
+_FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
+
+# maptype.flags
+_INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
+
+#: of a typeinfo, and the bytes of a value; 0: as many as it says
+_KINDS: Dict[int, Tuple[Kind, int]] = {
+    1: (Kind.BOOL, 1),
+    3: (Kind.INT, 1),
+    4: (Kind.INT, 2),
+    5: (Kind.INT, 4),
+    6: (Kind.INT, 8),
+    8: (Kind.UINT, 1),
+    9: (Kind.UINT, 2),
+    10: (Kind.UINT, 4),
+    11: (Kind.UINT, 8),
+    13: (Kind.FLOAT, 4),
+    14: (Kind.FLOAT, 8),
+    22: (Kind.POINTER, 8),
+    24: (Kind.STRING, 0),
+}
+
+
+@dataclass(frozen=True)
+class Abi:
+    """The program's mapscope_abi, field for field as in layout.h."""
+
+    address: int
+    version: int
+    size: int
+    hmap_size: int
+    hmap_count: int
+    hmap_flags: int
+    hmap_B: int
+    hmap_noverflow: int
+    hmap_hash0: int
+    hmap_buckets: int
+    hmap_oldbuckets: int
+    hmap_nevacuate: int
+    hmap_extra: int
+    mapextra_overflow: int
+    mapextra_oldoverflow: int
+    mapextra_nextOverflow: int
+    mapextra_type: int
+    mapextra_next: int
+    mapextra_evacuating: int
+    maptype_size: int
+    maptype_abi: int
+    maptype_name: int
+    maptype_flags: int
+    maptype_hash_kind: int
+    maptype_bucketsize: int
+    maptype_keysize: int
+    maptype_elemsize: int
+    maptype_keys_offset: int
+    maptype_elems_offset: int
+    maptype_overflow_offset: int
+    maptype_key: int
+    maptype_elem: int
+    typeinfo_size: int
+    typeinfo_kind: int
+    typeinfo_bytes: int
+    typeinfo_data_offset: int
+    typeinfo_len_offset: int
+    typeinfo_name: int
+    registry_head: int
+    registry_shards: int
+    registry_stride: int
+    registry: int
+    stop_filter: int
+    stop_hook: int
+    history: int
+    stop_filter_armed: int
+    stop_filter_armed_slots: int
+    stop_filter_slots: int
+    stop_slot_count: int
+    stop_slot_size: int
+    stop_slot_events: int
+    stop_slot_conditions: int
+    stop_slot_map: int
+    stop_slot_bucket: int
+    stop_slot_progress: int
+    stop_slot_key_hash: int
+    stop_slot_ignore: int
+    stop_slot_hits: int
+    stop_slot_thread: int
+    stop_slot_reported: int
+    event_size: int
+    event_event: int
+    event_slot: int
+    event_slots: int
+    event_thread: int
+    event_map: int
+    event_type: int
+    event_bucket: int
+    event_old_buckets: int
+    event_buckets: int
+    event_evacuated: int
+    event_count: int
+    event_key: int
+    event_key_hash: int
+    event_message: int
+    event_kind: int
+    event_flags: int
+    stop_filter_assume_traced: int
+    stop_filter_only_map: int
+    event_moved_x: int
+    event_moved_y: int
+    event_hint: int
+    mapextra_evacuating_base: int
+    mapextra_array_bytes: int
+    mapextra_overflow_bytes: int
+    mapextra_old_bytes: int
+    mapextra_retired_bytes: int
+    mapextra_overflow_buckets: int
+    mapextra_evacuated: int
+    mapextra_evacuated_before: int
+    mapextra_growths: int
+    mapextra_same_size_growths: int
+    mapextra_shrinks: int
+    mapextra_rebuilds: int
+    header_size: int
+    registry_departed: int
+    history_clock: int
+    history_life: int
+    history_rings: int
+    history_ticks: int
+    history_nanoseconds: int
+    history_pairs: int
+    history_wall: int
+    history_ring_next: int
+    history_ring_records: int
+    history_ring_capacity: int
+    history_ring_begun: int
+    history_record_size: int
+    history_record_sequence: int
+    history_record_clock: int
+    history_record_map: int
+    history_record_type: int
+    history_record_count: int
+    history_record_detail: int
+    history_record_bucket: int
+    history_record_second: int
+    history_record_moved: int
+    history_record_event: int
+    history_record_flags: int
+    history_record_B: int
+    history_record_old_B: int
+    history_record_thread: int
+
+
+_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ77H6x")
+
+#: largest struct of the runtime that is taken for one, in bytes; slots that fit a mask
+_LARGEST, _MOST_SLOTS = 4096, 32
+#: prefix of an offset's name: which of the sizes below it lies in
+_STRUCTS = {
+    "hmap": "hmap_size",
+    "mapextra": "mapextra_size",
+    "maptype": "maptype_size",
+    "typeinfo": "typeinfo_size",
+    "stop_slot": "stop_slot_size",
+    "event": "event_size",
+    "history_record": "history_record_size",
+}
+#: bytes of what is not a word (layout.h, debug.h, history.h)
+_WIDTHS: Dict[str, int] = {
+    **dict.fromkeys(("hmap_flags", "hmap_B"), 1),
+    "hmap_noverflow": 2,
+    "hmap_hash0": 4,
+    **dict.fromkeys(
+        (
+            *("mapextra_growths", "mapextra_same_size_growths", "mapextra_shrinks"),
+            *("mapextra_rebuilds", "maptype_flags", "maptype_hash_kind", "maptype_bucketsize"),
+            *("maptype_keysize", "maptype_elemsize", "maptype_keys_offset"),
+            *("maptype_elems_offset", "maptype_overflow_offset", "typeinfo_kind"),
+            *("typeinfo_bytes", "stop_slot_events", "stop_slot_conditions", "stop_slot_thread"),
+            *("stop_slot_reported", "event_event", "event_slot", "event_slots", "event_thread"),
+            *("event_kind", "event_flags", "history_record_bucket", "history_record_second"),
+            "history_record_thread",
+        ),
+        4,
+    ),
+    **dict.fromkeys(("typeinfo_data_offset", "typeinfo_len_offset"), 2),
+    **dict.fromkeys(
+        (
+            *("history_record_event", "history_record_flags"),
+            *("history_record_B", "history_record_old_B"),
+        ),
+        1,
+    ),
+}
+
+
+def read_abi(memory: Memory, address: int) -> Abi:
+    """The mapscope_abi at `address`.
+
+    :raises LayoutUnknown: if it is of another version
+    :raises Corrupt: if it is none, or impossible
+    """
+    head = memory.read(address, 24)
+    if not head.startswith(MAGIC):
+        raise Corrupt(f"no mapscope_abi at {address:#x}")
+    version, size = struct.unpack_from("<II", head, 16)
+    if version != VERSION:
+        raise LayoutUnknown(
+            f"mapscope layout version {version} (mapscope_abi at {address:#x}) not recognised: "
+            f"these scripts read version {VERSION}; use those that came with the program's library"
+        )
+    if size < _ABI_SIZE:
+        raise LayoutUnknown(
+            f"mapscope_abi at {address:#x} has {size} bytes, "
+            f"{_ABI_SIZE} expected for version {version}"
+        )
+    abi, reason = _understood(address, memory.read(address, _ABI_SIZE))
+    if reason:
+        raise Corrupt(f"mapscope_abi at {address:#x} is impossible: {reason}")
+    return abi
+
+
+@lru_cache(maxsize=8)
+def _understood(address: int, raw: bytes) -> Tuple[Abi, str]:
+    """The fields of a mapscope_abi, and what is impossible about them; "": nothing."""
+    _, *numbers = _ABI_LAYOUT.unpack(raw)
+    abi = Abi(address, *numbers)
+    sizes = {name: number for name, number in vars(abi).items() if name.endswith("_size")}
+    sizes["mapextra_size"] = abi.header_size - abi.hmap_size
+    for name, size in sizes.items():
+        if not 0 < size <= _LARGEST:
+            return abi, f"{name} is {size}, 1 to {_LARGEST} expected"
+    if abi.stop_slot_count > _MOST_SLOTS:
+        return abi, f"stop_slot_count is {abi.stop_slot_count}, at most {_MOST_SLOTS} expected"
+    widths = {**_WIDTHS, "maptype_key": abi.typeinfo_size, "maptype_elem": abi.typeinfo_size}
+    widths["history_record_moved"] = 8
+    for name, offset in vars(abi).items():
+        struct_size = _STRUCTS.get(_prefix(name), "")
+        if struct_size and name not in sizes and name != "stop_slot_count":
+            if offset + widths.get(name, 8) > sizes[struct_size]:
+                return abi, f"{name} is {offset}, beyond {sizes[struct_size]} bytes"
+    return abi, ""
+
+
+def _prefix(name: str) -> str:
+    """Of the struct that a field of Abi is an offset in."""
+    return next((prefix for prefix in _STRUCTS if name.startswith(prefix + "_")), "")
+
+
+@dataclass(frozen=True)
+class RuntimeMapType:
+    """A maptype in memory."""
+
+    name: str
+    flags: int
+    hash_kind: int
+    layout: BucketLayout
+    key: Type
+    elem: Type
+
+
+def present(session: Session) -> bool:
+    """Whether the program has the runtime."""
+    return next(abi_addresses(session), None) is not None
+
+
+def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
+    """A mapscope::map or mapscope::hmap."""
+    type = variable.type
+    if type.kind is Kind.RUNTIME_MAP:
+        if variable.data is not None:
+            hmap = int.from_bytes(variable.data[:8], "little")
+        elif variable.address is not None:
+            hmap = session.memory.read_word(variable.address)
+        else:
+            return None
+        if hmap == 0:
+            view = _nil(session, type)
+            view.holder = variable.address
+            return view
+        return _open(session, hmap, type)
+    if type.kind is Kind.RUNTIME_HMAP and variable.address is not None:
+        return _open(session, variable.address, None)
+    return None
+
+
+def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
+    """A map object or an hmap at `address`; neither may be, then None."""
+    memory = session.memory
+    for hmap in (address, _word_or_zero(memory, address)):
+        if hmap and looks_like_hmap(memory, hmap):
+            return _open(session, hmap, None)
+    return None
+
+
+def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
+    """The map that a function of the runtime, or a member of mapscope::map, works on."""
+    if not frame.function.startswith("mapscope::"):
+        return None
+    for name in ("h", "this", "map"):
+        variable = frame.variable(name)
+        if variable is None:
+            continue
+        type = variable.type
+        address = variable.address
+        if type.kind is Kind.POINTER:
+            address = _variable_word(session, variable)
+            type = type.target()
+        if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP) and address:
+            return from_variable(session, Variable(type, address))
+    return None
+
+
+def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
+    """The old bucket that a frame of evacuate is moving."""
+    growth = view.growth()
+    if not frame.function.startswith("mapscope::evacuate") or growth is None:
+        return None
+    variable = frame.variable("oldbucket")
+    if variable is not None:
+        bucket = _variable_word(session, variable)
+        if bucket < growth.old_buckets:
+            return bucket
+    # optimised code has lost it; mapextra.evacuating names one bucket, the last one begun
+    if isinstance(view, ClassicMap) and view.writing.evacuating:
+        return view.writing.evacuating[0]
+    return None
+
+
+def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
+    """Every live map of the registry, of all copies of the runtime in the program."""
+    for address in abi_addresses(session):
+        abi = read_abi(session.memory, address)
+        seen: Set[int] = set()
+        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
+            head = abi.registry + shard * abi.registry_stride + abi.registry_head
+            hmap = session.memory.read_word(head)
+            while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
+                seen.add(hmap)
+                try:
+                    following = session.memory.read_word(hmap + abi.hmap_size + abi.mapextra_next)
+                except MemoryUnreadable:
+                    break
+                try:
+                    yield "", _open(session, hmap, None)
+                except MapscopeError:
+                    pass
+                hmap = following
+
+
+def looks_like_hmap(memory: Memory, address: int) -> bool:
+    """hmap.extra points right behind the hmap, and leads to a mapscope_abi."""
+    try:
+        if address % 8 or memory.read_word(address + 40) != address + 48:
+            return False
+        maptype = memory.read_word(address + 48 + 24)
+        abi = memory.read_word(maptype)
+        return memory.read(abi, len(MAGIC)) == MAGIC
+    except MemoryUnreadable:
+        return False
+
+
+def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
+    """The map whose hmap is at `address`.
+
+    :param declared: the mapscope::map type, if debug information gave it
+    """
+    memory = session.memory
+    # The two offsets below are what leads to the abi; all others come from it.
+    try:
+        extra = memory.read_word(address + 40)
+        if extra != address + 48:
+            raise NotAMap(
+                f"no mapscope map at {address:#x}: extra is {extra:#x}, not right behind it "
+                "(not constructed yet, destroyed, or no map)"
+            )
+        maptype = memory.read_word(extra + 24)
+        abi = read_abi(memory, memory.read_word(maptype))
+        raw = memory.read(address, abi.hmap_size)
+        state = _State(abi, memory.read(extra, abi.header_size - abi.hmap_size))
+    except MemoryUnreadable as error:
+        raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
+    except Corrupt as error:
+        raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
+    type = _read_maptype(session, abi, maptype)
+    type.layout.validate()
+    header = _header(abi, raw)
+    key, elem = _preferred(session, maptype, type, declared)
+    size = type.layout.size
+    spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
+
+    def spare() -> Optional[int]:
+        if header.buckets and header.B >= 4 and header.buckets < state.nextOverflow < spare_end:
+            return (spare_end - state.nextOverflow) // size
+        return 0
+
+    evacuating = state.evacuating
+
+    view = ClassicMap(
+        memory,
+        address,
+        map_type_name(key, elem),
+        key,
+        elem,
+        header,
+        type.layout,
+        load_limit,
+        Writing(
+            evacuating=[evacuating - 1] if evacuating else [],
+            base=state.evacuating_base if header.kind == "shrink" else 0,
+        ),
+        spare,
+        _hashing(session, type, header.hash0),
+        lambda new, old: state.held(),
+        lambda: state.overflow_buckets,
+    )
+    view.flavor = NAME
+    view.life = state.life()
+    view.decoder = session.decoder()
+    view.reopen = lambda later: _open(later, address, declared)
+    return view
+
+
+class _State:
+    """A map's mapextra."""
+
+    def __init__(self, abi: Abi, raw: bytes) -> None:
+        def u64(offset: int) -> int:
+            return int.from_bytes(raw[offset : offset + 8], "little")
+
+        def u32(offset: int) -> int:
+            return int.from_bytes(raw[offset : offset + 4], "little")
+
+        self._header = abi.header_size
+        self.nextOverflow = u64(abi.mapextra_nextOverflow)
+        self.evacuating = u64(abi.mapextra_evacuating)
+        self.evacuating_base = u64(abi.mapextra_evacuating_base)
+        self.overflow_buckets = u64(abi.mapextra_overflow_buckets)
+        self._array = u64(abi.mapextra_array_bytes)
+        self._overflow = u64(abi.mapextra_overflow_bytes)
+        self._old = u64(abi.mapextra_old_bytes)
+        self._retired = u64(abi.mapextra_retired_bytes)
+        self._growths = u32(abi.mapextra_growths)
+        self._same_size = u32(abi.mapextra_same_size_growths)
+        self._shrinks = u32(abi.mapextra_shrinks)
+        self._rebuilds = u32(abi.mapextra_rebuilds)
+        self._evacuated = u64(abi.mapextra_evacuated) + u64(abi.mapextra_evacuated_before)
+
+    def held(self) -> Held:
+        """Memory, by the program's own count."""
+        return Held(self._array, self._old, self._overflow, self._header, self._retired)
+
+    def life(self) -> Life:
+        """What the map has been through."""
+        return Life(self._growths, self._same_size, self._shrinks, self._rebuilds, self._evacuated)
+
+
+def open_at(session: Session, address: int) -> MapView:
+    """The map whose hmap is at `address`.
+
+    :raises MapscopeError: if there is none
+    """
+    return _open(session, address, None)
+
+
+def abi_of(session: Session, address: int) -> Abi:
+    """The mapscope_abi of the copy of the runtime that the map at `address` belongs to."""
+    extra = session.memory.read_word(address + 40)
+    maptype = session.memory.read_word(extra + 24)
+    return read_abi(session.memory, session.memory.read_word(maptype))
+
+
+def type_name_at(session: Session, abi: Abi, maptype: int) -> str:
+    """The name of the map type whose maptype is at an address.
+
+    :raises MapscopeError: if there is none
+    """
+    if read_abi(session.memory, session.memory.read_word(maptype)).address != abi.address:
+        raise NotAMap(f"no map type at {maptype:#x}")
+    type = _read_maptype(session, abi, maptype)
+    key, elem = _preferred(session, maptype, type, None)
+    return map_type_name(key, elem)
+
+
+def departed(session: Session) -> Optional[Tuple[int, Life]]:
+    """(maps destroyed so far, what they had been through)"""
+    addresses = list(abi_addresses(session))
+    if not addresses:
+        return None
+    gone, sums = 0, [0] * 5
+    for address in addresses:
+        abi = read_abi(session.memory, address)
+        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
+            start = abi.registry + shard * abi.registry_stride + abi.registry_departed
+            maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
+            gone += maps
+            sums = [total + count for total, count in zip(sums, counts)]
+    return gone, Life(*sums)
+
+
+def all_abis(session: Session) -> List[Abi]:
+    """Of every copy of the runtime in the program."""
+    return [read_abi(session.memory, address) for address in abi_addresses(session)]
+
+
+def _preferred(
+    session: Session, maptype: int, type: RuntimeMapType, declared: Optional[Type]
+) -> Tuple[Type, Type]:
+    """The key and element types, from debug information where that has them."""
+    key, elem = type.key, type.elem
+    if declared is None:
+        declared = _declared(session, maptype)
+    if declared is not None:
+        return _prefer(declared.key_type(), key), _prefer(declared.target(), elem)
+    find = session.target.find_type
+    return _prefer(find(key.name), key), _prefer(find(elem.name), elem)
+
+
+def _declared(session: Session, maptype: int) -> Optional[Type]:
+    """The mapscope::map<K, V> that a maptype belongs to.
+
+    A maptype is the member `type` of a template with the map's own arguments
+    (map.hpp), so its symbol spells the map's type out.
+    """
+    name = session.target.symbol_at(maptype)
+    if name is None or not name.startswith("mapscope::") or not name.endswith(">::type"):
+        return None
+    arguments = name[name.index("<") : -len("::type")]
+    found = session.target.find_type("mapscope::map" + arguments)
+    return found if found is not None and found.kind is Kind.RUNTIME_MAP else None
+
+
+def _nil(session: Session, type: Type) -> MapView:
+    """A map that was never written to."""
+    key, elem = type.key_type(), type.target()
+    view = ClassicMap(
+        session.memory, None, map_type_name(key, elem), key, elem, None, None, load_limit
+    )
+    view.flavor = NAME
+    view.decoder = session.decoder()
+    return view
+
+
+def load_limit(B: int) -> int:
+    """Entries above which a map of 2^B buckets grows (layout.h, as in Go 1.19)."""
+    return 8 if B == 0 else 13 * ((1 << B) // 2)
+
+
+def map_type_name(key: Type, elem: Type) -> str:
+    """As users write it."""
+    return f"mapscope::map<{key.name}, {elem.name}>"
+
+
+def _header(abi: Abi, raw: bytes) -> Header:
+    def word(offset: int) -> int:
+        value: int = struct.unpack_from("<Q", raw, offset)[0]
+        return value
+
+    header = Header(
+        count=word(abi.hmap_count),
+        flags=raw[abi.hmap_flags],
+        B=raw[abi.hmap_B],
+        noverflow=struct.unpack_from("<H", raw, abi.hmap_noverflow)[0],
+        hash0=struct.unpack_from("<I", raw, abi.hmap_hash0)[0],
+        buckets=word(abi.hmap_buckets),
+        flag_names=_FLAGS,
+    )
+    old = word(abi.hmap_oldbuckets)
+    nevacuate = word(abi.hmap_nevacuate)
+    if not old:
+        return header
+    if nevacuate & _NOT_INSTALLED:
+        # hashGrow has not committed: all is still in the old array, whose B is ~nevacuate
+        return replace(header, buckets=old, B=~nevacuate & 0xFF, noverflow=0, installing=True)
+    kind, old_B = "double", header.B - 1
+    if header.flags & _SAME_SIZE_GROW:
+        kind, old_B = "same-size", header.B
+    elif header.flags & _SHRINKING:
+        kind, old_B = "shrink", header.B + 1
+    if old_B < 0:
+        raise Corrupt("B is 0 in the middle of a doubling")
+    return replace(header, oldbuckets=old, nevacuate=nevacuate, kind=kind, old_B=old_B)
+
+
+def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
+    memory = session.memory
+    raw = memory.read(address, abi.maptype_size)
+
+    def u32(offset: int) -> int:
+        value: int = struct.unpack_from("<I", raw, offset)[0]
+        return value
+
+    flags = u32(abi.maptype_flags)
+    layout = BucketLayout(
+        size=u32(abi.maptype_bucketsize),
+        keys=u32(abi.maptype_keys_offset),
+        elems=u32(abi.maptype_elems_offset),
+        overflow=u32(abi.maptype_overflow_offset),
+        keysize=u32(abi.maptype_keysize),
+        elemsize=u32(abi.maptype_elemsize),
+        indirect_key=bool(flags & _INDIRECT_KEY),
+        indirect_elem=bool(flags & _INDIRECT_ELEM),
+    )
+
+    def typeinfo(offset: int) -> Type:
+        kind = u32(offset + abi.typeinfo_kind)
+        size = u32(offset + abi.typeinfo_bytes)
+        pointer = struct.unpack_from("<Q", raw, offset + abi.typeinfo_name)[0]
+        try:
+            name = escape(memory.read_cstring(pointer))
+        except MemoryUnreadable:
+            name = f"{size} bytes"
+        core, expected = _KINDS.get(kind, (Kind.OPAQUE, 0))
+        data_at, len_at = (
+            struct.unpack_from("<H", raw, offset + at)[0]
+            for at in (abi.typeinfo_data_offset, abi.typeinfo_len_offset)
+        )
+        if (expected and size != expected) or (
+            core is Kind.STRING and max(data_at, len_at) + 8 > size
+        ):
+            raise Corrupt(f"impossible type {name}: {core.value} of {size} bytes")
+        return Type(core, name, size, data_offset=data_at, len_offset=len_at)
+
+    pointer = struct.unpack_from("<Q", raw, abi.maptype_name)[0]
+    try:
+        name = escape(memory.read_cstring(pointer))
+    except MemoryUnreadable:
+        name = "mapscope::map"
+    return RuntimeMapType(
+        name,
+        flags,
+        u32(abi.maptype_hash_kind),
+        layout,
+        typeinfo(abi.maptype_key),
+        typeinfo(abi.maptype_elem),
+    )
+
+
+def _prefer(found: Optional[Type], told: Type) -> Type:
+    """Debug information's type where it fits what the program says of its size."""
+    if found is not None and found.size == told.size and found.kind is not Kind.VOID:
+        return found
+    return told
+
+
+def abi_addresses(session: Session) -> Iterator[int]:
+    """Addresses of every mapscope_abi: by symbol, else by section, else by a scan."""
+    found: List[int] = list(session.target.symbols(_ABI_SYMBOL))
+    sections = session.sections()
+    found += [s.start for s in sections if s.name == _ABI_SECTION]
+    if not found:
+        left = _SCAN_LIMIT
+        for section in sections:
+            size = section.end - section.start
+            if section.name not in _DATA_SECTIONS or size > left:
+                continue
+            left -= size
+            try:
+                raw = bytes(session.memory.read_chunk(section.start, size))
+            except MemoryUnreadable:
+                continue
+            at = raw.find(MAGIC)
+            while at >= 0:
+                found.append(section.start + at)
+                at = raw.find(MAGIC, at + 1)
+    for address in sorted(set(found)):
+        try:
+            if session.memory.read(address, len(MAGIC)) == MAGIC:
+                yield address
+        except MemoryUnreadable:
+            continue
+
+
+def _word_or_zero(memory: Memory, address: int) -> int:
+    try:
+        return memory.read_word(address)
+    except MemoryUnreadable:
+        return 0
+
+
+def _variable_word(session: Session, variable: Variable) -> int:
+    if variable.data is not None:
+        return int.from_bytes(variable.data[:8], "little")
+    if variable.address is not None:
+        return _word_or_zero(session.memory, variable.address)
+    return 0
+
+
+def _hashing(
+    session: Session, type: RuntimeMapType, seed: int
+) -> Callable[[], Tuple[Optional[KeyHash], str]]:
+    """Gives the map's hash function, if it is a built-in one."""
+
+    def hashing() -> Tuple[Optional[KeyHash], str]:
+        if type.hash_kind not in (INTEGER, FLOAT, STRING):
+            return None, "the map's hash function is the program's own"
+        return CppKeyHash(session.memory, type.hash_kind, type.key, seed), ""
+
+    return hashing

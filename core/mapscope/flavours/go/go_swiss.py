@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: MIT
+"""Go's Swiss map: Go 1.24 and later, unless built with GOEXPERIMENT=noswissmap.
+
+Facts: internal/abi/map_swiss.go (1.24), internal/abi/map.go (1.25 to 1.27). A Map does not say
+what it holds; the type comes from debug information, from the type table by name, or from the
+runtime function that is working on the map.
+"""
+
+from typing import Iterator, List, Optional, Tuple
+
+from ...errors import NotAMap
+from ...go import layouts
+from ...go.descriptors import MapType
+from ...maps.view import Life, MapView
+from ...program.target import Frame, Variable
+from ...program.types import Kind
+from ...session import Session
+from ...swiss.swiss_map import SwissHeader, SwissMap
+from .go_classic import allocated
+from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
+from .hash_function import key_hash
+from .nameless import words_of
+
+NAME = "go-swiss"
+
+
+def present(session: Session) -> bool:
+    """Whether the program is a Go program with such maps."""
+    return session.is_go() and session.go.has_swiss_maps
+
+
+def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
+    """A map[K]V."""
+    if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
+        return None
+    return map_of_variable(session, variable, _open)
+
+
+def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
+    """A Map at `address`, typed by name or by what else is known of it."""
+    if not present(session):
+        return None
+    typed = type_of(session, address, type)
+    if address % 8:
+        raise NotAMap(f"no Go map at {address:#x}: no multiple of 8")
+    SwissHeader.read(session.memory, address)
+    return _open(session, address, typed)
+
+
+def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
+    """The map that a function of the Go runtime works on."""
+    return map_at_frame(session, frame, _open) if present(session) else None
+
+
+def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
+    """A Swiss map evacuates nothing."""
+    return None
+
+
+def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
+    """Global variables that are maps."""
+    return global_maps(session, from_variable)
+
+
+def departed(session: Session) -> Optional[Tuple[int, Life]]:
+    """Go does not count what maps have been through."""
+    return None
+
+
+def open_at(session: Session, address: int, maptype: int) -> MapView:
+    """The map at an address, of the type that a runtime function was given.
+
+    :raises MapscopeError: if there is none
+    """
+    return _open(session, address, session.go.map_type(maptype))
+
+
+def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
+    header = SwissHeader.read(session.memory, address) if address else None
+    view = SwissMap(
+        session.memory,
+        address or None,
+        typed.name if typed else "map[?]?",
+        typed.key if typed else None,
+        typed.elem if typed else None,
+        header,
+        typed.layout if typed else None,
+        allocated,
+        hashing=lambda: key_hash(session, typed, header.seed if header else 0),
+        words=lambda: _words_of_deletes(session),
+    )
+    view.flavor = NAME
+    view.fast = fast_variant(typed) if typed else ""
+    view.go_version = session.go.version or None
+    view.decoder = session.decoder()
+    view.problems += session.go.doubts()
+    if address:
+        view.reopen = lambda later: _open(later, address, typed)
+    return view
+
+
+def _words_of_deletes(session: Session) -> List[int]:
+    """Registers and stack words of all threads and goroutines that are inside a delete."""
+    stacks = [session.own_frames(thread) for thread in session.target.threads()]
+    found: List[int] = []
+    for stack in [*stacks, *(frames for _, frames in session.parked_writers())]:
+        deletes = [
+            at for at, frame in enumerate(stack) if layouts.operation_of(frame.function) == "delete"
+        ]
+        if deletes:
+            found += words_of(stack[: deletes[-1] + 1])
+    return found

@@ -1,0 +1,538 @@
+# SPDX-License-Identifier: MIT
+"""Go's type descriptors in memory: types without debug information.
+
+Layouts: runtime/type.go and reflect/type.go of Go 1.17 to 1.20,
+internal/abi/type.go of 1.21 to 1.26; runtime/symtab.go for moduledata. They
+are recognised by what memory holds, not by version, wherever the two differ.
+"""
+
+import difflib
+import re
+import struct
+from dataclasses import dataclass, replace
+from typing import Dict, Iterator, List, Optional, Tuple
+
+from ..cells.buckets import BucketLayout
+from ..errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
+from ..program.memory import Memory
+from ..program.target import Section, Target
+from ..program.types import Field, Kind, Type
+from ..program.values import escape, named
+from . import layouts
+from .functions import FunctionTable
+from .goroutines import Goroutine, all_goroutines, goid
+
+_WORD = struct.Struct("<Q")
+#: bytes of abi.Type, followed by what its kind adds
+RTYPE_SIZE = 48
+
+# abi.Kind
+_BOOL, _INT, _UINT, _UINTPTR, _FLOAT32, _FLOAT64 = 1, 2, 7, 12, 13, 14
+_COMPLEX64, _COMPLEX128, _ARRAY, _CHAN, _FUNC, _INTERFACE = 15, 16, 17, 18, 19, 20
+_MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 25, 26
+_KIND_MASK = 0x1F
+_TFLAG_UNCOMMON = 1
+_TFLAG_EXTRA_STAR = 2
+#: bytes of a descriptor by its kind, without what its own numbers add
+_DESCRIPTOR_SIZES = {
+    **dict.fromkeys((*range(_BOOL, _ARRAY), _STRING, _UNSAFE_POINTER), RTYPE_SIZE),
+    _ARRAY: 72,
+    _CHAN: 64,
+    _FUNC: 56,
+    _INTERFACE: 80,
+    _MAP: 136,
+    _POINTER: 56,
+    _SLICE: 56,
+    _STRUCT: 80,
+}
+#: bytes of a value by its kind, where all have the same; int, uint and uintptr as on amd64
+_VALUE_SIZES = {
+    **dict(zip(range(_BOOL, _FLOAT32), (1, 8, 1, 2, 4, 8, 8, 1, 2, 4, 8, 8))),
+    **{_FLOAT32: 4, _FLOAT64: 8, _COMPLEX64: 8, _COMPLEX128: 16, _INTERFACE: 16, _SLICE: 24},
+    **{_STRING: 16, **dict.fromkeys((_CHAN, _FUNC, _MAP, _POINTER, _UNSAFE_POINTER), 8)},
+}
+
+#: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
+_TYPES_OFFSETS = (280, 296)
+#: bytes of a name, and of all names; no program has longer ones
+_LONGEST_NAME, _ALL_NAMES = 1 << 16, 256 << 20
+#: types within types, types that a command needs, and fields of a struct, at most
+_DEEPEST, _MOST_TYPES, _MOST_FIELDS = 100, 1 << 16, 1 << 16
+#: words between etypes and typelinks, at most
+_TYPELINKS_SEARCH = 16
+
+
+@dataclass(frozen=True)
+class MapType:
+    """A map's type, as far as a walk needs it.
+
+    :ivar address: of its descriptor; 0: it comes from debug information
+    :ivar layout: of a bucket or, in a Swiss map, of a group; there keysize and elemsize are the
+        distances between slots
+    """
+
+    address: int
+    name: str
+    key: Type
+    elem: Type
+    layout: BucketLayout
+
+
+@dataclass(frozen=True)
+class TypeTable:
+    """moduledata's types, etypes and typelinks.
+
+    :ivar module: address of the moduledata
+    """
+
+    module: int
+    types: int
+    etypes: int
+    links: Tuple[int, ...]
+
+
+class GoProgram:
+    """What is known of a Go program: its version and its type table."""
+
+    def __init__(self, target: Target, memory: Memory) -> None:
+        self._target = target
+        self.memory = memory
+        self._types: Dict[int, Type] = {}
+        self._reading: List[int] = []
+        self._table: Optional[TypeTable] = None
+        self._functions: Optional[FunctionTable] = None
+        self._tried_functions = False
+        self.version = _build_version(target, memory)
+
+    @property
+    def minor(self) -> int:
+        """The N of go1.N; 0 where the version is not known."""
+        match = re.match(r"(?:devel )?go1\.(\d+)", self.version)
+        return int(match.group(1)) if match else 0
+
+    def doubts(self) -> List[str]:
+        """What is to be said of a version that is not known yet, a line; mostly nothing."""
+        if self.minor <= layouts.NEWEST:
+            return []
+        return [
+            f"{escape(self.version)} is newer than what mapscope knows (1.{layouts.NEWEST}): "
+            "its maps are taken for that one's"
+        ]
+
+    @property
+    def has_swiss_maps(self) -> bool:
+        """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without)."""
+        return self.minor >= 24 and "noswissmap" not in self.version
+
+    def goroutine(self, registers: Dict[str, int]) -> Optional[int]:
+        """The id of the goroutine that a thread with these registers runs."""
+        return goid(self.word, registers.get, self.minor)
+
+    def word(self, address: int) -> Optional[int]:
+        """8 bytes of memory; None: they cannot be read."""
+        try:
+            return self.memory.read_word(address)
+        except MemoryUnreadable:
+            return None
+
+    @property
+    def functions(self) -> Optional[FunctionTable]:
+        """Its table of functions; None: it has none that is known (before Go 1.18)."""
+        if not self._tried_functions:
+            self._tried_functions = True
+            try:
+                self._functions = FunctionTable(self.memory.read, self.module, self.minor)
+            except MapscopeError:
+                self._functions = None
+        return self._functions
+
+    @property
+    def module(self) -> int:
+        """Address of the program's moduledata.
+
+        :raises LayoutUnknown: if it was not found
+        """
+        return self._tables().module
+
+    def goroutines(self) -> Iterator[Goroutine]:
+        """Every goroutine that lives.
+
+        :raises MapscopeError: if they cannot be found
+        """
+        symbols = self._target.symbols("runtime.allgs")
+        functions = None if symbols else self.functions
+        return all_goroutines(self.memory, self.minor, symbols, functions)
+
+    def type_at(self, address: int) -> Type:
+        """The Type of the descriptor at `address`.
+
+        :raises MapscopeError: if no type can be there
+        """
+        known = self._types.get(address)
+        if known is None:
+            if address in self._reading or len(self._reading) > _DEEPEST:
+                raise LayoutUnknown(f"the Go type at {address:#x} contains itself")
+            if len(self._types) > _MOST_TYPES:
+                raise LayoutUnknown(f"the Go type at {address:#x} is one of too many")
+            self._reading.append(address)
+            try:
+                found = self._read_type(address)
+                known = replace(found, direct=found.size == 8 and self._is_direct(address))
+            finally:
+                self._reading.pop()
+            self._types[address] = known
+        return known
+
+    def find(self, name: str) -> int:
+        """The descriptor of the type `name` of the program's type table.
+
+        :raises UnknownType: if there is none, with the nearest names
+        """
+        names: Dict[str, int] = {}
+        wanted = _normalised(name)
+        table = self._tables()
+        length = 0
+        for address in (table.types + link for link in table.links):
+            try:
+                found = self.name_at(address)
+            except MapscopeError:
+                continue
+            if _normalised(found) == wanted:
+                return address
+            length += len(found)
+            if length > _ALL_NAMES:
+                raise LayoutUnknown("this Go program's type table has impossible names")
+            names.setdefault(found, address)
+        maps = [n for n in names if n.startswith("map[")] or list(names)
+        near = difflib.get_close_matches(name, maps, 3, 0.6)
+        raise UnknownType(named(name), [escape(n) for n in near])
+
+    def name_at(self, address: int) -> str:
+        """The name of the type descriptor at `address`, as Go prints it."""
+        rtype = self.memory.read(address, RTYPE_SIZE)
+        table = self._tables()
+        if not table.types <= address < table.etypes:
+            raise LayoutUnknown(f"{address:#x} is outside this Go program's types")
+        offset = struct.unpack_from("<i", rtype, 40)[0]
+        name = self._name(table.types + offset)
+        return name[1:] if rtype[20] & _TFLAG_EXTRA_STAR else name
+
+    def map_type(self, address: int) -> MapType:
+        """The map type at `address`.
+
+        :raises LayoutUnknown: if it describes no map
+        """
+        name = self.name_at(address)
+        head = self.memory.read(address, RTYPE_SIZE + 16)
+        if head[23] & _KIND_MASK != _MAP:
+            raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
+        key, elem = (self.type_at(at) for at in struct.unpack_from("<QQ", head, RTYPE_SIZE))
+        layout_at = self._group if self.has_swiss_maps else self._bucket
+        return MapType(address, name, key, elem, layout_at(address, name, key, elem))
+
+    def _bucket(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
+        """Of a classic map with the type at `address`."""
+        raw = self.memory.read(address + 80, 8)
+        keysize, elemsize, size, flags = struct.unpack("<BBHI", raw)
+        if size != 8 + 8 * (keysize + elemsize) + 8:
+            raise LayoutUnknown(
+                f"maptype {escape(name)} at {address:#x} not recognised: bucket of {size} "
+                f"bytes with keys of {keysize} and elements of {elemsize}"
+            )
+        return BucketLayout(
+            size,
+            8,
+            8 + 8 * keysize,
+            size - 8,
+            keysize,
+            elemsize,
+            bool(flags & layouts.INDIRECT_KEY),
+            bool(flags & layouts.INDIRECT_ELEM),
+        )
+
+    def _group(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
+        """Of a Swiss map with the type at `address`."""
+        size, *words = struct.unpack("<6Q", self.memory.read(address + 80, 48))
+        # KeysOff is 8 since 1.27; with slots of 8 bytes flags, at most 15, stand where 1.27 has
+        # ElemsOff, at least 16 (but for keys of no bytes)
+        split = self.minor >= 27 or (words[0] == 8 and words[2] & 0xFFFFFFFF >= 16)
+        if size == 8 + 8 * words[0] and not split:
+            # 1.24 to 1.26: SlotSize, ElemOff, Flags
+            stride, elems, flags = words[0], 8 + words[1], words[2]
+            layout = (8, stride, elems, stride)
+        else:
+            # 1.27: KeysOff, KeyStride, ElemsOff, ElemStride, ElemOff, Flags
+            layout = (words[0], words[1], words[2], words[3])
+            flags = struct.unpack("<I", self.memory.read(address + 128, 4))[0]
+        indirect_key = bool(flags & layouts.SWISS_INDIRECT_KEY)
+        indirect_elem = bool(flags & layouts.SWISS_INDIRECT_ELEM)
+        keys, key_stride, elems, elem_stride = layout
+        ends = (
+            keys + 7 * key_stride + (8 if indirect_key else key.size),
+            elems + 7 * elem_stride + (8 if indirect_elem else elem.size),
+        )
+        if not 8 <= size <= 1 << 16 or keys < 8 or elems < 8 or max(ends) > size:
+            raise LayoutUnknown(
+                f"map type {escape(name)} at {address:#x} not recognised: group of {size} bytes, "
+                f"keys from {keys} every {key_stride}, elements from {elems} every {elem_stride}"
+            )
+        return BucketLayout(
+            size, keys, elems, 0, key_stride, elem_stride, indirect_key, indirect_elem
+        )
+
+    # --- type descriptors ---
+
+    def _read_type(self, address: int) -> Type:
+        rtype = self.memory.read(address, RTYPE_SIZE)
+        size = _WORD.unpack_from(rtype, 0)[0]
+        kind = rtype[23] & _KIND_MASK
+        name = self.name_at(address)
+        known = _VALUE_SIZES.get(kind, size)
+        if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER or size != known:
+            raise LayoutUnknown(f"no Go type at {address:#x} (kind {kind}, size {size})")
+
+        def simple(core: Kind) -> Type:
+            return Type(core, name, size, go_type=address)
+
+        def word(offset: int) -> int:
+            return self.memory.read_word(address + offset)
+
+        if kind == _BOOL:
+            return simple(Kind.BOOL)
+        if _INT <= kind < _UINT:
+            return simple(Kind.INT)
+        if _UINT <= kind <= _UINTPTR:
+            return simple(Kind.UINT)
+        if kind in (_FLOAT32, _FLOAT64):
+            return simple(Kind.FLOAT)
+        if kind in (_COMPLEX64, _COMPLEX128):
+            return simple(Kind.COMPLEX)
+        if kind == _STRING:
+            return Type(Kind.STRING, name, size, data_offset=0, len_offset=8, go_type=address)
+        if kind == _CHAN:
+            return simple(Kind.CHAN)
+        if kind == _FUNC:
+            return simple(Kind.FUNC)
+        if kind == _UNSAFE_POINTER:
+            return simple(Kind.POINTER)
+        if kind in (_POINTER, _SLICE):
+            element = word(48)
+            core = Kind.POINTER if kind == _POINTER else Kind.SLICE
+            return Type(core, name, size, element=lambda: self.type_at(element), go_type=address)
+        if kind == _ARRAY:
+            element, length = word(48), word(64)
+            if self.type_at(element).size * length != size:
+                raise LayoutUnknown(
+                    f"no Go type at {address:#x}: {length} elements in {size} bytes"
+                )
+            return Type(
+                Kind.ARRAY,
+                name,
+                size,
+                element=lambda: self.type_at(element),
+                length=length,
+                go_type=address,
+            )
+        if kind == _MAP:
+            key, elem = word(48), word(56)
+            return Type(
+                Kind.GO_MAP,
+                name,
+                size,
+                key=lambda: self.type_at(key),
+                element=lambda: self.type_at(elem),
+                swiss=self.has_swiss_maps,
+                go_type=address,
+            )
+        if kind == _INTERFACE:
+            # InterfaceType: pkgPath 48, methods (slice) 56
+            return simple(Kind.INTERFACE if word(64) else Kind.EMPTY_INTERFACE)
+        return Type(Kind.STRUCT, name, size, self._fields(address, size), go_type=address)
+
+    def _is_direct(self, address: int) -> bool:
+        """Whether an interface holds a value of the type at `address` in its data word."""
+        if self.minor >= 26:
+            place, bit = 20, layouts.TFLAG_DIRECT_IFACE
+        else:
+            place, bit = 23, layouts.KIND_DIRECT_IFACE
+        return bool(self.memory.read(address + place, 1)[0] & bit)
+
+    def _fields(self, address: int, size: int) -> Tuple[Field, ...]:
+        """Fields of the struct type at `address`."""
+        # StructType: pkgPath 48, fields (slice) 56; structField: name 0, typ 8, offset 16
+        start, count = struct.unpack("<QQ", self.memory.read(address + 56, 16))
+        if count > _MOST_FIELDS:
+            raise LayoutUnknown(f"struct type at {address:#x} with {count} fields")
+        raw = self.memory.read(start, 24 * count) if count else b""
+        entries = list(struct.iter_unpack("<QQQ", raw))
+        # Until Go 1.18 the last word is offset << 1 | embedded (reflect, offsetEmbed).
+        shift = 1 if 0 < self.minor <= 18 else 0
+        fields: List[Field] = []
+        for name, type_address, offset in entries:
+            field = Field(self._name(name), offset >> shift, self.type_at(type_address))
+            if field.offset + field.type.size > size:
+                raise LayoutUnknown(f"struct type at {address:#x}: field beyond its end")
+            fields.append(field)
+        return tuple(fields)
+
+    def _name(self, address: int) -> str:
+        """A name of the type table: flags, varint length, bytes (abi.Name)."""
+        head = self.memory.read(address, 4)
+        length, used = head[1] & 0x7F, 2
+        if head[1] & 0x80:
+            length |= (head[2] & 0x7F) << 7
+            used = 3
+            if head[2] & 0x80:
+                length |= (head[3] & 0x7F) << 14
+                used = 4
+        if length > _LONGEST_NAME:
+            raise LayoutUnknown(f"no name at {address:#x}: it would have {length} bytes")
+        return self.memory.read(address + used, length).decode("utf-8", "replace")
+
+    # --- the type table ---
+
+    def _tables(self) -> "TypeTable":
+        """Where the program's type descriptors are."""
+        if self._table is None:
+            # The newer layout's offset holds other pointers in the older one and the
+            # reverse, so the version decides which is tried first.
+            offsets = _TYPES_OFFSETS if 0 < self.minor <= 19 else _TYPES_OFFSETS[::-1]
+            for module in self._module_candidates():
+                for offset in offsets:
+                    self._table = self._table_at(module, module + offset)
+                    if self._table is not None:
+                        return self._table
+            raise LayoutUnknown("this Go program's type table was not found")
+        return self._table
+
+    def _table_at(self, module: int, place: int) -> "Optional[TypeTable]":
+        """The type table whose moduledata.types is at `place`, if one is."""
+        size = 8 * (2 + _TYPELINKS_SEARCH)
+        try:
+            words = struct.unpack(f"<{2 + _TYPELINKS_SEARCH}Q", self.memory.read(place, size))
+        except MemoryUnreadable:
+            return None
+        types, etypes = words[:2]
+        if 4096 < types < words[2] < types + (1 << 32) and 48 < etypes <= words[2] - types:
+            # since Go 1.27: types, typedesclen, etypes
+            links = self._descriptors(types, types + etypes)
+            return None if links is None else TypeTable(module, types, words[2], links)
+        if not 4096 < types < etypes < types + (1 << 32):
+            return None
+        for index in range(2, _TYPELINKS_SEARCH):
+            start, count, capacity = words[index : index + 3]
+            if not 0 < count == capacity < 1 << 24:
+                continue
+            try:
+                links = struct.unpack(f"<{count}i", self.memory.read(start, 4 * count))
+            except MemoryUnreadable:
+                continue
+            if all(0 < link < etypes - types for link in links):
+                return TypeTable(module, types, etypes, links)
+        return None
+
+    def _descriptors(self, types: int, end: int) -> Optional[Tuple[int, ...]]:
+        """Offsets of all type descriptors, which lie one behind the other (moduleTypelinks in
+        runtime/type.go of Go 1.27); None: there are none."""
+        try:
+            raw = self.memory.read(types, end - types)
+        except MemoryUnreadable:
+            return None
+        found: List[int] = []
+        at = 8
+        while at + RTYPE_SIZE <= len(raw):
+            base = _DESCRIPTOR_SIZES.get(raw[at + 23] & _KIND_MASK)
+            if base is None:
+                return None
+            found.append(at)
+            try:
+                size = base + self._descriptor_tail(raw, at, base)
+            except struct.error:
+                return None
+            at += (size + 7) & ~7
+        return tuple(found)
+
+    @staticmethod
+    def _descriptor_tail(raw: bytes, at: int, base: int) -> int:
+        """Bytes of what follows a descriptor of fixed size (DescriptorSize in
+        internal/abi/type.go): parameters, methods, fields."""
+        kind, tail = raw[at + 23] & _KIND_MASK, 0
+        if kind == _FUNC:
+            inputs, outputs = struct.unpack_from("<HH", raw, at + 48)
+            tail += 8 * (inputs + (outputs & 0x7FFF))
+        elif kind in (_INTERFACE, _STRUCT):
+            tail += (8 if kind == _INTERFACE else 24) * int(
+                struct.unpack_from("<Q", raw, at + 64)[0]
+            )
+        if raw[at + 20] & _TFLAG_UNCOMMON:
+            # UncommonType: PkgPath i32, Mcount u16, Xcount u16, Moff u32, unused u32
+            tail += 16 + 16 * int(struct.unpack_from("<H", raw, at + base + 4)[0])
+        return tail
+
+    def _module_candidates(self) -> Iterator[int]:
+        yield from self._target.symbols("runtime.firstmoduledata")
+        sections = self._target.sections()
+        tables = [s.start for s in sections if s.name.endswith(".gopclntab")]
+        for section in sections:
+            if section.name not in (
+                ".noptrdata",
+                ".data",
+                ".go.module",
+                ".data.rel.ro",
+                ".data.rel.ro.gopclntab",
+            ):
+                continue
+            try:
+                raw = bytes(self.memory.read_chunk(section.start, section.end - section.start))
+            except MemoryUnreadable:
+                continue
+            for table in tables:
+                # moduledata begins with a pointer to the pclntab's header
+                place = raw.find(_WORD.pack(table))
+                while place >= 0:
+                    if (section.start + place) % 8 == 0:
+                        yield section.start + place
+                    place = raw.find(_WORD.pack(table), place + 1)
+
+
+def is_go(target: Target) -> bool:
+    """Whether a Go runtime is in the program."""
+    return any(s.name.endswith(".gopclntab") for s in target.sections()) or bool(
+        target.symbols("runtime.buildVersion")
+    )
+
+
+def _normalised(name: str) -> str:
+    """A type name as users and as different Go versions write it."""
+    name = re.sub(r"\bany\b", "interface {}", name)
+    return re.sub(r"\s+", "", name)
+
+
+def _build_version(target: Target, memory: Memory) -> str:
+    """As in "go1.19.8"; empty where it cannot be found."""
+    for address in target.symbols("runtime.buildVersion"):
+        try:
+            start, length = struct.unpack("<QQ", memory.read(address, 16))
+            if 0 < length < 256:
+                return memory.read(start, length).decode("utf-8", "replace")
+        except MemoryUnreadable:
+            continue
+    for section in target.sections():
+        if section.name == ".go.buildinfo":
+            return _version_from_buildinfo(memory, section)
+    return ""
+
+
+def _version_from_buildinfo(memory: Memory, section: Section) -> str:
+    """The version in .go.buildinfo (debug/buildinfo: magic 14, ptrSize 14, flags 15)."""
+    try:
+        head = memory.read(section.start, 48)
+        if not head.startswith(b"\xff Go buildinf:"):
+            return ""
+        if head[15] & 2:  # since Go 1.18: a varint length and the string, at 32
+            length = head[32] & 0x7F
+            return memory.read(section.start + 33, length).decode("utf-8", "replace")
+        start, length = struct.unpack("<QQ", memory.read(_WORD.unpack_from(head, 16)[0], 16))
+        return memory.read(start, min(length, 256)).decode("utf-8", "replace")
+    except MemoryUnreadable:
+        return ""

@@ -1,0 +1,218 @@
+# SPDX-License-Identifier: MIT
+"""What all plans for Go's maps share: points, the map, and what is said
+of an event."""
+
+from typing import Callable, Dict, List, Optional
+
+from ...errors import MapscopeError, MemoryUnreadable, TypeNeeded, UsageError
+from ...flavours.go import go_classic, go_swiss
+from ...maps.view import MapView
+from ...session import Session
+from ...stops.host import Hit, Host, OnHit, Point
+from ...stops.occurrence import Occurrence
+from ...stops.plan import Plan
+from ...stops.stop import Reopen, Stop
+from .go_runtime import GoHeader, GoRuntime
+
+
+class GoPlan(Plan):
+    """What all of them share: points, the map, and what is said of an event."""
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host)
+        self.go = GoRuntime(host, session.go.minor, session.go.has_swiss_maps)
+        self.view = view
+        self.address = 0 if view is None else view.address or 0
+        self.notes += session.go.doubts()
+        self._points: List[Point] = []
+        self._type_names: Dict[int, str] = {}
+
+    # --- points ---
+
+    def watch(self, address: int, size: int, on_hit: OnHit) -> Point:
+        """:raises NoWatchpoint: if there is none left"""
+        return self._keep(
+            self.host.watchpoint(address, size, self._guarded(on_hit), self._next_shows())
+        )
+
+    def function(self, base: str, on_hit: OnHit) -> None:
+        """Breakpoints on all variants of a function of the runtime.
+
+        :param base: as "evacuate"; with its package if that is another one
+        :raises UsageError: if the program has none
+        """
+        names = self.go.variants(base)
+        if not names:
+            name = base if "." in base else f"runtime.{base}"
+            if self.go.function("runtime.main") is None:
+                why = "where its functions are is not known yet: run it to main"
+            else:
+                why = "it never uses it"
+            raise UsageError(
+                f"the program has no function {name} ({why}): nothing can be stopped at there"
+            )
+        for name in names:
+            self.at(name, on_hit)
+
+    def at(self, name: str, on_hit: OnHit) -> None:
+        """A breakpoint on one function."""
+        self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
+
+    def code(self, address: int, on_hit: OnHit) -> Point:
+        """A breakpoint at an instruction, which the user does not see."""
+        return self._keep(self.host.breakpoint(address, self._guarded(on_hit), False))
+
+    def drop(self, point: Optional[Point]) -> None:
+        """Take one out again."""
+        if point is not None:
+            self._points = [p for p in self._points if p is not point]
+            point.remove()
+
+    def _next_shows(self) -> bool:
+        return self.shows and self.visible is None
+
+    def _keep(self, point: Point) -> Point:
+        if self._next_shows():
+            self.visible = point
+        else:
+            self._points.append(point)
+        return point
+
+    def _guarded(self, on_hit: OnHit) -> OnHit:
+        """A handler that ends its stop if memory is not what a map's can be."""
+
+        def handler(hit: Hit) -> bool:
+            if not self.stop.enabled:
+                return False
+            try:
+                return on_hit(hit)
+            except MemoryUnreadable as error:
+                self.stop.retire(f"its map is gone: {error}")
+            except MapscopeError as error:
+                self.stop.retire(str(error))
+            return False
+
+        return handler
+
+    def enable(self, on: bool) -> None:
+        for point in self._points:
+            point.enable(on)
+
+    def disarm(self) -> None:
+        points, self._points = self._points, []
+        if self.visible is not None:
+            points.append(self.visible)
+            self.visible = None
+        for point in points:
+            point.remove()
+
+    def started(self) -> None:
+        self.go.started()
+
+    # --- what is said ---
+
+    def is_ours(self, address: int) -> bool:
+        """Whether it is a map that this stop is for."""
+        return not self.address or address == self.address
+
+    def bucketsize(self, maptype: int = 0) -> int:
+        """Of the map's buckets; `maptype` where any map is meant."""
+        if self.view is None:
+            return self.go.bucketsize(maptype)
+        size = self.view.header_form()["bucket_bytes"]
+        if not isinstance(size, int):
+            raise TypeNeeded(f"map at {self.address:#x}")
+        return size
+
+    def occurrence(self, event: str, hit: Hit, header: GoHeader, maptype: int = 0) -> Occurrence:
+        """An event of a map, as its header is now."""
+        occurrence = Occurrence(
+            event,
+            header.address,
+            self.view.type_name if self.view is not None else self._type_name(maptype),
+            hit.thread,
+            self.mechanism,
+            count=header.count,
+            goroutine=self.go.goroutine(hit),
+            place=self.go.place(hit),
+        )
+        header.tell(occurrence)
+        return occurrence
+
+    def _type_name(self, maptype: int) -> str:
+        if maptype not in self._type_names:
+            try:
+                name = Session(self.host.target()).go.name_at(maptype)
+            except MapscopeError:
+                name = "map[?]?"
+            self._type_names[maptype] = name
+        return self._type_names[maptype]
+
+    def reopen(self, address: int, maptype: int = 0) -> Optional[Reopen]:
+        """How `map stop` finds the map again."""
+        if self.view is not None:
+            return self.view.reopen
+        if not maptype:
+            return None
+        open_at = go_swiss.open_at if self.go.swiss else go_classic.open_at
+        return lambda session: open_at(session, address, maptype)
+
+    def occurred(
+        self,
+        event: str,
+        hit: Hit,
+        header: GoHeader,
+        maptype: int = 0,
+        add: Optional[Callable[[Occurrence], None]] = None,
+    ) -> bool:
+        """The event that was asked for.
+
+        :param add: completes what is said of it
+        """
+
+        def tell() -> Occurrence:
+            occurrence = self.occurrence(event, hit, header, maptype)
+            if add is not None:
+                add(occurrence)
+            return occurrence
+
+        return self.stop.occurred(hit, tell, self.reopen(header.address, maptype))
+
+    def warn_of_stack(self) -> None:
+        """A map that does not escape lies on its goroutine's stack, which may be moved."""
+        if self.address and self.go.on_stack(self.host.here(), self.address):
+            self.notes.append(
+                "this map lies on a goroutine's stack and moves if that grows: the stop would "
+                "lose it then"
+            )
+
+
+def waits_for_start(host: Host) -> bool:
+    """Whether where the program's functions are is only known when it runs: without symbols,
+    its own table of them tells, and a position-independent program has that in place then."""
+    return host.state() == "none" and host.function("runtime.main") is None
+
+
+#: makes a plan: of a stop, for a host, a session and a map
+Make = Callable[[Stop, Host, Session, Optional[MapView]], Plan]
+
+
+class AtStart(Plan):
+    """Becomes another plan when the program starts."""
+
+    def __init__(self, stop: Stop, host: Host, make: Make) -> None:
+        super().__init__(stop, host)
+        self._make = make
+
+    def arm(self) -> Plan:
+        return self
+
+    def started(self) -> None:
+        session = Session(self.host.target())
+        self.stop.become(self._make(self.stop, self.host, session, None))
+
+    def disarm(self) -> None:
+        """Nothing is set."""
+
+    def enable(self, on: bool) -> None:
+        """Nothing is set."""

@@ -1,0 +1,323 @@
+# SPDX-License-Identifier: MIT
+"""`map trace`: the life of maps, a line for each event, without stopping."""
+
+from dataclasses import dataclass
+from typing import Dict, List, Optional, Set
+
+from ..maps.event_lines import (
+    cleared_line,
+    created_line,
+    destroyed_line,
+    done_line,
+    grow_line,
+    moved_line,
+    rebuild_line,
+    swiss_created_line,
+    table_line,
+)
+from ..maps.view import MapView
+from ..program.memory import Memory
+from ..session import Session
+from ..stops.host import Hit, Host, OnHit, Point
+from ..stops.plan import Plan
+from ..stops.stop import Stop
+from .cpp import filter as stop_filter
+from .cpp.filter import Event, Filter, Slot
+from .cpp.filter_plan import RuntimePlan
+from .go.go_plan import GoPlan
+from .go.go_runtime import Hmap
+from .go.growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work
+from .go.growth_calls import GrowthCalls, Place
+from .go.tables import Growing, TablePlan, swiss_map
+
+
+class RuntimeTrace(RuntimePlan):
+    """Of maps of the mapscope runtime."""
+
+    shows = False
+    _EVENTS = (
+        stop_filter.GROW
+        | stop_filter.EVACUATED
+        | stop_filter.DONE
+        | stop_filter.CLEAR
+        | stop_filter.DESTROY
+        | stop_filter.REBUILD
+    )
+
+    def slot(self, view: Optional[MapView]) -> Slot:
+        if view is None:
+            return Slot(self._EVENTS | stop_filter.CREATE)
+        return Slot(self._EVENTS, stop_filter.IF_MAP, view.address or 0)
+
+    def on_event(self, hit: Hit, filter: Filter, number: int, event: Event) -> bool:
+        self.stop.log(self._line(filter, event))
+        if event.event == stop_filter.DESTROY and self.request.map is not None:
+            self.stop.retire("its map was destroyed")
+        return False
+
+    def _line(self, filter: Filter, event: Event) -> str:
+        map, kind = event.map, stop_filter.KINDS.get(event.kind)
+        if event.event == stop_filter.CREATE:
+            return created_line(map, event.hint, event.buckets)
+        if event.event == stop_filter.GROW:
+            raw = self.host.target().read_memory(map + filter.abi.hmap_noverflow, 2)
+            over = int.from_bytes(bytes(raw), "little")
+            return grow_line(map, kind, event.old_buckets, event.buckets, event.count, over)
+        if event.event == stop_filter.EVACUATED:
+            return moved_line(
+                map, event.bucket, event.old_buckets, event.buckets, event.moved_x, event.moved_y
+            )
+        if event.event == stop_filter.DONE:
+            how = ""
+            if event.flags & stop_filter.FLAG_BY_CLEAR:
+                how = "abandoned by clear"
+            elif event.flags & stop_filter.FLAG_BY_DESTROY:
+                how = "abandoned by the end of the map"
+            return done_line(map, event.buckets, how)
+        if event.event == stop_filter.REBUILD:
+            return rebuild_line(map, event.hint, event.count, event.buckets)
+        line = cleared_line if event.event == stop_filter.CLEAR else destroyed_line
+        return line(map, event.count)
+
+
+@dataclass
+class _Moving:
+    """Evacuations that are under way.
+
+    :ivar buckets: that are not logged yet
+    :ivar back: where the function returns to that does them
+    :ivar ends: whether the migration ends there
+    """
+
+    hmap: Hmap
+    buckets: List[int]
+    size: int
+    back: Optional[int]
+    ends: bool
+
+
+class GoTrace(GoPlan):
+    """What traces of Go's two kinds of map share: where maps are made."""
+
+    shows = False
+
+    def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
+        super().__init__(stop, host, session, view)
+        self._returns: Dict[int, Point] = {}
+        self._making: Dict[Optional[int], int] = {}
+
+    def at_makes(self) -> None:
+        """Log the maps that are made, if any map is meant."""
+        if self.address:
+            return
+        if self.go.variants("makemap_small"):
+            self.function("makemap_small", self._on_make_small)
+        if self.go.function("runtime.makemap") is not None:
+            self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
+
+    def made(self, address: int, hint: int) -> None:
+        """A map was made."""
+
+    def _on_make(self, hit: Hit) -> bool:
+        hint = hit.register("rbx")
+        return self._made(hit, hint if hint < 1 << 63 else 0)
+
+    def _on_make_small(self, hit: Hit) -> bool:
+        return self._made(hit, 0)
+
+    def _made(self, hit: Hit, hint: int) -> bool:
+        self._making[self.go.goroutine(hit)] = hint
+        self._at_return(hit)
+        return False
+
+    def _at_return(self, hit: Hit) -> None:
+        """Come back where the function that was just entered returns to."""
+        back = hit.caller()
+        if back is None or back in self._returns:
+            return
+        place = back
+        self._returns[place] = self.code(place, lambda after: self._on_return(after, place))
+
+    def _on_return(self, hit: Hit, back: int) -> bool:
+        goroutine = self.go.goroutine(hit)
+        hint = self._making.pop(goroutine, None)
+        if hint is not None:
+            self.made(hit.register("rax"), hint)
+        self.returned(goroutine, back)
+        return False
+
+    def returned(self, goroutine: Optional[int], back: int) -> None:
+        """A goroutine is back from a function that was to be seen to its end.
+
+        :param back: where it returned to
+        """
+
+
+class ClassicTrace(GoTrace):
+    """Of classic maps: at the functions that migrate, and where they return."""
+
+    def arm(self) -> Plan:
+        self._moving: Dict[Optional[int], _Moving] = {}
+        self._begun, self._done = Begun(), Begun()
+        calls = GrowthCalls(self.go)
+        if calls.has_hash_grow or not calls.growing:
+            self.function("hashGrow", self._on_hash_grow)
+        if not calls.places:
+            self.function("evacuate", self._at_place(Place("", False, True)))
+        self._growing = set(calls.growing)
+        for place in calls.places:
+            self.at(place.name, self._at_place(place))
+        if calls.has_advance:
+            self.function("advanceEvacuationMark", self._on_advance)
+        if calls.unseen:
+            self.notes += calls.note()
+        if self.go.variants("mapclear"):
+            self.function("mapclear", self._on_clear)
+        self.at_makes()
+        return self
+
+    def returned(self, goroutine: Optional[int], back: int) -> None:
+        moving = self._moving.get(goroutine)
+        if moving is not None and moving.back == back:
+            self._moved(goroutine, True)
+
+    def made(self, address: int, hint: int) -> None:
+        self.stop.log(created_line(address, hint, 1 << Hmap(self.host, address).B))
+
+    def _on_hash_grow(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if self.is_ours(address):
+            hmap = Hmap(self.host, address)
+            self._begun.is_new(address, hmap.buckets)
+            kind, old = growth_kind(hmap, self.go.minor), 1 << hmap.B
+            new = old << (kind == "double")
+            self.stop.log(grow_line(address, kind, old, new, hmap.count, hmap.noverflow))
+        return False
+
+    def _at_place(self, place: Place) -> OnHit:
+        foresee = work if place.works else evacuation
+
+        def entered(hit: Hit) -> bool:
+            if place in self._growing:
+                self._look_for_growth(hit)
+            self._evacuates(hit, foresee)
+            return False
+
+        return entered
+
+    def _look_for_growth(self, hit: Hit) -> None:
+        """The first evacuations of a growth tell of it, where hashGrow is inlined."""
+        address = hit.register("rbx")
+        if not self.is_ours(address):
+            return
+        hmap = Hmap(self.host, address)
+        if begins(self.go, hmap) and self._begun.is_new(address, hmap.oldbuckets):
+            # hashGrow has set noverflow to 0
+            old, new = hmap.old_buckets, 1 << hmap.B
+            self.stop.log(grow_line(address, hmap.kind, old, new, hmap.count, None))
+
+    def _evacuates(self, hit: Hit, foresee: Foresee) -> None:
+        maptype, address = hit.register("rax"), hit.register("rbx")
+        bucket = hit.register("rcx")
+        if not self.is_ours(address):
+            return
+        hmap, size = Hmap(self.host, address), self.bucketsize(maptype)
+        buckets, ends = foresee(self.go, hmap, size, bucket)
+        goroutine = self.go.goroutine(hit)
+        before = self._moving.get(goroutine)
+        if before is not None and before.hmap.address == address and bucket in before.buckets:
+            return  # within the growWork that has it
+        if buckets or ends:
+            self._moving[goroutine] = _Moving(hmap, buckets, size, hit.caller(), ends)
+            self._at_return(hit)
+
+    def _moved(self, goroutine: Optional[int], returned: bool) -> None:
+        """The new chains hold nothing yet but what was moved to them."""
+        moving = self._moving.get(goroutine)
+        if moving is None:
+            return
+        hmap, size = moving.hmap, moving.size
+        for bucket in list(moving.buckets):
+            if returned or self.go.is_evacuated(hmap.oldbuckets + bucket * size):
+                moving.buckets.remove(bucket)
+                self._log_moved(hmap, bucket, size)
+        if not returned:
+            return
+        del self._moving[goroutine]
+        if moving.ends and Hmap(self.host, hmap.address).oldbuckets != hmap.oldbuckets:
+            self._ended(hmap)
+
+    def _log_moved(self, hmap: Hmap, bucket: int, size: int) -> None:
+        new = 1 << hmap.B
+        x = self._live(hmap.buckets + bucket * size, size)
+        y = 0
+        if new > hmap.old_buckets:
+            y = self._live(hmap.buckets + (bucket + hmap.old_buckets) * size, size)
+        self.stop.log(moved_line(hmap.address, bucket, hmap.old_buckets, new, x, y))
+
+    def _ended(self, hmap: Hmap) -> None:
+        """Logged once, at advanceEvacuationMark or where that is inlined."""
+        if self._done.is_new(hmap.address, hmap.oldbuckets):
+            self.stop.log(done_line(hmap.address, 1 << hmap.B, ""))
+
+    def _live(self, bucket: int, size: int) -> int:
+        """Live cells of a chain, to its end or to where it loops."""
+        live = 0
+        seen: Set[int] = set()
+        memory = Memory(self.host.target().read_memory)
+        while bucket and bucket not in seen and len(seen) < 1 << 16:
+            seen.add(bucket)
+            raw = memory.read(bucket, size)
+            live += sum(top >= 5 for top in raw[:8])
+            bucket = int.from_bytes(raw[-8:], "little")
+        return live
+
+    def _on_advance(self, hit: Hit) -> bool:
+        address, maptype = hit.register("rax"), hit.register("rbx")
+        if not self.is_ours(address):
+            return False
+        self._moved(self.go.goroutine(hit), False)  # it is called when a bucket is moved
+        hmap = Hmap(self.host, address)
+        if ends_now(self.go, hmap, self.bucketsize(maptype)):
+            self._ended(hmap)
+        return False
+
+    def _on_clear(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if address and self.is_ours(address):
+            hmap = Hmap(self.host, address)
+            self.stop.log(cleared_line(address, hmap.count))
+            if hmap.oldbuckets and hmap.count:
+                self.stop.log(done_line(address, 1 << hmap.B, "abandoned by clear"))
+        return False
+
+
+class SwissTrace(GoTrace, TablePlan):
+    """Of Swiss maps: at the functions that replace tables."""
+
+    def arm(self) -> Plan:
+        self.at_growths(self._on_growth)
+        if self.go.variants("mapclear"):
+            self.function("mapclear", self._on_clear)
+        self.at_makes()
+        return self
+
+    def made(self, address: int, hint: int) -> None:
+        tables = swiss_map(Memory(self.host.target().read_memory), address).tables()
+        slots = sum(table.capacity for table in tables)
+        self.stop.log(swiss_created_line(address, hint, slots))
+
+    def _on_growth(self, hit: Hit, growing: Growing) -> bool:
+        grown, map = growing.growth, growing.map
+        self.stop.log(
+            table_line(
+                map.address, grown.number, grown.tables, grown.old_slots, grown.slots, map.count
+            )
+        )
+        return False
+
+    def _on_clear(self, hit: Hit) -> bool:
+        address = hit.register("rbx")
+        if address and self.is_ours(address):
+            self.stop.log(cleared_line(address, self.go.header(address).count))
+        return False

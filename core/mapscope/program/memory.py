@@ -1,0 +1,260 @@
+# SPDX-License-Identifier: MIT
+"""Reading a process: large pieces as they are, small ones through a cache.
+
+One Memory serves one command while the process is stopped; it never outlives
+the command, so nothing it remembers can be stale.
+"""
+
+import struct
+from bisect import bisect_right
+from collections import OrderedDict
+from typing import Callable, List, Optional, Sequence, Tuple, Union
+
+from ..errors import MemoryUnreadable
+
+#: bytes of one read in a walk; gdb and the kernel gain nothing from more
+CHUNK = 1 << 20
+_CHUNK_BITS, _IN_CHUNK = CHUNK.bit_length() - 1, CHUNK - 1
+#: bytes of a cached page: small enough for scattered reads to stay cheap,
+#: large enough for neighbours (overflow buckets, strings) to come along
+PAGE = 32768
+_PAGE_BITS, _IN_PAGE = PAGE.bit_length() - 1, PAGE - 1
+#: bytes behind a page that are kept with it: what begins in a page mostly ends there
+OVERLAP = 512
+#: bytes the cache may hold
+CACHE_LIMIT = 48 << 20
+
+#: largest value, in bytes; what is said to be larger is not read
+MAX_BYTES = 64 << 20
+
+#: pieces from which on memory is swept rather than looked up page by page
+_MANY = 1 << 14
+#: chunks that are kept while pieces are taken out of them, and how often that is done
+_CHUNKS, _ROUNDS = 48, 8
+#: bytes between two pieces that are read rather than skipped: a read of its own takes as long
+_SPARSE = 8192
+
+#: addresses of x86-64 user space end here
+ADDRESS_LIMIT = 1 << 47
+
+_WORD = struct.Struct("<Q")
+
+#: bytes, without a copy where the debugger can do without one
+Buffer = Union[bytes, memoryview]
+
+
+class Memory:
+    """Bounded, cached reads of a stopped process.
+
+    :param read: reads exactly (address, size) or raises MemoryUnreadable
+    """
+
+    def __init__(self, read: Callable[[int, int], Buffer]) -> None:
+        self._read = read
+        self._pages: "OrderedDict[int, bytes]" = OrderedDict()  # by address // PAGE
+
+    def read_chunk(self, address: int, size: int) -> memoryview:
+        """A large piece, past the cache."""
+        check_address(address, size)
+        return memoryview(self._read(address, size)).cast("B")
+
+    def read(self, address: int, size: int) -> bytes:
+        """A small piece, through the cache."""
+        check_address(address, size)
+        if size > MAX_BYTES:
+            raise MemoryUnreadable(address, size)
+        if size > PAGE:
+            return bytes(self._read(address, size))
+        start = address & _IN_PAGE
+        found = self._page(address >> _PAGE_BITS)[start : start + size]
+        return found if len(found) == size else bytes(self._read(address, size))
+
+    def read_word(self, address: int) -> int:
+        """One 64-bit word."""
+        value: int = _WORD.unpack(self.read(address, 8))[0]
+        return value
+
+    def read_many(self, places: Sequence[Tuple[int, int]]) -> List[Optional[bytes]]:
+        """Several small pieces, in the order asked for; None where unreadable.
+
+        Goes through them by address, so that each page is fetched once.
+
+        :param places: (address, size) pairs
+        """
+        result: List[Optional[bytes]] = [None] * len(places)
+        pages = self._pages
+        for index in sorted(range(len(places)), key=places.__getitem__):
+            address, size = places[index]
+            page = pages.get(address >> _PAGE_BITS)
+            if page is not None:
+                start = address & _IN_PAGE
+                found = page[start : start + size]
+                if len(found) == size:
+                    result[index] = found
+                    continue
+            try:
+                result[index] = self.read(address, size)
+            except MemoryUnreadable:
+                pass
+        return result
+
+    def gather(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
+        """`size` bytes at each address; None where unreadable."""
+        return self.gather_ranges(addresses, [size] * len(addresses))
+
+    def gather_ranges(
+        self, addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """As many bytes as `sizes` says at each address; None where unreadable."""
+        if len(addresses) >= _MANY:
+            return self.sweep(addresses, sizes)
+        pages = self._pages
+        for number in {address >> _PAGE_BITS for address in addresses}.difference(pages):
+            self._page(number)
+        try:
+            found = [
+                pages[address >> _PAGE_BITS][(start := address & _IN_PAGE) : start + size]
+                for address, size in zip(addresses, sizes)
+            ]
+        except KeyError:  # more pages than the cache holds
+            return self.read_many(list(zip(addresses, sizes)))
+        return self._completed(found, addresses, sizes)
+
+    def sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
+        """The same for so many that reading all memory between them is cheaper; keeps nothing."""
+        if not addresses:
+            return []
+        numbers = sorted({address >> _CHUNK_BITS for address in addresses})
+        rounds = -(-len(numbers) // _CHUNKS)
+        if rounds > _ROUNDS or len(numbers) * CHUNK > _SPARSE * len(addresses):
+            return self._sweep_in_order(addresses, sizes)
+        if rounds == 1:
+            found = self._taken(numbers, addresses, sizes)
+        else:
+            found = [b""] * len(addresses)
+            for first in range(0, len(numbers), _CHUNKS):
+                some = numbers[first : first + _CHUNKS]
+                low, end = some[0] * CHUNK, (some[-1] + 1) * CHUNK
+                members = [at for at, address in enumerate(addresses) if low <= address < end]
+                theirs = [addresses[at] for at in members]
+                pieces = self._taken(some, theirs, [sizes[at] for at in members])
+                for at, piece in zip(members, pieces):
+                    found[at] = piece
+        return self._completed(found, addresses, sizes)
+
+    def _taken(
+        self, numbers: Sequence[int], addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[bytes]:
+        """Pieces that begin in these chunks, as much of them as there is."""
+        chunks = {number: self._chunk(number) for number in numbers}
+        return [
+            chunks[address >> _CHUNK_BITS][(start := address & _IN_CHUNK) : start + size]
+            for address, size in zip(addresses, sizes)
+        ]
+
+    def _chunk(self, number: int) -> bytes:
+        """A chunk and a little of the next one; shorter, or empty, where memory ends."""
+        for size in (CHUNK + OVERLAP, CHUNK):
+            try:
+                return bytes(self._read(number * CHUNK, size))
+            except MemoryUnreadable:
+                continue
+        return b""
+
+    def _completed(
+        self, found: List[bytes], addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """Pieces of which those that are too short are read one by one."""
+        result: List[Optional[bytes]] = list(found)
+        if list(map(len, found)) == list(sizes):
+            return result
+        short = [at for at, size in enumerate(sizes) if len(found[at]) < size]
+        for at, piece in zip(short, self.read_many([(addresses[at], sizes[at]) for at in short])):
+            result[at] = piece
+        return result
+
+    def _sweep_in_order(
+        self, addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[Optional[bytes]]:
+        """The same where they are all over memory: goes through it once, in the order of the
+        addresses, in windows of a chunk."""
+        result: List[Optional[bytes]] = [None] * len(addresses)
+        order = sorted(range(len(addresses)), key=addresses.__getitem__)
+        ordered = [addresses[at] for at in order]
+        longest = max(sizes)
+        first = 0
+        while first < len(order):
+            low = ordered[first]
+            last = max(first + 1, bisect_right(ordered, low + CHUNK - longest))
+            window, starts = order[first:last], ordered[first:last]
+            first = last
+            raw = self._window(low, starts[-1] + longest - low, len(window))
+            if raw is None:
+                for at in window:
+                    result[at] = self._alone(addresses[at], sizes[at])
+                continue
+            for at, start in zip(window, starts):
+                result[at] = raw[start - low : start - low + sizes[at]]
+        return result
+
+    def _alone(self, address: int, size: int) -> Optional[bytes]:
+        """A piece that has no others near it, past the cache."""
+        try:
+            check_address(address, size)
+            return bytes(self._read(address, size)) if size <= PAGE else self.read(address, size)
+        except MemoryUnreadable:
+            return None
+
+    def _window(self, start: int, size: int, pieces: int) -> Optional[bytes]:
+        """All memory around so many pieces, if they lie close enough and it can be read."""
+        if size > _SPARSE * pieces:
+            return None
+        try:
+            return bytes(self._read(start, size))
+        except MemoryUnreadable:
+            return None
+
+    def readable(self, address: int, size: int) -> bool:
+        """Whether (address, size) can be read."""
+        try:
+            self.read(address, size)
+        except MemoryUnreadable:
+            return False
+        return True
+
+    def read_cstring(self, address: int, limit: int = 4096) -> str:
+        """A NUL-terminated string of at most `limit` bytes."""
+        data = b""
+        while len(data) < limit:
+            step = 256 - address % 256
+            data += self.read(address, step)
+            end = data.find(b"\0")
+            if end >= 0:
+                return data[:end].decode("utf-8", "replace")
+            address += step
+        return data[:limit].decode("utf-8", "replace")
+
+    def _page(self, number: int) -> bytes:
+        """The cached page of that number and a little of the next one.
+
+        Shorter, or empty, where memory ends.
+        """
+        page = self._pages.get(number)
+        if page is None:
+            page = b""
+            for size in (PAGE + OVERLAP, PAGE, 4096):
+                try:
+                    page = bytes(self._read(number * PAGE, size))
+                    break
+                except MemoryUnreadable:
+                    continue
+            self._pages[number] = page
+            if len(self._pages) * PAGE > CACHE_LIMIT:
+                self._pages.popitem(last=False)
+        return page
+
+
+def check_address(address: int, size: int) -> None:
+    """Refuse what cannot be memory of a program before the debugger is asked."""
+    if address < 4096 or size < 0 or address + size > ADDRESS_LIMIT:
+        raise MemoryUnreadable(address, size)

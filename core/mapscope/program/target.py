@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: MIT
+"""The whole surface that a debugger must offer to core.
+
+gdb/ and lldb/ implement Target; tests implement it over a byte image. Nothing
+else in core knows that there is a debugger.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+
+from .memory import Buffer
+from .types import Type
+
+if TYPE_CHECKING:
+    from ..stops.stop import Stops
+
+
+@dataclass(frozen=True)
+class Variable:
+    """A value in the program.
+
+    :ivar type: its type
+    :ivar address: where it lies, or None for a value in a register
+    :ivar data: its bytes, where they are known already (always for values
+        without an address)
+    """
+
+    type: Type
+    address: Optional[int]
+    data: Optional[bytes] = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """A loaded section of the program or of a library; addresses in memory."""
+
+    name: str
+    start: int
+    end: int
+
+
+class Frame(ABC):
+    """One frame of one thread.
+
+    :ivar thread: the debugger's own number of the thread
+    :ivar function: the function's name, as the language writes it, without
+        parameters
+    :ivar has_variables: whether debug information describes the function
+    """
+
+    thread: int
+    function: str
+    has_variables: bool = True
+
+    def pc(self) -> int:
+        """The address of its instruction; 0 if unknown."""
+        return 0
+
+    def sp(self) -> int:
+        """Its stack pointer; 0 if unknown."""
+        return 0
+
+    def place(self) -> str:
+        """Source file and line, as the debugger shows them; "" if unknown."""
+        return ""
+
+    def inlined(self) -> Iterator[str]:
+        """Names of the functions that the compiler has put into the code of the frame's own, as
+        debug information has it: an instruction of theirs may count as one of the frame's."""
+        return iter(())
+
+    @abstractmethod
+    def variable(self, name: str) -> Optional[Variable]:
+        """The parameter or local `name`, or None where it has no value here."""
+
+    def passed(self, index: int) -> Optional[int]:
+        """Go's index-th register argument, where the frame is still at the beginning of its
+        function and its registers are known."""
+        return None
+
+    def words(self) -> List[int]:
+        """What it holds where debug information names nothing: the words of its part of the
+        stack, in order, and before them the registers if it is the innermost and they are
+        known. Not more than some hundreds."""
+        return []
+
+    @abstractmethod
+    def spilled(self, index: int) -> Optional[int]:
+        """Address of the word above the return address where Go lets a function keep its
+        index-th register argument (cmd/compile, abi-internal.md, "spill space").
+
+        The word holds it only if the function has put it there.
+        """
+
+
+class Thread(ABC):
+    """One thread of the program.
+
+    :ivar number: the debugger's own
+    :ivar kernel_id: the kernel's; 0 if unknown
+    """
+
+    number: int
+    kernel_id: int
+
+    @abstractmethod
+    def frames(self) -> Iterator[Frame]:
+        """Its frames, innermost first."""
+
+    @abstractmethod
+    def registers(self) -> Dict[str, int]:
+        """General registers and rip of its innermost frame."""
+
+
+class Target(ABC):
+    """What core asks of a debugger. All of it read-only."""
+
+    @abstractmethod
+    def read_memory(self, address: int, size: int) -> Buffer:
+        """Exactly `size` bytes.
+
+        :raises MemoryUnreadable: if any of them cannot be read
+        """
+
+    @abstractmethod
+    def has_memory(self) -> bool:
+        """Whether there is a process, live or dead (a core dump)."""
+
+    @abstractmethod
+    def architecture(self) -> str:
+        """The debugger's name of the processor architecture, as in "i386:x86-64"."""
+
+    @abstractmethod
+    def evaluate(self, expression: str) -> Variable:
+        """The value of an expression of the debugger.
+
+        :raises MapscopeError: with the debugger's own words
+        """
+
+    @abstractmethod
+    def symbols(self, name: str) -> List[int]:
+        """Addresses of the linker symbol `name`, one for each module that has it."""
+
+    @abstractmethod
+    def symbol_at(self, address: int) -> Optional[str]:
+        """The linker symbol of the object at exactly `address`, demangled."""
+
+    @abstractmethod
+    def sections(self) -> List[Section]:
+        """All loaded sections of the program and its libraries."""
+
+    @abstractmethod
+    def find_type(self, name: str) -> Optional[Type]:
+        """The type `name` from debug information."""
+
+    @abstractmethod
+    def selected_frames(self) -> Iterator[Frame]:
+        """Frames of the selected thread, innermost first."""
+
+    @abstractmethod
+    def runtime_frames(self) -> Iterator[Frame]:
+        """For every thread, its few innermost frames."""
+
+    @abstractmethod
+    def threads(self) -> Iterator[Thread]:
+        """All threads that are stopped."""
+
+    @abstractmethod
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        """Global variables whose type is a Go map, with their names."""
+
+    @abstractmethod
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        """Locals and parameters of the selected thread's frames that are maps."""
+
+    @abstractmethod
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        """A value of an OPAQUE type as the debugger itself prints it."""
+
+    @abstractmethod
+    def element_limit(self) -> int:
+        """How many elements the debugger prints of a container; 0: all."""
+
+    @abstractmethod
+    def stops(self) -> "Stops":
+        """The stops of this debugger."""
+
+    def progress(self, done: int, total: int) -> None:
+        """Told now and then how far long work is; a debugger may show it."""
