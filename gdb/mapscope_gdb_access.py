@@ -11,7 +11,8 @@ from mapscope.locate import map_of
 from mapscope.session import Session
 from mapscope.program.types import Kind
 from mapscope.program.values import dumps, json_form
-from mapscope.maps.view import Found, MapView
+from mapscope.maps.found import Found
+from mapscope.maps.view import MapView
 from mapscope_gdb_target import GdbTarget, value_at, variable_of
 
 _CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)

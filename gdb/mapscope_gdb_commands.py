@@ -4,12 +4,15 @@
 What a command needs is imported when it runs: sourcing stays quick.
 """
 
-from typing import List
+from typing import TYPE_CHECKING, List
 
 import gdb
 
 from mapscope.commands import FIRST_WORDS, OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
+
+if TYPE_CHECKING:
+    from mapscope.stops.all_stops import Stops
 
 
 def write(text: str) -> None:
@@ -37,6 +40,13 @@ class Prefix(gdb.Command):
         )
 
 
+def _stops() -> "Stops":
+    """gdb's, made when a command first asks for them."""
+    from mapscope_gdb_stops import STOPS
+
+    return STOPS
+
+
 class Subcommand(gdb.Command):
     """One subcommand."""
 
@@ -54,7 +64,7 @@ class Subcommand(gdb.Command):
 
         target = GdbTarget()
         try:
-            shell.run(target, self._name, line, write)
+            shell.run(target, _stops, self._name, line, write)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:

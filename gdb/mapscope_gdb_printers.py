@@ -10,12 +10,13 @@ from typing import Any, Iterator, Optional, Tuple
 
 import gdb
 
-from mapscope.cells.buckets import CELLS, MIN_TOP_HASH, STATES
+from mapscope.cells.marks import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
 from mapscope.session import Session, describe
 from mapscope.program.values import escape, text_form
-from mapscope.maps.view import Column, EntryBatch, MapView
+from mapscope.maps.batches import Column, EntryBatch
+from mapscope.maps.view import MapView
 from mapscope_gdb_target import GdbTarget, value_at, variable_of
 
 #: seconds that printing one value may look for entries (garbage can look large)

@@ -13,10 +13,11 @@ from typing import Any, Callable, Iterator, List, Optional
 
 import gdb
 
+from mapscope.plans.planning import make
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.session import describe as describe_error
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
-from mapscope.stops.stop import Stops
+from mapscope.stops.all_stops import Stops
 from mapscope.program.target import Frame
 from mapscope.program.values import escape
 from mapscope_gdb_commands import write
@@ -319,7 +320,7 @@ def _words(expression: str) -> int:
     return max(1, (size + 7) // 8)
 
 
-STOPS = Stops(GdbHost())
+STOPS = Stops(GdbHost(), make)
 
 
 class _Process:

@@ -5,7 +5,7 @@ import os
 import re
 import struct
 import time
-from typing import TYPE_CHECKING, Any, Dict, Iterator, List, Optional, Tuple
+from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import gdb
 
@@ -15,8 +15,6 @@ from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
 from mapscope_gdb_types import describe, go_map_of_header, is_go_map
 
-if TYPE_CHECKING:
-    from mapscope.stops.stop import Stops
 
 #: frames of each thread that are looked at for runtime functions
 _INNERMOST = 8
@@ -130,11 +128,6 @@ class GdbTarget(Target):
         for thread in sorted(gdb.selected_inferior().threads(), key=lambda t: int(t.num)):
             if not thread.is_running():
                 yield GdbThread(thread)
-
-    def stops(self) -> "Stops":
-        from mapscope_gdb_stops import STOPS
-
-        return STOPS
 
     def global_maps(self) -> List[Tuple[str, Variable]]:
         found: List[Tuple[str, Variable]] = []

@@ -6,13 +6,14 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.cells.buckets import CELLS, MIN_TOP_HASH, STATES
+from mapscope.cells.marks import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
 from mapscope.session import Session, describe
 from mapscope.program.types import Kind
 from mapscope.program.values import escape, text_form
-from mapscope.maps.view import EntryBatch, MapView
+from mapscope.maps.batches import EntryBatch
+from mapscope.maps.view import MapView
 from mapscope_lldb_data import data_of_bytes
 from mapscope_lldb_target import LldbTarget
 from mapscope_lldb_values import variable_of

@@ -4,12 +4,22 @@
 What a command needs is imported when it runs: importing stays quick.
 """
 
-from typing import Any, Dict
+from typing import TYPE_CHECKING, Any, Dict
 
 import lldb
 
 from mapscope.commands import OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
+
+if TYPE_CHECKING:
+    from mapscope.stops.all_stops import Stops
+    from mapscope_lldb_target import LldbTarget
+
+
+def _stops(target: "LldbTarget") -> "Stops":
+    from mapscope_lldb_stops import stops_of
+
+    return stops_of(target.debugger, target.native)
 
 
 class Subcommand:
@@ -32,7 +42,7 @@ class Subcommand:
 
         target = LldbTarget(debugger, context)
         try:
-            shell.run(target, self.name, command, result.write)
+            shell.run(target, lambda: _stops(target), self.name, command, result.write)
             result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
         except MapscopeError as error:
             result.SetError(f"mapscope: {error}")

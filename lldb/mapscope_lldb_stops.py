@@ -17,11 +17,12 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
+from mapscope.plans.planning import make
 from mapscope.program.cpp_names import function_name
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.session import describe as describe_error
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
-from mapscope.stops.stop import Stops
+from mapscope.stops.all_stops import Stops
 from mapscope.program.target import Frame
 from mapscope.program.values import escape
 from mapscope_lldb_data import bytes_of_data
@@ -188,7 +189,7 @@ class LldbHost(Host):
     def __init__(self, debugger: lldb.SBDebugger, target: lldb.SBTarget) -> None:
         # the object that a command is given ends with the command
         self.debugger: lldb.SBDebugger = lldb.SBDebugger.FindDebuggerWithID(debugger.GetID())
-        self.stops = Stops(self)
+        self.stops = Stops(self, make)
         self._target = target
         self.in_hit = 0
         self.leftover: List[LldbPoint] = []

@@ -6,7 +6,7 @@ import os
 import re
 import sys
 import time
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Set, Tuple
+from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 import lldb
 
@@ -21,8 +21,6 @@ from mapscope_lldb_modules import template_names
 from mapscope_lldb_types import describe
 from mapscope_lldb_values import evaluate, no_code, one_line, variable_of
 
-if TYPE_CHECKING:
-    from mapscope.stops.stop import Stops
 
 #: frames of each thread that are looked at for runtime functions
 _INNERMOST = 8
@@ -318,11 +316,6 @@ class LldbTarget(Target):
             return int(values.GetStringAtIndex(0))
         except (TypeError, ValueError):
             return 256
-
-    def stops(self) -> "Stops":
-        from mapscope_lldb_stops import stops_of
-
-        return stops_of(self.debugger, self.native)
 
     def warn(self, line: str) -> None:
         """A line on the debugger's error channel."""

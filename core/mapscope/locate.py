@@ -5,12 +5,14 @@ MAP is an expression of the debugger, an address, or nothing (the map of the
 current stop); see docs/commands.md, "Naming a map".
 """
 
+from dataclasses import dataclass
 from typing import Iterator, List, Optional, Protocol, Tuple, cast
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
 from .flavours.cpp import runtime_maps
 from .flavours.go import go_classic, go_swiss
-from .maps.view import Life, MapView
+from .maps.facts import Life
+from .maps.view import MapView, Reopen
 from .program.target import Frame, Variable
 from .program.types import Kind
 from .program.values import escape
@@ -56,17 +58,34 @@ FLAVOURS: Tuple[Flavour, ...] = (
 _MAX_HOPS = 3
 
 
-def find_map(session: Session, expression: Optional[str], type: Optional[str] = None) -> MapView:
+@dataclass(frozen=True)
+class AtStop:
+    """The map stop that the program is at.
+
+    :ivar thread: the debugger's own number
+    """
+
+    thread: int
+    reopen: Optional[Reopen]
+
+
+def find_map(
+    session: Session,
+    expression: Optional[str],
+    type: Optional[str] = None,
+    at_stop: Optional[AtStop] = None,
+) -> MapView:
     """The map that the user named.
 
     :param expression: MAP as typed; None: the map of the current stop
     :param type: the value of --type
+    :param at_stop: the current stop, if the program is at a map stop
     :raises NotAMap: if it is none
     """
     session.require_memory()
     session.require_architecture()
     if expression is None:
-        return _map_of_stop(session)
+        return _map_of_stop(session, at_stop)
     return map_of(session, session.target.evaluate(expression), expression, type)
 
 
@@ -168,10 +187,9 @@ def _selected_frames(session: Session) -> Iterator[Frame]:
             yield from session.own_frames(thread)
 
 
-def _map_of_stop(session: Session) -> MapView:
+def _map_of_stop(session: Session, current: Optional[AtStop]) -> MapView:
     """The map of the map stop that the program is at, else the one whose runtime function the
     selected thread is in."""
-    current = session.target.stops().current
     if current is not None and current.reopen is not None:
         return current.reopen(session)
     error: Optional[MapscopeError] = None

@@ -8,11 +8,12 @@ of a MapscopeError on the debugger's error channel.
 from typing import Callable, Iterator, List
 
 from .commands import load
-from .commands.base import Result, split_words
+from .commands.base import Context, Result, split_words
 from .errors import MapscopeError, UsageError
 from .program.target import Target
 from .program.values import named
 from .session import Session, describe
+from .stops.all_stops import Stops
 
 #: interrupts after which a command ends without another word
 _INTERRUPTS = 3
@@ -20,13 +21,15 @@ _INTERRUPTS = 3
 Write = Callable[[str], None]
 
 
-def run(target: Target, name: str, line: str, write: Write) -> None:
+def run(target: Target, stops: Callable[[], Stops], name: str, line: str, write: Write) -> None:
     """Run `map NAME LINE`.
+
+    :param stops: gives the stops of the debugger, for commands that need them
 
     :raises MapscopeError: with one line for the user, whatever went wrong
     """
     try:
-        _run(target, name, line, write)
+        _run(target, stops, name, line, write)
     except MapscopeError:
         raise
     except KeyboardInterrupt:
@@ -39,14 +42,14 @@ def run(target: Target, name: str, line: str, write: Write) -> None:
         raise MapscopeError(describe(error)) from error
 
 
-def _run(target: Target, name: str, line: str, write: Write) -> None:
+def _run(target: Target, stops: Callable[[], Stops], name: str, line: str, write: Write) -> None:
     command = load(name)
     parser = command.parser()
     args = parser.read(split_words(line))
     if args.help:
         write(parser.format_help())
         return
-    result = command.run(Session(target), args)
+    result = command.run(Context(Session(target), stops), args)
     pieces = result.json() if args.json else result.text()
     if args.output is None:
         _print(result, pieces, write)

@@ -34,10 +34,10 @@ if __name__ == "__main__":
 
 from host import FakeHost  # noqa: E402
 from image import HEAP, NOWHERE, FakeFrame, number  # noqa: E402
-from mapscope.cells import buckets
 from mapscope.program import memory  # noqa: E402
 from mapscope.classic import tally as tally_module  # noqa: E402
-from mapscope.cells.buckets import FIRST_CHUNK  # noqa: E402
+from mapscope.classic import walker  # noqa: E402
+from mapscope.classic.walker import FIRST_CHUNK  # noqa: E402
 from mapscope.commands import SUMMARIES, load  # noqa: E402
 from mapscope.commands.base import Command, split_words  # noqa: E402
 from mapscope.errors import MapscopeError  # noqa: E402
@@ -45,6 +45,7 @@ from mapscope.errors import MapscopeError  # noqa: E402
 from mapscope.program.memory import CHUNK, MAX_BYTES  # noqa: E402
 from mapscope.session import Session  # noqa: E402
 from scenes import CODE, STACK, Scene, all_scenes  # noqa: E402
+from mapscope.commands.base import Context
 
 #: (which place, where in it, what): any three numbers are a damage
 Damage = Tuple[int, int, int]
@@ -321,7 +322,7 @@ def _ready(name: str, words: str) -> Look:
 
 def _print(it: Look, target: Any) -> None:
     """One command, and what it prints."""
-    result = it.command.run(Session(target), it.args)
+    result = it.command.run(Context(Session(target), target.stops), it.args)
     length, pieces = 0, []
     for piece in result.json() if it.args.json else result.text():
         length += len(piece)
@@ -394,10 +395,10 @@ def _in_pieces(small: bool) -> None:
     """Have walks read a few buckets at a time, and many small pieces in a sweep, so that small
     maps are read as millions of entries are; or not."""
     chunk = 1024 if small else CHUNK
-    setattr(buckets, "CHUNK", chunk)
+    setattr(walker, "CHUNK", chunk)
     setattr(tally_module, "CHUNK", chunk)
     setattr(memory, "CHUNK", chunk)
-    setattr(buckets, "FIRST_CHUNK", 2 if small else FIRST_CHUNK)
+    setattr(walker, "FIRST_CHUNK", 2 if small else FIRST_CHUNK)
     setattr(memory, "_MANY", 8 if small else MANY)
 
 

@@ -9,9 +9,10 @@ import contextlib
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from image import FakeFrame, FakeTarget
+from mapscope.plans.planning import make
 from mapscope.errors import MapscopeError
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
-from mapscope.stops.stop import Stops
+from mapscope.stops.all_stops import Stops
 from mapscope.program.target import Frame, Target
 
 #: functions "lie" here, one every 4096 bytes
@@ -94,7 +95,7 @@ class FakeHost(Host):
         self.stopped: List[str] = []
         self.on_write: Callable[[int], None] = lambda address: None
         self.at_stop: Callable[[], None] = lambda: None
-        self.stops = Stops(self)
+        self.stops = Stops(self, make)
         self._entered: List[Tuple[str, int]] = []
         target.stop_list = self.stops
         target.image.after_store = self._stored

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from mapscope.errors import MapscopeError, MemoryUnreadable
-from mapscope.stops.stop import Stops
+from mapscope.stops.all_stops import Stops
 from mapscope.program.target import Frame, Section, Target, Thread, Variable
 from mapscope.program.types import Kind, Type
 

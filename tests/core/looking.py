@@ -12,6 +12,7 @@ from mapscope import shell
 from mapscope.commands import load
 from mapscope.session import Session
 from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap
+from mapscope.commands.base import Context
 
 Json = Dict[str, Any]
 
@@ -25,7 +26,7 @@ def text(target: FakeTarget, name: str, line: str = "") -> str:
     pieces: List[str] = []
     started = time.process_time()
     try:
-        shell.run(target, name, line, pieces.append)
+        shell.run(target, target.stops, name, line, pieces.append)
     finally:
         slowest = max(slowest, time.process_time() - started)
     return "".join(pieces)
@@ -57,7 +58,7 @@ class Looker:
 
     def lines(self) -> List[Json]:
         """What it prints now."""
-        result = self.command.run(Session(self.target), self.args)
+        result = self.command.run(Context(Session(self.target), self.target.stops), self.args)
         return [json.loads(row) for row in "".join(result.json()).splitlines()]
 
 

@@ -13,9 +13,9 @@ from cppprogram import CppProgram
 from goprogram import GoProgram
 from image import FakeTarget, frame
 from looking import Json, one, text
-from mapscope.maps.compare_keys import equal_tophashes
+from mapscope.cells.tophashes import equal_tophashes
 from mapscope.maps.report import ADVICE, MOST, Activity, Report
-from mapscope.commands.writers import Writer, WritersResult
+from mapscope.activity import Writer
 from mapscope.flavours.cpp.cpp_hash import STRING, CppKeyHash
 from mapscope.errors import MapscopeError
 from mapscope.locate import find_map
@@ -32,6 +32,7 @@ from model import (
     SAME_SIZE_GROW,
     ClassicMap,
 )
+from mapscope.activity import Writers
 
 #: (severity, code, bucket, cell)
 Expected = Tuple[str, str, Optional[int], Optional[int]]
@@ -438,8 +439,8 @@ def test_writer_whose_map_is_doubtful(monkeypatch: pytest.MonkeyPatch) -> None:
     model.init("flags", HASH_WRITING)
     other = find_map(Session(target), "behind")
     inside = frame("mapscope::evacuate")
-    writers = WritersResult([Writer(None, 1, "evacuate", None, other, [inside], {})])
-    monkeypatch.setattr("mapscope.commands.check.find_writers", lambda _: writers)
+    writers = Writers([Writer(None, 1, "evacuate", None, other, [inside], {})])
+    monkeypatch.setattr("mapscope.commands.check.find_writers", lambda *_: writers)
     assert wrong(one(target, "check", "m")) == [("error", "write-flag", None, None)]
     inside.has_variables = False
     assert wrong(one(target, "check", "m")) == [("warning", "write-flag", None, None)]

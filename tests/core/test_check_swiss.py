@@ -5,11 +5,12 @@ import struct
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import pytest
-from mapscope.cells.buckets import BucketLayout
+from mapscope.cells.layout import BucketLayout
 from mapscope.maps.report import Activity, Report
 from mapscope.program.hashing import KeyHash
 from mapscope.program.memory import Memory
-from mapscope.swiss.swiss_map import SwissHeader, SwissMap
+from mapscope.swiss.swiss_reader import SwissHeader
+from mapscope.swiss.swiss_map import SwissMap
 from mapscope.program.types import Kind, Type
 from test_swiss import LAYOUT, MAP, NUMBER, Program
 

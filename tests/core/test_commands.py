@@ -397,7 +397,7 @@ def test_output_goes_to_a_file(tmp_path: Path) -> None:
         for json_option in ("", "--json "):
             file = tmp_path / f"{name} {json_option.strip()}.out"
             pieces: List[str] = []
-            shell.run(target, name, f"{json_option}-o '{file}' {line}", pieces.append)
+            shell.run(target, target.stops, name, f"{json_option}-o '{file}' {line}", pieces.append)
             assert pieces == []
             assert file.read_text("utf-8") == text(target, name, json_option + line)
     with pytest.raises(UsageError, match="cannot write .*: No such file or directory"):
@@ -430,7 +430,7 @@ def test_an_interrupt_while_entries_are_printed() -> None:
         if len(pieces) == 2:
             raise KeyboardInterrupt
 
-    shell.run(program.target, "entries", "m --json", write)
+    shell.run(program.target, program.target.stops, "entries", "m --json", write)
     rows = [json.loads(row) for row in "".join(pieces).splitlines()]
     assert 1 < len(rows) < 1002
     assert rows[-1] == {"entries": len(rows) - 2, "complete": False, "error": "interrupted"}

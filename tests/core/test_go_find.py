@@ -19,8 +19,9 @@ from mapscope.program.hashing import KeyHash
 from mapscope.program.memory import Memory
 from mapscope.go.functions import Function
 from mapscope.session import Session
-from mapscope.swiss.swiss_map import SwissHeader, SwissMap
-from mapscope.maps.view import Found, KeyTest
+from mapscope.swiss.swiss_reader import SwissHeader
+from mapscope.swiss.swiss_map import SwissMap
+from mapscope.maps.found import Found, KeyTest
 
 HASH0 = 0x5EED
 

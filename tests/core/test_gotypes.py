@@ -39,6 +39,7 @@ from mapscope.program.target import Section, Variable
 from mapscope.program.types import Kind
 from mapscope.program.values import json_form
 from mapscope.plans.go.tables import GROW, GROW_TO_TABLE, SPLIT
+from mapscope.flavours.go.map_types import map_type
 
 VERSIONS = ["go1.17.13", "go1.18.10", "go1.19.8", "go1.20.14", "go1.21.13", "go1.22.12", "go1.23.6"]
 
@@ -173,7 +174,7 @@ def test_hostile_descriptors() -> None:
             go.type_at(rtype.address)
             pytest.fail(name)
     with pytest.raises(LayoutUnknown, match="is not a map type"):
-        go.map_type(integer.address)
+        map_type(go, integer.address)
 
 
 def test_a_long_name() -> None:

@@ -11,7 +11,7 @@ from goprogram import number_map
 from image import NOWHERE
 from looking import Json, lines, text
 from mapscope.errors import MapscopeError
-from mapscope.flavours.cpp.history import NoHistory
+from mapscope.flavours.cpp.rings import NoHistory
 from model import RuntimeMap
 
 #: MAPSCOPE_EVENT_..., by bit number

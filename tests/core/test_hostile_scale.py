@@ -14,7 +14,7 @@ from image import FakeTarget, words
 from looking import Json, lines, one, text
 from mapscope import shell
 from mapscope.program import values
-from mapscope.cells.buckets import MORE_OVERFLOW, MOST_OVERFLOW
+from mapscope.classic.walker import MORE_OVERFLOW, MOST_OVERFLOW
 from mapscope.errors import MapscopeError
 from mapscope.go.goroutines import all_goroutines
 from mapscope.program.memory import Memory
@@ -83,7 +83,7 @@ def test_values_that_lead_to_many_are_shown_in_parts() -> None:
     """So that Ctrl-C ends it, and the text of all is not held at once."""
     scene = classic_scene("", NUMBER, Rich(), 100, "_fast64")
     pieces: List[str] = []
-    shell.run(scene.target, "entries", "m --json", pieces.append)
+    shell.run(scene.target, scene.target.stops, "entries", "m --json", pieces.append)
     assert sum(piece.count("\n") for piece in pieces) == 102
     assert max(piece.count("\n") for piece in pieces) <= 65
 
@@ -185,7 +185,7 @@ def test_rings_that_share_their_records(monkeypatch: pytest.MonkeyPatch) -> None
         ring = rings.thread()
         program.image.write(ring + program.offsets.history_ring["records"], words(shared))
         program.image.write(ring + program.offsets.history_ring["begun"], words(1024))
-    monkeypatch.setattr("mapscope.flavours.cpp.history._MAX_ALL", 5000)
+    monkeypatch.setattr("mapscope.flavours.cpp.rings._MAX_ALL", 5000)
     *events, last = lines(program.target, "history")[1:]
     assert len(events) == 5000 and last["overwritten"] > 0
 

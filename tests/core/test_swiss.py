@@ -8,13 +8,14 @@ from typing import Dict, List, Optional, Tuple
 
 import pytest
 
-from mapscope.cells.buckets import BucketLayout
+from mapscope.cells.layout import BucketLayout
 from mapscope.errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
 from mapscope.flavours.go.go_classic import allocated
 from mapscope.program.memory import Memory
-from mapscope.swiss.swiss_map import SwissHeader, SwissMap
+from mapscope.swiss.swiss_reader import SwissHeader
+from mapscope.swiss.swiss_map import SwissMap
 from mapscope.program.types import Kind, Type
-from mapscope.maps.view import KeyTest
+from mapscope.maps.found import KeyTest
 
 NUMBER = Type(Kind.UINT, "uint64", 8)
 LAYOUT = BucketLayout(8 + 8 * 16, 8, 16, 0, 16, 16)

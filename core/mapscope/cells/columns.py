@@ -11,11 +11,13 @@ from itertools import compress
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
-from ..maps.view import Column, Where
+from ..maps.batches import Column, Where
 from ..program.memory import MAX_BYTES, Memory
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_strings, json_text
-from .buckets import CELLS, LIVE, BucketLayout, Level
+from .layout import BucketLayout
+from .level import Level
+from .marks import CELLS, LIVE
 
 #: bytes of a string that is read together with others
 _SHORT = 4096

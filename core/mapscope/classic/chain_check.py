@@ -10,9 +10,12 @@ import struct
 from collections import deque
 from dataclasses import replace
 from itertools import compress
-from typing import TYPE_CHECKING, Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ..cells.buckets import (
+from ..cells.columns import Place
+from ..cells.layout import BucketLayout
+from ..cells.level import BucketArray, Level
+from ..cells.marks import (
     CELLS,
     EMPTY_REST,
     EVACUATED,
@@ -23,20 +26,17 @@ from ..cells.buckets import (
     NOT_LIVE,
     STATES,
     TOP_HASHES,
-    BucketArray,
-    BucketLayout,
-    Level,
-    Walker,
 )
-from ..cells.columns import Place
+from ..cells.tophashes import equal_tophashes
 from ..go.layouts import SAME_SIZE_GROW
-from ..maps.compare_keys import Hashed, Keys, equal_tophashes
+from ..maps.compare_keys import Hashed, Keys
+from ..maps.problems import Problem
+from ..maps.progress import Progress
 from ..maps.report import Report
-from ..maps.view import Problem, Progress
+from .classic_reader import ClassicReader
 from .header import Header
+from .walker import Walker
 
-if TYPE_CHECKING:
-    from .classic_map import ClassicMap
 
 # for bytes.translate: 1 for zero, which is emptyRest; for anything else; for anything but an
 # evacuated mark; for evacuatedY
@@ -57,7 +57,7 @@ _JOINED = 10
 _Pair = Tuple[Level, int, Level, int]
 
 
-def check_classic(view: "ClassicMap", report: Report, progress: Progress) -> None:
+def check_classic(view: ClassicReader, report: Report, progress: Progress) -> None:
     """Reports what is wrong with a classic map."""
     report.problems(view.problems)
     if view.header is not None:
@@ -68,7 +68,7 @@ class _Check:
     """One check of one map."""
 
     def __init__(
-        self, view: "ClassicMap", header: Header, report: Report, progress: Progress
+        self, view: ClassicReader, header: Header, report: Report, progress: Progress
     ) -> None:
         self._view = view
         self._header = header
@@ -442,7 +442,7 @@ class _Reporting(Walker):
     :ivar broken: (array, bucket) of chains that could not be followed to their end
     """
 
-    def __init__(self, view: "ClassicMap", layout: BucketLayout, report: Report) -> None:
+    def __init__(self, view: ClassicReader, layout: BucketLayout, report: Report) -> None:
         super().__init__(view.memory, layout, [])
         self._report = report
         self._joined: List[Problem] = []

@@ -1,23 +1,23 @@
 # SPDX-License-Identifier: MIT
 """The path of a lookup in a classic map (mapaccess1 in runtime/map.go)."""
 
-from typing import TYPE_CHECKING, Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
-from ..cells.buckets import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, TOP_HASHES, BucketArray
+from ..cells.level import BucketArray
+from ..cells.marks import CELLS, EMPTY_REST, EVACUATED_X, MIN_TOP_HASH, TOP_HASHES
 from ..errors import Corrupt
+from ..maps.batches import Where
+from ..maps.found import Candidate, Found, KeyTest
 from ..maps.search import Finder, take
-from ..maps.view import Candidate, Found, KeyTest, Where
 from ..program.values import Decoded
+from .classic_reader import ClassicReader
 from .moving import slots
-
-if TYPE_CHECKING:
-    from .classic_map import ClassicMap
 
 
 class Lookup(Finder):
     """Finds keys in one map."""
 
-    def __init__(self, map: "ClassicMap") -> None:
+    def __init__(self, map: ClassicReader) -> None:
         super().__init__(map)
         self._map = map
 

@@ -1,233 +1,27 @@
 # SPDX-License-Identifier: MIT
-"""A map of 8-cell buckets that grows incrementally: Go's classic map and ours.
-
-What this knows: how arrays, marks and counts fit together (runtime/map.go, Go
-1.17 to 1.23), given a header that a flavour has read. What it must not know:
-where the header's fields lie and where types come from.
-"""
+"""A classic map: what commands ask of it."""
 
 import math
-from dataclasses import replace
-from functools import partial
 from operator import or_
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
-from ..cells.buckets import (
-    CELLS,
-    EVACUATED_X,
-    EVACUATED_Y,
-    MIN_TOP_HASH,
-    STATES,
-    BucketArray,
-    BucketLayout,
-    Level,
-    Walker,
-)
-from ..cells.columns import LiveCells, Place
-from ..errors import TypeNeeded, UsageError
+from ..cells.level import BucketArray
+from ..cells.marks import CELLS, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH, STATES
+from ..errors import UsageError
+from ..maps.batches import Where
+from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
+from ..maps.found import Found, KeyTest
+from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
-from ..maps.view import (
-    Bucket,
-    Cell,
-    Chain,
-    Column,
-    Distribution,
-    EntryBatch,
-    Found,
-    Growth,
-    Hashing,
-    Held,
-    KeyTest,
-    MapView,
-    Problem,
-    Progress,
-    Summary,
-    Where,
-    no_progress,
-)
-from ..program.hashing import KeyHash
-from ..program.memory import Memory
-from ..program.types import Kind, Type
 from .chain_check import check_classic
 from .chain_lookup import Lookup
-from .header import HASH_WRITING, Header, Writing
-from .moving import Moving, find_moving, slots, target_bucket
+from .classic_reader import ClassicReader
+from .moving import slots, target_bucket
 from .tally import Tally, tally_array
 
-#: chunks whose scattered keys and elements are read together
-_GROUP = 12
 
-#: the right bytes of key and element slots, where they are known and memory may be wrong
-_Patches = Dict[Place, Tuple[Optional[bytes], Optional[bytes]]]
-
-
-class ClassicMap(MapView):
-    """A classic map.
-
-    :ivar header: None for a nil map
-    :ivar layout: None where the type is not known (then: header only)
-    :ivar fast: of Go: "_fast64" or the like where the program's lookups may be of that variant
-    :param held: the memory that it holds, given the overflow buckets in use of the new
-        and of the old array where they were counted
-    :param overflow: overflow buckets in use of the new array, as far as the header tells
-    :param hashing: gives the map's hash function; called once, when it is needed
-    """
-
-    fast: str = ""
-
-    def __init__(
-        self,
-        memory: Memory,
-        address: Optional[int],
-        type_name: str,
-        key: Optional[Type],
-        elem: Optional[Type],
-        header: Optional[Header],
-        layout: Optional[BucketLayout],
-        load_limit: Callable[[int], int],
-        writing: Optional[Writing] = None,
-        spare: Optional[Callable[[], Optional[int]]] = None,
-        hashing: Optional[Hashing] = None,
-        held: Optional[Callable[[Optional[int], Optional[int]], Held]] = None,
-        overflow: Optional[Callable[[], Optional[int]]] = None,
-    ) -> None:
-        super().__init__(memory, address, type_name, key, elem)
-        self.header = header
-        self.layout = layout
-        self.writing = writing or Writing()
-        self._load_limit = load_limit
-        self._spare = spare
-        self._held = held
-        self._overflow = overflow
-        self._hashing = hashing
-        self._hash: Optional[Tuple[Optional[KeyHash], str]] = None
-        self._moving_cache: Optional[List[Moving]] = None
-        if header is not None and address is not None:
-            header.validate(address)
-            cells = CELLS << header.B
-            impossible = partial(Problem, code="header", address=address)
-            if header.count > 1 << 47 or (header.count >> 24 and header.count > 64 * cells):
-                self.problems.append(
-                    impossible(f"count is {header.count}, impossible for {1 << header.B} buckets")
-                )
-            if header.count and not header.buckets:
-                self.problems.append(
-                    impossible(f"count is {header.count}, but there are no buckets")
-                )
-            if header.oldbuckets and header.nevacuate > 1 << header.old_B:
-                text = (
-                    f"nevacuate is {header.nevacuate}, beyond the {1 << header.old_B} old buckets"
-                )
-                self.problems.append(Problem(text, "nevacuate", address))
-
-    # --- the header ---
-
-    @property
-    def count(self) -> int:
-        return self.header.count if self.header else 0
-
-    def load_factor(self) -> float:
-        return self.count / (1 << self.header.B) if self.header else 0.0
-
-    def header_form(self) -> Dict[str, object]:
-        header = self.header
-        if header is None:
-            return {
-                "flags": [],
-                "hash0": 0,
-                "B": 0,
-                "buckets": 0,
-                "bucket_bytes": self.layout.size if self.layout else None,
-                "load_factor": 0.0,
-                "grows_above": self._load_limit(0),
-                "noverflow": 0,
-            }
-        known = sum(bit for bit, _ in header.flag_names)
-        names = [name for bit, name in header.flag_names if name and header.flags & bit]
-        names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
-        return {
-            "flags": names,
-            "hash0": header.hash0,
-            "B": header.B,
-            "buckets": 1 << header.B,
-            "bucket_bytes": self.layout.size if self.layout else None,
-            "load_factor": self.load_factor(),
-            "grows_above": self._load_limit(header.B),
-            "noverflow": header.noverflow,
-        }
-
-    def growth(self) -> Optional[Growth]:
-        header = self.header
-        if header is None or header.kind is None or self.writing.cleared:
-            return None
-        return Growth(header.kind, 1 << header.old_B, header.nevacuate)
-
-    def overflow_in_use(self) -> Optional[int]:
-        return self._overflow() if self._overflow else None
-
-    def held(self) -> Held:
-        return self._held_with(None, None)
-
-    def _held_with(self, overflow: Optional[int], old_overflow: Optional[int]) -> Held:
-        held = self._held(overflow, old_overflow) if self._held else Held()
-        layout = self.layout
-        if layout is None or not (layout.indirect_key or layout.indirect_elem):
-            return held
-        keys = self.key.size if self.key and layout.indirect_key else 0
-        elems = self.elem.size if self.elem and layout.indirect_elem else 0
-        return replace(held, indirect=self.count * (keys + elems))
-
-    # --- arrays ---
-
-    def arrays(self) -> Tuple[Optional[BucketArray], Optional[BucketArray]]:
-        """(new, old)"""
-        header = self.header
-        if header is None or not header.buckets or self.writing.cleared:
-            return None, None
-        new = BucketArray("new", header.buckets, 1 << header.B)
-        if not header.oldbuckets:
-            return new, None
-        return new, BucketArray("old", header.oldbuckets, 1 << header.old_B)
-
-    def walker(self) -> Walker:
-        """Walks this map's arrays."""
-        if self.layout is None:
-            raise TypeNeeded(f"map at {self.address or 0:#x}")
-        return Walker(self.memory, self.layout, self.problems)
-
-    def is_writing(self) -> bool:
-        """Whether a write is under way, or was when the program died."""
-        return self.header is not None and bool(self.header.flags & HASH_WRITING)
-
-    def _chunks(self, progress: Progress) -> Iterator[List[Level]]:
-        """All chunks of both arrays, those of the new one first."""
-        arrays = [array for array in self.arrays() if array]
-        if not arrays:
-            return
-        walker = self.walker()
-        total = sum(array.count for array in arrays)
-        done = 0
-        for array in arrays:
-            base = done
-
-            def step(part: int, _: int, base: int = base) -> None:
-                progress(base + part, total)
-
-            into_evacuated = array.name == "new" or self.is_writing()
-            yield from walker.walk(array, into_evacuated, step)
-            done += array.count
-
-    # --- inspect, stats ---
-
-    def progress(self) -> Optional[float]:
-        growth = self.growth()
-        _, old = self.arrays()
-        if growth is None or old is None:
-            return None
-        if self.layout is None:
-            return growth.nevacuate / growth.old_buckets
-        evacuated = sum(head.evacuated(self.layout).count(1) for head in self.walker().heads(old))
-        return evacuated / growth.old_buckets
+class ClassicMap(ClassicReader):
+    """A classic map, with what commands ask of it."""
 
     def _tallies(self, cells: bool, progress: Progress) -> Tuple[Tally, Tally]:
         """Counts of the new and of the old array."""
@@ -334,136 +128,6 @@ class ClassicMap(MapView):
         # a bucket of a map that shrinks has two old ones
         return bytes(map(or_, marks[: new.count], marks[new.count :])).count(0)
 
-    # --- entries ---
-
-    def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
-        if self.header is None:
-            return
-        self.types()
-        self.walker()
-        moving = self.moving()
-        patches = self.patches()
-        live = 0
-        for levels in self._groups(progress):
-            batch = self._batch(levels, patches)
-            if batch is not None:
-                live += len(batch.order)
-                yield batch
-        for move in moving:
-            if move.target is None:
-                live += 1
-                yield self.moving_batch(move)
-        self._compare_count(live)
-
-    def patches(self) -> _Patches:
-        """Slots that are really meant in cells that a stopped write has half done."""
-        patches: _Patches = {place: (key, None) for place, key in self.writing.pending.items()}
-        for move in self.moving():
-            if move.target is not None:
-                patches[move.target] = (move.key, move.elem)
-        return patches
-
-    def _groups(self, progress: Progress) -> Iterator[List[Level]]:
-        """Chunks; several at once where keys or elements lie all over memory.
-
-        The more of those are asked for at once, the more of them lie close together.
-        """
-        layout = self.layout
-        assert layout is not None
-        scattered = layout.indirect_key or layout.indirect_elem
-        scattered |= any(type.kind is Kind.STRING for type in self.types())
-        group: List[Level] = []
-        chunks, wanted = 0, 1
-        for levels in self._chunks(progress):
-            if group and group[0].array is not levels[0].array:
-                yield group
-                group, chunks = [], 0
-            group.extend(levels)
-            chunks += 1
-            if not scattered or chunks >= wanted:
-                yield group
-                group, chunks, wanted = [], 0, min(_GROUP, wanted + 1)
-        if group:
-            yield group
-
-    def _compare_count(self, live: int) -> None:
-        """Note when count and cells disagree, except while a write is half done."""
-        if live != self.count and not self.is_writing() and not self.problems:
-            text = f"count is {self.count}, but {live} live cells were found"
-            self.problems.append(Problem(text, "count", self.address))
-
-    def _batch(self, levels: List[Level], patches: _Patches) -> Optional[EntryBatch]:
-        layout = self.layout
-        assert layout is not None
-        cells = LiveCells(levels, layout)
-        if not len(cells):
-            return None
-        key_type, elem_type = self.types()
-        batch = EntryBatch(
-            cells.column(self.memory, key_type, layout.keys, layout.keysize, layout.indirect_key),
-            cells.column(
-                self.memory, elem_type, layout.elems, layout.elemsize, layout.indirect_elem
-            ),
-            cells.order(),
-            cells.where,
-        )
-        for place, (key, elem) in patches.items():
-            number = cells.number_of(place)
-            if number is not None:
-                changed = self._patch(batch.keys, number, key, layout.indirect_key)
-                changed |= self._patch(batch.elems, number, elem, layout.indirect_elem)
-                # a pending cell is being written whatever its key holds
-                if changed or place in self.writing.pending:
-                    batch.in_flight[number] = True
-        return batch
-
-    def _patch(self, column: Column, number: int, slot: Optional[bytes], indirect: bool) -> bool:
-        """Put what is really meant where a stopped write has half done it.
-
-        :param slot: the slot's right bytes, if they are known
-        :return: whether the column held something else
-        """
-        if slot is None:
-            return False
-        found: Optional[bytes] = slot
-        if indirect:
-            pointer = int.from_bytes(slot, "little")
-            found = self.memory.gather([pointer], column.type.size)[0]
-        if found == column.data(number):
-            return False
-        column.put(number, found)
-        return True
-
-    def moving_batch(self, move: Moving) -> EntryBatch:
-        """The entry in flight, read where it still is."""
-        layout = self.layout
-        assert layout is not None
-        address, cell = move.place
-        key_type, elem_type = self.types()
-        columns = []
-        for type, data, offset, indirect in (
-            (key_type, move.key, layout.key_offset(cell), layout.indirect_key),
-            (elem_type, move.elem, layout.elem_offset(cell), layout.indirect_elem),
-        ):
-            place = address + offset
-            found: Optional[bytes] = data
-            if indirect:
-                place = int.from_bytes(data, "little")
-                found = self.memory.gather([place], type.size)[0]
-            columns.append(Column(type, None, [found], [place].__getitem__))
-        return EntryBatch(columns[0], columns[1], [0], lambda _: move.where, {0: True})
-
-    # --- one bucket ---
-
-    def moving(self) -> List[Moving]:
-        """Entries that a stopped evacuation is moving."""
-        if self._moving_cache is None:
-            new, old = self.arrays()
-            self._moving_cache = []
-            if new and old and self.layout is not None:
-                self._moving_cache = find_moving(self.walker(), new, old, self.writing)
-        return self._moving_cache
-
     # --- one bucket, one key ---
 
     def chain(self, index: int, old: bool) -> Chain:
@@ -519,15 +183,6 @@ class ClassicMap(MapView):
             buckets.append(Bucket(address, position, overflow, layout.overflow, cells))
         evacuated = bool(buckets) and EVACUATED_X <= buckets[0].cells[0].tophash < MIN_TOP_HASH
         return Chain(array.name, index, evacuated, buckets)
-
-    def has_buckets(self) -> bool:
-        """Whether anything was ever written to it."""
-        return self.header is not None and bool(self.header.buckets)
-
-    def hashing(self) -> Tuple[Optional[KeyHash], str]:
-        if self._hash is None:
-            self._hash = self._hashing() if self._hashing else super().hashing()
-        return self._hash
 
     def find(self, test: KeyTest) -> Found:
         return Lookup(self).find(test)

@@ -9,18 +9,13 @@ runtime's layout.h).
 from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
-from ..cells.buckets import (
-    CELLS,
-    EVACUATED_X,
-    EVACUATED_Y,
-    MIN_TOP_HASH,
-    BucketArray,
-    BucketLayout,
-    Walker,
-)
 from ..cells.columns import Place
-from ..maps.view import Where
+from ..cells.layout import BucketLayout
+from ..cells.level import BucketArray
+from ..cells.marks import CELLS, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH
+from ..maps.batches import Where
 from .header import Writing
+from .walker import Walker
 
 
 @dataclass

@@ -11,19 +11,13 @@ from functools import reduce
 from operator import or_
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
-from ..cells.buckets import (
-    CELLS,
-    MAX_CHAIN,
-    MORE_OVERFLOW,
-    MOST_OVERFLOW,
-    BucketArray,
-    BucketLayout,
-    Level,
-    Walker,
-)
+from ..cells.layout import BucketLayout
+from ..cells.level import BucketArray, Level
+from ..cells.marks import CELLS
 from ..errors import MemoryUnreadable
-from ..maps.view import Progress, no_progress
+from ..maps.progress import Progress, no_progress
 from ..program.memory import ADDRESS_LIMIT, CHUNK
+from .walker import MAX_CHAIN, MORE_OVERFLOW, MOST_OVERFLOW, Walker
 
 
 @dataclass

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What a subcommand is, and how its words are read.
 
-A command takes a session and parsed arguments and returns a Result; text and
+A command takes its context and parsed arguments and returns a Result; text and
 JSON are two renderings of it. Nothing here prints.
 """
 
@@ -12,8 +12,11 @@ from dataclasses import dataclass
 from typing import Callable, Iterator, List, NoReturn, Optional
 
 from ..errors import UsageError
+from ..locate import AtStop, find_map
+from ..maps.view import MapView
 from ..program.values import escape
 from ..session import Session
+from ..stops.all_stops import Stops
 
 
 class Result:
@@ -34,6 +37,32 @@ class Result:
 
 
 @dataclass(frozen=True)
+class Context:
+    """What a command works with.
+
+    :ivar stops: gives the debugger's stops
+    """
+
+    session: Session
+    stops: Callable[[], Stops]
+
+    def at_stop(self) -> Optional[AtStop]:
+        """The map stop that the program is at."""
+        current = self.stops().current
+        return None if current is None else AtStop(current.occurrence.thread, current.reopen)
+
+    def find_map(self, expression: Optional[str], type: Optional[str] = None) -> MapView:
+        """The map that the user named.
+
+        :param expression: MAP as typed; None: the map of the current stop
+        :param type: the value of --type
+        :raises NotAMap: if it is none
+        """
+        at_stop = self.at_stop() if expression is None else None
+        return find_map(self.session, expression, type, at_stop)
+
+
+@dataclass(frozen=True)
 class Command:
     """What stands behind one row of the table.
 
@@ -46,7 +75,7 @@ class Command:
     name: str
     description: str
     arguments: Callable[[argparse.ArgumentParser], None]
-    run: Callable[[Session, argparse.Namespace], Result]
+    run: Callable[[Context, argparse.Namespace], Result]
 
     def parser(self) -> "Parser":
         """The parser of this command's words."""

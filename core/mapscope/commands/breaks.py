@@ -7,10 +7,9 @@ from typing import Dict, Iterator, List
 
 from ..errors import UsageError
 from ..program.values import dumps, escape
-from ..session import Session
+from ..stops.engine import Stop
 from ..stops.request import EVENTS, from_words
-from ..stops.stop import Stop
-from .base import Command, Result, natural
+from .base import Command, Context, Result, natural
 
 
 @dataclass
@@ -79,8 +78,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", metavar="TYPE", help="a Go map's type where MAP is an address")
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
-    stops = session.target.stops()
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
+    stops = context.stops()
     if args.event == "list":
         if args.words:
             raise UsageError("map break list takes no further words")
@@ -89,7 +89,7 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
             [stop.form() for stop in found], [_row(stop) for stop in found] or ["no map stops"]
         )
     if args.event == "delete" and _means_stops(args):
-        return _delete(session, args.words)
+        return _delete(context, args.words)
     if session.target.has_memory():
         session.require_architecture()
     stop = stops.add(from_words(args))
@@ -113,8 +113,8 @@ def _means_stops(args: argparse.Namespace) -> bool:
     return False
 
 
-def _delete(session: Session, words: List[str]) -> Result:
-    stops = session.target.stops()
+def _delete(context: Context, words: List[str]) -> Result:
+    stops = context.stops()
     if "all" in words:
         chosen = [stop.number for stop in stops]
     else:

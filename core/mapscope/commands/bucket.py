@@ -5,11 +5,10 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator
 
-from ..locate import find_map
-from ..maps.view import Bucket, Cell, Chain, MapView
+from ..maps.facts import Bucket, Cell, Chain
+from ..maps.view import MapView
 from ..program.values import dumps, escape, json_form, text_form
-from ..session import Session
-from .base import Command, Result, add_map, natural, problem_lines
+from .base import Command, Context, Result, add_map, natural, problem_lines
 
 
 @dataclass
@@ -106,8 +105,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
-    view = find_map(session, args.map, args.type)
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
+    view = context.find_map(args.map, args.type)
     return BucketResult(view, view.chain(args.bucket, args.old), session.target.element_limit())
 
 

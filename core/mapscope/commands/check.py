@@ -7,15 +7,14 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, Iterator, List, Optional
 
+from ..activity import find_writers, operation
 from ..errors import Corrupt, MapscopeError, NotAMap
-from ..locate import find_map
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
 from ..program.types import Kind
 from ..program.values import dumps, escape
 from ..session import Session
-from .base import Command, Result, add_map
-from .writers import find_writers, operation
+from .base import Command, Context, Result, add_map
 
 #: findings of a kind that text shows
 _SHOWN = 10
@@ -96,9 +95,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     try:
-        view = find_map(session, args.map, args.type)
+        view = context.find_map(args.map, args.type)
     except (Corrupt, NotAMap) as error:
         if not _is_declared(session, args.map, error):
             raise
@@ -107,7 +107,7 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
         report.add("error", "header", str(error), int(place[1], 16) if place else None)
         return CheckResult(escape(args.map), None, report)
     where = "nil" if view.address is None else hex(view.address)
-    report = Report(lambda: _activity(session, view), not args.no_hash)
+    report = Report(lambda: _activity(context, view), not args.no_hash)
     try:
         view.check(report, session.target.progress)
     except KeyboardInterrupt:
@@ -131,9 +131,9 @@ def _is_declared(session: Session, expression: Optional[str], error: MapscopeErr
     return type.kind in (Kind.GO_MAP, Kind.GO_HMAP)
 
 
-def _activity(session: Session, view: MapView) -> Activity:
+def _activity(context: Context, view: MapView) -> Activity:
     """Who is inside a write to a map."""
-    writers = find_writers(session).writers
+    writers = find_writers(context.session, context.at_stop()).writers
     # of an optimised frame, what is no map may be all that is left of which one it is
     ours = [
         writer
@@ -148,7 +148,7 @@ def _activity(session: Session, view: MapView) -> Activity:
         if writer not in ours
         for frame in writer.frames[:1]
     )
-    certain = bool(operations) or (not doubtful and _nobody_missed(session))
+    certain = bool(operations) or (not doubtful and _nobody_missed(context.session))
     return Activity(operations, certain)
 
 

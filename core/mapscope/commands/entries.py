@@ -4,11 +4,11 @@
 import argparse
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
-from ..locate import find_map
-from ..maps.view import EntryBatch, MapView
+from ..maps.batches import EntryBatch
+from ..maps.view import MapView
 from ..program.values import MOST_LONG_PRINTED, dumps, escape, text_form
 from ..session import Session
-from .base import Command, Result, add_map, natural, problem_lines
+from .base import Command, Context, Result, add_map, natural, problem_lines
 
 
 #: bytes of values whose text is made at once, about
@@ -187,12 +187,13 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--where", action="store_true", help="add each entry's place")
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     elements = session.target.element_limit()
     limit = args.limit
     if limit is None and not args.json:
         limit = elements
-    view = find_map(session, args.map, args.type)
+    view = context.find_map(args.map, args.type)
     view.types()
     return EntriesResult(
         view, session, limit or None, args.offset, args.match, args.where, elements

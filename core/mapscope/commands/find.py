@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import Dict, Iterator
 
 from ..errors import NoStopMap, UsageError
-from ..locate import find_map
+from ..maps.found import Found
 from ..maps.key_text import parse_key
-from ..maps.view import Found, MapView
+from ..maps.view import MapView
 from ..program.values import dumps, escape, json_form, text_form
-from ..session import Session
-from .base import Command, Result, add_map, problem_lines
+from .base import Command, Context, Result, add_map, problem_lines
 
 
 @dataclass
@@ -102,9 +101,10 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     try:
-        view = find_map(session, args.map, args.type)
+        view = context.find_map(args.map, args.type)
     except NoStopMap:
         raise UsageError("map find needs a MAP and a KEY here; see map find --help") from None
     key, _ = view.types()

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, UsageError
-from ..flavours.cpp.history import Event, History, NoHistory, read_history
-from ..locate import find_map
+from ..flavours.cpp.rings import Event, History, NoHistory, read_history
 from ..maps.event_lines import (
     cleared_line,
     created_line,
@@ -21,8 +20,7 @@ from ..maps.event_lines import (
 )
 from ..program.types import Kind
 from ..program.values import dumps, escape
-from ..session import Session
-from .base import Command, Result, natural, problem_lines
+from .base import Command, Context, Result, natural, problem_lines
 
 
 @dataclass
@@ -139,13 +137,13 @@ def _wall(nanoseconds: Optional[int]) -> Optional[str]:
     return at.strftime("%Y-%m-%d %H:%M:%S.%f UTC")
 
 
-def _address(session: Session, expression: str, history: History) -> int:
+def _address(context: Context, expression: str, history: History) -> int:
     """The hmap that the user means: of a live map, or of one that is in the records."""
     recorded = {event.map for event in history.events}
     try:
-        view = find_map(session, expression)
+        view = context.find_map(expression)
     except MapscopeError as error:
-        value = session.target.evaluate(expression)
+        value = context.session.target.evaluate(expression)
         if value.type.kind in (Kind.INT, Kind.UINT, Kind.POINTER) and value.data is not None:
             address = int.from_bytes(value.data[:8], "little")
             if address in recorded:
@@ -181,11 +179,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--life", action="store_true", help="leave evacuations out")
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     history = read_history(session)
     events, map = history.events, None
     if args.map is not None:
-        map = _address(session, args.map, history)
+        map = _address(context, args.map, history)
         events = [event for event in events if event.map == map]
     if args.life:
         events = [event for event in events if event.ring == "life"]

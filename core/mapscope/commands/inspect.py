@@ -5,11 +5,11 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..locate import find_map
-from ..maps.view import Growth, Held, MapView, Summary
+from ..maps.facts import Growth, Held, Summary
+from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
-from .base import Command, Result, add_map, optional, problem_lines
+from .base import Command, Context, Result, add_map, optional, problem_lines
 
 _BAR = 40
 
@@ -185,8 +185,9 @@ def inspect(view: MapView, session: Optional[Session] = None) -> InspectResult:
     return InspectResult(view, view.summary(progress))
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
-    return inspect(find_map(session, args.map, args.type), session)
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
+    return inspect(context.find_map(args.map, args.type), session)
 
 
 COMMAND = Command(

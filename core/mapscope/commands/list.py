@@ -8,8 +8,7 @@ from typing import Iterator, List
 from ..locate import list_maps
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from ..session import Session
-from .base import Command, Result
+from .base import Command, Context, Result
 from .inspect import size_text
 
 
@@ -79,7 +78,8 @@ class ListResult(Result):
             )
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     where = ""

@@ -5,11 +5,11 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..locate import FLAVOURS, find_map, list_maps
-from ..maps.view import Distribution, Held, Life, MapView
+from ..locate import FLAVOURS, list_maps
+from ..maps.facts import Distribution, Held, Life
+from ..maps.view import MapView
 from ..program.values import dumps, escape
-from ..session import Session
-from .base import Command, Result, add_map, problem_lines
+from .base import Command, Context, Result, add_map, problem_lines
 from .inspect import size_text
 
 _BAR = 40
@@ -224,7 +224,8 @@ def _histogram(title: str, values: Dict[int, int]) -> Iterator[str]:
         yield f"    up to {rows[-1][0]}: {rest} more\n"
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     if args.map is None:
         totals = Totals()
         counted: Dict[str, int] = {}
@@ -238,7 +239,7 @@ def _run(session: Session, args: argparse.Namespace) -> Result:
                 totals.created = (totals.created or 0) + made
                 totals.add_life(gone[1])
         return totals
-    view = find_map(session, args.map, args.type)
+    view = context.find_map(args.map, args.type)
     if view.address is not None:
         view.types()
         return StatsResult(view, view.distribution(session.target.progress))

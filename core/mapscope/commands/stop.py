@@ -7,9 +7,8 @@ from typing import Dict, Iterator, Optional
 
 from ..errors import MapscopeError, NoStopMap
 from ..program.values import dumps, escape
-from ..session import Session
-from ..stops.stop import Current
-from .base import Command, Result
+from ..stops.engine import Current
+from .base import Command, Context, Result
 from .inspect import InspectResult, inspect
 
 
@@ -41,8 +40,9 @@ class StopResult(Result):
             yield from self.map.text()
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
-    current = session.target.stops().current
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
+    current = context.stops().current
     if current is None:
         raise NoStopMap("the program is not at a map stop (map break sets one)")
     found: Optional[InspectResult] = None

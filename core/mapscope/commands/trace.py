@@ -7,8 +7,7 @@ from typing import IO, Iterator, List, Optional
 
 from ..errors import UsageError
 from ..program.values import dumps, escape, named
-from ..session import Session
-from .base import Command, Result
+from .base import Command, Context, Result
 
 
 @dataclass
@@ -33,10 +32,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--type", metavar="TYPE", help="a Go map's type where MAP is an address")
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     if args.switch not in ("on", "off"):
         raise UsageError(f"map trace: on or off is expected, not {escape(args.switch)}")
-    stops = session.target.stops()
+    stops = context.stops()
     if args.switch == "off":
         ended = stops.untrace(args.map)
         if not ended:

@@ -3,66 +3,21 @@
 
 import argparse
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from ..errors import MapscopeError
-from ..go.layouts import operation_of
-from ..locate import FLAVOURS
+from ..activity import Writer, find_writers
 from ..maps.view import MapView
-from ..program.target import Frame, Thread
 from ..program.values import dumps, escape
-from ..session import Session
-from .base import Command, Result
-
-#: frames of a thread that are looked at, and that are shown
-_DEPTH, _SHOWN = 64, 16
-
-#: reports a race, and keeps the map at hand
-_FATAL = "mapscope::fatal"
-#: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
-_CPP = re.compile(
-    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:[<(].*)?$",
-    re.DOTALL,
-)
-#: members of mapscope::map that write; optimised code does so in instructions of theirs
-_MEMBERS = tuple(
-    (operation, re.compile(rf"^mapscope::map<.*>::(?:{names})(?:[<(].*)?$", re.DOTALL))
-    for operation, names in (
-        ("assign", r"assign_\w+|insert\w*|try_emplace|emplace\w*|operator\[\]"),
-        ("delete", r"erase\w*"),
-        ("clear", "clear"),
-        ("grow", "reserve|rebuild"),
-    )
-)
-
-
-@dataclass
-class Writer:
-    """One thread inside a write, or one goroutine that waits in the middle of it.
-
-    :ivar thread: None: no thread runs the goroutine
-    :ivar status: of that goroutine, as "_Gwaiting"
-    """
-
-    thread: Optional[Thread]
-    goroutine: Optional[int]
-    operation: str
-    bucket: Optional[int]
-    view: Optional[MapView]
-    frames: List[Frame]
-    registers: Dict[str, int]
-    races: bool = False
-    problem: str = ""
-    status: str = ""
+from .base import Command, Context, Result
 
 
 @dataclass
 class WritersResult(Result):
     """All of them, and maps that have more than one."""
 
-    writers: List[Writer] = field(default_factory=list)
-    races: List[Tuple[MapView, List[Writer]]] = field(default_factory=list)
+    writers: List[Writer]
+    races: List[Tuple[MapView, List[Writer]]]
 
     def json(self) -> Iterator[str]:
         yield dumps(
@@ -167,99 +122,16 @@ def _short(function: str) -> str:
     return escape(match[0] if match is not None else text) or "?"
 
 
-def find_writers(session: Session) -> WritersResult:
-    """Every thread that is inside a map write, and every goroutine that waits in one."""
-    result = WritersResult()
-    for thread in session.target.threads():
-        named = session.named(thread.frames(), thread.registers().get)
-        frames = [frame for _, frame in zip(range(_DEPTH), named) if frame.pc()]
-        if not any(operation(frame.function) for frame in frames):
-            # debuggers end at the border from the system's stack to the goroutine's
-            frames = session.own_frames(thread) or frames
-        writer = _writer(session, thread, frames)
-        if writer is not None:
-            result.writers.append(writer)
-    running = {writer.goroutine for writer in result.writers}
-    for goroutine, frames in session.parked_writers():
-        if goroutine.id in running:
-            continue  # its thread is just parking it, or taking it up again
-        writer = _writer(session, None, frames)
-        if writer is not None:
-            writer.goroutine, writer.status = goroutine.id, goroutine.status
-            result.writers.append(writer)
-    maps: Dict[int, List[Writer]] = {}
-    for writer in result.writers:
-        if writer.view is not None and writer.view.address is not None:
-            maps.setdefault(writer.view.address, []).append(writer)
-    for writers in maps.values():
-        view = writers[0].view
-        if len(writers) > 1 and view is not None:
-            for writer in writers:
-                writer.races = True
-            result.races.append((view, writers))
-    return result
-
-
-def operation(function: str) -> Optional[str]:
-    """What a function of a runtime, Go's or ours, does to a map; None: it writes to none."""
-    match = _CPP.match(function)
-    # named as the functions of Go's runtime
-    found = operation_of(function if match is None else f"runtime.{match[1]}")
-    if found is None and function.startswith("mapscope::map<"):
-        return next((name for name, pattern in _MEMBERS if pattern.match(function)), None)
-    return found
-
-
-def _writer(session: Session, thread: Optional[Thread], frames: List[Frame]) -> Optional[Writer]:
-    inside: Optional[str] = None
-    bucket: Optional[int] = None
-    view: Optional[MapView] = None
-    problem = "its registers are lost here"
-    for frame in frames:
-        found = operation(frame.function)
-        if found is None and frame.function != _FATAL:
-            continue
-        inside = inside or found
-        for flavour in FLAVOURS:
-            try:
-                if view is None or view.key is None:
-                    view = flavour.from_frame(session, frame) or view
-                if found == "evacuate" and bucket is None and view is not None:
-                    bucket = flavour.evacuated_bucket(session, frame, view)
-            except MapscopeError as error:
-                problem = str(error)
-    if inside is None:
-        return None
-    current = session.target.stops().current
-    number = None if thread is None else thread.number
-    if view is None and current is not None and current.occurrence.thread == number:
-        # the event that it is stopped at names the map
-        view = None if current.reopen is None else current.reopen(session)
-    registers = {"rip": frames[0].pc(), "rsp": frames[0].sp()}
-    goroutine = None
-    if thread is not None:
-        registers = thread.registers()
-        goroutine = session.go.goroutine(registers) if session.is_go() else None
-    return Writer(
-        thread,
-        goroutine,
-        inside,
-        bucket,
-        view,
-        frames[:_SHOWN],
-        registers,
-        problem=problem,
-    )
-
-
 def _arguments(parser: argparse.ArgumentParser) -> None:
     """It has none."""
 
 
-def _run(session: Session, args: argparse.Namespace) -> Result:
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
     session.require_memory()
     session.require_architecture()
-    return find_writers(session)
+    found = find_writers(session, context.at_stop())
+    return WritersResult(found.writers, found.races)
 
 
 COMMAND = Command(

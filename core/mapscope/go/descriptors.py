@@ -12,7 +12,6 @@ import struct
 from dataclasses import dataclass, replace
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from ..cells.buckets import BucketLayout
 from ..errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
 from ..program.memory import Memory
 from ..program.target import Section, Target
@@ -29,8 +28,8 @@ RTYPE_SIZE = 48
 # abi.Kind
 _BOOL, _INT, _UINT, _UINTPTR, _FLOAT32, _FLOAT64 = 1, 2, 7, 12, 13, 14
 _COMPLEX64, _COMPLEX128, _ARRAY, _CHAN, _FUNC, _INTERFACE = 15, 16, 17, 18, 19, 20
-_MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 25, 26
-_KIND_MASK = 0x1F
+KIND_MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 25, 26
+KIND_MASK = 0x1F
 _TFLAG_UNCOMMON = 1
 _TFLAG_EXTRA_STAR = 2
 #: bytes of a descriptor by its kind, without what its own numbers add
@@ -40,7 +39,7 @@ _DESCRIPTOR_SIZES = {
     _CHAN: 64,
     _FUNC: 56,
     _INTERFACE: 80,
-    _MAP: 136,
+    KIND_MAP: 136,
     _POINTER: 56,
     _SLICE: 56,
     _STRUCT: 80,
@@ -49,7 +48,7 @@ _DESCRIPTOR_SIZES = {
 _VALUE_SIZES = {
     **dict(zip(range(_BOOL, _FLOAT32), (1, 8, 1, 2, 4, 8, 8, 1, 2, 4, 8, 8))),
     **{_FLOAT32: 4, _FLOAT64: 8, _COMPLEX64: 8, _COMPLEX128: 16, _INTERFACE: 16, _SLICE: 24},
-    **{_STRING: 16, **dict.fromkeys((_CHAN, _FUNC, _MAP, _POINTER, _UNSAFE_POINTER), 8)},
+    **{_STRING: 16, **dict.fromkeys((_CHAN, _FUNC, KIND_MAP, _POINTER, _UNSAFE_POINTER), 8)},
 }
 
 #: offsets of moduledata.types (etypes follows): Go 1.17 to 1.19, 1.20 to 1.27
@@ -60,22 +59,6 @@ _LONGEST_NAME, _ALL_NAMES = 1 << 16, 256 << 20
 _DEEPEST, _MOST_TYPES, _MOST_FIELDS = 100, 1 << 16, 1 << 16
 #: words between etypes and typelinks, at most
 _TYPELINKS_SEARCH = 16
-
-
-@dataclass(frozen=True)
-class MapType:
-    """A map's type, as far as a walk needs it.
-
-    :ivar address: of its descriptor; 0: it comes from debug information
-    :ivar layout: of a bucket or, in a Swiss map, of a group; there keysize and elemsize are the
-        distances between slots
-    """
-
-    address: int
-    name: str
-    key: Type
-    elem: Type
-    layout: BucketLayout
 
 
 @dataclass(frozen=True)
@@ -217,75 +200,12 @@ class GoProgram:
         name = self._name(table.types + offset)
         return name[1:] if rtype[20] & _TFLAG_EXTRA_STAR else name
 
-    def map_type(self, address: int) -> MapType:
-        """The map type at `address`.
-
-        :raises LayoutUnknown: if it describes no map
-        """
-        name = self.name_at(address)
-        head = self.memory.read(address, RTYPE_SIZE + 16)
-        if head[23] & _KIND_MASK != _MAP:
-            raise LayoutUnknown(f"{escape(name)} at {address:#x} is not a map type")
-        key, elem = (self.type_at(at) for at in struct.unpack_from("<QQ", head, RTYPE_SIZE))
-        layout_at = self._group if self.has_swiss_maps else self._bucket
-        return MapType(address, name, key, elem, layout_at(address, name, key, elem))
-
-    def _bucket(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
-        """Of a classic map with the type at `address`."""
-        raw = self.memory.read(address + 80, 8)
-        keysize, elemsize, size, flags = struct.unpack("<BBHI", raw)
-        if size != 8 + 8 * (keysize + elemsize) + 8:
-            raise LayoutUnknown(
-                f"maptype {escape(name)} at {address:#x} not recognised: bucket of {size} "
-                f"bytes with keys of {keysize} and elements of {elemsize}"
-            )
-        return BucketLayout(
-            size,
-            8,
-            8 + 8 * keysize,
-            size - 8,
-            keysize,
-            elemsize,
-            bool(flags & layouts.INDIRECT_KEY),
-            bool(flags & layouts.INDIRECT_ELEM),
-        )
-
-    def _group(self, address: int, name: str, key: Type, elem: Type) -> BucketLayout:
-        """Of a Swiss map with the type at `address`."""
-        size, *words = struct.unpack("<6Q", self.memory.read(address + 80, 48))
-        # KeysOff is 8 since 1.27; with slots of 8 bytes flags, at most 15, stand where 1.27 has
-        # ElemsOff, at least 16 (but for keys of no bytes)
-        split = self.minor >= 27 or (words[0] == 8 and words[2] & 0xFFFFFFFF >= 16)
-        if size == 8 + 8 * words[0] and not split:
-            # 1.24 to 1.26: SlotSize, ElemOff, Flags
-            stride, elems, flags = words[0], 8 + words[1], words[2]
-            layout = (8, stride, elems, stride)
-        else:
-            # 1.27: KeysOff, KeyStride, ElemsOff, ElemStride, ElemOff, Flags
-            layout = (words[0], words[1], words[2], words[3])
-            flags = struct.unpack("<I", self.memory.read(address + 128, 4))[0]
-        indirect_key = bool(flags & layouts.SWISS_INDIRECT_KEY)
-        indirect_elem = bool(flags & layouts.SWISS_INDIRECT_ELEM)
-        keys, key_stride, elems, elem_stride = layout
-        ends = (
-            keys + 7 * key_stride + (8 if indirect_key else key.size),
-            elems + 7 * elem_stride + (8 if indirect_elem else elem.size),
-        )
-        if not 8 <= size <= 1 << 16 or keys < 8 or elems < 8 or max(ends) > size:
-            raise LayoutUnknown(
-                f"map type {escape(name)} at {address:#x} not recognised: group of {size} bytes, "
-                f"keys from {keys} every {key_stride}, elements from {elems} every {elem_stride}"
-            )
-        return BucketLayout(
-            size, keys, elems, 0, key_stride, elem_stride, indirect_key, indirect_elem
-        )
-
     # --- type descriptors ---
 
     def _read_type(self, address: int) -> Type:
         rtype = self.memory.read(address, RTYPE_SIZE)
         size = _WORD.unpack_from(rtype, 0)[0]
-        kind = rtype[23] & _KIND_MASK
+        kind = rtype[23] & KIND_MASK
         name = self.name_at(address)
         known = _VALUE_SIZES.get(kind, size)
         if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER or size != known:
@@ -333,7 +253,7 @@ class GoProgram:
                 length=length,
                 go_type=address,
             )
-        if kind == _MAP:
+        if kind == KIND_MAP:
             key, elem = word(48), word(56)
             return Type(
                 Kind.GO_MAP,
@@ -441,7 +361,7 @@ class GoProgram:
         found: List[int] = []
         at = 8
         while at + RTYPE_SIZE <= len(raw):
-            base = _DESCRIPTOR_SIZES.get(raw[at + 23] & _KIND_MASK)
+            base = _DESCRIPTOR_SIZES.get(raw[at + 23] & KIND_MASK)
             if base is None:
                 return None
             found.append(at)
@@ -456,7 +376,7 @@ class GoProgram:
     def _descriptor_tail(raw: bytes, at: int, base: int) -> int:
         """Bytes of what follows a descriptor of fixed size (DescriptorSize in
         internal/abi/type.go): parameters, methods, fields."""
-        kind, tail = raw[at + 23] & _KIND_MASK, 0
+        kind, tail = raw[at + 23] & KIND_MASK, 0
         if kind == _FUNC:
             inputs, outputs = struct.unpack_from("<HH", raw, at + 48)
             tail += 8 * (inputs + (outputs & 0x7FFF))

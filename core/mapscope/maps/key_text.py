@@ -22,7 +22,7 @@ from ..program.values import (
     json_form,
     named,
 )
-from .view import KeyTest
+from .found import KeyTest
 
 _WORDS = {
     "nan": float("nan"),

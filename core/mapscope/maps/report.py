@@ -8,7 +8,7 @@ know: how a map is walked.
 from dataclasses import dataclass, field
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
-from .view import Problem
+from .problems import Problem
 
 #: findings of one code that are kept; the others are counted
 MOST = 1000

@@ -12,7 +12,9 @@ from typing import List, Optional, Sequence, Tuple
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.types import Kind
 from ..program.values import Decoder
-from .view import Candidate, Column, EntryBatch, Found, KeyTest, MapView, Unseen, Where
+from .batches import Column, EntryBatch, Where
+from .found import Candidate, Found, KeyTest, Unseen
+from .view import MapView
 
 #: entries of a map whose hashes tell whether the program computes the same ones
 SAMPLED = 64

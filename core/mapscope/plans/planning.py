@@ -8,13 +8,13 @@ from ..flavours.cpp import runtime_maps
 from ..flavours.go import go_classic
 from ..maps.view import MapView
 from ..session import Session
+from ..stops.engine import Plan, Stop
 from ..stops.host import Host
-from ..stops.plan import Plan
-from ..stops.stop import Stop
 from .cpp.filter_plan import HOOK, RuntimePlan
+from .cpp.filter_trace import RuntimeTrace
 from .go import choice
 from .go.go_plan import AtStart, waits_for_start
-from .tracing import ClassicTrace, RuntimeTrace, SwissTrace
+from .go.go_trace import ClassicTrace, SwissTrace
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

@@ -7,13 +7,10 @@ else in core knows that there is a debugger.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from .memory import Buffer
 from .types import Type
-
-if TYPE_CHECKING:
-    from ..stops.stop import Stops
 
 
 @dataclass(frozen=True)
@@ -181,10 +178,6 @@ class Target(ABC):
     @abstractmethod
     def element_limit(self) -> int:
         """How many elements the debugger prints of a container; 0: all."""
-
-    @abstractmethod
-    def stops(self) -> "Stops":
-        """The stops of this debugger."""
 
     def progress(self, done: int, total: int) -> None:
         """Told now and then how far long work is; a debugger may show it."""

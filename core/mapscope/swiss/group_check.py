@@ -7,18 +7,19 @@ The rules are those of internal/runtime/maps (map.go, table.go, group.go of Go 1
 from collections import defaultdict
 from dataclasses import dataclass
 from itertools import compress
-from typing import TYPE_CHECKING, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
-from ..cells.buckets import CELLS, BucketLayout, Level
+from ..cells.layout import BucketLayout
+from ..cells.level import Level
+from ..cells.marks import CELLS
 from ..go.layouts import CTRL_DELETED, CTRL_EMPTY
 from ..maps.compare_keys import Hashed, Keys
+from ..maps.progress import Progress
 from ..maps.report import Report
-from ..maps.view import Progress
 from ..program.types import Kind
 from .groups import FULL, FULL_GROUP, probes
+from .swiss_reader import SwissHeader, SwissReader, Table
 
-if TYPE_CHECKING:
-    from .swiss_map import SwissHeader, SwissMap, Table
 
 #: for bytes.translate: 1 for a byte that no slot has
 _INVALID = bytes(byte >= 128 and byte not in (CTRL_EMPTY, CTRL_DELETED) for byte in range(256))
@@ -26,7 +27,7 @@ _INVALID = bytes(byte >= 128 and byte not in (CTRL_EMPTY, CTRL_DELETED) for byte
 _FEW = 64
 
 
-def check_swiss(view: "SwissMap", report: Report, progress: Progress) -> None:
+def check_swiss(view: SwissReader, report: Report, progress: Progress) -> None:
     """Reports what is wrong with a Swiss map."""
     if view.header is not None:
         _Check(view, view.header, report, progress).run()
@@ -37,7 +38,7 @@ def check_swiss(view: "SwissMap", report: Report, progress: Progress) -> None:
 class _Keys:
     """The entries of a table: positions of full slots, and their key slots."""
 
-    table: "Table"
+    table: Table
     level: Level
     ctrl: bytes
     live: List[int]
@@ -48,7 +49,7 @@ class _Check:
     """One check of one map."""
 
     def __init__(
-        self, view: "SwissMap", header: "SwissHeader", report: Report, progress: Progress
+        self, view: SwissReader, header: SwissHeader, report: Report, progress: Progress
     ) -> None:
         self._view = view
         self._header = header
@@ -92,7 +93,7 @@ class _Check:
 
     # --- the directory ---
 
-    def _look_at_directory(self, tables: Sequence["Table"]) -> None:
+    def _look_at_directory(self, tables: Sequence[Table]) -> None:
         header = self._header
         _, entries = self._view.directory()
         if not entries:
@@ -163,7 +164,7 @@ class _Check:
         if not self._changing and not unread and abs(full_slots - live) > writers:
             self._wrong("count", f"used is {live}, but {full_slots} full slots were found")
 
-    def _look_at_bytes(self, table: "Table", level: Level, ctrl: bytes) -> None:
+    def _look_at_bytes(self, table: Table, level: Level, ctrl: bytes) -> None:
         invalid = ctrl.translate(_INVALID)
         for position in compress(range(len(ctrl)), invalid) if any(invalid) else ():
             text = f"control byte {ctrl[position]:#04x}: no slot has that"
@@ -172,7 +173,7 @@ class _Check:
             text = "deleted, but a small map has no tombstones"
             self._slot("tombstones", table, level, ctrl.index(CTRL_DELETED), text)
 
-    def _look_at_numbers(self, table: "Table", ctrl: bytes, used: int, writers: int) -> None:
+    def _look_at_numbers(self, table: Table, ctrl: bytes, used: int, writers: int) -> None:
         what = f"table {table.number} at {table.address:#x}"
         deleted = ctrl.count(CTRL_DELETED)
         if abs(used - table.used) > writers:
@@ -196,7 +197,7 @@ class _Check:
 
     def _look_at_keys(
         self,
-        table: "Table",
+        table: Table,
         level: Level,
         layout: BucketLayout,
         ctrl: bytes,
@@ -286,14 +287,14 @@ class _Check:
         text = f"{_name(some.table, position)}: {what}"
         self._report.doubt(code, text, some.level.addresses[group] + slot, group, slot)
 
-    def _slot(self, code: str, table: "Table", level: Level, position: int, what: str) -> None:
+    def _slot(self, code: str, table: Table, level: Level, position: int, what: str) -> None:
         """A finding of a slot."""
         group, slot = divmod(position, CELLS)
         text = f"{_name(table, position)}: {what}"
         self._report.add("error", code, text, level.addresses[group] + slot, group, slot)
 
 
-def _name(table: "Table", position: int) -> str:
+def _name(table: Table, position: int) -> str:
     """A slot, for a reader."""
     return f"table {table.number}, group {position // CELLS}, slot {position % CELLS}"
 

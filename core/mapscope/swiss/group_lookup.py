@@ -2,23 +2,22 @@
 """The path of a lookup in a Swiss map (getWithKey in internal/runtime/maps/table.go,
 directoryIndex in map.go)."""
 
-from typing import TYPE_CHECKING, Dict, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
-from ..cells.buckets import CELLS
+from ..cells.marks import CELLS
 from ..errors import Corrupt, MemoryUnreadable
 from ..go import layouts
+from ..maps.batches import SlotWhere, Where
+from ..maps.found import Found, KeyTest, SlotCandidate
 from ..maps.search import Finder
-from ..maps.view import Found, KeyTest, SlotCandidate, SlotWhere, Where
 from .groups import probes
-
-if TYPE_CHECKING:
-    from .swiss_map import SwissMap, Table
+from .swiss_reader import SwissReader, Table
 
 
 class SwissLookup(Finder):
     """Finds keys in one map that has groups."""
 
-    def __init__(self, map: "SwissMap") -> None:
+    def __init__(self, map: SwissReader) -> None:
         super().__init__(map)
         self._map = map
         self._groups: Dict[Tuple[int, int], bytes] = {}
@@ -58,7 +57,7 @@ class SwissLookup(Finder):
                 break
         return result
 
-    def _table(self, key_hash: int) -> Optional["Table"]:
+    def _table(self, key_hash: int) -> Optional[Table]:
         """The table that a hash belongs to; a small map's only group is one."""
         header, tables = self._map.header, self._map.tables()
         if header is None or not tables:
@@ -74,7 +73,7 @@ class SwissLookup(Finder):
             return None
         return next((table for table in tables if table.address == address), None)
 
-    def _group(self, table: "Table", group: int) -> bytes:
+    def _group(self, table: Table, group: int) -> bytes:
         """The bytes of a group; empty where they cannot be read."""
         layout = self._map.layout
         assert layout is not None
@@ -88,7 +87,7 @@ class SwissLookup(Finder):
             self._groups[place] = data or bytes([layouts.CTRL_EMPTY]) * layout.size
         return self._groups[place]
 
-    def _take(self, result: Found, test: KeyTest, table: "Table", group: int, slot: int) -> bool:
+    def _take(self, result: Found, test: KeyTest, table: Table, group: int, slot: int) -> bool:
         """Note an entry as the one that was found, if it is."""
         layout = self._map.layout
         assert layout is not None

@@ -17,22 +17,17 @@ from functools import partial
 from itertools import groupby
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from ...cells.buckets import (
-    CELLS,
-    EVACUATED_X,
-    MIN_TOP_HASH,
-    TOP_HASHES,
-    BucketArray,
-    BucketLayout,
-    Walker,
-)
+from ...cells.layout import BucketLayout
+from ...cells.level import BucketArray
+from ...cells.marks import CELLS, EVACUATED_X, MIN_TOP_HASH, TOP_HASHES
 from ...classic.classic_map import ClassicMap
 from ...classic.header import HASH_WRITING, Header, Writing
 from ...classic.tally import tally_array
+from ...classic.walker import Walker
 from ...errors import MemoryUnreadable, NotAMap
 from ...go import layouts
-from ...go.descriptors import MapType
-from ...maps.view import Held, MapView
+from ...maps.facts import Held
+from ...maps.view import MapView
 from ...program.memory import ADDRESS_LIMIT, Memory
 from ...program.target import Frame, Variable
 from ...program.types import Kind
@@ -47,6 +42,7 @@ from .go_maps import (
     word,
 )
 from .hash_function import key_hash
+from .map_types import MapType, map_type
 from .nameless import assigned_cell, deleted_cell, is_partly, moved_buckets, words_of
 
 NAME = "go-classic"
@@ -168,7 +164,7 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
-    return _open(session, address, session.go.map_type(maptype))
+    return _open(session, address, map_type(session.go, maptype))
 
 
 def _resolve(

@@ -7,9 +7,8 @@ function of the runtime that is working on the map.
 
 from typing import Callable, Iterator, Optional, Tuple
 
-from ...cells.buckets import BucketLayout
+from ...cells.layout import BucketLayout
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
-from ...go.descriptors import MapType
 from ...go.key_hash import Algorithms
 from ...go.layouts import INDIRECT_ABOVE, arguments_of
 from ...maps.view import MapView
@@ -17,6 +16,7 @@ from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
+from .map_types import MapType, map_type
 
 #: opens the map at an address, of a type; None: it is not known
 Open = Callable[[Session, int, Optional[MapType]], MapView]
@@ -61,10 +61,10 @@ def global_maps(
 def typed(session: Session, type: Type) -> MapType:
     """From a type that the debugger gave, or that a type descriptor gave."""
     if type.go_type:
-        return session.go.map_type(type.go_type)
+        return map_type(session.go, type.go_type)
     layout = _layout(type)
     if layout is None:  # debug information of another shape
-        return session.go.map_type(session.go.find(type.name))
+        return map_type(session.go, session.go.find(type.name))
     return MapType(0, type.name, type.key_type(), type.target(), layout)
 
 
@@ -112,7 +112,7 @@ def type_of(session: Session, address: int, name: Optional[str]) -> Optional[Map
         if declared is not None and declared.kind is Kind.GO_MAP:
             return typed(session, declared)
         try:
-            return session.go.map_type(session.go.find(name))
+            return map_type(session.go, session.go.find(name))
         except UnknownType:
             if declared is not None:
                 raise NotAMap(f"{escape(name)} is not a map type") from None
@@ -144,7 +144,7 @@ def map_of_frame(session: Session, frame: Frame) -> Optional[Tuple[int, Optional
     else:
         address = _of_function(session, frame, places.map)
         maptype = _of_function(session, frame, places.type)
-    return (address, session.go.map_type(maptype) if maptype else None) if address else None
+    return (address, map_type(session.go, maptype) if maptype else None) if address else None
 
 
 def _of_function(session: Session, frame: Frame, index: Optional[int]) -> Optional[int]:

@@ -10,15 +10,17 @@ from typing import Iterator, List, Optional, Tuple
 
 from ...errors import NotAMap
 from ...go import layouts
-from ...go.descriptors import MapType
-from ...maps.view import Life, MapView
+from ...maps.facts import Life
+from ...maps.view import MapView
 from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
-from ...swiss.swiss_map import SwissHeader, SwissMap
+from ...swiss.swiss_map import SwissMap
+from ...swiss.swiss_reader import SwissHeader
 from .go_classic import allocated
 from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
 from .hash_function import key_hash
+from .map_types import MapType, map_type
 from .nameless import words_of
 
 NAME = "go-swiss"
@@ -72,7 +74,7 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
-    return _open(session, address, session.go.map_type(maptype))
+    return _open(session, address, map_type(session.go, maptype))
 
 
 def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:

@@ -15,7 +15,6 @@ from typing import Iterator, List, Optional, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
-from ...go.descriptors import MapType
 from ...go.key_hash import (
     Algorithms,
     CannotHash,
@@ -32,6 +31,7 @@ from ...program.hashing import KeyHash
 from ...program.types import Type
 from ...program.values import escape
 from ...session import Session
+from .map_types import MapType, map_type
 
 #: bytes of a function that are looked at for its operands
 _CODE = 256
@@ -163,7 +163,7 @@ def _descriptor(session: Session, maptype: MapType) -> int:
     name = re.sub(r"[\w.~-]+/", "", maptype.name)  # debug information has whole paths
     try:
         address = session.go.find(name)
-        found = session.go.map_type(address)
+        found = map_type(session.go, address)
     except MapscopeError:
         return 0
     return address if found.layout == maptype.layout else 0

@@ -10,17 +10,12 @@ checked against the map before they count. Facts: runtime/map.go and map_fast*.g
 
 from typing import Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ...cells.buckets import (
-    CELLS,
-    EVACUATED_X,
-    EVACUATED_Y,
-    MIN_TOP_HASH,
-    BucketArray,
-    BucketLayout,
-    Walker,
-)
 from ...cells.columns import Place
+from ...cells.layout import BucketLayout
+from ...cells.level import BucketArray
+from ...cells.marks import CELLS, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH
 from ...classic.moving import target_bucket
+from ...classic.walker import Walker
 from ...program.target import Frame
 
 #: a cell, with its key slot and its element slot

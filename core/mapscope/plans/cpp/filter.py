@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Dict, Optional
 
 from ...errors import MapscopeError, UsageError
-from ...flavours.cpp.runtime_maps import Abi
+from ...flavours.cpp.abi import Abi
 from ...stops.host import Host
 from ...stops.request import Request
 

@@ -6,15 +6,16 @@ from typing import Dict, List, Optional, Tuple
 
 from ...errors import MapscopeError, NeedsProcess
 from ...flavours.cpp import runtime_maps
+from ...flavours.cpp.abi import abi_of, all_abis
+from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
-from ...maps.view import KeyTest, MapView
+from ...maps.view import MapView
 from ...program.types import Type
 from ...program.values import Decoded, json_text
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
-from ...stops.plan import Plan
-from ...stops.stop import Stop
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
 
@@ -106,9 +107,9 @@ class RuntimePlan(Plan):
     def _arm_slots(self, view: Optional[MapView]) -> None:
         session = Session(self.host.target())
         if view is not None and view.address is not None:
-            abis = [runtime_maps.abi_of(session, view.address)]
+            abis = [abi_of(session, view.address)]
         else:
-            abis = runtime_maps.all_abis(session)
+            abis = all_abis(session)
         if not abis:
             raise NeedsProcess("the program has neither Go maps nor the mapscope runtime (yet)")
         slot = self.slot(view)

@@ -6,10 +6,9 @@ from typing import Callable, Dict, Optional
 from ...errors import UsageError
 from ...maps.view import MapView
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Host
-from ...stops.plan import Plan
 from ...stops.request import Request
-from ...stops.stop import Stop
 from .go_plan import AtStart, waits_for_start
 from .rare_functions import (
     ClearPlan,

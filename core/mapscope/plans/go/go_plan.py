@@ -6,12 +6,11 @@ from typing import Callable, Dict, List, Optional
 
 from ...errors import MapscopeError, MemoryUnreadable, TypeNeeded, UsageError
 from ...flavours.go import go_classic, go_swiss
-from ...maps.view import MapView
+from ...maps.view import MapView, Reopen
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, OnHit, Point
 from ...stops.occurrence import Occurrence
-from ...stops.plan import Plan
-from ...stops.stop import Reopen, Stop
 from .go_runtime import GoHeader, GoRuntime
 
 

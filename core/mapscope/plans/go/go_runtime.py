@@ -21,7 +21,7 @@ from ...program.target import Frame
 from ...session import Session
 from ...stops.host import Hit, Host, OnHit, Point
 from ...stops.occurrence import Occurrence
-from ...swiss.swiss_map import SwissHeader
+from ...swiss.swiss_reader import SwissHeader
 
 _VARIANTS: Dict[str, Tuple[str, ...]] = {
     "mapassign": ("", "_fast32", "_fast32ptr", "_fast64", "_fast64ptr", "_faststr"),

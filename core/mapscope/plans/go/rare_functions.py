@@ -7,10 +7,9 @@ from typing import Callable, Dict, List, Optional, Tuple, TypeVar
 from ...flavours.go import go_classic, go_swiss
 from ...maps.view import MapView
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, Point
 from ...stops.occurrence import Occurrence
-from ...stops.plan import Plan
-from ...stops.stop import Stop
 from .go_plan import GoPlan
 from .go_runtime import Hmap
 from .growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work

@@ -11,12 +11,13 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Dict, Optional, Tuple
 
-from ...cells.buckets import CELLS
+from ...cells.marks import CELLS
 from ...flavours.go.go_classic import allocated
 from ...program.memory import Memory
 from ...stops.host import Hit, Point
 from ...stops.occurrence import Occurrence, TableGrowth
-from ...swiss.swiss_map import SwissHeader, SwissMap
+from ...swiss.swiss_map import SwissMap
+from ...swiss.swiss_reader import SwissHeader
 from .go_plan import GoPlan
 from .go_runtime import SwissNow
 

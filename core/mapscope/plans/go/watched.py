@@ -12,10 +12,9 @@ from typing import Optional
 from ...errors import UsageError
 from ...maps.view import MapView
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
-from ...stops.plan import Plan
-from ...stops.stop import Stop
 from .go_plan import GoPlan
 from .go_runtime import OLDBUCKETS, Hmap
 from .rare_functions import CountingPlan, DoneFunctionPlan, EvacuateFunctionPlan, GrowFunctionPlan

@@ -6,15 +6,16 @@ from typing import Callable, Optional, Tuple
 
 from ...errors import MapscopeError
 from ...flavours.go import go_classic
+from ...flavours.go.map_types import map_type
+from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
-from ...maps.view import KeyTest, MapView
+from ...maps.view import MapView
 from ...program.types import Type
 from ...program.values import Decoded, json_text
 from ...session import Session
+from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
-from ...stops.plan import Plan
-from ...stops.stop import Stop
 from .go_plan import GoPlan
 from .go_runtime import OLDBUCKETS, GoHeader, Hmap
 
@@ -176,7 +177,7 @@ class WriteFunctionPlan(KeyedPlan):
         """The key in the registers, or where they point."""
         session = Session(self.host.target())
         try:
-            type = self.view.types()[0] if self.view else session.go.map_type(maptype).key
+            type = self.view.types()[0] if self.view else map_type(session.go, maptype).key
             value = hit.register("rcx")
             frame = next(self.go.frames(hit), None)
             name = frame.function if frame is not None else ""

@@ -1,83 +1,28 @@
 # SPDX-License-Identifier: MIT
-"""`map trace`: the life of maps, a line for each event, without stopping."""
+"""`map trace` of Go's maps: by breakpoints on functions that run rarely."""
 
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Set
 
-from ..maps.event_lines import (
+from ...maps.event_lines import (
     cleared_line,
     created_line,
-    destroyed_line,
     done_line,
     grow_line,
     moved_line,
-    rebuild_line,
     swiss_created_line,
     table_line,
 )
-from ..maps.view import MapView
-from ..program.memory import Memory
-from ..session import Session
-from ..stops.host import Hit, Host, OnHit, Point
-from ..stops.plan import Plan
-from ..stops.stop import Stop
-from .cpp import filter as stop_filter
-from .cpp.filter import Event, Filter, Slot
-from .cpp.filter_plan import RuntimePlan
-from .go.go_plan import GoPlan
-from .go.go_runtime import Hmap
-from .go.growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work
-from .go.growth_calls import GrowthCalls, Place
-from .go.tables import Growing, TablePlan, swiss_map
-
-
-class RuntimeTrace(RuntimePlan):
-    """Of maps of the mapscope runtime."""
-
-    shows = False
-    _EVENTS = (
-        stop_filter.GROW
-        | stop_filter.EVACUATED
-        | stop_filter.DONE
-        | stop_filter.CLEAR
-        | stop_filter.DESTROY
-        | stop_filter.REBUILD
-    )
-
-    def slot(self, view: Optional[MapView]) -> Slot:
-        if view is None:
-            return Slot(self._EVENTS | stop_filter.CREATE)
-        return Slot(self._EVENTS, stop_filter.IF_MAP, view.address or 0)
-
-    def on_event(self, hit: Hit, filter: Filter, number: int, event: Event) -> bool:
-        self.stop.log(self._line(filter, event))
-        if event.event == stop_filter.DESTROY and self.request.map is not None:
-            self.stop.retire("its map was destroyed")
-        return False
-
-    def _line(self, filter: Filter, event: Event) -> str:
-        map, kind = event.map, stop_filter.KINDS.get(event.kind)
-        if event.event == stop_filter.CREATE:
-            return created_line(map, event.hint, event.buckets)
-        if event.event == stop_filter.GROW:
-            raw = self.host.target().read_memory(map + filter.abi.hmap_noverflow, 2)
-            over = int.from_bytes(bytes(raw), "little")
-            return grow_line(map, kind, event.old_buckets, event.buckets, event.count, over)
-        if event.event == stop_filter.EVACUATED:
-            return moved_line(
-                map, event.bucket, event.old_buckets, event.buckets, event.moved_x, event.moved_y
-            )
-        if event.event == stop_filter.DONE:
-            how = ""
-            if event.flags & stop_filter.FLAG_BY_CLEAR:
-                how = "abandoned by clear"
-            elif event.flags & stop_filter.FLAG_BY_DESTROY:
-                how = "abandoned by the end of the map"
-            return done_line(map, event.buckets, how)
-        if event.event == stop_filter.REBUILD:
-            return rebuild_line(map, event.hint, event.count, event.buckets)
-        line = cleared_line if event.event == stop_filter.CLEAR else destroyed_line
-        return line(map, event.count)
+from ...maps.view import MapView
+from ...program.memory import Memory
+from ...session import Session
+from ...stops.engine import Plan, Stop
+from ...stops.host import Hit, Host, OnHit, Point
+from .go_plan import GoPlan
+from .go_runtime import Hmap
+from .growth import Begun, Foresee, begins, ends_now, evacuation, growth_kind, work
+from .growth_calls import GrowthCalls, Place
+from .tables import Growing, TablePlan, swiss_map
 
 
 @dataclass

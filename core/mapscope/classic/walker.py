@@ -1,45 +1,24 @@
 # SPDX-License-Identifier: MIT
 """The one walk over an array of classic buckets, in bulk.
 
-What this knows: a bucket's layout, and how to read an array of them with the
-overflow chains behind it in pieces of about a mebibyte. What it must not know:
-headers, growth, what keys mean.
+What this knows: how to read an array of buckets with the overflow chains behind it in pieces of
+about a mebibyte. What it must not know: headers, growth, what keys mean.
 
-An array is given out in chunks; a chunk is a list of Levels, the buckets
-themselves first, then all their first overflow buckets, and so on. Byte i of
-every bucket of a level is `data[i::size]`, which is how consumers count
-millions of cells without a loop over them.
+An array is given out in chunks; a chunk is a list of Levels, the buckets themselves first, then
+all their first overflow buckets, and so on.
 """
 
-from dataclasses import dataclass
 from functools import reduce
-from itertools import compress
 from operator import or_
-from typing import Iterator, List, Optional, Sequence, Set, Tuple
+from typing import Iterator, List, Optional, Set, Tuple
 
-from ..errors import Corrupt, MemoryUnreadable
-from ..maps.view import Problem, Progress, no_progress
+from ..cells.layout import BucketLayout
+from ..cells.level import BucketArray, Level
+from ..errors import MemoryUnreadable
+from ..maps.problems import MAX_PROBLEMS, Problem
+from ..maps.progress import Progress, no_progress
 from ..program.memory import ADDRESS_LIMIT, CHUNK, Memory
 
-#: cells of a bucket (runtime/map.go, bucketCnt)
-CELLS = 8
-
-# Cell states (runtime/map.go, Go 1.17 to 1.23).
-EMPTY_REST, EMPTY_ONE, EVACUATED_X, EVACUATED_Y, EVACUATED_EMPTY, MIN_TOP_HASH = range(6)
-STATES = ("emptyRest", "emptyOne", "evacuatedX", "evacuatedY", "evacuatedEmpty")
-
-#: for bytes.translate: 1 for a live cell's tophash, else 0
-LIVE = bytes(MIN_TOP_HASH) + b"\1" * (256 - MIN_TOP_HASH)
-#: for bytes.translate: 1 for an evacuated mark, else 0
-EVACUATED = bytes(1 if EVACUATED_X <= i <= EVACUATED_EMPTY else 0 for i in range(256))
-
-#: for bytes.translate: what is to be left out so that live cells remain
-NOT_LIVE = bytes(range(MIN_TOP_HASH))
-#: the tophash of a hash's top byte (tophash in runtime/map.go)
-TOP_HASHES = bytes(top if top >= MIN_TOP_HASH else top + MIN_TOP_HASH for top in range(256))
-#: bytes of overflow pointers that are looked at together
-_GROUP = 512
-_NIL = bytes(_GROUP)
 
 #: longest chain followed, in buckets
 MAX_CHAIN = 1 << 20
@@ -50,120 +29,6 @@ MAX_CHAIN_BYTES = 256 << 20
 MOST_OVERFLOW, MORE_OVERFLOW = 8, 1024
 #: buckets of the first chunk of a walk; each later one has twice as many, up to memory.CHUNK
 FIRST_CHUNK = 64
-#: problems noted for one map before the walk gives up on details
-MAX_PROBLEMS = 20
-
-
-@dataclass(frozen=True)
-class BucketLayout:
-    """Where the parts of a bucket are, in bytes."""
-
-    size: int
-    keys: int
-    elems: int
-    overflow: int
-    keysize: int  # of a key slot
-    elemsize: int  # of an element slot
-    indirect_key: bool = False
-    indirect_elem: bool = False
-
-    def key_offset(self, cell: int) -> int:
-        """Of a key slot in its bucket."""
-        return self.keys + cell * self.keysize
-
-    def elem_offset(self, cell: int) -> int:
-        """Of an element slot in its bucket."""
-        return self.elems + cell * self.elemsize
-
-    def validate(self) -> None:
-        """:raises Corrupt: if no bucket can look like that"""
-        keys_end = self.keys + CELLS * self.keysize
-        elems_end = self.elems + CELLS * self.elemsize
-        if not (
-            CELLS <= self.keys
-            and keys_end <= self.elems
-            and elems_end <= self.overflow
-            and self.overflow + 8 <= self.size <= 1 << 20
-            and self.size % 8 == 0
-            and self.overflow % 8 == 0
-        ):
-            raise Corrupt(f"impossible bucket layout ({self.size} bytes a bucket)")
-
-
-@dataclass(frozen=True)
-class BucketArray:
-    """`count` buckets at `address`; name is "new" or "old"."""
-
-    name: str
-    address: int
-    count: int
-
-
-@dataclass(frozen=True)
-class Level:
-    """Buckets at the same position of their chains.
-
-    :ivar chain: 0 for the buckets themselves, n for n-th overflow buckets
-    :ivar owners: for each bucket, the index of the chain's head in the array
-    :ivar addresses: of each bucket
-    :ivar data: the buckets, one behind the other
-    """
-
-    array: BucketArray
-    chain: int
-    owners: Sequence[int]
-    addresses: Sequence[int]
-    data: memoryview
-
-    def tophashes(self, layout: BucketLayout) -> bytes:
-        """The tophash bytes of all buckets, 8 for each, in order."""
-        return _words(self.data, 0, layout.size)
-
-    def live(self, layout: BucketLayout) -> int:
-        """How many cells are live."""
-        return len(self.tophashes(layout).translate(None, NOT_LIVE))
-
-    def live_counts(self, layout: BucketLayout) -> bytes:
-        """Live cells of each bucket, one byte each."""
-        live = self.tophashes(layout).translate(LIVE)
-        # eight vectors of 0/1 bytes, added as long integers: no byte exceeds 8
-        total = sum(int.from_bytes(live[cell::CELLS], "little") for cell in range(CELLS))
-        return total.to_bytes(len(self.owners), "little")
-
-    def evacuated(self, layout: BucketLayout) -> bytes:
-        """1 for each bucket whose tophash[0] is an evacuated mark, else 0."""
-        return self.data[0 :: layout.size].tobytes().translate(EVACUATED)
-
-    def overflows(self, layout: BucketLayout) -> Tuple[List[int], List[int]]:
-        """(indices of buckets with an overflow bucket, its address)."""
-        raw = _words(self.data, layout.overflow, layout.size)
-        number = len(self.owners)
-        indices: List[int] = []
-        pointers: List[int] = []
-        # Mostly nil: look into the groups of buckets that hold any pointer.
-        filled = [at for at in range(0, len(raw), _GROUP) if raw[at : at + _GROUP] != _NIL]
-        if 4 * len(filled) < len(raw) // _GROUP:
-            words = memoryview(raw).cast("Q")
-            for at in filled:
-                first = at // 8
-                for index, pointer in enumerate(words[first : first + _GROUP // 8], first):
-                    if pointer:
-                        indices.append(index)
-                        pointers.append(pointer)
-            return indices, pointers
-        # Mostly not: one byte for each pointer that is 0 only if all its bytes are.
-        marks = 0
-        for byte in range(8):
-            marks |= int.from_bytes(raw[byte::8], "little")
-        flags = marks.to_bytes(number, "little")
-        indices = list(compress(range(number), flags))
-        pointers = list(compress(memoryview(raw).cast("Q").tolist(), flags))
-        return indices, pointers
-
-
-def _words(data: memoryview, offset: int, size: int) -> bytes:
-    """The 64-bit word at `offset` of each `size` bytes of data."""
-    return data.cast("Q")[offset // 8 :: size // 8].tobytes()
 
 
 class Walker:

@@ -1,21 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""One stop, and all stops of a debugger: numbers, counts, and what becomes of them."""
+"""One stop and the plan behind it: numbers, counts, and what becomes of them.
 
+A plan turns one Request into breakpoints and watchpoints: it sets them (arm), moves them when one
+is hit, and tells its stop what has occurred. It knows nothing of the debugger but Host.
+"""
+
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import IO, Callable, Dict, Iterator, List, Optional
+from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..locate import find_map, map_of
-from ..maps.view import MapView
+from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..session import Session, describe
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
-from .plan import Plan
 from .request import Request
-
-#: opens the map of an occurrence again
-Reopen = Callable[[Session], MapView]
 
 _USE_AT = "if it does not exist yet, say where it does: --at LOCATION"
 
@@ -29,6 +30,72 @@ class Current:
     reopen: Optional[Reopen]
 
 
+class Keeper(Protocol):
+    """What a stop needs of all of them.
+
+    :ivar reached: what the program is stopping for, filled by hits
+    """
+
+    host: Host
+    reached: "List[Current]"
+
+    def plan_for(self, stop: "Stop", session: Session, view: Optional[MapView]) -> "Plan":
+        """A plan that is not armed yet; without a map: of any map."""
+
+    def drop(self, stop: "Stop") -> None:
+        """Take a stop out, however far it is."""
+
+
+class Plan(ABC):
+    """The state machine behind one stop.
+
+    :ivar mechanism: "in-process filter", "hardware watchpoint" or "breakpoint"
+    :ivar notes: what the user should know of how it is done, a line each
+    :ivar visible: the one point that the user sees in the debugger's own list
+    """
+
+    mechanism = "breakpoint"
+    #: whether there is to be a visible point
+    shows = True
+
+    def __init__(self, stop: "Stop", host: Host) -> None:
+        self.stop = stop
+        self.host = host
+        self.request = stop.request
+        self.notes: List[str] = []
+        self.visible: Optional[Point] = None
+
+    @abstractmethod
+    def arm(self) -> "Plan":
+        """Set what the plan begins with.
+
+        :return: itself, or the plan that does it where this one cannot
+        :raises MapscopeError: if it cannot be done; what is set by then disarm() takes out
+        """
+
+    @abstractmethod
+    def disarm(self) -> None:
+        """Take everything out; more than once does no harm."""
+
+    @abstractmethod
+    def enable(self, on: bool) -> None:
+        """The user has switched the visible point on or off: so is the rest."""
+
+    def started(self) -> None:
+        """A new process is about to run the program's first instruction."""
+
+    def stopped(self) -> None:
+        """The program has stopped, for whatever reason."""
+
+    def hits(self) -> int:
+        """How often the event occurred, those passed over by --ignore included."""
+        return self.stop.matches
+
+
+#: makes the plan of a stop that is not armed yet; without a map: of any map
+Planner = Callable[["Stop", Host, Session, Optional[MapView]], Plan]
+
+
 class Stop:
     """One stop.
 
@@ -37,7 +104,7 @@ class Stop:
     :ivar matches: events that were this stop's, those passed over included
     """
 
-    def __init__(self, stops: "Stops", number: int, request: Request) -> None:
+    def __init__(self, stops: Keeper, number: int, request: Request) -> None:
         self.stops = stops
         self.number = number
         self.request = request
@@ -113,10 +180,8 @@ class Stop:
             self.plan.started()
 
     def _arm(self, session: Session, view: Optional[MapView]) -> None:
-        from ..plans import planning
-
         self.view = view
-        self.become(planning.make(self, self.stops.host, session, view))
+        self.become(self.stops.plan_for(self, session, view))
 
     def become(self, plan: Plan) -> None:
         """Arm a plan, and go on with it.
@@ -289,7 +354,7 @@ class Trace(Stop):
     :param output: file that gets the lines; None: the debugger's output
     """
 
-    def __init__(self, stops: "Stops", request: Request, output: Optional[IO[str]]) -> None:
+    def __init__(self, stops: Keeper, request: Request, output: Optional[IO[str]]) -> None:
         super().__init__(stops, 0, request)
         self._output = output
         self.lines = 0
@@ -316,157 +381,3 @@ class Trace(Stop):
 def type_of(error: MapscopeError) -> Callable[[str], MapscopeError]:
     """An error's class, where it is made of a message alone."""
     return UsageError if isinstance(error, UsageError) else MapscopeError
-
-
-class Stops:
-    """All stops of one debugger.
-
-    :ivar reached: what the program is stopping for, filled by hits
-    :ivar current: the map stop that the program is at; None: at none
-    """
-
-    def __init__(self, host: Host) -> None:
-        self.host = host
-        self.reached: List[Current] = []
-        self.current: Optional[Current] = None
-        self._stops: Dict[int, Stop] = {}
-        self._traces: List[Trace] = []
-        self._last = 0
-
-    def __iter__(self) -> Iterator[Stop]:
-        return iter(list(self._stops.values()))
-
-    def any(self) -> bool:
-        """Whether there is a stop or a trace at all."""
-        return bool(self._stops or self._traces)
-
-    def _all(self) -> List[Stop]:
-        return [*self._stops.values(), *self._traces]
-
-    def add(self, request: Request) -> Stop:
-        """Set a stop.
-
-        :raises MapscopeError: if it cannot be; then nothing is left of it
-        """
-        self._require_program()
-        stop = Stop(self, self._last + 1, request)
-        try:
-            stop.arm()
-        except BaseException:
-            stop.disarm()
-            raise
-        self._last += 1
-        self._stops[stop.number] = stop
-        return stop
-
-    def _require_program(self) -> None:
-        if self.host.state() == "core":
-            raise NeedsProcess(
-                "a core dump cannot run, so nothing can be waited for in it: "
-                "map inspect, map find and map writers work on it"
-            )
-
-    def trace(self, map: Optional[str], type: Optional[str], output: Optional[IO[str]]) -> Trace:
-        """Begin a trace; one of the same MAP is ended first.
-
-        :raises MapscopeError: if it cannot be
-        """
-        self._require_program()
-        self.untrace(map)
-        trace = Trace(self, Request("trace", map, type), output)
-        try:
-            trace.arm()
-        except BaseException:
-            trace.disarm()
-            raise
-        self._traces.append(trace)
-        return trace
-
-    def untrace(self, map: Optional[str]) -> List[Trace]:
-        """End the trace of MAP; None: all. Returns those that there were."""
-        ended = [t for t in self._traces if map is None or t.request.map == map]
-        for trace in ended:
-            self.drop(trace)
-        return ended
-
-    def get(self, number: int) -> Stop:
-        """:raises UsageError: if there is no such stop"""
-        if number not in self._stops:
-            have = ", ".join(map(str, self._stops)) or "none"
-            raise UsageError(f"there is no mapscope stop {number}; there are: {have}")
-        return self._stops[number]
-
-    def delete(self, number: int) -> None:
-        """Take a stop out.
-
-        :raises UsageError: if there is none of that number
-        """
-        self.drop(self.get(number))
-
-    def drop(self, stop: Stop) -> None:
-        """Take a stop out, however far it is."""
-        self._stops.pop(stop.number, None)
-        self._traces = [trace for trace in self._traces if trace is not stop]
-        stop.disarm()
-
-    # --- what the adapter tells ---
-
-    def point_deleted(self, point: Point) -> None:
-        """The user has deleted a breakpoint of the debugger."""
-        for stop in self:
-            if stop.point() is point:
-                self.drop(stop)
-
-    def point_enabled(self, point: Point, on: bool) -> None:
-        """The user has enabled or disabled a breakpoint of the debugger."""
-        for stop in self:
-            if stop.point() is point:
-                stop.enable(on)
-
-    def running(self) -> None:
-        """The program goes on."""
-        self.current = None
-        self.reached = []
-
-    def halted(self) -> List[str]:
-        """The program has stopped. Returns the lines to show, if it is at a map stop."""
-        reached, self.reached = self.reached, []
-        lines = []
-        for current in reached:
-            self.current = current
-            lines.append(f"mapscope stop {current.stop.number}: {current.occurrence.line()}")
-            if current.stop.request.once:
-                self.drop(current.stop)
-        for stop in self._all():
-            if stop.plan is not None:
-                stop.plan.stopped()
-        return lines
-
-    def process_started(self) -> None:
-        """A new process is about to run the program's first instruction."""
-        for stop in self._all():
-            stop.restart()
-            try:
-                stop.process_started()
-            except Exception as error:
-                stop.retire(describe(error))
-
-    def process_ended(self) -> None:
-        """The process is gone, and its maps with it."""
-        self.running()
-        waiting = []
-        for stop in self._all():
-            if stop.plan is None or stop.request.map is None:
-                continue
-            if stop.request.location is None:
-                stop.retire("its process has ended or was left")
-                continue
-            stop.plan.disarm()
-            stop.plan = stop.view = None
-            waiting.append(stop)
-        for stop in waiting:
-            stop.restart()
-            try:
-                stop.arm()
-            except MapscopeError:
-                pass  # looked for again when the next process starts

@@ -12,7 +12,8 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 from ...errors import LayoutUnknown, MapscopeError, MemoryUnreadable
 from ...program.values import escape
 from ...session import Session
-from .runtime_maps import Abi, all_abis, type_name_at
+from .abi import Abi, all_abis
+from .runtime_maps import type_name_at
 
 # MAPSCOPE_EVENT_..., by bit number
 _GROW, _EVACUATE, _DONE, _CLEAR, _RACE, _DESTROY, _CREATE, _REBUILD = 0, 1, 3, 6, 7, 8, 11, 12

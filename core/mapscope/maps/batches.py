@@ -1,0 +1,129 @@
+# SPDX-License-Identifier: MIT
+"""Entries of a map: their places, and their keys and elements in columns."""
+
+from dataclasses import dataclass, field
+from typing import Callable, Dict, Iterable, List, Optional, Sequence
+
+from ..program.types import Kind, Type
+from ..program.values import Decoded, Decoder, Unreadable, json_text
+
+
+@dataclass(frozen=True)
+class Where:
+    """The place of an entry; None: the bucket is known, its cell is not."""
+
+    array: str  # "new" or "old"
+    bucket: int
+    chain: Optional[int]  # 0: in the bucket itself; n: in the n-th overflow bucket
+    cell: Optional[int]
+
+    def json_form(self) -> Dict[str, object]:
+        """As docs/commands.md has it."""
+        return {
+            "array": self.array,
+            "bucket": self.bucket,
+            "chain": self.chain,
+            "cell": self.cell,
+        }
+
+    def text(self) -> str:
+        """For a reader."""
+        if self.cell is None:
+            return f"{self.array} bucket {self.bucket}"
+        return f"{self.array} bucket {self.bucket}, chain {self.chain}, cell {self.cell}"
+
+
+class SlotWhere(Where):
+    """The place of an entry of a Swiss map: the array is a table, by its number, the bucket a
+    group of it, the cell a slot."""
+
+    def json_form(self) -> Dict[str, object]:
+        return {"table": int(self.array), "group": self.bucket, "slot": self.cell}
+
+    def text(self) -> str:
+        return f"table {self.array}, group {self.bucket}, slot {self.cell}"
+
+
+#: of values that may lead to any number of others, as many are shown at once as make a part
+_LEADS = (Kind.STRUCT, Kind.ARRAY, Kind.SLICE, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.OPAQUE)
+
+
+_LEADING = 1 << 19
+
+
+class Column:
+    """All keys, or all elements, of a batch of entries.
+
+    Holds what was cheap to get, and decodes when asked: scalars come decoded
+    in bulk, everything else as the bytes of each value.
+    """
+
+    def __init__(
+        self,
+        type: Type,
+        scalars: Optional[Sequence[object]],
+        raw: Sequence[Optional[bytes]],
+        address: Callable[[int], int],
+    ) -> None:
+        self.type = type
+        self._scalars = scalars
+        self._raw = raw
+        #: address of the i-th value in the program (through the pointer, if indirect)
+        self.address = address
+
+    def value(self, index: int, decoder: Decoder) -> Decoded:
+        """The i-th value."""
+        raw = self.data(index)
+        if raw is None:
+            return Unreadable(f"cannot read {self.type.size} bytes at {self.address(index):#x}")
+        return decoder.decode(self.type, raw, self.address(index))
+
+    def data(self, index: int) -> Optional[bytes]:
+        """The i-th value's bytes; None where they cannot be read."""
+        return self._raw[index]
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        """Bytes that the values with these indices may have outside of their slots; None: few."""
+        return [_LEADING] * len(order) if self.type.kind in _LEADS else None
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        """Replace the i-th value's bytes (of an entry in flight)."""
+        raw = list(self._raw)
+        raw[index] = data
+        self._raw = raw
+
+    def scalars(self) -> Optional[Sequence[object]]:
+        """All values as Python numbers, where the type is one."""
+        return self._scalars
+
+    def lengths(self) -> Optional[Sequence[int]]:
+        """Of strings, the length of each in bytes, if that was cheap to get."""
+        return None
+
+    def json_numbers(self, order: Sequence[int]) -> Optional[Iterable[object]]:
+        """Values that str() turns into their JSON, if the type has such."""
+        if self._scalars is None or self.type.kind not in (Kind.INT, Kind.UINT):
+            return None
+        if isinstance(order, range) and len(order) == len(self._scalars):
+            return self._scalars
+        return map(self._scalars.__getitem__, order)
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        """The JSON of the values with these indices."""
+        return [json_text(self.value(i, decoder)) for i in order]
+
+
+@dataclass
+class EntryBatch:
+    """Some live entries, each exactly once over all batches of a walk.
+
+    :ivar order: indices into the columns, in the order to show
+    :ivar where: the place of the i-th entry
+    :ivar in_flight: indices of entries that are being written or moved
+    """
+
+    keys: Column
+    elems: Column
+    order: Sequence[int]
+    where: Callable[[int], Where]
+    in_flight: Dict[int, bool] = field(default_factory=dict)

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""What is known of one map, typed: what commands render as text and as JSON."""
+
+from dataclasses import dataclass, field
+from typing import Dict, List, Optional
+
+from ..program.values import Decoded
+from .batches import Where
+
+
+@dataclass
+class Growth:
+    """A migration in progress; see docs/commands.md, inspect."""
+
+    kind: str
+    old_buckets: int
+    nevacuate: int
+    evacuated: Optional[int] = None
+    ahead: Optional[int] = None
+    entries_moved: Optional[int] = None
+    entries_waiting: Optional[int] = None
+
+    @property
+    def progress(self) -> Optional[float]:
+        """The part of the old buckets that is evacuated, 0..1."""
+        if self.evacuated is None:
+            return None
+        return self.evacuated / self.old_buckets
+
+    def json_form(self) -> Dict[str, object]:
+        """As docs/commands.md has it."""
+        return {
+            "kind": self.kind,
+            "old_buckets": self.old_buckets,
+            "evacuated": self.evacuated,
+            "remaining": None if self.evacuated is None else self.old_buckets - self.evacuated,
+            "nevacuate": self.nevacuate,
+            "ahead": self.ahead,
+            "progress": self.progress,
+            "entries_moved": self.entries_moved,
+            "entries_waiting": self.entries_waiting,
+        }
+
+
+@dataclass(frozen=True)
+class Held:
+    """Memory that a map holds, in bytes; what its keys and values hold themselves is not in it.
+
+    :ivar buckets: the present array, with the spare overflow buckets behind it
+    :ivar old: the array being evacuated, with its overflow buckets
+    :ivar overflow: overflow buckets of the present array that lie elsewhere
+    :ivar header: the map itself
+    :ivar retired: arrays of ended migrations that are not yet given back
+    :ivar indirect: keys and elements that are too large for a bucket
+    """
+
+    buckets: int = 0
+    old: int = 0
+    overflow: int = 0
+    header: int = 0
+    retired: int = 0
+    indirect: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return sum(self.form().values())
+
+    @property
+    def retained(self) -> int:
+        """What is kept for a migration, present or past."""
+        return self.old + self.retired
+
+    def form(self) -> Dict[str, int]:
+        """`bytes` of mapscope.inspect/1."""
+        return {
+            "buckets": self.buckets,
+            "old": self.old,
+            "overflow": self.overflow,
+            "header": self.header,
+            "retired": self.retired,
+            "indirect": self.indirect,
+        }
+
+
+@dataclass(frozen=True)
+class Life:
+    """What a map has been through, by the program's own count."""
+
+    growths: int
+    same_size_growths: int
+    shrinks: int
+    rebuilds: int
+    evacuated: int
+
+    def form(self) -> Dict[str, int]:
+        """`life` of mapscope.stats/1."""
+        return {
+            "growths": self.growths,
+            "same_size_growths": self.same_size_growths,
+            "shrinks": self.shrinks,
+            "rebuilds": self.rebuilds,
+            "buckets_evacuated": self.evacuated,
+        }
+
+
+@dataclass
+class Summary:
+    """What `map inspect` shows beyond the header; None: could not be known.
+
+    :ivar form: of a map without bucket chains, what it has in their place
+    """
+
+    overflow_in_use: Optional[int] = None
+    spare: Optional[int] = None
+    held: Optional[Held] = None
+    chains: Dict[int, int] = field(default_factory=dict)
+    growth: Optional[Growth] = None
+    form: Optional[Dict[str, object]] = None
+
+
+@dataclass
+class Distribution:
+    """What `map stats` shows of one map."""
+
+    cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
+    chains: Dict[int, int]
+    old_cells: Dict[int, int]  # the same of old buckets not yet evacuated
+    old_chains: Dict[int, int]
+    entries: int
+    uniformity: Optional[float]  # variance / mean of entries per bucket; 1: as by chance
+    held: Held
+    bytes_used: int
+    bytes_rebuilt: int  # what a fresh copy of the map would hold, about
+    unit: str = "bucket"  # what has the entries
+    #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
+    #: begin with; slots of deleted entries; entries until tables grow
+    probes: Dict[int, int] = field(default_factory=dict)
+    tombstones: Optional[int] = None
+    growth_left: Optional[int] = None
+
+
+@dataclass
+class Cell:
+    """One cell of a bucket."""
+
+    index: int
+    address: int
+    key_offset: int
+    elem_offset: int
+    tophash: int
+    state: str
+    key: Optional[Decoded] = None
+    value: Optional[Decoded] = None
+    live: bool = False
+    moved_to: Optional[Where] = None
+    in_flight: bool = False
+
+
+@dataclass
+class Bucket:
+    """One bucket of a chain."""
+
+    address: int
+    chain: int
+    overflow: int
+    overflow_offset: Optional[int]  # None: it has none
+    cells: List[Cell]
+
+
+@dataclass
+class Chain:
+    """What `map bucket` shows.
+
+    :ivar unit: what its buckets are called
+    :ivar mark: what a cell's byte is called
+    """
+
+    array: str
+    index: int
+    evacuated: bool
+    buckets: List[Bucket]
+    unit: str = "bucket"
+    mark: str = "tophash"

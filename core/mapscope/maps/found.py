@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: MIT
+"""A key that is looked for, and what was found."""
+
+from dataclasses import dataclass
+from typing import Callable, Dict, List, Optional
+
+from ..program.values import Decoded
+from .batches import Where
+
+
+@dataclass
+class Candidate:
+    """A chain in which a lookup could find the key."""
+
+    array: str
+    bucket: int
+    authoritative: bool
+    reason: str
+
+    def place(self) -> Dict[str, object]:
+        """Which chain, as docs/commands.md has it."""
+        return {"array": self.array, "bucket": self.bucket}
+
+    def text(self) -> str:
+        """Which chain, for a reader."""
+        return f"{self.array} bucket {self.bucket}"
+
+
+class SlotCandidate(Candidate):
+    """A group of a Swiss map that a lookup looks at; the array is a table, by its number."""
+
+    def place(self) -> Dict[str, object]:
+        return {"table": int(self.array), "group": self.bucket}
+
+    def text(self) -> str:
+        return f"table {self.array}, group {self.bucket}"
+
+
+@dataclass(frozen=True)
+class Unseen:
+    """An entry that lies where lookups do not see it.
+
+    :ivar reason: what follows "because"
+    """
+
+    where: Where
+    reason: str
+    key: Optional[Decoded]
+    value: Optional[Decoded]
+
+
+@dataclass
+class Found:
+    """What `map find` shows.
+
+    :ivar unseen: the key all the same, in a damaged map
+    """
+
+    hash: Optional[int]
+    tophash: Optional[int]
+    method: str  # "hash" or "scan"
+    note: str
+    candidates: List[Candidate]
+    cells_compared: int
+    chain_hops: int
+    key: Optional[Decoded] = None
+    value: Optional[Decoded] = None
+    elem_address: Optional[int] = None
+    where: Optional[Where] = None
+    in_flight: bool = False
+    unseen: Optional[Unseen] = None
+
+
+@dataclass(frozen=True)
+class KeyTest:
+    """A key to look for.
+
+    :ivar matches: whether a decoded key of the map equals it
+    :ivar data: its bytes, where equal keys have equal bytes
+    :ivar text: of a string key, its bytes
+    """
+
+    matches: Callable[[Decoded], bool]
+    data: Optional[bytes] = None
+    text: Optional[bytes] = None

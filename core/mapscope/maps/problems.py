@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+"""What is impossible or unreadable in a map."""
+
+from typing import Optional
+
+#: problems noted for one map before a walk gives up on details
+MAX_PROBLEMS = 20
+
+
+class Problem(str):
+    """What is impossible or unreadable in a map, in words; and what `map check` says of it.
+
+    :ivar code: of the finding (checks.report)
+    :ivar address: of the memory that is wrong
+    :ivar array: "new" or "old", and
+    :ivar bucket: its bucket whose chain is concerned
+    """
+
+    code: str
+    address: Optional[int]
+    array: str
+    bucket: Optional[int]
+
+    def __new__(
+        cls,
+        text: str,
+        code: str,
+        address: Optional[int] = None,
+        array: str = "",
+        bucket: Optional[int] = None,
+    ) -> "Problem":
+        self = super().__new__(cls, text)
+        self.code, self.address, self.array, self.bucket = code, address, array, bucket
+        return self
