@@ -16,16 +16,14 @@ for _path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
     if _path not in sys.path:
         sys.path.append(_path)
 
-import mapscope_gdb_commands  # noqa: E402
-import mapscope_gdb_functions  # noqa: E402
-import mapscope_gdb_lookup  # noqa: E402
+from mapscope_in_gdb import commands, functions, lookup  # noqa: E402
 
 
 def _register() -> None:
-    mapscope_gdb_commands.register()
-    mapscope_gdb_functions.register()
-    lookup = mapscope_gdb_lookup.Lookup()
-    mapscope_gdb_lookup.register(lookup)
+    commands.register()
+    functions.register()
+    printer = lookup.Lookup()
+    lookup.register(printer)
 
     # gdb announces an object file before it loads the script that the file
     # names, and Go's runtime-gdb.py begins by emptying the file's list. So the
@@ -38,7 +36,7 @@ def _register() -> None:
     def claim_announced(event: object = None) -> None:
         for objfile in announced:
             if objfile.is_valid():
-                mapscope_gdb_lookup.claim(objfile, lookup)
+                lookup.claim(objfile, printer)
 
     def announce(event: gdb.NewObjFileEvent) -> None:
         claim_announced()
@@ -46,7 +44,7 @@ def _register() -> None:
         claim_announced()
 
     # Sourced again, the handlers of the last time make room for these.
-    for registry, handler in getattr(mapscope_gdb_lookup, "connected", []):
+    for registry, handler in getattr(lookup, "connected", []):
         registry.disconnect(handler)
     handlers = [
         (gdb.events.new_objfile, announce),
@@ -55,7 +53,7 @@ def _register() -> None:
     ]
     for registry, handler in handlers:
         registry.connect(handler)
-    mapscope_gdb_lookup.connected = handlers  # type: ignore[attr-defined]
+    lookup.connected = handlers  # type: ignore[attr-defined]
 
 
 _register()

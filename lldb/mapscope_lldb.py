@@ -44,8 +44,7 @@ def __lldb_init_module(debugger, internal_dict):  # type: ignore[no-untyped-def]
     for path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
         if path not in sys.path:
             sys.path.append(path)
-    for part in ("commands", "formatters", "hook"):
-        module = importlib.import_module("mapscope_lldb_" + part)
-        # LLDB finds classes by their path from this module
-        globals()[module.__name__] = module
-        module.register(debugger)
+    # LLDB finds classes by their path from this module
+    globals()["mapscope_in_lldb"] = importlib.import_module("mapscope_in_lldb")
+    for part in ("commands", "formatters", "hooking"):
+        importlib.import_module("mapscope_in_lldb." + part).register(debugger)

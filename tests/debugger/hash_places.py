@@ -30,9 +30,9 @@ from mapscope.maps.view import MapView
 def target() -> Any:
     """Of the debugger that this runs in."""
     if NAME == "gdb":
-        return importlib.import_module("mapscope_gdb_target").GdbTarget()
+        return importlib.import_module("mapscope_in_gdb.target").GdbTarget()
     steps: Any = importlib.import_module("lldb_steps")._steps
-    adapter = importlib.import_module("mapscope_lldb_target")
+    adapter = importlib.import_module("mapscope_in_lldb.target")
     return adapter.LldbTarget(steps.debugger, steps.selected())
 
 

@@ -121,7 +121,7 @@ if "gdb" in sys.modules:
             execute("finish")
 
         def target(self) -> Any:
-            from mapscope_gdb_target import GdbTarget
+            from mapscope_in_gdb.target import GdbTarget
 
             return GdbTarget()
 
@@ -171,7 +171,7 @@ else:
             self.thread().StepOut()
 
         def target(self) -> Any:
-            from mapscope_lldb_target import LldbTarget
+            from mapscope_in_lldb.target import LldbTarget
 
             return LldbTarget(self.debugger)
 

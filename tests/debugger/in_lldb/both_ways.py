@@ -24,7 +24,7 @@ PIECE = 5000
 def both_ways(debugger: Any, command: str, result: Any, internal: Any) -> None:
     """The command."""
     from mapscope.program import process_memory
-    from mapscope_lldb_target import LldbTarget
+    from mapscope_in_lldb.target import LldbTarget
 
     if command == "--refused":
 

@@ -6,14 +6,15 @@ from typing import Any
 import gdb
 
 from mapscope.errors import MapscopeError
-from mapscope.maps.key_text import parse_key
 from mapscope.locate import map_of
-from mapscope.session import Session
+from mapscope.maps.found import Found
+from mapscope.maps.key_text import parse_key
+from mapscope.maps.view import MapView
 from mapscope.program.types import Kind
 from mapscope.program.values import dumps, json_form
-from mapscope.maps.found import Found
-from mapscope.maps.view import MapView
-from mapscope_gdb_target import GdbTarget, value_at, variable_of
+from mapscope.session import Session
+from .expressions import value_at, variable_of
+from .target import GdbTarget
 
 _CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 

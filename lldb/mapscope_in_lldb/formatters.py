@@ -22,7 +22,7 @@ class MapChildren:
     """
 
     def __init__(self, value: lldb.SBValue, internal_dict: Dict[str, Any]) -> None:
-        from mapscope_lldb_children import Children
+        from .children import Children
 
         self._children = Children(value)
 
@@ -50,14 +50,14 @@ class MapChildren:
 
 def map_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
     """One line: type, entries, what growth is going on."""
-    from mapscope_lldb_children import summary
+    from .children import summary
 
     return summary(value)
 
 
 def bucket_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
     """The states of a bucket's cells."""
-    from mapscope_lldb_children import states
+    from .children import states
 
     return states(value)
 

@@ -13,7 +13,7 @@ import gdb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
 from mapscope.program.types import Field, Kind, Type
-from mapscope_gdb_names import is_go_header
+from .names import is_go_header
 
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 #: deepest nesting of types looked into

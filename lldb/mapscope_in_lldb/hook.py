@@ -8,7 +8,7 @@ from typing import Any, Dict
 
 import lldb
 
-from mapscope_lldb_modules import is_go_module
+from .modules import is_go_module
 
 _SIGURG = "SIGURG"
 
@@ -39,7 +39,7 @@ def _handle_stop(context: lldb.SBExecutionContext) -> bool:
             signals.SetShouldStop(number, False)
             signals.SetShouldNotify(number, False)
             return False
-    stops = sys.modules.get("mapscope_lldb_stops")
+    stops = sys.modules.get("mapscope_in_lldb.host")
     host = None if stops is None else stops.host_of(context.GetTarget())
     if host is not None:
         host.stopped(context)
@@ -53,7 +53,7 @@ def on_breakpoint(
     internal_dict: Dict[str, Any],
 ) -> bool:
     """A breakpoint of mapscope's is hit. Returns whether to stop."""
-    from mapscope_lldb_stops import host_of
+    from .host import host_of
 
     host = host_of(frame.GetThread().GetProcess().GetTarget())
     number = int(location.GetBreakpoint().GetID())
@@ -66,7 +66,7 @@ def on_watchpoint(
     frame: lldb.SBFrame, watchpoint: lldb.SBWatchpoint, internal_dict: Dict[str, Any]
 ) -> bool:
     """A watchpoint of mapscope's is hit. Returns whether to stop."""
-    from mapscope_lldb_stops import host_of
+    from .host import host_of
 
     host = host_of(frame.GetThread().GetProcess().GetTarget())
     stops = host is not None and host.hit_watchpoint(frame, int(watchpoint.GetID()))
@@ -82,32 +82,3 @@ def _settle(internal_dict: Dict[str, Any]) -> None:
     (ScriptInterpreterPython.cpp, GenerateFunction): a KeyError, and the program stops.
     """
     sys._getframe(2).f_globals.update(internal_dict)
-
-
-def register(debugger: lldb.SBDebugger) -> None:
-    """Add the hook to all targets that there are, or to those that will be."""
-    if not debugger.GetNumTargets():
-        _add(debugger)
-    for index in range(debugger.GetNumTargets()):
-        ensure(debugger.GetTargetAtIndex(index))
-
-
-def ensure(target: lldb.SBTarget) -> None:
-    """Add the hook to a target that was made while there was another one: it has not got it."""
-    debugger = target.GetDebugger()
-    selected = debugger.GetSelectedTarget()
-    debugger.SetSelectedTarget(target)
-    _add(debugger)
-    debugger.SetSelectedTarget(selected)
-
-
-def _add(debugger: lldb.SBDebugger) -> None:
-    """To the selected target; where there is none, to what new targets are copied from."""
-    name = f"mapscope_lldb.{__name__}.Hook"
-    interpreter, result = debugger.GetCommandInterpreter(), lldb.SBCommandReturnObject()
-    interpreter.HandleCommand("target stop-hook list", result)
-    if name in (result.GetOutput() or ""):
-        return
-    interpreter.HandleCommand(f"target stop-hook add -P {name}", result)
-    if not result.Succeeded():
-        print(f"mapscope: {result.GetError()}", file=sys.stderr)

@@ -17,19 +17,20 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
+from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.plans.planning import make
 from mapscope.program.cpp_names import function_name
-from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.session import describe as describe_error
-from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
-from mapscope.stops.all_stops import Stops
 from mapscope.program.target import Frame
 from mapscope.program.values import escape
-from mapscope_lldb_data import bytes_of_data
-from mapscope_lldb_go import go_modules
-from mapscope_lldb_hook import ensure
-from mapscope_lldb_target import LldbTarget, is_core, is_there, register_of
-from mapscope_lldb_values import condition
+from mapscope.session import describe as describe_error
+from mapscope.stops.all_stops import Stops
+from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point
+from .data import bytes_of_data
+from .expressions import condition
+from .go_modules import go_modules
+from .hooking import ensure
+from .process import is_core, is_there, register_of
+from .target import LldbTarget
 
 #: functions that are not the user's
 _OURS = re.compile(r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/)")
@@ -282,7 +283,7 @@ class LldbHost(Host):
         if not made.IsValid():
             raise MapscopeError("LLDB cannot set a breakpoint there")
         error = made.SetScriptCallbackFunction(
-            "mapscope_lldb.mapscope_lldb_hook.on_breakpoint", lldb.SBStructuredData()
+            "mapscope_lldb.mapscope_in_lldb.hook.on_breakpoint", lldb.SBStructuredData()
         )
         if error.Fail():
             made.GetTarget().BreakpointDelete(made.GetID())
@@ -312,7 +313,7 @@ class LldbHost(Host):
         # The API has no callbacks for watchpoints; this command has.
         result = lldb.SBCommandReturnObject()
         self.debugger.GetCommandInterpreter().HandleCommand(
-            "watchpoint command add -F mapscope_lldb.mapscope_lldb_hook.on_watchpoint "
+            "watchpoint command add -F mapscope_lldb.mapscope_in_lldb.hook.on_watchpoint "
             f"{made.GetID()}",
             lldb.SBExecutionContext(target),
             result,

@@ -5,7 +5,7 @@ from typing import Dict, List, Tuple
 
 import lldb
 
-from mapscope_lldb_data import bytes_of_data
+from .data import bytes_of_data
 
 #: of Go's linker, the second in position-independent programs
 _FUNCTION_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")

@@ -13,11 +13,12 @@ import gdb
 from mapscope.cells.marks import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
-from mapscope.session import Session, describe
-from mapscope.program.values import escape, text_form
 from mapscope.maps.batches import Column, EntryBatch
 from mapscope.maps.view import MapView
-from mapscope_gdb_target import GdbTarget, value_at, variable_of
+from mapscope.program.values import escape, text_form
+from mapscope.session import Session, describe
+from .expressions import value_at, variable_of
+from .target import GdbTarget
 
 #: seconds that printing one value may look for entries (garbage can look large)
 _PATIENCE = 2.0

@@ -15,12 +15,12 @@ from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.target import Variable
 from mapscope.program.types import VOID, Kind, Type
 from mapscope.program.values import escape
-from mapscope_lldb_data import bytes_of_data, data_of_bytes
-from mapscope_lldb_go import go_modules
-from mapscope_lldb_types import describe
+from .data import bytes_of_data, data_of_bytes
+from .go_modules import go_modules
+from .types import describe
 
 if TYPE_CHECKING:
-    from mapscope_lldb_target import LldbTarget
+    from .target import LldbTarget
 
 _WORD = Type(Kind.UINT, "unsigned long", 8)
 _POINTER = Type(Kind.POINTER, "void *", 8, element=lambda: VOID)
@@ -52,7 +52,7 @@ def evaluate(target: "LldbTarget", expression: str) -> Variable:
         return Variable(_WORD, None, number.to_bytes(8, "little"))
     frame = target.selected_frame()
     if expression.startswith("$") and frame is not None:
-        from mapscope_lldb_target import register_of
+        from .process import register_of
 
         value = register_of(frame.native, expression[1:])
         if value is not None:

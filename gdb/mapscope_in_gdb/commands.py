@@ -10,17 +10,10 @@ import gdb
 
 from mapscope.commands import FIRST_WORDS, OVERVIEW, SUMMARIES
 from mapscope.errors import MapscopeError
+from .output import write
 
 if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
-
-
-def write(text: str) -> None:
-    """To gdb's output; where its character set is too small, escaped."""
-    try:
-        gdb.write(text)
-    except UnicodeError:
-        gdb.write(text.encode("ascii", "backslashreplace").decode("ascii"))
 
 
 class Prefix(gdb.Command):
@@ -42,9 +35,9 @@ class Prefix(gdb.Command):
 
 def _stops() -> "Stops":
     """gdb's, made when a command first asks for them."""
-    from mapscope_gdb_stops import STOPS
+    from .process import stops
 
-    return STOPS
+    return stops()
 
 
 class Subcommand(gdb.Command):
@@ -60,7 +53,7 @@ class Subcommand(gdb.Command):
 
     def invoke(self, line: str, from_tty: bool) -> None:
         from mapscope import shell
-        from mapscope_gdb_target import GdbTarget
+        from .target import GdbTarget
 
         target = GdbTarget()
         try:

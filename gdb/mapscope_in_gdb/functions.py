@@ -13,9 +13,9 @@ import gdb.xmethod
 
 def _access() -> Any:
     """What does the work, imported when it is first needed."""
-    import mapscope_gdb_access
+    from . import access
 
-    return mapscope_gdb_access
+    return access
 
 
 def _exactly(number: int, arguments: Any, what: str) -> Any:

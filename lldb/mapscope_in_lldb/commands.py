@@ -13,11 +13,11 @@ from mapscope.errors import MapscopeError
 
 if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
-    from mapscope_lldb_target import LldbTarget
+    from .target import LldbTarget
 
 
 def _stops(target: "LldbTarget") -> "Stops":
-    from mapscope_lldb_stops import stops_of
+    from .host import stops_of
 
     return stops_of(target.debugger, target.native)
 
@@ -38,7 +38,7 @@ class Subcommand:
         result: lldb.SBCommandReturnObject,
     ) -> None:
         from mapscope import shell
-        from mapscope_lldb_target import LldbTarget
+        from .target import LldbTarget
 
         target = LldbTarget(debugger, context)
         try:

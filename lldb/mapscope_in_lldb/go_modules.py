@@ -5,13 +5,13 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.program.dwarf import Machine
 from mapscope.errors import MapscopeError
 from mapscope.go.debug_info import GoDebugInfo, Scope
+from mapscope.program.dwarf import Machine
 from mapscope.program.memory import Buffer
 from mapscope.program.target import Variable
 from mapscope.program.types import Kind, Type
-from mapscope_lldb_modules import is_go_module, section_bytes
+from .modules import is_go_module, section_bytes
 
 Read = Callable[[int, int], Buffer]
 
@@ -107,7 +107,7 @@ class GoModule:
         return found
 
     def _machine(self, frame: lldb.SBFrame, read: Read) -> Machine:
-        from mapscope_lldb_target import register_of
+
 
         def cfa() -> Optional[int]:
             value = frame.GetCFA()

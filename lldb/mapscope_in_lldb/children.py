@@ -9,14 +9,14 @@ import lldb
 from mapscope.cells.marks import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
-from mapscope.session import Session, describe
-from mapscope.program.types import Kind
-from mapscope.program.values import escape, text_form
 from mapscope.maps.batches import EntryBatch
 from mapscope.maps.view import MapView
-from mapscope_lldb_data import data_of_bytes
-from mapscope_lldb_target import LldbTarget
-from mapscope_lldb_values import variable_of
+from mapscope.program.types import Kind
+from mapscope.program.values import escape, text_form
+from mapscope.session import Session, describe
+from .data import data_of_bytes
+from .expressions import variable_of
+from .target import LldbTarget
 
 #: seconds that one child may be looked for (garbage can look large)
 _PATIENCE = 2.0

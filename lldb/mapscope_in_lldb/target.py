@@ -10,16 +10,17 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 import lldb
 
-from mapscope.program.cpp_names import function_name, same_template
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
+from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.memory import Buffer
 from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
 from mapscope.program.target import Frame, Section, Target, Thread, Variable
 from mapscope.program.types import Type
-from mapscope_lldb_go import GoModule, go_module, go_modules
-from mapscope_lldb_modules import template_names
-from mapscope_lldb_types import describe
-from mapscope_lldb_values import evaluate, no_code, one_line, variable_of
+from .expressions import evaluate, no_code, one_line, variable_of
+from .go_modules import GoModule, go_module, go_modules
+from .modules import template_names
+from .process import KERNELS_CORE, is_core, is_there, register_of
+from .types import describe
 
 
 #: frames of each thread that are looked at for runtime functions
@@ -27,34 +28,14 @@ _INNERMOST = 8
 #: frames of the selected thread that are looked at
 _SELECTED = 64
 _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
-_ENDED = (lldb.eStateExited, lldb.eStateDetached, lldb.eStateUnloaded, lldb.eStateInvalid)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
-_MASK = (1 << 64) - 1
-#: LLDB's names for what reads core dumps
-_KERNELS_CORE = "elf-core"
-_CORES = (_KERNELS_CORE, "minidump", "mach-o-core")
 #: pointer types, which have no names of their own; a name may come from the program's memory,
 #: so nothing that does anything may match
 _POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
 
 #: processes of which it was said that their memory cannot be read directly
 _refused: Set[int] = set()
-
-
-def is_there(process: lldb.SBProcess) -> bool:
-    """Whether there is a process, or a core dump; one that has ended is valid still.
-
-    One that was killed has no threads, also before LLDB has noted its end.
-    """
-    if not process.IsValid() or process.GetState() in _ENDED:
-        return False
-    return is_core(process) or process.GetNumThreads() > 0
-
-
-def is_core(process: lldb.SBProcess) -> bool:
-    """Whether it is a core dump."""
-    return process.GetPluginName() in _CORES
 
 
 class LldbTarget(Target):
@@ -111,7 +92,7 @@ class LldbTarget(Target):
             place = self.native.ResolveFileAddress(address)
         elif is_core(self.process):
             place = self.native.ResolveLoadAddress(address)
-            if self.process.GetPluginName() != _KERNELS_CORE and (
+            if self.process.GetPluginName() != KERNELS_CORE and (
                 place.GetSection().GetPermissions() & lldb.ePermissionsWritable
             ):
                 raise MemoryUnreadable(address, size)
@@ -460,13 +441,3 @@ class LldbThread(Thread):
             if value is not None:
                 found[name] = value
         return found
-
-
-def register_of(frame: lldb.SBFrame, name: str) -> Optional[int]:
-    """A register of a frame; None: it is not known there."""
-    value = frame.FindRegister(name)
-    if not value.IsValid():
-        return None
-    error = lldb.SBError()
-    number = int(value.GetValueAsUnsigned(error, 0))
-    return number & _MASK if error.Success() else None

@@ -11,7 +11,7 @@ from typing import Any
 
 import gdb
 
-from mapscope_gdb_names import is_go_header
+from .names import is_go_header
 
 NAME = "mapscope"
 
@@ -48,9 +48,9 @@ class Lookup:
 
 
 def _printers() -> Any:
-    import mapscope_gdb_printers
+    from . import printers
 
-    return mapscope_gdb_printers
+    return printers
 
 
 def claim(owner: Any, lookup: Lookup) -> None:

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: MIT
+"""core's Target, by gdb's Python API (gdb manual, "Python API")."""
+
+import os
+import re
+import time
+from typing import Any, Iterator, List, Optional, Tuple
+
+import gdb
+
+from mapscope.errors import MapscopeError, MemoryUnreadable
+from mapscope.program.target import Frame, Section, Target, Thread, Variable
+from mapscope.program.types import Kind, Type
+from mapscope.program.values import escape
+from .expressions import _ELEMENT, Language, parse, value_at, variable_of
+from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
+from .types import describe, is_go_map
+
+
+#: frames of each thread that are looked at for runtime functions
+_INNERMOST = 8
+#: characters of a value that gdb itself prints
+_TEXT_LIMIT = 4096
+
+_SECTION = re.compile(r"^\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is (\S+)(?: in .*)?$")
+
+
+class GdbTarget(Target):
+    """gdb's selected inferior."""
+
+    def __init__(self) -> None:
+        self._started = time.monotonic()
+        self._shown = False
+
+    def read_memory(self, address: int, size: int) -> memoryview:
+        try:
+            memory = gdb.selected_inferior().read_memory(address, size)
+            return memory if isinstance(memory, memoryview) else memoryview(memory)
+        except (gdb.error, OverflowError):
+            raise MemoryUnreadable(address, size) from None
+
+    def has_memory(self) -> bool:
+        return bool(gdb.selected_inferior().pid)
+
+    def architecture(self) -> str:
+        try:
+            return str(gdb.selected_frame().architecture().name())
+        except gdb.error:
+            return str(gdb.selected_inferior().architecture().name())
+
+    def evaluate(self, expression: str) -> Variable:
+        found = variable_of(parse(expression))
+        match = _ELEMENT.fullmatch(expression)
+        if match is not None and found.type.kind is not Kind.GO_MAP:
+            # a Go map is a pointer to gdb, which counts on from it
+            base = variable_of(parse(match[1])).type
+            if base.kind is Kind.GO_MAP:
+                raise MapscopeError(f"a {escape(base.name)} has no elements that can be named so")
+        return found
+
+    def symbols(self, name: str) -> List[int]:
+        # In the C language, whatever the frame's: Go's parser knows no quotes.
+        try:
+            with Language("c"):
+                return [int(gdb.parse_and_eval(f"&'{name}'"))]
+        except gdb.error:
+            return []
+
+    def symbol_at(self, address: int) -> Optional[str]:
+        try:
+            text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+        except gdb.error:
+            return None
+        # "NAME in section .data of /path", "NAME + 8 in section .data"
+        match = re.match(r"(.+) in section \S+", text)
+        return None if match is None or re.search(r" \+ \d+$", match[1]) else match[1]
+
+    def sections(self) -> List[Section]:
+        # The API does not offer where sections are loaded; "info files" does, also for
+        # stripped libraries, core dumps and remote targets.
+        found: List[Section] = []
+        for line in gdb.execute("info files", to_string=True).splitlines():
+            match = _SECTION.match(line)
+            if match:
+                found.append(Section(match[3], int(match[1], 16), int(match[2], 16)))
+        return found
+
+    def find_type(self, name: str) -> Optional[Type]:
+        try:
+            return describe(gdb.lookup_type(name))
+        except (gdb.error, RuntimeError):
+            return None
+
+    def selected_frames(self) -> Iterator[Frame]:
+        thread = gdb.selected_thread()
+        if thread is None or not thread.is_valid():
+            return
+        frame = newest_frame()
+        for _ in range(SELECTED):
+            if frame is None:
+                return
+            yield GdbFrame(thread, frame)
+            frame = older(frame)
+
+    def runtime_frames(self) -> Iterator[Frame]:
+        selected = gdb.selected_thread()
+        for thread in gdb.selected_inferior().threads():
+            # While gdb tests a condition, all threads count as running; the one that
+            # it tests for can be read all the same.
+            if thread.is_running() and (selected is None or thread.num != selected.num):
+                continue
+            found: List[GdbFrame] = []
+            with Selected(thread):
+                frame = newest_frame()
+                for _ in range(_INNERMOST):
+                    if frame is None:
+                        break
+                    found.append(GdbFrame(thread, frame))
+                    frame = older(frame)
+            yield from found
+
+    def threads(self) -> Iterator[Thread]:
+        for thread in sorted(gdb.selected_inferior().threads(), key=lambda t: int(t.num)):
+            if not thread.is_running():
+                yield GdbThread(thread)
+
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        for line in gdb.execute("info variables -q -n", to_string=True).splitlines():
+            # "12:	map[string]int main.G;", "	static int fmt.eof;"
+            if not line.endswith(";") or "." not in line:
+                continue
+            name = line[:-1].rsplit(" ", 1)[-1]
+            symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+            if symbol is None or symbol.type is None or not is_go_map(symbol.type):
+                continue
+            try:
+                found.append((name, variable_of(symbol.value())))
+            except (gdb.error, MapscopeError):
+                continue
+        return found
+
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        frame = newest_frame() if gdb.selected_thread() else None
+        for _ in range(SELECTED):
+            if frame is None:
+                break
+            found += maps_of_frame(frame)
+            frame = older(frame)
+        return found
+
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        native: Any = type.native
+        try:
+            if address is not None:
+                value = value_at(native, address)
+            else:
+                value = gdb.Value(data, native)
+            text = value.format_string(styling=False, max_elements=200)
+        except (gdb.error, ValueError, RuntimeError, TypeError) as error:
+            return f"<error: {escape(str(error))}>"
+        shown = str(text)
+        return shown if len(shown) <= _TEXT_LIMIT else shown[:_TEXT_LIMIT] + "..."
+
+    def element_limit(self) -> int:
+        limit = gdb.parameter("print elements")
+        return int(limit) if limit and int(limit) > 0 else 0
+
+    def progress(self, done: int, total: int) -> None:
+        """On a terminal, after the first second: a line that is overwritten."""
+        if time.monotonic() - self._started < 1 or not os.isatty(2):
+            return
+        self._shown = True
+        os.write(2, f"\r{100 * done // max(total, 1)}%\r".encode())
+
+    def finish(self) -> None:
+        """Remove what progress has left on the terminal."""
+        if self._shown:
+            os.write(2, b"\r    \r")
