@@ -12,6 +12,7 @@ from mapscope.program.memory import Buffer
 from mapscope.program.target import Variable
 from mapscope.program.types import Kind, Type
 from .modules import is_go_module, section_bytes
+from .process import register_of
 
 Read = Callable[[int, int], Buffer]
 
@@ -107,8 +108,6 @@ class GoModule:
         return found
 
     def _machine(self, frame: lldb.SBFrame, read: Read) -> Machine:
-
-
         def cfa() -> Optional[int]:
             value = frame.GetCFA()
             return None if value == lldb.LLDB_INVALID_ADDRESS else int(value)

@@ -8,6 +8,7 @@ from typing import Any, Dict
 
 import lldb
 
+from .hosts import host_of
 from .modules import is_go_module
 
 _SIGURG = "SIGURG"
@@ -39,8 +40,7 @@ def _handle_stop(context: lldb.SBExecutionContext) -> bool:
             signals.SetShouldStop(number, False)
             signals.SetShouldNotify(number, False)
             return False
-    stops = sys.modules.get("mapscope_in_lldb.host")
-    host = None if stops is None else stops.host_of(context.GetTarget())
+    host = host_of(context.GetTarget())
     if host is not None:
         host.stopped(context)
     return True
@@ -53,8 +53,6 @@ def on_breakpoint(
     internal_dict: Dict[str, Any],
 ) -> bool:
     """A breakpoint of mapscope's is hit. Returns whether to stop."""
-    from .host import host_of
-
     host = host_of(frame.GetThread().GetProcess().GetTarget())
     number = int(location.GetBreakpoint().GetID())
     stops = host is not None and host.hit_breakpoint(frame, number)
@@ -66,8 +64,6 @@ def on_watchpoint(
     frame: lldb.SBFrame, watchpoint: lldb.SBWatchpoint, internal_dict: Dict[str, Any]
 ) -> bool:
     """A watchpoint of mapscope's is hit. Returns whether to stop."""
-    from .host import host_of
-
     host = host_of(frame.GetThread().GetProcess().GetTarget())
     stops = host is not None and host.hit_watchpoint(frame, int(watchpoint.GetID()))
     _settle(internal_dict)

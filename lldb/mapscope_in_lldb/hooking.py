@@ -5,6 +5,8 @@ import sys
 
 import lldb
 
+from . import hook
+
 
 def register(debugger: lldb.SBDebugger) -> None:
     """Add the hook to all targets that there are, or to those that will be."""
@@ -25,7 +27,7 @@ def ensure(target: lldb.SBTarget) -> None:
 
 def _add(debugger: lldb.SBDebugger) -> None:
     """To the selected target; where there is none, to what new targets are copied from."""
-    name = f"mapscope_lldb.{__package__}.hook.Hook"
+    name = f"mapscope_lldb.{hook.__name__}.Hook"
     interpreter, result = debugger.GetCommandInterpreter(), lldb.SBCommandReturnObject()
     interpreter.HandleCommand("target stop-hook list", result)
     if name in (result.GetOutput() or ""):

@@ -29,6 +29,7 @@ from .data import bytes_of_data
 from .expressions import condition
 from .go_modules import go_modules
 from .hooking import ensure
+from .hosts import HOSTS, host_of
 from .process import is_core, is_there, register_of
 from .target import LldbTarget
 
@@ -557,13 +558,10 @@ def _behind_first(target: lldb.SBTarget, place: lldb.SBAddress) -> Optional[lldb
     return place
 
 
-#: of targets that have had stops
-HOSTS: List[LldbHost] = []
-
-
 def stops_of(debugger: lldb.SBDebugger, target: lldb.SBTarget) -> Stops:
     """The stops of a target, as they are now; where there is none, none."""
-    host = host_of(target)
+    known = host_of(target)
+    host = known if isinstance(known, LldbHost) else None
     if host is None:
         host = LldbHost(debugger, target)
         if target.IsValid():
@@ -574,9 +572,3 @@ def stops_of(debugger: lldb.SBDebugger, target: lldb.SBTarget) -> Stops:
         ensure(target)
         host.wait_for_start()
     return host.stops
-
-
-def host_of(target: lldb.SBTarget) -> Optional[LldbHost]:
-    """The host of a target that has had stops."""
-    HOSTS[:] = [host for host in HOSTS if host.native().IsValid()]
-    return next((host for host in HOSTS if host.native() == target), None)

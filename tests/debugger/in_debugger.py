@@ -43,4 +43,6 @@ if "gdb" in sys.modules:
         Defined()
 
 else:
+    from lldb_steps import define, execute  # noqa: F401
+
     NAME = "lldb"
