@@ -1,42 +1,18 @@
 # SPDX-License-Identifier: MIT
 """Who is inside a write to a map: threads, and goroutines that wait in the middle of one."""
 
-import re
 from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 from .errors import MapscopeError
-from .go.layouts import operation_of
-from .locate import FLAVOURS, AtStop
+from .flavours.registry import FLAVOURS, operation
+from .locate import AtStop
 from .maps.view import MapView
 from .program.target import Frame, Thread
 from .session import Session
 
 #: frames of a thread that are looked at, and that are shown
 _DEPTH, _SHOWN = 64, 16
-
-
-#: reports a race, and keeps the map at hand
-_FATAL = "mapscope::fatal"
-
-
-#: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
-_CPP = re.compile(
-    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:[<(].*)?$",
-    re.DOTALL,
-)
-
-
-#: members of mapscope::map that write; optimised code does so in instructions of theirs
-_MEMBERS = tuple(
-    (operation, re.compile(rf"^mapscope::map<.*>::(?:{names})(?:[<(].*)?$", re.DOTALL))
-    for operation, names in (
-        ("assign", r"assign_\w+|insert\w*|try_emplace|emplace\w*|operator\[\]"),
-        ("delete", r"erase\w*"),
-        ("clear", "clear"),
-        ("grow", "reserve|rebuild"),
-    )
-)
 
 
 @dataclass
@@ -103,16 +79,6 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
     return result
 
 
-def operation(function: str) -> Optional[str]:
-    """What a function of a runtime, Go's or ours, does to a map; None: it writes to none."""
-    match = _CPP.match(function)
-    # named as the functions of Go's runtime
-    found = operation_of(function if match is None else f"runtime.{match[1]}")
-    if found is None and function.startswith("mapscope::map<"):
-        return next((name for name, pattern in _MEMBERS if pattern.match(function)), None)
-    return found
-
-
 def _writer(
     session: Session, thread: Optional[Thread], frames: List[Frame], at_stop: Optional[AtStop]
 ) -> Optional[Writer]:
@@ -122,7 +88,7 @@ def _writer(
     problem = "its registers are lost here"
     for frame in frames:
         found = operation(frame.function)
-        if found is None and frame.function != _FATAL:
+        if found is None and not any(f.notices(frame.function) for f in FLAVOURS):
             continue
         inside = inside or found
         for flavour in FLAVOURS:

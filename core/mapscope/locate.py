@@ -6,53 +6,16 @@ current stop); see docs/commands.md, "Naming a map".
 """
 
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Protocol, Tuple, cast
+from typing import Iterator, List, Optional, Tuple
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
-from .flavours.cpp import runtime_maps
-from .flavours.go import go_classic, go_swiss
-from .maps.facts import Life
+from .flavours.registry import FLAVOURS
 from .maps.view import MapView, Reopen
 from .program.target import Frame, Variable
 from .program.types import Kind
 from .program.values import escape
 from .session import Session
 
-
-class Flavour(Protocol):
-    """What a module of flavours/ offers."""
-
-    NAME: str
-
-    def present(self, session: Session) -> bool:
-        """Whether the program has such maps."""
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        """The map that a value is; None: not of this flavour."""
-
-    def from_address(
-        self, session: Session, address: int, type: Optional[str]
-    ) -> Optional[MapView]:
-        """The map at an address; None: not of this flavour."""
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        """The map that a frame works on; None: not of this flavour."""
-
-    def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
-        """The old bucket that a frame of evacuate is moving; None: not known, not its frame."""
-
-    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
-        """(name, map) of all maps that can be listed."""
-
-    def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
-        """(maps destroyed so far, what they had been through); None: nobody counts."""
-
-
-FLAVOURS: Tuple[Flavour, ...] = (
-    cast(Flavour, runtime_maps),
-    cast(Flavour, go_classic),
-    cast(Flavour, go_swiss),
-)
 
 #: pointers and references followed from an expression to its map
 _MAX_HOPS = 3

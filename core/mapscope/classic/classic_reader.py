@@ -16,7 +16,7 @@ from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS
 from ..errors import TypeNeeded
 from ..maps.batches import Column, EntryBatch
-from ..maps.facts import Growth, Held
+from ..maps.facts import BucketFacts, Growth, Held
 from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
@@ -102,32 +102,23 @@ class ClassicReader(MapView):
     def load_factor(self) -> float:
         return self.count / (1 << self.header.B) if self.header else 0.0
 
-    def header_form(self) -> Dict[str, object]:
-        header = self.header
+    def facts(self) -> BucketFacts:
+        header, size = self.header, self.layout.size if self.layout else None
         if header is None:
-            return {
-                "flags": [],
-                "hash0": 0,
-                "B": 0,
-                "buckets": 0,
-                "bucket_bytes": self.layout.size if self.layout else None,
-                "load_factor": 0.0,
-                "grows_above": self._load_limit(0),
-                "noverflow": 0,
-            }
+            return BucketFacts((), 0, 0, size, 0.0, self._load_limit(0), 0, 0)
         known = sum(bit for bit, _ in header.flag_names)
         names = [name for bit, name in header.flag_names if name and header.flags & bit]
         names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
-        return {
-            "flags": names,
-            "hash0": header.hash0,
-            "B": header.B,
-            "buckets": 1 << header.B,
-            "bucket_bytes": self.layout.size if self.layout else None,
-            "load_factor": self.load_factor(),
-            "grows_above": self._load_limit(header.B),
-            "noverflow": header.noverflow,
-        }
+        return BucketFacts(
+            names,
+            header.hash0,
+            1 << header.B,
+            size,
+            self.load_factor(),
+            self._load_limit(header.B),
+            header.B,
+            header.noverflow,
+        )
 
     def growth(self) -> Optional[Growth]:
         header = self.header

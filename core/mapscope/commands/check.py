@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, Iterator, List, Optional
 
-from ..activity import find_writers, operation
+from ..activity import find_writers
 from ..errors import Corrupt, MapscopeError, NotAMap
+from ..flavours.registry import operation
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
 from ..program.types import Kind

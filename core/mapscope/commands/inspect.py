@@ -5,7 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import Growth, Held, Summary
+from ..maps.facts import BucketFacts, Growth, Held, Summary, TableFacts
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -24,38 +24,35 @@ class InspectResult(Result):
     def form(self) -> Dict[str, object]:
         """The object of mapscope.inspect/1."""
         view, summary = self.view, self.summary
-        header = view.header_form()
-        growth = summary.growth
-        if summary.form is not None:
-            return {**self._head(), **self._groups(header, summary.form)}
-        noverflow = header.pop("noverflow")
-        return {
-            **self._head(),
-            **header,
-            "overflow": {
-                "noverflow": noverflow,
+        facts, growth = view.facts(), summary.growth
+        form = {**self._head(), **facts.form()}
+        if isinstance(facts, TableFacts):
+            form["tombstones"] = summary.tombstones
+        if isinstance(facts, BucketFacts):
+            form["overflow"] = {
+                "noverflow": facts.noverflow,
                 "in_use": summary.overflow_in_use,
                 "spare": summary.spare,
-            },
-            "bytes": summary.held.form() if summary.held else dict.fromkeys(Held().form()),
-            "chains": {str(length): number for length, number in summary.chains.items()},
-            "growth": growth.json_form() if growth else None,
-            "problems": view.problems,
-        }
+            }
+        form["bytes"] = summary.held.form() if summary.held else dict.fromkeys(Held().form())
+        if isinstance(facts, BucketFacts):
+            form["chains"] = {str(length): number for length, number in summary.chains.items()}
+        form["growth"] = growth.json_form() if growth else None
+        form["problems"] = view.problems
+        return form
 
-    def _group_lines(self, form: Dict[str, object], size: object) -> Iterator[str]:
+    def _group_lines(self, facts: TableFacts) -> Iterator[str]:
         """The parts of a Swiss map."""
-        tables = form["tables"] or "no"
+        size = facts.bucket_bytes
         each = "of unknown size" if size is None else f"of {size} bytes"
         total = size_text(self.summary.held.total) if self.summary.held else "?"
         yield (
-            f"  tables     {tables} (global depth {form['global_depth']}), {form['groups']} groups "
-            f"{each}, {total} in all\n"
+            f"  tables     {facts.tables or 'no'} (global depth {facts.global_depth}), "
+            f"{facts.buckets} groups {each}, {total} in all\n"
         )
-        tombstones = form["tombstones"]
         yield (
-            f"  slots      {form['growth_left']} left before a table grows, "
-            f"{'?' if tombstones is None else tombstones} tombstones\n"
+            f"  slots      {facts.growth_left} left before a table grows, "
+            f"{optional(self.summary.tombstones)} tombstones\n"
         )
 
     def _head(self) -> Dict[str, object]:
@@ -72,40 +69,27 @@ class InspectResult(Result):
             "count": view.count,
         }
 
-    def _groups(self, header: Dict[str, object], form: Dict[str, object]) -> Dict[str, object]:
-        """What a Swiss map has."""
-        held = self.summary.held
-        shared = ("flags", "hash0", "bucket_bytes", "load_factor", "grows_above")
-        return {
-            **{name: header[name] for name in shared},
-            **form,
-            "bytes": held.form() if held else dict.fromkeys(Held().form()),
-            "growth": None,
-            "problems": self.view.problems,
-        }
-
     def json(self) -> Iterator[str]:
         yield dumps(self.form()) + "\n"
 
     def text(self) -> Iterator[str]:
         view, summary = self.view, self.summary
-        header = view.header_form()
+        facts = view.facts()
         about = view.flavor + (f", {escape(view.go_version)}" if view.go_version else "")
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where} ({about})\n"
-        limit = header["grows_above"]
         yield (
             f"  entries    {view.count}, load factor {view.load_factor():.2f}, "
-            f"grows above {limit}\n"
+            f"grows above {facts.grows_above}\n"
         )
         if view.address is None:
             return
-        size = header["bucket_bytes"]
-        if summary.form is not None:
-            yield from self._group_lines(summary.form, size)
-        elif size is None:
-            yield f"  buckets    {header['buckets']} (B = {header['B']}) of unknown size\n"
-        else:
+        size = facts.bucket_bytes
+        if isinstance(facts, TableFacts):
+            yield from self._group_lines(facts)
+        elif isinstance(facts, BucketFacts) and size is None:
+            yield f"  buckets    {facts.buckets} (B = {facts.B}) of unknown size\n"
+        elif isinstance(facts, BucketFacts):
             held = summary.held or Held()
             parts = [f"{size_text(held.total)} in all"]
             if held.old:
@@ -113,17 +97,15 @@ class InspectResult(Result):
             if held.retired:
                 parts.append(f"{size_text(held.retired)} of it still to be given back")
             yield (
-                f"  buckets    {header['buckets']} (B = {header['B']}) of {size} bytes, "
+                f"  buckets    {facts.buckets} (B = {facts.B}) of {size} bytes, "
                 f"{', '.join(parts)}\n"
             )
             yield (
                 f"  overflow   {optional(summary.overflow_in_use)} in use, "
-                f"{optional(summary.spare)} spare, noverflow {header['noverflow']}\n"
+                f"{optional(summary.spare)} spare, noverflow {facts.noverflow}\n"
             )
             yield f"  chains     {_chains(summary.chains)}\n"
-        flags = header["flags"]
-        assert isinstance(flags, list)
-        yield f"  flags      {', '.join(flags) or 'none'}, hash0 {header['hash0']:#x}\n"
+        yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
         if summary.growth is not None:
             yield from _growth_lines(summary.growth, view)
         if size is None:
@@ -152,7 +134,7 @@ def _chains(chains: Dict[int, int]) -> str:
 
 
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:
-    new = view.header_form()["buckets"]
+    new = view.facts().buckets
     yield f"  growing    {growth.kind}, {growth.old_buckets} -> {new} buckets\n"
     evacuated, progress = growth.evacuated, growth.progress
     if evacuated is None or progress is None:

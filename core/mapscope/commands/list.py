@@ -43,7 +43,7 @@ class ListResult(Result):
                     "name": row.name or None,
                     "flavor": view.flavor,
                     "count": view.count,
-                    "buckets": view.header_form()["buckets"],
+                    "buckets": view.facts().buckets,
                     "overflow": view.overflow_in_use(),
                     "bytes": held.total,
                     "retained": held.retained,
@@ -72,7 +72,7 @@ class ListResult(Result):
             name = f"  {escape(row.name)}" if row.name else ""
             yield (
                 f"{view.address or 0:<#18x}  {view.count:>10}  "
-                f"{view.header_form()['buckets']:>9}  {size_text(held.total):>9}  "
+                f"{view.facts().buckets:>9}  {size_text(held.total):>9}  "
                 f"{size_text(held.retained) if held.retained else '':>9}  {state:<16}  "
                 f"{escape(view.type_name)}{name}\n"
             )

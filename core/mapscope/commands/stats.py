@@ -5,7 +5,8 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..locate import FLAVOURS, list_maps
+from ..flavours.registry import FLAVOURS
+from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.view import MapView
 from ..program.values import dumps, escape
@@ -116,7 +117,7 @@ class Totals(Result):
 
     def add(self, view: MapView) -> None:
         """Count one more map, from its header."""
-        buckets = view.header_form()["buckets"]
+        buckets = view.facts().buckets
         assert isinstance(buckets, int)
         growth, held = view.growth(), view.held()
         self.maps += 1
@@ -235,7 +236,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         for flavour in FLAVOURS:
             gone = flavour.departed(session)
             if gone is not None:
-                made = gone[0] + counted.get(flavour.NAME, 0)
+                made = gone[0] + counted.get(flavour.name, 0)
                 totals.created = (totals.created or 0) + made
                 totals.add_life(gone[1])
         return totals

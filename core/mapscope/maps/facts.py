@@ -2,10 +2,68 @@
 """What is known of one map, typed: what commands render as text and as JSON."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional
+from typing import Dict, List, Optional, Sequence
 
 from ..program.values import Decoded
 from .batches import Where
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a map's header alone tells.
+
+    :ivar flags: their names
+    :ivar buckets: of the present array; of a Swiss map: groups
+    :ivar bucket_bytes: of each; None: the map's type is not known
+    :ivar grows_above: entries
+    """
+
+    flags: Sequence[str]
+    hash0: int
+    buckets: int
+    bucket_bytes: Optional[int]
+    load_factor: float
+    grows_above: int
+
+    def form(self) -> Dict[str, object]:
+        """The fields of mapscope.inspect/1."""
+        return dict(vars(self))
+
+
+@dataclass(frozen=True)
+class BucketFacts(Facts):
+    """Of a map of buckets with overflow chains.
+
+    :ivar B: log2 of its buckets
+    :ivar noverflow: as the header has it
+    """
+
+    B: int
+    noverflow: int
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = {"flags": self.flags, "hash0": self.hash0, "B": self.B}
+        form.update(vars(self))
+        del form["noverflow"]  # stands with what else is known of overflow buckets
+        return form
+
+
+@dataclass(frozen=True)
+class TableFacts(Facts):
+    """Of a map of tables of groups.
+
+    :ivar tables: 0 of a small map, whose only group has none
+    :ivar growth_left: entries until tables grow
+    """
+
+    tables: int
+    global_depth: int
+    growth_left: int
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = {**vars(self), "groups": self.buckets}
+        del form["buckets"]
+        return form
 
 
 @dataclass
@@ -108,7 +166,7 @@ class Life:
 class Summary:
     """What `map inspect` shows beyond the header; None: could not be known.
 
-    :ivar form: of a map without bucket chains, what it has in their place
+    :ivar tombstones: of a Swiss map, slots of deleted entries
     """
 
     overflow_in_use: Optional[int] = None
@@ -116,7 +174,7 @@ class Summary:
     held: Optional[Held] = None
     chains: Dict[int, int] = field(default_factory=dict)
     growth: Optional[Growth] = None
-    form: Optional[Dict[str, object]] = None
+    tombstones: Optional[int] = None
 
 
 @dataclass

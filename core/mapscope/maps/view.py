@@ -7,7 +7,7 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -16,7 +16,7 @@ from ..program.types import Type
 from ..program.values import Decoded, Decoder, Unreadable, escape
 from ..session import Session
 from .batches import EntryBatch
-from .facts import Chain, Distribution, Growth, Held, Life, Summary
+from .facts import Chain, Distribution, Facts, Growth, Held, Life, Summary
 from .found import Found, KeyTest
 from .progress import Progress, no_progress
 from .report import Report
@@ -76,7 +76,7 @@ class MapView(ABC):
         text = f"{name} with {self.count} entries"
         growth = self.growth()
         if growth is not None:
-            buckets = self.header_form()["buckets"]
+            buckets = self.facts().buckets
             text += f" (growing, {growth.kind} {growth.old_buckets} -> {buckets} buckets)"
         return text
 
@@ -86,8 +86,8 @@ class MapView(ABC):
         """Live entries, as the header says."""
 
     @abstractmethod
-    def header_form(self) -> Dict[str, object]:
-        """The flavour's own fields of `inspect`, without what needs a walk."""
+    def facts(self) -> Facts:
+        """What the header alone tells."""
 
     @abstractmethod
     def growth(self) -> Optional[Growth]:

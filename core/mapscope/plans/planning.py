@@ -1,20 +1,20 @@
 # SPDX-License-Identifier: MIT
-"""The plan for a stop, by the kind of map or of program that it is for."""
+"""The plan for a stop, by the kind of map or of program that it is for: the one place that names
+the plans of all flavours."""
 
-from typing import Optional
+from typing import Optional, Tuple
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
-from ..flavours.cpp import runtime_maps
-from ..flavours.go import go_classic
 from ..maps.view import MapView
 from ..session import Session
 from ..stops.engine import Plan, Stop
 from ..stops.host import Host
-from .cpp.filter_plan import HOOK, RuntimePlan
-from .cpp.filter_trace import RuntimeTrace
-from .go import choice
-from .go.go_plan import AtStart, waits_for_start
-from .go.go_trace import ClassicTrace, SwissTrace
+from .cpp.runtime_plans import RuntimePlans
+from .flavour_plans import FlavourPlans
+from .go.choice import GoPlans
+
+#: in the order in which they are asked for a program
+PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), RuntimePlans())
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
@@ -25,30 +25,17 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
     """
     _check_against_growth(stop, view)
     if view is not None:
-        flavor = view.flavor
-    elif session.is_go():
-        flavor = go_classic.NAME
-    elif host.function(HOOK) is not None or (
-        host.state() == "live" and runtime_maps.present(session)
-    ):
-        flavor = runtime_maps.NAME
-    elif host.state() == "none" and host.has_program():
-        flavor = runtime_maps.NAME  # it may come with a shared library
-    elif host.state() == "none":
-        raise NeedsProcess("no process, and no program to start: name one (file PROGRAM)")
+        known = (plans for plans in PLANS if view.flavor in plans.flavors)
     else:
-        raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
-    tracing = stop.request.event == "trace"
-    if flavor == runtime_maps.NAME:
-        if "split" in stop.request.kinds:
-            raise UsageError(f"--split: {choice.ONLY_SWISS_SPLIT}")
-        return (RuntimeTrace if tracing else RuntimePlan)(stop, host, view)
-    if tracing and waits_for_start(host):
-        return AtStart(stop, host, make)
-    if tracing:
-        trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
-        return trace(stop, host, session, view)
-    return choice.make(stop, host, session, view)
+        known = (plans for plans in PLANS if plans.serves(session, host))
+    found = next(known, None)
+    if found is not None:
+        return found.make(stop, host, session, view)
+    if view is not None:
+        raise UsageError(f"there are no stops for {view.flavor} maps: they can be looked at alone")
+    if host.state() == "none":
+        raise NeedsProcess("no process, and no program to start: name one (file PROGRAM)")
+    raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
 
 
 def _check_against_growth(stop: Stop, view: Optional[MapView]) -> None:

@@ -17,7 +17,7 @@ from ..maps.compare_keys import Hashed, Keys
 from ..maps.progress import Progress
 from ..maps.report import Report
 from ..program.types import Kind
-from .groups import FULL, FULL_GROUP, probes
+from .probing import FULL, FULL_GROUP, probes
 from .swiss_reader import SwissHeader, SwissReader, Table
 
 

@@ -10,7 +10,7 @@ from ..go import layouts
 from ..maps.batches import SlotWhere, Where
 from ..maps.found import Found, KeyTest, SlotCandidate
 from ..maps.search import Finder
-from .groups import probes
+from .probing import probes
 from .swiss_reader import SwissReader, Table
 
 

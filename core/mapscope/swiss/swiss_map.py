@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A Swiss map: what commands ask of it."""
 
-from typing import Dict, Iterator, List, Optional, Sequence
+from typing import Dict, Iterator, List, Sequence
 
 from ..cells.layout import BucketLayout
 from ..cells.level import Level
@@ -13,7 +13,7 @@ from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from .group_check import check_swiss
 from .group_lookup import SwissLookup
-from .groups import FULL, FULL_GROUP, probes
+from .probing import FULL, FULL_GROUP, probes
 from .swiss_reader import (
     DELETED,
     EMPTY,
@@ -34,7 +34,7 @@ class SwissMap(SwissReader):
 
     def summary(self, progress: Progress = no_progress) -> Summary:
         if self.layout is None:
-            return Summary(form=self._form(None))
+            return Summary()
         deleted = live = 0
         for table, level in self.levels(progress):
             ctrl = level.tophashes(self.layout)
@@ -43,13 +43,7 @@ class SwissMap(SwissReader):
                 live += len(ctrl.translate(None, _NOT_FULL))
         if not any(table.replaced for table in self.tables()):
             self._compare_count(live)
-        return Summary(held=self.held(), form=self._form(deleted))
-
-    def _form(self, tombstones: Optional[int]) -> Dict[str, object]:
-        form = self.header_form()
-        return {
-            name: form[name] for name in ("tables", "groups", "global_depth", "growth_left")
-        } | {"tombstones": tombstones}
+        return Summary(held=self.held(), tombstones=deleted)
 
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         layout = self._need_layout()

@@ -20,14 +20,14 @@ from ..cells.marks import CELLS
 from ..errors import MemoryUnreadable, NotAMap, TypeNeeded
 from ..go import layouts
 from ..maps.batches import EntryBatch, SlotWhere
-from ..maps.facts import Growth, Held
+from ..maps.facts import Growth, Held, TableFacts
 from ..maps.problems import MAX_PROBLEMS, Problem
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import CHUNK, Memory, check_address
 from ..program.types import Type
-from .groups import FULL
+from .probing import FULL
 
 EMPTY, DELETED = layouts.CTRL_EMPTY, layouts.CTRL_DELETED
 _NOT_FULL = bytes(range(128, 256))
@@ -155,22 +155,22 @@ class SwissReader(MapView):
         capacity = sum(table.capacity for table in self.tables() if not table.replaced)
         return self.count / capacity if capacity else 0.0
 
-    def header_form(self) -> Dict[str, object]:
+    def facts(self) -> TableFacts:
         header = self.header
         tables = [table for table in self.tables() if not table.replaced]
         small = header is not None and bool(header.dirPtr) and not self.directory()[1]
-        return {
-            "flags": ["writing"] if header and header.writing else [],
-            "hash0": header.seed if header else 0,
-            "buckets": sum(table.count for table in tables),
-            "bucket_bytes": self.layout.size if self.layout else None,
-            "load_factor": self.load_factor(),
-            "grows_above": self.count + sum(table.growth_left for table in tables) if tables else 8,
-            "tables": 0 if small else len(tables),
-            "groups": sum(table.count for table in tables),
-            "global_depth": header.globalDepth if header else 0,
-            "growth_left": sum(table.growth_left for table in tables),
-        }
+        left = sum(table.growth_left for table in tables)
+        return TableFacts(
+            ["writing"] if header and header.writing else [],
+            header.seed if header else 0,
+            sum(table.count for table in tables),
+            self.layout.size if self.layout else None,
+            self.load_factor(),
+            self.count + left if tables else 8,
+            0 if small else len(tables),
+            header.globalDepth if header else 0,
+            left,
+        )
 
     def growth(self) -> Optional[Growth]:
         return None  # done whole within one write

@@ -7,6 +7,7 @@ version is refused by name, never misread. An hmap leads to its maptype and so
 to everything else, without debug information.
 """
 
+import re
 import struct
 from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, Optional, Set, Tuple
@@ -23,6 +24,7 @@ from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
+from ..flavour import Flavour
 from .abi import MAGIC, Abi, abi_addresses, read_abi
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
@@ -73,93 +75,148 @@ class RuntimeMapType:
     elem: Type
 
 
-def present(session: Session) -> bool:
-    """Whether the program has the runtime."""
-    return next(abi_addresses(session), None) is not None
+#: reports a race, and keeps the map at hand
+_FATAL = "mapscope::fatal"
+#: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
+_CPP = re.compile(
+    r"^mapscope::(?:.*::)?(evacuate|growWork|hashGrow|mapassign|mapdelete|mapclear)(?:[<(].*)?$",
+    re.DOTALL,
+)
 
 
-def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
-    """A mapscope::map or mapscope::hmap."""
-    type = variable.type
-    if type.kind is Kind.RUNTIME_MAP:
-        if variable.data is not None:
-            hmap = int.from_bytes(variable.data[:8], "little")
-        elif variable.address is not None:
-            hmap = session.memory.read_word(variable.address)
-        else:
-            return None
-        if hmap == 0:
-            view = _nil(session, type)
-            view.holder = variable.address
-            return view
-        return _open(session, hmap, type)
-    if type.kind is Kind.RUNTIME_HMAP and variable.address is not None:
-        return _open(session, variable.address, None)
-    return None
+_OPERATIONS = {
+    **{"evacuate": "evacuate", "growWork": "evacuate", "hashGrow": "grow"},
+    **{"mapassign": "assign", "mapdelete": "delete", "mapclear": "clear"},
+}
+#: members of mapscope::map that write; optimised code does so in instructions of theirs
+_MEMBERS = tuple(
+    (operation, re.compile(rf"^mapscope::map<.*>::(?:{names})(?:[<(].*)?$", re.DOTALL))
+    for operation, names in (
+        ("assign", r"assign_\w+|insert\w*|try_emplace|emplace\w*|operator\[\]"),
+        ("delete", r"erase\w*"),
+        ("clear", "clear"),
+        ("grow", "reserve|rebuild"),
+    )
+)
 
 
-def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
-    """A map object or an hmap at `address`; neither may be, then None."""
-    memory = session.memory
-    for hmap in (address, _word_or_zero(memory, address)):
-        if hmap and looks_like_hmap(memory, hmap):
-            return _open(session, hmap, None)
-    return None
+class RuntimeMaps(Flavour):
+    """Maps of the mapscope runtime."""
 
+    name = NAME
 
-def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
-    """The map that a function of the runtime, or a member of mapscope::map, works on."""
-    if not frame.function.startswith("mapscope::"):
-        return None
-    for name in ("h", "this", "map"):
-        variable = frame.variable(name)
-        if variable is None:
-            continue
+    def present(self, session: Session) -> bool:
+        """Whether the program has the runtime."""
+        return next(abi_addresses(session), None) is not None
+
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        """A mapscope::map or mapscope::hmap."""
         type = variable.type
-        address = variable.address
-        if type.kind is Kind.POINTER:
-            address = _variable_word(session, variable)
-            type = type.target()
-        if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP) and address:
-            return from_variable(session, Variable(type, address))
-    return None
-
-
-def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
-    """The old bucket that a frame of evacuate is moving."""
-    growth = view.growth()
-    if not frame.function.startswith("mapscope::evacuate") or growth is None:
+        if type.kind is Kind.RUNTIME_MAP:
+            if variable.data is not None:
+                hmap = int.from_bytes(variable.data[:8], "little")
+            elif variable.address is not None:
+                hmap = session.memory.read_word(variable.address)
+            else:
+                return None
+            if hmap == 0:
+                view = _nil(session, type)
+                view.holder = variable.address
+                return view
+            return _open(session, hmap, type)
+        if type.kind is Kind.RUNTIME_HMAP and variable.address is not None:
+            return _open(session, variable.address, None)
         return None
-    variable = frame.variable("oldbucket")
-    if variable is not None:
-        bucket = _variable_word(session, variable)
-        if bucket < growth.old_buckets:
-            return bucket
-    # optimised code has lost it; mapextra.evacuating names one bucket, the last one begun
-    if isinstance(view, ClassicMap) and view.writing.evacuating:
-        return view.writing.evacuating[0]
-    return None
 
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        """A map object or an hmap at `address`; neither may be, then None."""
+        memory = session.memory
+        for hmap in (address, _word_or_zero(memory, address)):
+            if hmap and looks_like_hmap(memory, hmap):
+                return _open(session, hmap, None)
+        return None
 
-def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
-    """Every live map of the registry, of all copies of the runtime in the program."""
-    for address in abi_addresses(session):
-        abi = read_abi(session.memory, address)
-        seen: Set[int] = set()
-        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
-            head = abi.registry + shard * abi.registry_stride + abi.registry_head
-            hmap = session.memory.read_word(head)
-            while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
-                seen.add(hmap)
-                try:
-                    following = session.memory.read_word(hmap + abi.hmap_size + abi.mapextra_next)
-                except MemoryUnreadable:
-                    break
-                try:
-                    yield "", _open(session, hmap, None)
-                except MapscopeError:
-                    pass
-                hmap = following
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        """The map that a function of the runtime, or a member of mapscope::map, works on."""
+        if not frame.function.startswith("mapscope::"):
+            return None
+        for name in ("h", "this", "map"):
+            variable = frame.variable(name)
+            if variable is None:
+                continue
+            type = variable.type
+            address = variable.address
+            if type.kind is Kind.POINTER:
+                address = _variable_word(session, variable)
+                type = type.target()
+            if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP) and address:
+                return self.from_variable(session, Variable(type, address))
+        return None
+
+    def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
+        """The old bucket that a frame of evacuate is moving."""
+        growth = view.growth()
+        if not frame.function.startswith("mapscope::evacuate") or growth is None:
+            return None
+        variable = frame.variable("oldbucket")
+        if variable is not None:
+            bucket = _variable_word(session, variable)
+            if bucket < growth.old_buckets:
+                return bucket
+        # optimised code has lost it; mapextra.evacuating names one bucket, the last one begun
+        if isinstance(view, ClassicMap) and view.writing.evacuating:
+            return view.writing.evacuating[0]
+        return None
+
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """Every live map of the registry, of all copies of the runtime in the program."""
+        for address in abi_addresses(session):
+            abi = read_abi(session.memory, address)
+            seen: Set[int] = set()
+            for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
+                head = abi.registry + shard * abi.registry_stride + abi.registry_head
+                hmap = session.memory.read_word(head)
+                while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
+                    seen.add(hmap)
+                    try:
+                        following = session.memory.read_word(
+                            hmap + abi.hmap_size + abi.mapextra_next
+                        )
+                    except MemoryUnreadable:
+                        break
+                    try:
+                        yield "", _open(session, hmap, None)
+                    except MapscopeError:
+                        pass
+                    hmap = following
+
+    def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
+        """(maps destroyed so far, what they had been through)"""
+        addresses = list(abi_addresses(session))
+        if not addresses:
+            return None
+        gone, sums = 0, [0] * 5
+        for address in addresses:
+            abi = read_abi(session.memory, address)
+            for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
+                start = abi.registry + shard * abi.registry_stride + abi.registry_departed
+                maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
+                gone += maps
+                sums = [total + count for total, count in zip(sums, counts)]
+        return gone, Life(*sums)
+
+    def operation(self, function: str) -> Optional[str]:
+        match = _CPP.match(function)
+        if match is not None:
+            return _OPERATIONS[match[1]]
+        if not function.startswith("mapscope::map<"):
+            return None
+        return next((name for name, pattern in _MEMBERS if pattern.match(function)), None)
+
+    def notices(self, function: str) -> bool:
+        return function == _FATAL
 
 
 def looks_like_hmap(memory: Memory, address: int) -> bool:
@@ -287,22 +344,6 @@ def type_name_at(session: Session, abi: Abi, maptype: int) -> str:
     type = _read_maptype(session, abi, maptype)
     key, elem = _preferred(session, maptype, type, None)
     return map_type_name(key, elem)
-
-
-def departed(session: Session) -> Optional[Tuple[int, Life]]:
-    """(maps destroyed so far, what they had been through)"""
-    addresses = list(abi_addresses(session))
-    if not addresses:
-        return None
-    gone, sums = 0, [0] * 5
-    for address in addresses:
-        abi = read_abi(session.memory, address)
-        for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
-            start = abi.registry + shard * abi.registry_stride + abi.registry_departed
-            maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
-            gone += maps
-            sums = [total + count for total, count in zip(sums, counts)]
-    return gone, Life(*sums)
 
 
 def _preferred(

@@ -1,1 +1,2 @@
 # SPDX-License-Identifier: MIT
+"""Go's two kinds of map: how they are recognised and opened."""

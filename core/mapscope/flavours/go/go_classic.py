@@ -26,12 +26,14 @@ from ...classic.tally import tally_array
 from ...classic.walker import Walker
 from ...errors import MemoryUnreadable, NotAMap
 from ...go import layouts
+from ...go.layouts import operation_of
 from ...maps.facts import Held
 from ...maps.view import MapView
 from ...program.memory import ADDRESS_LIMIT, Memory
 from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
+from ..flavour import Flavour
 from .go_maps import (
     argument,
     fast_variant,
@@ -53,53 +55,58 @@ _KNOWN_FLAGS = 15
 _SEARCHED = 1 << 20
 
 
-def present(session: Session) -> bool:
-    """Whether the program is a Go program with such maps."""
-    return session.is_go() and not session.go.has_swiss_maps
+class GoClassicMaps(Flavour):
+    """Maps of Go 1.17 to 1.23, and later ones built with noswissmap."""
 
+    name = NAME
 
-def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
-    """A map[K]V, or a runtime.hmap."""
-    type = variable.type
-    if type.kind is Kind.GO_HMAP and variable.address is not None:
-        return _open(session, variable.address, type_of(session, variable.address, None))
-    if type.kind is not Kind.GO_MAP or type.swiss:
-        return None
-    return map_of_variable(session, variable, _open)
+    def present(self, session: Session) -> bool:
+        """Whether the program is a Go program with such maps."""
+        return session.is_go() and not session.go.has_swiss_maps
 
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        """A map[K]V, or a runtime.hmap."""
+        type = variable.type
+        if type.kind is Kind.GO_HMAP and variable.address is not None:
+            return _open(session, variable.address, type_of(session, variable.address, None))
+        if type.kind is not Kind.GO_MAP or type.swiss:
+            return None
+        return map_of_variable(session, variable, _open)
 
-def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
-    """An hmap at `address`, typed by name or by what else is known of it."""
-    if not present(session):
-        return None
-    typed = type_of(session, address, type)
-    _require_plausible(session.memory, address)
-    return _open(session, address, typed)
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        """An hmap at `address`, typed by name or by what else is known of it."""
+        if not self.present(session):
+            return None
+        typed = type_of(session, address, type)
+        _require_plausible(session.memory, address)
+        return _open(session, address, typed)
 
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        """The map that a function of the Go runtime works on."""
+        return map_at_frame(session, frame, _open) if self.present(session) else None
 
-def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
-    """The map that a function of the Go runtime works on."""
-    return map_at_frame(session, frame, _open) if present(session) else None
+    def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
+        """The old bucket that a frame of evacuate* is moving."""
+        if not frame.function.startswith("runtime.evacuate") or not isinstance(view, ClassicMap):
+            return None
+        _, old = view.arrays()
+        if old is None or view.layout is None:
+            return None
+        found = _evacuated_bucket(session, frame, view.walker(), old)
+        if found is None:
+            spilled = argument(session, frame, "oldbucket", 2)
+            if spilled is not None and spilled < old.count:
+                found = spilled
+        return found
 
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """Global variables that are maps."""
+        return global_maps(session, self.from_variable)
 
-def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
-    """The old bucket that a frame of evacuate* is moving."""
-    if not frame.function.startswith("runtime.evacuate") or not isinstance(view, ClassicMap):
-        return None
-    _, old = view.arrays()
-    if old is None or view.layout is None:
-        return None
-    found = _evacuated_bucket(session, frame, view.walker(), old)
-    if found is None:
-        spilled = argument(session, frame, "oldbucket", 2)
-        if spilled is not None and spilled < old.count:
-            found = spilled
-    return found
-
-
-def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
-    """Global variables that are maps."""
-    return global_maps(session, from_variable)
+    def operation(self, function: str) -> Optional[str]:
+        return operation_of(function)
 
 
 def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
@@ -590,10 +597,6 @@ def _held(
         old_spares = old // size - (1 << header.old_B) if header.old_B >= 4 else 0
         old += allocated(size) * max(0, (old_overflow or 0) - old_spares)
     return Held(buckets, old, allocated(size) * outside, own)
-
-
-def departed(session: Session) -> None:
-    """Go does not count what maps have been through."""
 
 
 def _spare(session: Session, address: int, header: Header, layout: BucketLayout) -> Optional[int]:

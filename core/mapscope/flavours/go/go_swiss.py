@@ -10,13 +10,14 @@ from typing import Iterator, List, Optional, Tuple
 
 from ...errors import NotAMap
 from ...go import layouts
-from ...maps.facts import Life
+from ...go.layouts import operation_of
 from ...maps.view import MapView
 from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
 from ...swiss.swiss_map import SwissMap
 from ...swiss.swiss_reader import SwissHeader
+from ..flavour import Flavour
 from .go_classic import allocated
 from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
 from .hash_function import key_hash
@@ -26,47 +27,43 @@ from .nameless import words_of
 NAME = "go-swiss"
 
 
-def present(session: Session) -> bool:
-    """Whether the program is a Go program with such maps."""
-    return session.is_go() and session.go.has_swiss_maps
+class GoSwissMaps(Flavour):
+    """Maps of Go 1.24 and later."""
 
+    name = NAME
 
-def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
-    """A map[K]V."""
-    if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
-        return None
-    return map_of_variable(session, variable, _open)
+    def present(self, session: Session) -> bool:
+        """Whether the program is a Go program with such maps."""
+        return session.is_go() and session.go.has_swiss_maps
 
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        """A map[K]V."""
+        if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
+            return None
+        return map_of_variable(session, variable, _open)
 
-def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
-    """A Map at `address`, typed by name or by what else is known of it."""
-    if not present(session):
-        return None
-    typed = type_of(session, address, type)
-    if address % 8:
-        raise NotAMap(f"no Go map at {address:#x}: no multiple of 8")
-    SwissHeader.read(session.memory, address)
-    return _open(session, address, typed)
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        """A Map at `address`, typed by name or by what else is known of it."""
+        if not self.present(session):
+            return None
+        typed = type_of(session, address, type)
+        if address % 8:
+            raise NotAMap(f"no Go map at {address:#x}: no multiple of 8")
+        SwissHeader.read(session.memory, address)
+        return _open(session, address, typed)
 
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        """The map that a function of the Go runtime works on."""
+        return map_at_frame(session, frame, _open) if self.present(session) else None
 
-def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
-    """The map that a function of the Go runtime works on."""
-    return map_at_frame(session, frame, _open) if present(session) else None
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """Global variables that are maps."""
+        return global_maps(session, self.from_variable)
 
-
-def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
-    """A Swiss map evacuates nothing."""
-    return None
-
-
-def enumerate_maps(session: Session) -> Iterator[Tuple[str, MapView]]:
-    """Global variables that are maps."""
-    return global_maps(session, from_variable)
-
-
-def departed(session: Session) -> Optional[Tuple[int, Life]]:
-    """Go does not count what maps have been through."""
-    return None
+    def operation(self, function: str) -> Optional[str]:
+        return operation_of(function)
 
 
 def open_at(session: Session, address: int, maptype: int) -> MapView:

@@ -4,12 +4,15 @@
 from typing import Callable, Dict, Optional
 
 from ...errors import UsageError
+from ...flavours.go import go_classic, go_swiss
 from ...maps.view import MapView
 from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Host
 from ...stops.request import Request
+from ..flavour_plans import FlavourPlans
 from .go_plan import AtStart, waits_for_start
+from .go_trace import ClassicTrace, SwissTrace
 from .rare_functions import (
     ClearPlan,
     CountingPlan,
@@ -23,6 +26,23 @@ from .watched import BucketPlan, GrowthPlan, ProgressPlan
 from .writes import WriteFunctionPlan, WritePlan
 
 ONLY_SWISS_SPLIT = "only Go's Swiss maps, those since 1.24, split tables"
+
+
+class GoPlans(FlavourPlans):
+    """Of both kinds of Go's maps."""
+
+    flavors = (go_classic.NAME, go_swiss.NAME)
+
+    def serves(self, session: Session, host: Host) -> bool:
+        return session.is_go()
+
+    def make(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
+        if stop.request.event != "trace":
+            return make(stop, host, session, view)
+        if waits_for_start(host):
+            return AtStart(stop, host, self.make)
+        trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
+        return trace(stop, host, session, view)
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

@@ -118,8 +118,8 @@ class GoPlan(Plan):
         """Of the map's buckets; `maptype` where any map is meant."""
         if self.view is None:
             return self.go.bucketsize(maptype)
-        size = self.view.header_form()["bucket_bytes"]
-        if not isinstance(size, int):
+        size = self.view.facts().bucket_bytes
+        if size is None:
             raise TypeNeeded(f"map at {self.address:#x}")
         return size
 

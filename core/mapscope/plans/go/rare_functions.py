@@ -336,7 +336,8 @@ class RacePlan(GoPlan):
         return self.stop.occurred(hit, lambda: occurrence, None if view is None else view.reopen)
 
     def _map_of(self, session: Session, hit: Hit) -> Optional[MapView]:
-        from_frame = go_swiss.from_frame if self.go.swiss else go_classic.from_frame
+        maps = go_swiss.GoSwissMaps() if self.go.swiss else go_classic.GoClassicMaps()
+        from_frame = maps.from_frame
         for _, frame in zip(range(8), self.go.frames(hit)):
             view = from_frame(session, frame)
             if view is not None and view.address is not None:

@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: MIT
+"""What a kind of map offers to the rest: how it is recognised, and opened."""
+
+from abc import ABC, abstractmethod
+from typing import Iterator, Optional, Tuple
+
+from ..maps.facts import Life
+from ..maps.view import MapView
+from ..program.target import Frame, Variable
+from ..session import Session
+
+
+class Flavour(ABC):
+    """One kind of map. None means "not one of mine": the next flavour is asked. A MapscopeError
+    means "mine, and it cannot be read", and is shown.
+
+    :ivar name: as JSON has it
+    """
+
+    name: str
+
+    @abstractmethod
+    def present(self, session: Session) -> bool:
+        """Whether the program has such maps; cheap."""
+
+    @abstractmethod
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        """The map that a value is."""
+
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        """The map at an address; `type` is what --type said."""
+        return None
+
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        """The map that a frame works on."""
+        return None
+
+    def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
+        """The old bucket that a frame is moving; None: not known, or not its frame."""
+        return None
+
+    def operation(self, function: str) -> Optional[str]:
+        """What a function does to a map: "assign", "delete", "clear", "grow" or "evacuate"; None:
+        it writes to none.
+
+        :param function: its name, as frames have it
+        """
+        return None
+
+    def notices(self, function: str) -> bool:
+        """Whether a function has just noticed a race, and still has its map at hand."""
+        return False
+
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """(name, map) of all maps that can be listed; the name is a variable's, or ""."""
+        return iter(())
+
+    def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
+        """(maps destroyed so far, what they had been through); None: nobody counts."""
+        return None

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: MIT
+"""Imports go one way: between packages, and between files; also those for types alone and those
+made late."""
+
+import ast
+from collections import Counter
+from pathlib import Path
+from typing import Dict, Iterator, List, Set
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+#: folders of packages: core's, and what runs in one debugger
+SIDES = {"core": "mapscope", "gdb": "mapscope_in_gdb", "lldb": "mapscope_in_lldb"}
+#: core's packages and the files beside them, each above what it may import
+ORDER = (
+    *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "flavours"),
+    *("locate", "activity", "stops", "plans", "commands", "shell"),
+)
+
+Graph = Dict[str, Set[str]]
+
+
+def modules(side: str) -> Dict[str, Path]:
+    """Dotted names of a side's files."""
+    found = {}
+    for path in (ROOT / side / SIDES[side]).rglob("*.py"):
+        parts = path.relative_to(ROOT / side).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imported(path: Path, name: str) -> Iterator[str]:
+    """What a file imports, wherever in it that stands: dotted names, of modules or of what is in
+    them."""
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            start = package.split(".")[: len(package.split(".")) - node.level + 1]
+            base = ".".join([*(start if node.level else ()), *([node.module or ""])]).strip(".")
+            yield from (f"{base}.{alias.name}" for alias in node.names)
+
+
+def graph(side: str) -> Graph:
+    """Which file of a side imports which."""
+    known = modules(side)
+    edges: Graph = {}
+    for name, path in known.items():
+        edges[name] = set()
+        for used in imported(path, name):
+            module = used if used in known else used.rpartition(".")[0]
+            if module in known and module != name:
+                edges[name].add(module)
+    return edges
+
+
+def circle(edges: Graph) -> List[str]:
+    """Names that lead to each other; empty: there are none."""
+    left = {name: set(used) for name, used in edges.items()}
+    while True:
+        ends = {name for name, used in left.items() if not used & set(left)}
+        if not ends:
+            return sorted(left)
+        for name in ends:
+            del left[name]
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_no_file_is_in_a_circle(side: str) -> None:
+    edges = graph(side)
+    assert len(edges) > 8, "the files were not found"
+    found = circle(edges)
+    assert not found, {name: sorted(edges[name] & set(found)) for name in found}
+
+
+def test_packages_import_in_one_direction() -> None:
+    rank = {name: at for at, name in enumerate(ORDER)}
+    wrong = []
+    for name, used in graph("core").items():
+        own = (name.split(".") + [""])[1]
+        if not own:
+            continue
+        assert own in rank, f"{name} is in no known package"
+        theirs = [(other, other.split(".")[1]) for other in used if "." in other]
+        wrong += [f"{name} -> {other}" for other, package in theirs if rank[package] > rank[own]]
+    assert not wrong
+
+
+def test_core_imports_no_debugger() -> None:
+    for name, path in modules("core").items():
+        used = {one.split(".")[0] for one in imported(path, name)}
+        assert not used & {"gdb", "lldb", *SIDES.values()} - {"mapscope"}, name
+
+
+def test_no_two_files_of_core_have_one_name() -> None:
+    names = Counter(
+        name.rpartition(".")[2] for name, path in modules("core").items() if path.stem != "__init__"
+    )
+    assert not [name for name, number in names.items() if number > 1]
+
+
+def test_circles_are_found() -> None:
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}, "e": set()}) == list("abcd")
+    assert circle({"a": {"b"}, "b": set()}) == []
