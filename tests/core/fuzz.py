@@ -30,7 +30,8 @@ from pathlib import Path
 from typing import Any, Dict, Iterator, List, NoReturn, Optional, Sequence, Tuple
 
 if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parent.parent.parent / "core"))
+    _ROOT = Path(__file__).resolve().parents[2]
+    sys.path[:0] = [str(_ROOT / "core"), str(_ROOT / "tests" / "support")]
 
 from host import FakeHost  # noqa: E402
 from image import HEAP, NOWHERE, FakeFrame, number  # noqa: E402
