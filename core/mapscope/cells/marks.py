@@ -3,9 +3,11 @@
 
 Facts: runtime/map.go of Go 1.17 to 1.23 (tophash, bucketCnt, the cell states)."""
 
+from ..go import layouts
+
 
 #: cells of a bucket (runtime/map.go, bucketCnt)
-CELLS = 8
+CELLS = layouts.CELLS
 
 
 # Cell states (runtime/map.go, Go 1.17 to 1.23).

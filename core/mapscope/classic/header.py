@@ -10,10 +10,11 @@ from typing import Dict, List, Optional, Tuple
 
 from ..cells.columns import Place
 from ..errors import Corrupt
+from ..go import layouts
 from ..program.memory import ADDRESS_LIMIT
 
 FLAG_NAMES = ((1, "iterator"), (2, "oldIterator"), (4, "hashWriting"), (8, "sameSizeGrow"))
-HASH_WRITING = 4
+HASH_WRITING = layouts.HASH_WRITING
 
 #: 2^B buckets of at least 24 bytes end below ADDRESS_LIMIT
 MAX_B = 43

@@ -16,6 +16,7 @@ from ...cells.layout import BucketLayout
 from ...classic.classic_map import ClassicMap
 from ...classic.header import FLAG_NAMES, Header, Writing
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
+from ...go import layouts
 from ...maps.facts import Held, Life
 from ...maps.view import MapView
 from ...program.hashing import KeyHash
@@ -38,7 +39,7 @@ _MAX_LISTED = 1 << 22
 #: hmap.nevacuate has this bit while a growth is not installed (layout.h, hashGrow)
 _NOT_INSTALLED = 1 << 63
 
-_SAME_SIZE_GROW, _SHRINKING = 8, 16
+_SAME_SIZE_GROW, _SHRINKING = layouts.SAME_SIZE_GROW, 16
 #: `retired` says no more than bytes.retired, and is not shown
 _FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
 

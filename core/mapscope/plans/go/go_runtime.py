@@ -11,6 +11,7 @@ import posixpath
 import re
 from typing import Dict, Iterator, List, Optional, Tuple
 
+from ...cells.marks import EVACUATED
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
 from ...go.frames import with_names
@@ -48,7 +49,6 @@ _NOT_THE_USERS = ("runtime.", "internal/", "reflect.")
 _REMEMBERED = 256
 
 OLDBUCKETS = layouts.hmap(0).at("oldbuckets")
-_EVACUATED = bytes(1 if 2 <= top < 5 else 0 for top in range(256))
 _CHUNK = 1 << 20
 
 
@@ -266,7 +266,7 @@ class GoRuntime:
 
     def is_evacuated(self, bucket: int) -> bool:
         """Whether the bucket at an address is, or that has begun (evacuated in runtime/map.go)."""
-        return 2 <= bytes(self._host.target().read_memory(bucket, 1))[0] < 5
+        return bool(EVACUATED[bytes(self._host.target().read_memory(bucket, 1))[0]])
 
     def heads(self, oldbuckets: int, count: int, bucketsize: int) -> bytes:
         """For each old bucket 1 if it is evacuated (or that has begun), else 0."""
@@ -277,7 +277,7 @@ class GoRuntime:
             raw = self._host.target().read_memory(
                 oldbuckets + first * bucketsize, number * bucketsize
             )
-            parts.append(bytes(raw)[::bucketsize].translate(_EVACUATED))
+            parts.append(bytes(raw)[::bucketsize].translate(EVACUATED))
         return b"".join(parts)
 
     def writer(self, hit: Hit) -> Optional[str]:

@@ -4,6 +4,7 @@
 from dataclasses import dataclass
 from typing import Dict, List, Optional, Set
 
+from ...cells.marks import CELLS, MIN_TOP_HASH
 from ...maps.event_lines import (
     cleared_line,
     created_line,
@@ -213,7 +214,7 @@ class ClassicTrace(GoTrace):
         while bucket and bucket not in seen and len(seen) < 1 << 16:
             seen.add(bucket)
             raw = memory.read(bucket, size)
-            live += sum(top >= 5 for top in raw[:8])
+            live += sum(top >= MIN_TOP_HASH for top in raw[:CELLS])
             bucket = int.from_bytes(raw[-8:], "little")
         return live
 
