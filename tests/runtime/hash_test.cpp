@@ -28,7 +28,7 @@ double excess(const std::vector<uint64_t> &counts, double n) {
   return (chi - freedom) / std::sqrt(2 * freedom);
 }
 
-template <class Hash> void check_spread(const std::string &name, Hash hash) {
+template <class Hash> void check_spread([[maybe_unused]] const std::string &name, Hash hash) {
   constexpr uint64_t n = 16384;
   double worst = 0;
   for (const uint32_t seed : {0U, 1U, 0x12345678U, 0xffffffffU}) {

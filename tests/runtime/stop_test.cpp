@@ -1316,7 +1316,7 @@ BOOST_AUTO_TEST_CASE(a_throwing_hash_is_not_the_debuggers) {
 // under ThreadSanitizer, and no match is lost.
 BOOST_AUTO_TEST_CASE(threads_count_together) {
   constexpr uint64_t threads = 6;
-  constexpr uint64_t writes = support::rounds(20000);
+  static const uint64_t writes = support::rounds(20000);
   const armed_here armed(on(MAPSCOPE_EVENT_ASSIGN), true);
   std::vector<std::thread> all;
   for (uint64_t i = 0; i < threads; i++) {
@@ -1335,7 +1335,7 @@ BOOST_AUTO_TEST_CASE(threads_count_together) {
 
 BOOST_AUTO_TEST_CASE(threads_create_together) {
   constexpr uint64_t threads = 6;
-  constexpr uint64_t maps = support::rounds(2000);
+  static const uint64_t maps = support::rounds(2000);
   const armed_here armed(on(MAPSCOPE_EVENT_CREATE | MAPSCOPE_EVENT_EVACUATED), true);
   std::atomic<uint64_t> evacuated = 0;
   std::vector<std::thread> all;

@@ -5,6 +5,7 @@
 #define MAPSCOPE_TESTS_SUPPORT_HPP
 
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <limits>
 #include <random>
@@ -12,6 +13,7 @@
 
 #include <mapscope/map.hpp>
 
+#include "checks.hpp"
 #include "decoder.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
@@ -27,8 +29,11 @@
 
 namespace support {
 
-// Under a sanitizer, a smaller number of rounds is enough.
-constexpr uint64_t rounds(uint64_t n) { return MAPSCOPE_TESTS_SANITIZED != 0 ? n / 4 + 1 : n; }
+// Under a sanitizer, a smaller number of rounds is enough (scripts/test --long: not as small).
+inline uint64_t rounds(uint64_t n) {
+  static const uint64_t part = std::getenv("MAPSCOPE_LONG") != nullptr ? 4 : 12;
+  return MAPSCOPE_TESTS_SANITIZED != 0 ? n / part + 1 : n;
+}
 
 // The hmap of a map, as a debugger finds it: the map object's first 8 bytes.
 template <class Map> mapscope::hmap *header(const Map &map) {
