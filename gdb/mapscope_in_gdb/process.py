@@ -86,7 +86,8 @@ _process = _Process()
 def _on_stop(event: gdb.StopEvent) -> None:
     tidy()
     _process.look()
-    lines = STOPS.halted()
+    thread = gdb.selected_thread()
+    lines = STOPS.halted(int(thread.num) if thread is not None else None)
     if not lines:
         return
     for line in lines:

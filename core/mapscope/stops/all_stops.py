@@ -127,14 +127,20 @@ class Stops:
 
     def running(self) -> None:
         """The program goes on."""
+        # what was reached stays: a debugger tells of threads that it lets go also between a hit
+        # and the stop for it
         self.current = None
-        self.reached = []
 
-    def halted(self) -> List[str]:
-        """The program has stopped. Returns the lines to show, if it is at a map stop."""
+    def halted(self, thread: Optional[int] = None) -> List[str]:
+        """The program has stopped. Returns the lines to show, if it is at a map stop.
+
+        :param thread: which stopped it, by the debugger's own number; None: any that was hit
+        """
         reached, self.reached = self.reached, []
         lines = []
         for current in reached:
+            if thread is not None and current.occurrence.thread != thread:
+                continue  # the debugger has not stopped for it
             self.current = current
             lines.append(f"mapscope stop {current.stop.number}: {current.occurrence.line()}")
             if current.stop.request.once:
@@ -156,6 +162,7 @@ class Stops:
     def process_ended(self) -> None:
         """The process is gone, and its maps with it."""
         self.running()
+        self.reached = []
         waiting = []
         for stop in self._all():
             if stop.plan is None or stop.request.map is None:

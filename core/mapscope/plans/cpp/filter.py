@@ -30,6 +30,7 @@ NAMES: Dict[int, str] = {bit: name for name, bit in EVENTS.items()}
 # MAPSCOPE_IF_... and what else stop_slot.conditions holds
 IF_MAP, IF_BUCKET, IF_KEY_HASH, IF_MIGRATING = 1, 2, 4, 8
 IF_KIND: Dict[str, int] = {"double": 0x10, "same-size": 0x20, "shrink": 0x40}
+_IF_KINDS = 0x70
 ONCE, MILLIONTHS, MAP_GONE = 0x80, 0x100, 0x200
 
 # MAPSCOPE_GROWTH_... and MAPSCOPE_FLAG_...
@@ -61,6 +62,7 @@ class Event:
     moved_x: int
     moved_y: int
     hint: int
+    thread: int
 
 
 def read_event(host: Host, abi: Abi, address: int) -> Event:
@@ -93,6 +95,7 @@ def read_event(host: Host, abi: Abi, address: int) -> Event:
         u64(abi.event_moved_x),
         u64(abi.event_moved_y),
         u64(abi.event_hint),
+        u32(abi.event_thread),
     )
 
 
@@ -108,6 +111,36 @@ class Slot:
     key_hash: int = 0
     ignore: int = 0
     thread: int = 0
+
+    def accepts(self, event: Event) -> bool:
+        """Whether the filter calls the hook for such an event (matches() in stop_filter.cpp).
+
+        A thread that had matched what a slot held before is still on its way to the hook when
+        the slot is given to another stop. Key hashes are left to who compares keys.
+        """
+        if not event.event & self.events:
+            return False
+        if self.conditions & IF_MAP and event.map != self.map:
+            return False
+        if self.conditions & IF_BUCKET and event.bucket != self.bucket:
+            return False
+        if self.conditions & IF_MIGRATING and not event.flags & FLAG_MIGRATING:
+            return False
+        kinds = self.conditions & _IF_KINDS
+        if kinds and not kinds & IF_KIND.get(KINDS.get(event.kind) or "", 0):
+            return False
+        if self.thread and event.thread != self.thread:
+            return False
+        return event.event != PROGRESS or self._reaches(event)
+
+    def _reaches(self, event: Event) -> bool:
+        wanted = self.progress
+        if self.conditions & MILLIONTHS:
+            wanted = (event.old_buckets * self.progress + 999_999) // 1_000_000
+        wanted = max(1, wanted)
+        if self.conditions & IF_MAP:
+            return event.evacuated >= wanted
+        return event.evacuated == wanted
 
 
 def slot_for(request: Request, map: Optional[int]) -> Slot:
@@ -148,12 +181,14 @@ class Filter:
                 "it cannot stop at events of its maps"
             )
 
-    def allocate(self) -> int:
+    def allocate(self, first: int = 0) -> int:
         """The number of a free slot.
 
+        :param first: where to begin: events for a slot that was freed may still be on their way
         :raises UsageError: if all are in use
         """
-        for number in range(self.abi.stop_slot_count):
+        count = self.abi.stop_slot_count
+        for number in ((first + step) % count for step in range(count)):
             if not self._word(number, self.abi.stop_slot_events, 4):
                 return number
         raise UsageError(

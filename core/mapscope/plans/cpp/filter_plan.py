@@ -32,6 +32,7 @@ class RuntimePlan(Plan):
         super().__init__(stop, host)
         self._view = view
         self._slots: List[Tuple[Filter, int]] = []
+        self._slot = Slot(0)  # what they hold
         self._hooks: List[Point] = []
         self._holder: Optional[Point] = None
         self._key: Optional[KeyTest] = None
@@ -113,10 +114,11 @@ class RuntimePlan(Plan):
         if not abis:
             raise NeedsProcess("the program has neither Go maps nor the mapscope runtime (yet)")
         slot = self.slot(view)
-        self._events = slot.events
+        self._events, self._slot = slot.events, slot
         for abi in abis:
             filter = Filter(self.host, abi)
-            number = filter.allocate()
+            # a thread may have an event for a stop that is gone: its slot comes last
+            number = filter.allocate(self.stop.number - 1)
             self._slots.append((filter, number))
             filter.arm(number, slot if self.stop.enabled else _off(slot))
             self._add_hook(filter)
@@ -163,7 +165,7 @@ class RuntimePlan(Plan):
         for filter, number in self._slots:
             if filter.abi.stop_hook == hook:
                 event = stop_filter.read_event(self.host, filter.abi, hit.register("rdi"))
-                if event.slots >> number & 1:
+                if event.slots >> number & 1 and self._slot.accepts(event):
                     return self.on_event(hit, filter, number, event)
         return False
 
@@ -214,7 +216,6 @@ class RuntimePlan(Plan):
         try:
             if self.host.state() == "live":  # else gdb reads the program's file
                 self._hits = sum(filter.hits(number) for filter, number in self._slots)
-                return self._hits
         except MapscopeError:
             pass
         if self._seen:
