@@ -69,7 +69,8 @@ class GdbValue(CppValue):
             self.value = value
             self._type = type
             self.form = _FORMS.get(type.code, Form.OTHER)
-            self.tag = str(type.name or type.unqualified())
+            unnamed = "(unnamed class)" if self.form is Form.CLASS else type.unqualified()
+            self.tag = str(type.name or unnamed)
             self.complete = self.form is not Form.CLASS or bool(
                 int(type.sizeof) and (type.fields() or not self.tag.startswith("mapscope::"))
             )

@@ -57,12 +57,16 @@ class LldbValue(CppValue):
         elif which & _CLASSES:
             self.form = Form.CLASS
         self.tag = str(canonical.GetName() or "?")
+        if self.tag.startswith(("(unnamed ", "(anonymous ")) and self.tag.endswith(")"):
+            self.tag = "(unnamed class)"
         self.complete = self.form is not Form.CLASS or bool(
             canonical.IsTypeComplete() and canonical.GetByteSize()
         )
 
     @property
     def type_name(self) -> str:
+        if self.tag == "(unnamed class)":
+            return self.tag
         return spelled(self._declared.GetCanonicalType())
 
     def address(self) -> Optional[int]:

@@ -317,12 +317,10 @@ def held(value: CppValue, what: str) -> Optional[CppValue]:
         return value.pointee()
     kind = library_class(value)
     if kind == "optional":
-        if not inner(value, "_M_engaged").number():
-            raise _empty(what, value, "holds no value")
         payload = inner(value, "_M_payload")
-        while find_member(payload, "_M_value") is None:
-            payload = inner(payload, "_M_payload")
-        return inner(payload, "_M_value")
+        if not inner(payload, "_M_engaged").number():
+            raise _empty(what, value, "holds no value")
+        return inner(payload, "_M_payload", "_M_value")
     if kind == "variant":
         return _alternative(value, what)
     if kind == "unique_ptr":

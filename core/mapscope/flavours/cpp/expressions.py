@@ -16,7 +16,7 @@ from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
 from ...program import cpp_paths
-from ...program.cpp_names import as_written
+from ...program.cpp_names import as_written, template_arguments
 from ...program.cpp_paths import AddressOf, Element, Member, Name, Native, Path, Pointee
 from ...program.cpp_values import AddressOf as AddressValue
 from ...program.cpp_values import (
@@ -84,9 +84,12 @@ def map_inside(session: Session, value: CppValue, what: str) -> Variable:
                 return found
         elif value.form is Form.POINTER:
             if value.number() and value.pointee().form is Form.OTHER:
-                return value.variable()
+                if value is first:
+                    return value.variable()
+                break
         elif value.form is Form.OTHER:
-            if value is first:
+            # a variable that can hold no address is not meant as one
+            if value is first and (value.address() is None or value.size() == 8):
                 return value.variable()
             break
         following = held(value, what) if value.form is not Form.ARRAY else None
@@ -121,7 +124,8 @@ def _as_map(session: Session, value: CppValue, what: str) -> Optional[Variable]:
     hmap = session.memory.read_word(where)
     if hmap:
         return Variable(Type(Kind.RUNTIME_HMAP, _HMAP, 0), hmap)
-    names_of = [Type(Kind.OPAQUE, as_written(name), 0) for name in _arguments(value.tag)[:2]]
+    arguments, _ = template_arguments(value.tag, len(_MAP) - 1)
+    names_of = [Type(Kind.OPAQUE, as_written(name), 0) for name in arguments[:2]]
     if len(names_of) < 2:
         raise NotAMap(f"{escape(what)}'s type is incomplete here, and it holds nothing")
     key, elem = names_of
@@ -129,12 +133,6 @@ def _as_map(session: Session, value: CppValue, what: str) -> Optional[Variable]:
     return Variable(
         Type(Kind.RUNTIME_MAP, name, 8, key=lambda: key, element=lambda: elem), where
     )
-
-
-def _arguments(tag: str) -> List[str]:
-    """The arguments of a class template, as its name has them."""
-    inside = tag[tag.index("<") + 1 : tag.rindex(">")]
-    return _split(inside, "<([{", ">)]}")
 
 
 def _split(text: str, opening: str, closing: str) -> List[str]:
