@@ -23,6 +23,7 @@ _FUNCTIONS = (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_METHOD)
 _UNKNOWN = re.compile(r"^(No symbol|No type|There is no (member|field)|Attempt to extract)")
 #: what gdb may do to the program while it evaluates
 _PERMISSIONS = ("may-call-functions", "may-write-memory", "may-write-registers")
+_DEEPEST = 16
 _OURS = "mapscope does not"
 
 
@@ -50,6 +51,21 @@ class _Harmless:
             gdb.execute(f"set {name} on", to_string=True)
 
 
+def _full_name(type: gdb.Type, depth: int = 0) -> str:
+    """A type's name without aliases, as LLDB has it."""
+    type = type.strip_typedefs()
+    if type.code == gdb.TYPE_CODE_PTR and depth < _DEEPEST:
+        target = _full_name(type.target(), depth + 1)
+        return target + ("*" if target.endswith("*") else " *")
+    if type.code == gdb.TYPE_CODE_ARRAY and depth < _DEEPEST:
+        low, high = type.range()
+        return f"{_full_name(type.target(), depth + 1)}[{int(high) - int(low) + 1}]"
+    if depth == 0:
+        type = type.unqualified()
+    unnamed = type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and not type.name
+    return "(unnamed class)" if unnamed else str(type if depth else type.name or type)
+
+
 def _evaluated(text: str) -> gdb.Value:
     with Language("c++"), _Harmless():
         value = gdb.parse_and_eval(text)
@@ -69,8 +85,7 @@ class GdbValue(CppValue):
             self.value = value
             self._type = type
             self.form = _FORMS.get(type.code, Form.OTHER)
-            unnamed = "(unnamed class)" if self.form is Form.CLASS else type.unqualified()
-            self.tag = str(type.name or unnamed)
+            self.tag = _full_name(type)
             self.complete = self.form is not Form.CLASS or bool(
                 int(type.sizeof) and (type.fields() or not self.tag.startswith("mapscope::"))
             )

@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
 _MASK = (1 << 64) - 1
 _LOCALS = (lldb.eValueTypeVariableLocal, lldb.eValueTypeVariableArgument)
+_KINDS = ("struct", "class", "union")
 _ANONYMOUS = "(anonymous namespace)::"
+_UNNAMED = tuple(f"({how} {what})" for how in ("unnamed", "anonymous") for what in _KINDS)
 #: variables of one name, in all modules
 _MANY = 256
 
@@ -57,7 +59,7 @@ class LldbValue(CppValue):
         elif which & _CLASSES:
             self.form = Form.CLASS
         self.tag = str(canonical.GetName() or "?")
-        if self.tag.startswith(("(unnamed ", "(anonymous ")) and self.tag.endswith(")"):
+        if self.tag.endswith(_UNNAMED):
             self.tag = "(unnamed class)"
         self.complete = self.form is not Form.CLASS or bool(
             canonical.IsTypeComplete() and canonical.GetByteSize()

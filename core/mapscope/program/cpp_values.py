@@ -199,8 +199,9 @@ def all_bases(value: CppValue) -> Iterator[CppValue]:
         following: List[CppValue] = []
         for one in level:
             for base in one.bases() if one.form is Form.CLASS else ():
-                key = (base.address(), base.tag)
-                if key in seen or len(seen) > _MOST:
+                key, own = (base.address(), base.tag), (one.address(), one.tag)
+                # LLDB may leave out what tells a base class from the class in its name
+                if (key in seen and key != own) or len(seen) > _MOST:
                     continue
                 seen.add(key)
                 following.append(base)
@@ -378,6 +379,13 @@ def _head(tuple_: CppValue, index: int) -> CppValue:
             if found is not None:
                 return found
     raise MapscopeError(f"there is no element {index} in a {escape(tuple_.type_name)}")
+
+
+def elements(tuple_: CppValue) -> Iterator[CppValue]:
+    """The elements of a std::tuple."""
+    count = sum(_HEAD.match(base.tag) is not None for base in all_bases(tuple_))
+    for index in range(count):
+        yield _head(tuple_, index)
 
 
 def got(value: CppValue, index: int, what: str) -> CppValue:

@@ -25,6 +25,7 @@ from ...program.cpp_values import (
     Form,
     all_bases,
     element,
+    elements,
     extent,
     find_member,
     got,
@@ -192,7 +193,13 @@ def _row(value: CppValue, what: str) -> str:
 
 def _maps_in(value: CppValue, what: str, depth: int = 0) -> Iterator[str]:
     """How the maps in a class are named."""
-    if value.form is not Form.CLASS or depth > _MAX_DEPTH or library_class(value):
+    if value.form is not Form.CLASS or depth > _MAX_DEPTH:
+        return
+    if library_class(value) == "tuple":
+        for at, part in enumerate(elements(value)):
+            if _tells_of_map(part):
+                yield f"std::get<{at}>({what})"
+    if library_class(value) not in ("", "pair"):
         return
     looked = 0
     for one in [value, *all_bases(value)]:
