@@ -6,13 +6,16 @@ from typing import Any
 import gdb
 
 from mapscope.errors import MapscopeError
+from mapscope.flavours.cpp.expressions import map_inside
 from mapscope.locate import map_of
 from mapscope.maps.found import Found
 from mapscope.maps.key_text import parse_key
 from mapscope.maps.view import MapView
+from mapscope.program.target import Variable
 from mapscope.program.types import Kind
 from mapscope.program.values import dumps, json_form
 from mapscope.session import Session
+from .cpp import GdbValue, speaks_cpp
 from .expressions import value_at, variable_of
 from .target import GdbTarget
 
@@ -28,9 +31,17 @@ def open_map(value: gdb.Value) -> MapView:
         session = Session(GdbTarget())
         session.require_memory()
         session.require_architecture()
-        return map_of(session, variable_of(value), str(value.type))
+        what = str(value.type)
+        return map_of(session, _variable(session, value, what), what)
     except MapscopeError as error:
         raise gdb.GdbError(f"mapscope: {error}") from None
+
+
+def _variable(session: Session, value: gdb.Value, what: str) -> Variable:
+    """core's Variable of a value; of a C++ class or a pointer to one, of the map that it is."""
+    if speaks_cpp():
+        return map_inside(session, GdbValue(value), what)
+    return variable_of(value)
 
 
 def key_text(value: gdb.Value) -> str:

@@ -8,10 +8,13 @@ from typing import Any, Iterator, List, Optional, Tuple
 
 import gdb
 
-from mapscope.errors import MapscopeError, MemoryUnreadable
+from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
+from mapscope.flavours.cpp import expressions
 from mapscope.program.target import Frame, Section, Target, Thread, Variable
 from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
+from mapscope.session import Session
+from .cpp import GdbScope, speaks_cpp
 from .expressions import _ELEMENT, Language, parse, value_at, variable_of
 from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
 from .types import describe, is_go_map
@@ -49,6 +52,10 @@ class GdbTarget(Target):
             return str(gdb.selected_inferior().architecture().name())
 
     def evaluate(self, expression: str) -> Variable:
+        if speaks_cpp():
+            if expression.startswith("-"):
+                raise UsageError(f"unknown option {escape(expression)}")
+            return expressions.evaluate(Session(self), GdbScope(), expression)
         found = variable_of(parse(expression))
         match = _ELEMENT.fullmatch(expression)
         if match is not None and found.type.kind is not Kind.GO_MAP:

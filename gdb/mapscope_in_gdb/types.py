@@ -272,7 +272,7 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
     for field in type.fields():
         if not hasattr(field, "bitpos"):
             continue  # static
-        if field.bitsize or field.artificial:
+        if field.bitsize or field.artificial or field.bitpos is None:  # a virtual base
             return Type(Kind.OPAQUE, name, size, native=native)
         label = str(field.name).rsplit(".", 1)[-1] if field.name else ""
         places[label] = field

@@ -12,9 +12,12 @@ from typing import TYPE_CHECKING, Any, List, Optional
 import lldb
 
 from mapscope.errors import MapscopeError, UsageError
+from mapscope.flavours.cpp import expressions
 from mapscope.program.target import Variable
 from mapscope.program.types import VOID, Kind, Type
 from mapscope.program.values import escape
+from mapscope.session import Session
+from .cpp import LldbScope
 from .data import bytes_of_data, data_of_bytes
 from .go_modules import go_modules
 from .types import describe
@@ -32,7 +35,6 @@ _GO_PATH = re.compile(
     r"^([&*]*)((?:[^\s./&*()\[\]]+(?:/|\.(?=[^/\s]*/)))*[^\s./&*()\[\]]+)"
     r"((?:\.[^\s./()\[\]]+|\[\d+\])*)$"
 )
-_CPP_PATH = re.compile(r"^([&*]*)([A-Za-z_][\w:]*)((?:\.|->|\[).*)?$")
 _GO_STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 #: characters of a value that LLDB itself prints, parts of it, and how deep they are nested
 _TEXT_LIMIT = 4096
@@ -201,37 +203,18 @@ def no_code() -> lldb.SBExpressionOptions:
 
 
 def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
-    """A C++ expression: a path if it is one, else whatever LLDB makes of it.
+    """A C++ expression, of which LLDB finds the variables and evaluates what is no path.
 
     :raises MapscopeError: with LLDB's own words, or gdb's where both say the same
     """
-    match = _CPP_PATH.match(expression)
-    value = None if match is None else _at_path(target, match[2], match[3] or "")
-    if match is not None and value is not None:
-        found = variable_of(value)
-        for sign in reversed(match[1]):
-            found = _address_of(found, "{} *") if sign == "&" else _pointee(target, found)
-        return found
     frame = target.selected_frame()
     evaluator = target.native if frame is None else frame.native
-    return variable_of(_checked(evaluator.EvaluateExpression(expression, no_code()), expression))
 
+    def evaluate(text: str) -> lldb.SBValue:
+        return _checked(evaluator.EvaluateExpression(text, no_code()), text)
 
-def _at_path(target: "LldbTarget", name: str, rest: str) -> Optional[lldb.SBValue]:
-    """The value of a variable path as `frame variable` takes it, also if it begins with a global
-    variable that the frame's own file does not know; None: there is none."""
-    frame = target.selected_frame()
-    if frame is not None:
-        value = frame.native.GetValueForVariablePath(name + rest, lldb.eDynamicDontRunTarget)
-        if value.IsValid() and value.GetError().Success():
-            return value
-        value = frame.native.FindVariable(name)
-        if value.IsValid() and value.GetError().Fail():
-            return value  # it is there, but has no value
-    value = target.native.FindFirstGlobalVariable(name)
-    if value.IsValid() and rest:
-        value = value.GetValueForExpressionPath(rest)
-    return value if value.IsValid() and value.GetError().Success() else None
+    scope = LldbScope(target, evaluate, variable_of)
+    return expressions.evaluate(Session(target), scope, expression)
 
 
 def _checked(value: lldb.SBValue, expression: str) -> lldb.SBValue:

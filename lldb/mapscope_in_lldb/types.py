@@ -10,7 +10,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
 from mapscope.program.types import Field, Kind, Type
 
 #: deepest nesting of types looked into
@@ -22,6 +22,7 @@ _COMPLEX = (lldb.eBasicTypeFloatComplex, lldb.eBasicTypeDoubleComplex)
 _STRING_SIZE = 32
 _STRING_VIEW_SIZE = 16
 
+_NO_TUPLE = "std::tuple<>"
 _FIRST_QUALIFIERS = re.compile(r"^((const|volatile) )+")
 _LAST_QUALIFIERS = re.compile(r"(?<=\*) ?((const|volatile)\b ?)+$")
 
@@ -36,12 +37,42 @@ def spelled(native: lldb.SBType) -> str:
 
     GetUnqualifiedType takes those of what a pointer points at as well.
     """
-    name = str(native.GetName() or "?")
+    name = _with_tuples(native, str(native.GetName() or "?"), 0)
     if native.IsPointerType():
         name = _LAST_QUALIFIERS.sub("", name)
     else:
         name = _FIRST_QUALIFIERS.sub("", name)
     return as_written(name)
+
+
+def _with_tuples(native: lldb.SBType, name: str, depth: int) -> str:
+    """The name of a type with what LLDB 19 leaves out of it: the elements of a std::tuple."""
+    if _NO_TUPLE not in name or depth > _MAX_DEPTH:
+        return name
+    type = native.GetCanonicalType()
+    if type.IsPointerType() or type.IsReferenceType():
+        target = type.GetPointeeType() if type.IsPointerType() else type.GetDereferencedType()
+        inner = str(target.GetName() or "?")
+        return name.replace(inner, _with_tuples(target, inner, depth + 1), 1)
+    type, start = type.GetUnqualifiedType(), name.find("<")
+    parts, end = template_arguments(name, start)
+    if name[:start].endswith("std::tuple") and not parts:
+        # the base class has the elements behind its own number
+        type = type.GetDirectBaseClassAtIndex(0).GetType()
+        base = str(type.GetName() or "")
+        parts, last = template_arguments(base, base.find("<")) if "<" in base else ([], -1)
+        if last < 0:
+            return name
+        made = [_argument(type, at, parts[at], depth) for at in range(1, len(parts))]
+    else:
+        made = [_argument(type, at, part, depth) for at, part in enumerate(parts)]
+    return f"{name[:start]}<{', '.join(made)}>{name[end + 1 :]}" if end >= 0 else name
+
+
+def _argument(type: lldb.SBType, index: int, name: str, depth: int) -> str:
+    """An argument of a class template, by its name."""
+    found = type.GetTemplateArgumentType(index)
+    return _with_tuples(found, name, depth + 1) if found.IsValid() else name
 
 
 def _lazy(native: lldb.SBType, depth: int) -> Callable[[], Type]:

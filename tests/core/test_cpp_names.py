@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Names of C++ functions and types, as demanglers and compilers write them."""
 
+from typing import Optional
+
 import pytest
 
 from mapscope.program.cpp_names import as_written, function_name, same_template
@@ -54,4 +56,43 @@ def test_a_template_is_found_however_it_is_spelled() -> None:
 
 def test_strings_are_called_as_people_call_them() -> None:
     long = "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >"
-    assert as_written(f"std::pair<int, {long} >") == "std::pair<int, std::string >"
+    assert as_written(f"std::pair<int, {long} >") == "std::pair<int, std::string>"
+    assert as_written(f"const {long}") == "const std::string"
+    assert as_written(f"{long} *") == "std::string *"
+
+
+@pytest.mark.parametrize(
+    "spelled, written",
+    [
+        ("int", "int"),
+        ("std::array<int, 3ul>", "std::array<int, 3>"),
+        ("std::vector<std::vector<int, std::allocator<int> >, own<int> >", None),
+        ("std::vector<int, std::allocator<long> >", "std::vector<int, std::allocator<long>>"),
+        (
+            "mapscope::map<int, ns::a, mapscope::hash<int>, mapscope::equal_to<int> >",
+            "mapscope::map<int, ns::a>",
+        ),
+        ("mapscope::map<int, ns::a, my<int>, mapscope::equal_to<int> >", None),
+        (
+            "std::map<char, int, std::less<char>, std::allocator<std::pair<char const, int> > >",
+            "std::map<char, int>",
+        ),
+        ("std::function<int (char, long)>", "std::function<int (char, long)>"),
+        ("a<(anonymous namespace)::b<1u>, 2>::c<3>", "a<(anonymous namespace)::b<1>, 2>::c<3>"),
+        ("broken<", "broken<"),
+        ("a<b", "a<b"),
+        ("bool operator< <int>", "bool operator< <int>"),
+    ],
+)
+def test_a_type_is_written_without_what_it_has_anyway(
+    spelled: str, written: Optional[str]
+) -> None:
+    expected = {
+        "std::vector<std::vector<int, std::allocator<int> >, own<int> >": (
+            "std::vector<std::vector<int>, own<int>>"
+        ),
+        "mapscope::map<int, ns::a, my<int>, mapscope::equal_to<int> >": (
+            "mapscope::map<int, ns::a, my<int>>"
+        ),
+    }
+    assert as_written(spelled) == (written or expected[spelled])

@@ -2,29 +2,93 @@
 """Names of C++ types, as compilers write them in debug information and as people do."""
 
 import re
-from typing import Iterable, Optional
+from typing import Dict, Iterable, List, Optional, Tuple
 
 #: class templates of libstdc++ that hold text: std::string, std::string_view
 STRING = re.compile(r"^std::(__cxx11::)?basic_string<char,")
 STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
 
-#: what the compilers make of the two, and what people write
-_ALIASES = (
-    (
-        "std::__cxx11::basic_string<char, std::char_traits<char>, std::allocator<char> >",
-        "std::string",
-    ),
-    ("std::basic_string<char, std::char_traits<char>, std::allocator<char> >", "std::string"),
-    ("std::basic_string_view<char, std::char_traits<char> >", "std::string_view"),
-)
+#: arguments that a class template has unless told; {0}, {1} stand for those before them
+_ALLOCATOR, _PAIRS = "std::allocator<{0}>", "std::allocator<std::pair<const {0}, {1}>>"
+_DEFAULTS: Dict[str, Dict[int, str]] = {
+    "std::basic_string": {1: "std::char_traits<{0}>", 2: _ALLOCATOR},
+    "std::__cxx11::basic_string": {1: "std::char_traits<{0}>", 2: _ALLOCATOR},
+    "std::basic_string_view": {1: "std::char_traits<{0}>"},
+    "std::vector": {1: _ALLOCATOR},
+    "std::deque": {1: _ALLOCATOR},
+    "std::__cxx11::list": {1: _ALLOCATOR},
+    "std::set": {1: "std::less<{0}>", 2: _ALLOCATOR},
+    "std::map": {2: "std::less<{0}>", 3: _PAIRS},
+    "std::unordered_set": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
+    "std::unordered_map": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
+    "std::unique_ptr": {1: "std::default_delete<{0}>"},
+    "mapscope::map": {2: "mapscope::hash<{0}>", 3: "mapscope::equal_to<{0}>"},
+}
+#: what people write
+_ALIASES = {
+    "std::__cxx11::basic_string<char>": "std::string",
+    "std::basic_string<char>": "std::string",
+    "std::basic_string_view<char>": "std::string_view",
+}
+_SUFFIX = re.compile(r"^(-?\d+)[uUlL]+$")
+_LAST_CONST = re.compile(r"^([^*&]+?) const$")
+#: templates in templates, and characters of a name, that are looked into
+_DEEPEST, _LONGEST = 24, 1 << 14
 _ANONYMOUS = "(anonymous namespace)"
 
 
 def as_written(name: str) -> str:
-    """The name as people write it."""
-    for spelled, meant in _ALIASES:
-        name = name.replace(spelled, meant)
-    return name
+    """The name as people write it: without the arguments that templates have anyway."""
+    if "<" not in name or len(name) > _LONGEST or "operator" in name:
+        return name
+    return _written(name, 0)
+
+
+def _written(name: str, depth: int) -> str:
+    start = name.find("<")
+    if start < 0 or depth > _DEEPEST:
+        suffix = _SUFFIX.match(name)
+        return suffix[1] if suffix else name
+    parts, end = template_arguments(name, start)
+    if end < 0:
+        return name
+    head = name[:start]
+    # const and the like stand in front
+    template = head.rpartition(" ")[2]
+    known = [_const_first(_written(part, depth + 1)) for part in parts]
+    defaults = _DEFAULTS.get(template, {})
+    while known and len(known) - 1 in defaults:
+        if known[-1] != defaults[len(known) - 1].format(*known):
+            break
+        known.pop()
+    whole = f"{template}<{', '.join(known)}>"
+    whole = head[: len(head) - len(template)] + _ALIASES.get(whole, whole)
+    rest = name[end + 1 :]
+    return whole + (_written(rest, depth + 1) if "<" in rest else rest)
+
+
+def _const_first(name: str) -> str:
+    match = _LAST_CONST.match(name)
+    return f"const {match[1]}" if match else name
+
+
+def template_arguments(name: str, start: int) -> Tuple[List[str], int]:
+    """The arguments between the bracket at `start` and the one that closes it, and where that
+    is; -1: nowhere."""
+    depth, parts, begin = 0, [], start + 1
+    for at in range(start, len(name)):
+        char = name[at]
+        if char in "<([{":
+            depth += 1
+        elif char in ")]}" or (char == ">" and name[at - 1] != "-"):
+            depth -= 1
+            if not depth:
+                last = name[begin:at].strip()
+                return parts + ([last] if last or parts else []), at
+        elif char == "," and depth == 1:
+            parts.append(name[begin:at].strip())
+            begin = at + 1
+    return parts, -1
 
 
 def function_name(demangled: str) -> str:
