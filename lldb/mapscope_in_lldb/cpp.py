@@ -168,9 +168,7 @@ class LldbScope(CppScope):
     :param variable_of: core's Variable of a value of LLDB's
     """
 
-    def __init__(
-        self, target: "LldbTarget", evaluate: Evaluate, variable_of: VariableOf
-    ) -> None:
+    def __init__(self, target: "LldbTarget", evaluate: Evaluate, variable_of: VariableOf) -> None:
         self.target = target
         self._evaluate = evaluate
         self.variable_of = variable_of

@@ -39,7 +39,7 @@ from ...program.target import Variable
 from ...program.types import Kind, Type
 from ...program.values import EnumValue, StructValue, dumps, escape, json_form
 from ...session import Session
-from .runtime_maps import from_variable
+from .runtime_maps import RuntimeMaps
 
 #: pointers, smart pointers and optionals followed from an expression to its map
 _MAX_HOPS = 6
@@ -131,9 +131,7 @@ def _as_map(session: Session, value: CppValue, what: str) -> Optional[Variable]:
         raise NotAMap(f"{escape(what)}'s type is incomplete here, and it holds nothing")
     key, elem = names_of
     name = f"{_MAP}{key.name}, {elem.name}>"
-    return Variable(
-        Type(Kind.RUNTIME_MAP, name, 8, key=lambda: key, element=lambda: elem), where
-    )
+    return Variable(Type(Kind.RUNTIME_MAP, name, 8, key=lambda: key, element=lambda: elem), where)
 
 
 def _split(text: str, opening: str, closing: str) -> List[str]:
@@ -306,7 +304,7 @@ class _Evaluator:
         if value.form is not Form.CLASS:
             return None
         found = _as_map(self._session, value, what)
-        return None if found is None else from_variable(self._session, found)
+        return None if found is None else RuntimeMaps().from_variable(self._session, found)
 
     def _entry(self, view: MapView, text: str, what: str) -> CppValue:
         """The element of a key."""
@@ -342,9 +340,10 @@ class _Evaluator:
             if key.kind is Kind.POINTER and key.target().size == 1:
                 return self._c_string(view, literal, text)
             raise UsageError(f"{escape(text)} is no key of type {escape(key.name)}")
-        form = self._literal(key, text)
-        if form is None:
-            form = self._of_value(key, self.value(cpp_paths.parse(text)), text)
+        typed = self._literal(key, text)
+        if typed is not None:
+            return parse_key(key, typed)
+        form = self._of_value(key, self.value(cpp_paths.parse(text)), text)
         return parse_key(key, form) if isinstance(form, str) else _of_bytes(key, form)
 
     def _literal(self, key: Type, text: str) -> Optional[str]:
@@ -490,9 +489,7 @@ def _pointee(value: CppValue, what: str) -> CppValue:
         found = held(value, what)
         if found is not None:
             return found
-    raise MapscopeError(
-        f"{escape(what)} is no pointer: its type is {escape(value.type_name)}"
-    )
+    raise MapscopeError(f"{escape(what)} is no pointer: its type is {escape(value.type_name)}")
 
 
 def _silently_held(value: CppValue, what: str) -> Optional[CppValue]:
