@@ -51,12 +51,21 @@ class UnknownType(MapscopeError):
 
 
 class MemoryUnreadable(MapscopeError):
-    """Memory of the process that could not be read."""
+    """Memory of the process that could not be read.
 
-    def __init__(self, address: int, size: int) -> None:
+    :ivar reason: why, where that is known
+    """
+
+    def __init__(self, address: int, size: int, reason: str = "") -> None:
         self.address = address
         self.size = size
-        super().__init__(f"cannot read {size} bytes at {address:#x}")
+        self.reason = reason
+        why = f": {reason}" if reason else ""
+        super().__init__(f"cannot read {size} bytes at {address:#x}{why}")
+
+
+class NoProgram(MapscopeError):
+    """There is a process or a core dump, and no program loaded that says what is in it."""
 
 
 class LayoutUnknown(MapscopeError):

@@ -57,7 +57,26 @@ def map_of(
 ) -> MapView:
     """The map that a value is, points at or is the address of."""
     what = escape(expression)
+    places: List[Variable] = []
+    try:
+        return _map_of(session, variable, what, type, places)
+    except MemoryUnreadable as error:
+        for place in places:
+            at = place.address
+            if at is not None and at <= error.address < at + max(place.type.size, 8):
+                raise MapscopeError(f"cannot read {what}: {error.reason or error}") from None
+        raise
+
+
+def _map_of(
+    session: Session, variable: Variable, what: str, type: Optional[str], places: List[Variable]
+) -> MapView:
+    """The same.
+
+    :param places: the variables whose memory tells are added here
+    """
     first = variable
+    places.append(variable)
     for _ in range(_MAX_HOPS):
         kind = variable.type.kind
         if kind is Kind.GO_MAP and type is not None:
@@ -69,6 +88,7 @@ def map_of(
         inner = _inside(session, variable)
         if inner is not None:
             variable = inner
+            places.append(variable)
             continue
         if kind is not Kind.POINTER:
             break
@@ -79,6 +99,7 @@ def map_of(
         if not address:
             raise NotAMap(f"{what} is a nil {escape(variable.type.name)}, not a map")
         variable = Variable(pointee, address)
+        places.append(variable)
     kind = variable.type.kind
     if kind in (Kind.INT, Kind.UINT) and first is variable:
         return _map_at(session, _word(session, variable), what, type)

@@ -9,7 +9,7 @@ process is stopped.
 from itertools import groupby
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
-from .errors import MapscopeError, NeedsProcess
+from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
 from .go.frames import Register, unwind, waiting_at, with_names
 from .go.functions import FunctionTable
@@ -29,7 +29,11 @@ _PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
 
 
 class Session:
-    """One command's view of the program."""
+    """One command's view of the program.
+
+    :ivar unread: (name, why) of maps, and of what leads to maps, that could not be read while
+        all maps were listed
+    """
 
     def __init__(self, target: Target) -> None:
         self.target = target
@@ -38,12 +42,23 @@ class Session:
         self._sections: Optional[List[Section]] = None
         self._is_go: Optional[bool] = None
         self._frames: Optional[List[Frame]] = None
+        self.unread: List[Tuple[str, str]] = []
         self._parked: Optional[List[Tuple[Goroutine, List[Frame]]]] = None
 
     def require_memory(self) -> None:
-        """:raises NeedsProcess: if there is no process and no core dump"""
+        """The memory of a program that is known.
+
+        :raises NeedsProcess: if there is no process and no core dump
+        :raises NoProgram: if no program is loaded
+        """
         if not self.target.has_memory():
             raise NeedsProcess("no process: run the program, attach to it or load a core dump")
+        how = self.target.lacks_program()
+        if how:
+            raise NoProgram(
+                "no executable is loaded, so nothing is known of what is in memory: "
+                f"load the program by {how}"
+            )
 
     def require_architecture(self) -> None:
         """:raises NeedsProcess: on anything but x86-64"""

@@ -11,7 +11,7 @@ from .commands import load
 from .commands.base import Context, Result, split_words
 from .errors import MapscopeError, UsageError
 from .program.target import Target
-from .program.values import named
+from .program.values import escape, named
 from .session import Session, describe
 from .stops.all_stops import Stops
 
@@ -49,6 +49,9 @@ def _run(target: Target, stops: Callable[[], Stops], name: str, line: str, write
     if args.help:
         write(parser.format_help())
         return
+    misfit = target.misfit()
+    if misfit:
+        target.warn(f"mapscope: warning: {escape(misfit)}")
     result = command.run(Context(Session(target), stops), args)
     pieces = result.json() if args.json else result.text()
     if args.output is None:

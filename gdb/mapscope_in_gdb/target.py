@@ -10,10 +10,12 @@ import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import expressions
+from mapscope.program.core_file import Range
 from mapscope.program.target import Frame, Section, Target, Thread, Variable
 from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
 from mapscope.session import Session
+from . import core_dump
 from .cpp import GdbScope, speaks_cpp
 from .expressions import _ELEMENT, Language, parse, value_at, variable_of
 from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
@@ -34,16 +36,40 @@ class GdbTarget(Target):
     def __init__(self) -> None:
         self._started = time.monotonic()
         self._shown = False
+        self._core = core_dump.current()
+        self._writable: Optional[List[Range]] = None
 
     def read_memory(self, address: int, size: int) -> memoryview:
+        if self._core is not None:
+            reason = self._core.lacks(address, size, self._writable_sections)
+            if reason:
+                raise MemoryUnreadable(address, size, reason)
         try:
             memory = gdb.selected_inferior().read_memory(address, size)
             return memory if isinstance(memory, memoryview) else memoryview(memory)
         except (gdb.error, OverflowError):
             raise MemoryUnreadable(address, size) from None
 
+    def _writable_sections(self) -> List[Range]:
+        if self._writable is None:
+            self._writable = core_dump.writable_sections()
+        return self._writable
+
     def has_memory(self) -> bool:
-        return bool(gdb.selected_inferior().pid)
+        return bool(gdb.selected_inferior().pid) or core_dump.is_core()
+
+    def lacks_program(self) -> str:
+        if core_dump.program() or any(
+            objfile.filename and os.path.isabs(str(objfile.filename)) for objfile in gdb.objfiles()
+        ):
+            return ""
+        return "file PROGRAM"
+
+    def misfit(self) -> str:
+        return core_dump.fits()
+
+    def warn(self, line: str) -> None:
+        gdb.write(line + "\n", gdb.STDERR)
 
     def architecture(self) -> str:
         try:

@@ -11,15 +11,17 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import lldb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
+from mapscope.program.core_file import CoreFile, Range
 from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.memory import Buffer
 from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
 from mapscope.program.target import Frame, Section, Target, Thread, Variable
 from mapscope.program.types import Type
+from . import core_dump
 from .expressions import evaluate, no_code, one_line, variable_of
 from .go_modules import GoModule, go_module, go_modules
 from .modules import template_names
-from .process import KERNELS_CORE, is_core, is_there, register_of
+from .process import is_core, is_there, register_of
 from .types import describe
 
 
@@ -30,6 +32,8 @@ _SELECTED = 64
 _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
+#: the kernel's module, which is in every process
+_VDSO = "[vdso]"
 #: pointer types, which have no names of their own; a name may come from the program's memory,
 #: so nothing that does anything may match
 _POINTER = re.compile(r"^[\w: ]+\*[*\w ]*$")
@@ -55,7 +59,10 @@ class LldbTarget(Target):
         self._context = context
         self._direct: Optional[ProcessMemory] = None
         self._tried_direct = False
-        self._code: Optional[List[Tuple[int, int]]] = None
+        self._code: Optional[List[Range]] = None
+        self._core: Optional[CoreFile] = None
+        self._tried_core = False
+        self._writable: Optional[List[Range]] = None
         self._error = lldb.SBError()
         self._started = time.monotonic()
         self._shown = False
@@ -65,6 +72,11 @@ class LldbTarget(Target):
     def read_memory(self, address: int, size: int) -> Buffer:
         if size == 0:
             return b""
+        core = self._core_file()
+        if core is not None:
+            reason = core.lacks(address, size, self._writable_sections)
+            if reason:
+                raise MemoryUnreadable(address, size, reason)
         if size >= _DIRECT:
             if self.debugger.InterruptRequested():
                 raise KeyboardInterrupt
@@ -92,7 +104,7 @@ class LldbTarget(Target):
             place = self.native.ResolveFileAddress(address)
         elif is_core(self.process):
             place = self.native.ResolveLoadAddress(address)
-            if self.process.GetPluginName() != KERNELS_CORE and (
+            if self._core_file() is None and (
                 place.GetSection().GetPermissions() & lldb.ePermissionsWritable
             ):
                 raise MemoryUnreadable(address, size)
@@ -102,6 +114,29 @@ class LldbTarget(Target):
             if self._error.Success() and data is not None and len(data) == size:
                 return data
         raise MemoryUnreadable(address, size)
+
+    def _core_file(self) -> Optional[CoreFile]:
+        """What the process's core file has; None: it has none that can be taken apart."""
+        if not self._tried_core:
+            self._tried_core = True
+            self._core = core_dump.current(self.process)
+        return self._core
+
+    def _writable_sections(self) -> List[Range]:
+        if self._writable is None:
+            self._writable = self._ranges(lldb.ePermissionsWritable)
+        return self._writable
+
+    def _ranges(self, permission: int) -> List[Range]:
+        """Address ranges of the modules' sections that have a permission."""
+        found: List[Range] = []
+        for module in self.native.module_iter():
+            for section in module.section_iter():
+                if section.GetPermissions() & permission:
+                    start = section.GetLoadAddress(self.native)
+                    if start != lldb.LLDB_INVALID_ADDRESS:
+                        found.append((start, start + section.GetByteSize()))
+        return found
 
     def _direct_memory(self) -> Optional[ProcessMemory]:
         """The kernel's view of a process on this machine; None: it is to be read by LLDB."""
@@ -132,13 +167,7 @@ class LldbTarget(Target):
     def _has_code(self, address: int, size: int) -> bool:
         """Whether LLDB may have put breakpoints there, which it alone hides."""
         if self._code is None:
-            self._code = []
-            for module in self.native.module_iter():
-                for section in module.section_iter():
-                    if section.GetPermissions() & lldb.ePermissionsExecutable:
-                        start = section.GetLoadAddress(self.native)
-                        if start != lldb.LLDB_INVALID_ADDRESS:
-                            self._code.append((start, start + section.GetByteSize()))
+            self._code = self._ranges(lldb.ePermissionsExecutable)
         return any(start < address + size and address < end for start, end in self._code)
 
     def has_memory(self) -> bool:
@@ -148,6 +177,17 @@ class LldbTarget(Target):
         if state in (lldb.eStateRunning, lldb.eStateStepping):
             raise NeedsProcess("the process is running: interrupt it first")
         return state in _HALTED
+
+    def lacks_program(self) -> str:
+        for module in self.native.module_iter():
+            if module.GetNumSections() and str(module.GetFileSpec().GetFilename()) != _VDSO:
+                return ""
+        if not is_core(self.process):
+            return "target create PROGRAM"
+        return f"target create PROGRAM --core {core_dump.path_of(self.process.GetCoreFile())}"
+
+    def misfit(self) -> str:
+        return core_dump.fits(self.native)
 
     def architecture(self) -> str:
         return str(self.native.GetTriple() or "unknown").split("-")[0]

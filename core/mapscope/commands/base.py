@@ -9,7 +9,7 @@ import argparse
 import json
 import re
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, NoReturn, Optional
+from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 from ..errors import UsageError
 from ..locate import AtStop, find_map
@@ -223,6 +223,24 @@ def problem_lines(problems: List[str]) -> Iterator[str]:
     """What could not be read, for a reader."""
     for problem in problems:
         yield f"warning: {escape(problem)}\n"
+
+
+#: of what could not be read, this many are told in text
+_UNREAD_SHOWN = 20
+
+
+def unread_lines(unread: List[Tuple[str, str]]) -> Iterator[str]:
+    """What could not be read where all maps were to be found, for a reader."""
+    for name, reason in unread[:_UNREAD_SHOWN]:
+        yield f"warning: {escape(name)}: {escape(reason)}\n"
+    more = len(unread) - _UNREAD_SHOWN
+    if more > 0:
+        yield f"warning: {more} more could not be read (--json lists them)\n"
+
+
+def unread_form(unread: List[Tuple[str, str]]) -> List[Dict[str, str]]:
+    """The same as JSON."""
+    return [{"name": name, "error": reason} for name, reason in unread]
 
 
 def optional(value: Optional[int]) -> str:

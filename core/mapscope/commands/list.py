@@ -3,12 +3,12 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Iterator, List
+from typing import Iterator, List, Tuple
 
-from ..locate import list_maps
+from ..locate import FLAVOURS, list_maps
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from .base import Command, Context, Result
+from .base import Command, Context, Result, unread_form, unread_lines
 from .inspect import size_text
 
 
@@ -26,10 +26,12 @@ class ListResult(Result):
     """Maps, biggest first.
 
     :ivar where: which maps were looked for, if not all
+    :ivar unread: (name, why) of those that could not be read
     """
 
     rows: List[Row]
-    where: str = ""
+    where: str
+    unread: List[Tuple[str, str]]
 
     def json(self) -> Iterator[str]:
         maps = []
@@ -51,11 +53,13 @@ class ListResult(Result):
                     "progress": row.progress,
                 }
             )
-        yield dumps({"schema": "mapscope.list/1", "maps": maps}) + "\n"
+        form = {"schema": "mapscope.list/1", "maps": maps, "unread": unread_form(self.unread)}
+        yield dumps(form) + "\n"
 
     def text(self) -> Iterator[str]:
         if not self.rows:
-            yield f"no maps found{self.where}\n"
+            yield "no map could be read\n" if self.unread else f"no maps found{self.where}\n"
+            yield from unread_lines(self.unread)
             return
         yield (
             f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'bytes':>9}  {'retained':>9}  "
@@ -76,16 +80,19 @@ class ListResult(Result):
                 f"{size_text(held.retained) if held.retained else '':>9}  {state:<16}  "
                 f"{escape(view.type_name)}{name}\n"
             )
+        yield from unread_lines(self.unread)
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
-    where = ""
+    where = ": no runtime of mapscope's or of Go's was recognised in this program"
+    if any(flavour.present(session) for flavour in FLAVOURS):
+        where = ""
     if session.is_go():
         where = "; a Go program's are found among its global variables, by debug information"
-    return ListResult(rows, where)
+    return ListResult(rows, where, session.unread)
 
 
 COMMAND = Command(

@@ -2,15 +2,24 @@
 """`map stats`: distributions of one map, or totals of the process."""
 
 import argparse
-from dataclasses import dataclass
-from typing import Dict, Iterator, Optional
+from dataclasses import dataclass, field
+from typing import Dict, Iterator, List, Optional, Tuple
 
+from ..errors import MapscopeError
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from .base import Command, Context, Result, add_map, problem_lines
+from .base import (
+    Command,
+    Context,
+    Result,
+    add_map,
+    problem_lines,
+    unread_form,
+    unread_lines,
+)
 from .inspect import size_text
 
 _BAR = 40
@@ -103,6 +112,7 @@ class Totals(Result):
 
     :ivar life: what they, and maps that are gone, have been through; None: not counted
     :ivar created: maps so far; None: not counted
+    :ivar unread: (name, why) of maps that could not be read, and are in none of the sums
     """
 
     maps: int = 0
@@ -114,6 +124,7 @@ class Totals(Result):
     held: Held = Held()
     life: Optional[Life] = None
     created: Optional[int] = None
+    unread: List[Tuple[str, str]] = field(default_factory=list)
 
     def add(self, view: MapView) -> None:
         """Count one more map, from its header."""
@@ -157,11 +168,20 @@ class Totals(Result):
                 "bytes": {"total": self.held.total, **self.held.form()},
                 "created": self.created,
                 "life": self.life.form() if self.life else None,
+                "unread": unread_form(self.unread),
             }
         ) + "\n"
 
     def text(self) -> Iterator[str]:
-        yield f"{self.maps} {'map' if self.maps == 1 else 'maps'}, {self.growing} of them growing\n"
+        maps = f"{self.maps} {'map' if self.maps == 1 else 'maps'}"
+        if self.unread:
+            yield f"{maps}, and {len(self.unread)} that could not be read and are not counted"
+            yield f"; {self.growing} of them growing\n" if self.maps else "\n"
+            yield from unread_lines(self.unread)
+            if not self.maps:
+                return
+        else:
+            yield f"{maps}, {self.growing} of them growing\n"
         load = _ratio(self.entries, self.buckets)
         yield f"  entries    {self.entries}, load factor {load:.2f}\n"
         yield (
@@ -233,12 +253,21 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         for _, view in list_maps(session):
             totals.add(view)
             counted[view.flavor] = counted.get(view.flavor, 0) + 1
+        known = True
         for flavour in FLAVOURS:
-            gone = flavour.departed(session)
+            try:
+                gone = flavour.departed(session)
+            except MapscopeError as error:
+                session.unread.append(("what maps that are gone have been through", str(error)))
+                known = False
+                continue
             if gone is not None:
                 made = gone[0] + counted.get(flavour.name, 0)
                 totals.created = (totals.created or 0) + made
                 totals.add_life(gone[1])
+        totals.unread = session.unread
+        if session.unread and not known:
+            totals.created = totals.life = None
         return totals
     view = context.find_map(args.map, args.type)
     if view.address is not None:

@@ -124,6 +124,18 @@ class Target(ABC):
     def has_memory(self) -> bool:
         """Whether there is a process, live or dead (a core dump)."""
 
+    def lacks_program(self) -> str:
+        """How to load the program that the memory is of, where none is loaded; "": one is."""
+        return ""
+
+    def misfit(self) -> str:
+        """What is known to be wrong about the program and the memory together, as a core dump
+        of another build; "": nothing."""
+        return ""
+
+    def warn(self, line: str) -> None:
+        """A line on the debugger's error channel."""
+
     @abstractmethod
     def architecture(self) -> str:
         """The debugger's name of the processor architecture, as in "i386:x86-64"."""

@@ -178,19 +178,25 @@ class RuntimeMaps(Flavour):
             seen: Set[int] = set()
             for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
                 head = abi.registry + shard * abi.registry_stride + abi.registry_head
-                hmap = session.memory.read_word(head)
+                try:
+                    hmap = session.memory.read_word(head)
+                except MemoryUnreadable as error:
+                    session.unread.append((f"maps of shard {shard} of the registry", str(error)))
+                    continue
                 while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
                     seen.add(hmap)
                     try:
                         following = session.memory.read_word(
                             hmap + abi.hmap_size + abi.mapextra_next
                         )
-                    except MemoryUnreadable:
+                    except MemoryUnreadable as error:
+                        what = f"the map at {hmap:#x}, and those behind it in the registry"
+                        session.unread.append((what, str(error)))
                         break
                     try:
                         yield "", _open(session, hmap, None)
-                    except MapscopeError:
-                        pass
+                    except MapscopeError as problem:
+                        session.unread.append((f"the map at {hmap:#x}", str(problem)))
                     hmap = following
 
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:

@@ -49,7 +49,8 @@ def global_maps(
     for name, variable in session.target.global_maps():
         try:
             view = open(session, variable)
-        except MapscopeError:
+        except MapscopeError as error:
+            session.unread.append((name, str(error)))
             continue
         if view is not None and view.address is not None:
             yield name, view
