@@ -1,24 +1,30 @@
 # SPDX-License-Identifier: MIT
 """What the user typed -> a map.
 
-MAP is an expression of the debugger, an address, or nothing (the map of the
-current stop); see docs/commands.md, "Naming a map".
+MAP is an expression of Go, which core reads, one of the debugger, an address, or nothing (the
+map of the current stop); see docs/commands.md, "Naming a map".
 """
 
+import re
 from dataclasses import dataclass
-from typing import Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
 from .flavours.registry import FLAVOURS
+from .go import expressions
+from .go.syntax import NotGo
+from .maps.key_text import parse_key
 from .maps.view import MapView, Reopen
 from .program.target import Frame, Variable
-from .program.types import Kind
+from .program.types import Kind, Type
 from .program.values import escape
 from .session import Session
 
 
 #: pointers and references followed from an expression to its map
 _MAX_HOPS = 3
+#: of a struct that is no map: maps in it that are named, fields looked at, and how deep
+_MOST_MAPS, _MOST_FIELDS, _DEEPEST_MAPS = 8, 500, 3
 
 
 @dataclass(frozen=True)
@@ -49,7 +55,69 @@ def find_map(
     session.require_architecture()
     if expression is None:
         return _map_of_stop(session, at_stop)
-    return map_of(session, session.target.evaluate(expression), expression, type)
+    return map_of(session, evaluate(session, expression), expression, type)
+
+
+def evaluate(session: Session, expression: str) -> Variable:
+    """The value of an expression: Go's are read here, whatever the debugger would make of them.
+
+    :raises MapscopeError: if it has none
+    """
+    target = session.target
+    names = None if _is_debuggers(expression) else target.names()
+    if names is None or not session.is_go():
+        return target.evaluate(expression)
+    reading = expressions.Reading(
+        names,
+        session.memory,
+        session.go,
+        session.decoder(),
+        lambda map, key, what: _value_behind(session, map, key, what),
+        target.evaluate,
+    )
+    if names.frame is None or _is_in_go(session, names.frame):
+        return expressions.evaluate(reading, expression)
+    try:
+        return expressions.evaluate(reading, expression)
+    except (NotGo, expressions.UnknownName):
+        return target.evaluate(expression)  # of C, to which the selected frame belongs
+
+
+def _is_debuggers(expression: str) -> bool:
+    """Whether an expression is of no language: a number, a register, or no expression."""
+    if expression[:1] in ("$", "-"):
+        return re.fullmatch(r"\$\w+|-.*", expression, re.DOTALL) is not None
+    try:
+        int(expression, 0)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_in_go(session: Session, frame: Frame) -> bool:
+    """Whether a frame's code is Go's."""
+    table = session.functions
+    return table is None or table.at(frame.pc()) is not None
+
+
+def _value_behind(
+    session: Session, map: Variable, key: Callable[[Type], str], what: str
+) -> Variable:
+    """The value behind a key of a Go map."""
+    view = map_of(session, map, what)
+    key_type, value_type = view.types()
+    text = key(key_type)
+    lacks = f"{escape(what)} has no key {escape(text)}"
+    test = parse_key(key_type, text)
+    if view.address is None:
+        raise NotAMap(f"{lacks}: it is nil")
+    found = view.find(test)
+    if found.where is None or found.elem_address is None:
+        if found.unseen is not None:
+            raise NotAMap(f"{lacks} that the program finds; map find shows where it lies")
+        doubt = "".join(f"; {escape(problem)}" for problem in view.problems[:1])
+        raise NotAMap(lacks + doubt)
+    return Variable(value_type, found.elem_address)
 
 
 def map_of(
@@ -105,7 +173,36 @@ def _map_of(
         return _map_at(session, _word(session, variable), what, type)
     if kind is Kind.GO_MAP:
         return _map_at(session, _word(session, variable), what, type)
-    raise NotAMap(f"{what} is not a map: its type is {escape(first.type.name)}")
+    inside = _maps_within(variable.type) if kind is Kind.STRUCT and session.is_go() else []
+    if inside:
+        raise NotAMap(
+            f"{what} is no map but a {escape(expressions.type_name(first.type))}; "
+            f"its maps: {escape(', '.join(inside))}"
+        )
+    name = expressions.type_name(first.type) if session.is_go() else first.type.name
+    raise NotAMap(f"{what} is not a map: its type is {escape(name)}")
+
+
+def _maps_within(type: Type) -> List[str]:
+    """Paths to the maps that a Go struct holds, those of its own fields first; not all of many."""
+    found: List[str] = []
+    level: List[Tuple[str, Type]] = [("", type)]
+    looked = 0
+    for _ in range(_DEEPEST_MAPS):
+        deeper: List[Tuple[str, Type]] = []
+        for path, struct in level:
+            for field in struct.fields:
+                looked += 1
+                if looked > _MOST_FIELDS or len(found) > _MOST_MAPS:
+                    return [*found[:_MOST_MAPS], "..."]
+                inner = field.type.target() if field.type.kind is Kind.POINTER else field.type
+                name = f"{path}.{field.name}"
+                if field.type.kind is Kind.GO_MAP:
+                    found.append(name)
+                elif inner.kind is Kind.STRUCT:
+                    deeper.append((name, inner))
+        level = deeper
+    return found
 
 
 def _inside(session: Session, variable: Variable) -> Optional[Variable]:

@@ -15,10 +15,6 @@ from .types import describe, go_map_of_header
 _GO_PATH = re.compile(r"^(&?)([\w./\-]+\.\w+)$")
 
 
-#: what may be an element of a Go map
-_ELEMENT = re.compile(r"(.+)\[[^\[\]]*\]", re.DOTALL)
-
-
 class Language:
     """Parses expressions in one language, whatever the selected frame's is."""
 

@@ -11,14 +11,15 @@ import gdb
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import expressions
 from mapscope.program.core_file import Range
-from mapscope.program.target import Frame, Section, Target, Thread, Variable
-from mapscope.program.types import Kind, Type
+from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
+from mapscope.program.types import Type
 from mapscope.program.values import escape
 from mapscope.session import Session
 from . import core_dump
 from .cpp import GdbScope, speaks_cpp
-from .expressions import _ELEMENT, Language, parse, value_at, variable_of
+from .expressions import Language, parse, value_at, variable_of
 from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
+from .go_names import GdbNames
 from .types import describe, is_go_map
 
 
@@ -82,14 +83,10 @@ class GdbTarget(Target):
             if expression.startswith("-"):
                 raise UsageError(f"unknown option {escape(expression)}")
             return expressions.evaluate(Session(self), GdbScope(), expression)
-        found = variable_of(parse(expression))
-        match = _ELEMENT.fullmatch(expression)
-        if match is not None and found.type.kind is not Kind.GO_MAP:
-            # a Go map is a pointer to gdb, which counts on from it
-            base = variable_of(parse(match[1])).type
-            if base.kind is Kind.GO_MAP:
-                raise MapscopeError(f"a {escape(base.name)} has no elements that can be named so")
-        return found
+        return variable_of(parse(expression))
+
+    def names(self) -> Optional[Names]:
+        return GdbNames(self.symbols)
 
     def symbols(self, name: str) -> List[int]:
         # In the C language, whatever the frame's: Go's parser knows no quotes.

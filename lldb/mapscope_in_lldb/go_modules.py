@@ -45,6 +45,14 @@ class GoModule:
         found = self.info.global_variable(name)
         return None if found is None else Variable(found[1], found[0] + self.bias(target))
 
+    def global_names(self, pattern: str) -> List[str]:
+        """Full names of packages' variables, those that a regular expression is found in."""
+        return self.info.global_names(pattern)
+
+    def type(self, name: str) -> Optional[Type]:
+        """The type with a full name."""
+        return self.info.type_named(name)
+
     def global_maps(self, target: lldb.SBTarget) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that is a map."""
         bias = self.bias(target)
@@ -92,6 +100,18 @@ class GoModule:
         where = self.scopes(frame)[scope]
         return self.info.variable(
             where, name, self._pc(frame), self._machine(frame, read), _bytes(read)
+        )
+
+    def local(self, frame: lldb.SBFrame, scope: int, name: str, read: Read) -> Optional[Variable]:
+        """What a programmer means by a name; None: there is no such parameter or local.
+
+        :raises MapscopeError: if it has no value here
+        """
+        # the line is that of the innermost of the functions that are inlined there
+        line = 0 if scope else int(frame.GetLineEntry().GetLine())
+        where = self.scopes(frame)[scope]
+        return self.info.local(
+            where, name, self._pc(frame), line, self._machine(frame, read), _bytes(read)
         )
 
     def maps(self, frame: lldb.SBFrame, scope: int, read: Read) -> List[Tuple[str, Variable]]:

@@ -15,11 +15,13 @@ from mapscope.program.core_file import CoreFile, Range
 from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.memory import Buffer
 from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
-from mapscope.program.target import Frame, Section, Target, Thread, Variable
+from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
+from mapscope.session import Session
 from . import core_dump
 from .expressions import evaluate, no_code, one_line, variable_of
 from .go_modules import GoModule, go_module, go_modules
+from .go_names import LldbNames
 from .modules import template_names
 from .process import is_core, is_there, register_of
 from .types import describe
@@ -195,7 +197,25 @@ class LldbTarget(Target):
     # --- names ---
 
     def evaluate(self, expression: str) -> Variable:
-        return evaluate(self, expression)
+        frame = self.selected_frame()
+        native, function = (None, "") if frame is None else (frame.native, frame.function)
+        return evaluate(Session(self), self, native, function, expression)
+
+    def names(self) -> Optional[Names]:
+        if next(go_modules(self.native), None) is None:
+            return None
+        frame = self.selected_frame()
+        if frame is None:
+            return LldbNames(self.native, self.symbol_places, self.symbols)
+        found = LldbNames(
+            self.native,
+            self.symbol_places,
+            self.symbols,
+            frame.local,
+            frame.locals(),
+        )
+        found.frame = frame
+        return found
 
     def symbols(self, name: str) -> List[int]:
         found: List[int] = []
@@ -434,11 +454,20 @@ class LldbFrame(Frame):
         except MapscopeError:
             return None
 
-    def names(self) -> List[str]:
+    def local(self, name: str) -> Optional[Variable]:
+        """What a programmer means by a name in a Go frame.
+
+        :raises MapscopeError: if it has no value here
+        """
+        if self.go is None or self._scope is None:
+            return None
+        return self.go.local(self.native, self._scope, name, self.target.read_memory)
+
+    def locals(self) -> List[str]:
         """Names of a Go frame's variables."""
         if self.go is None or self._scope is None:
             return []
-        return self.go.names(self.native, self._scope)
+        return [name.lstrip("&") for name in self.go.names(self.native, self._scope)]
 
     def maps(self) -> List[Tuple[str, Variable]]:
         """Its parameters and locals that are Go maps."""

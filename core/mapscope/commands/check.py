@@ -10,6 +10,7 @@ from typing import Dict, Iterator, List, Optional
 from ..activity import find_writers
 from ..errors import Corrupt, MapscopeError, NotAMap
 from ..flavours.registry import operation
+from ..locate import evaluate
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
 from ..program.types import Kind
@@ -124,7 +125,7 @@ def _is_declared(session: Session, expression: Optional[str], error: MapscopeErr
     """Whether debug information says that there is a map where memory looks like none."""
     if expression is None:
         return False
-    type = session.target.evaluate(expression).type
+    type = evaluate(session, expression).type
     if type.kind is Kind.POINTER:
         type = type.target()
     if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP):

@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, UsageError
 from ..flavours.cpp.rings import Event, History, NoHistory, read_history
+from ..locate import evaluate
 from ..maps.event_lines import (
     cleared_line,
     created_line,
@@ -143,7 +144,7 @@ def _address(context: Context, expression: str, history: History) -> int:
     try:
         view = context.find_map(expression)
     except MapscopeError as error:
-        value = context.session.target.evaluate(expression)
+        value = evaluate(context.session, expression)
         if value.type.kind in (Kind.INT, Kind.UINT, Kind.POINTER) and value.data is not None:
             address = int.from_bytes(value.data[:8], "little")
             if address in recorded:

@@ -5,7 +5,8 @@ import argparse
 from dataclasses import dataclass
 from typing import Iterator, List, Tuple
 
-from ..locate import FLAVOURS, list_maps
+from ..flavours.registry import FLAVOURS
+from ..locate import list_maps
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from .base import Command, Context, Result, unread_form, unread_lines

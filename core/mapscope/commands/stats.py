@@ -11,15 +11,7 @@ from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from .base import (
-    Command,
-    Context,
-    Result,
-    add_map,
-    problem_lines,
-    unread_form,
-    unread_lines,
-)
+from .base import Command, Context, Result, add_map, problem_lines, unread_form, unread_lines
 from .inspect import size_text
 
 _BAR = 40

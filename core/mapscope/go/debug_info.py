@@ -14,15 +14,16 @@ import contextlib
 import re
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError
 from ..program import dwarf
 from ..program.dwarf import DebugInfo, Entry, Machine
 from ..program.target import Variable
 from ..program.types import VOID, Field, Kind, Type
+from ..program.values import escape
 
-_GO_KIND, _GO_KEY, _GO_ELEM = 0x2900, 0x2901, 0x2902
+_GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED = 0x2900, 0x2901, 0x2902, 0x2903
 #: DW_ATE_* of base types
 _ENCODINGS = {
     2: Kind.BOOL,
@@ -36,6 +37,9 @@ _ENCODINGS = {
 # abi.Kind
 _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
 _NUL = b"\0"
+_DECL_LINE = 0x3A
+#: entries that are types
+_TYPES = (dwarf.STRUCTURE, dwarf.TYPEDEF, dwarf.POINTER, dwarf.ARRAY, dwarf.BASE_TYPE)
 #: deepest nesting of types and blocks looked into
 _MAX_DEPTH = 24
 
@@ -47,6 +51,27 @@ def _reading() -> Iterator[None]:
         yield
     except (IndexError, KeyError, ValueError, struct.error, RecursionError):
         raise LayoutUnknown("this program's debug information cannot be read") from None
+
+
+def declared_at(name: str, line: int, lines: Sequence[int]) -> Optional[int]:
+    """Which of the variables of one name, the innermost first, is meant on a line; None: none.
+
+    A block's variables are the block's from its beginning for debug information, for Go only
+    behind the line that declares them.
+
+    :param line: 0: not known
+    :param lines: on which they are declared, 0 for what that says nothing of
+    :raises MapscopeError: if that cannot be told
+    """
+    for index, declared in enumerate(lines):
+        if index == len(lines) - 1 or not line or declared < line:
+            return index
+        if declared == line:
+            raise MapscopeError(
+                f"{escape(name)} is declared on this very line, and one of the same name before: "
+                "step to the next line"
+            )
+    return None
 
 
 @dataclass(frozen=True)
@@ -70,6 +95,7 @@ class GoDebugInfo:
         self._types: Dict[int, Type] = {}
         self._functions: Dict[Tuple[str, int], Optional[Entry]] = {}
         self._globals: Dict[str, Optional[Entry]] = {}
+        self._names: Optional[List[str]] = None
 
     def present(self) -> bool:
         """Whether there is any."""
@@ -100,6 +126,24 @@ class GoDebugInfo:
                 placed = self._placed(entry)
                 if placed is not None and placed[1].kind is Kind.GO_MAP:
                     yield entry.name, placed[0], placed[1]
+
+    def global_names(self, pattern: str) -> List[str]:
+        """Names of all packages' variables in which a regular expression is found."""
+        with _reading():
+            if self._names is None:
+                codes = self._variables()
+                head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
+                found = re.finditer(head + rb"([^\0\s]{1,400}\.[^\0\s]{1,200})\0", self.dwarf.info)
+                self._names = [
+                    match[1].decode("utf-8", "replace")
+                    for match in (found if codes else ())
+                    if self._is_variable(match.start(), codes)
+                ]
+            return [name for name in self._names if re.search(pattern, name)]
+
+    def _is_variable(self, offset: int, codes: List[int]) -> bool:
+        entry = self._entry(offset, codes)
+        return entry is not None and entry.tag == dwarf.VARIABLE and dwarf.TYPE in entry.values
 
     def _variables(self) -> List[int]:
         return self.dwarf.starting_with_name(dwarf.VARIABLE, (dwarf.LOCATION, dwarf.TYPE))
@@ -258,12 +302,61 @@ class GoDebugInfo:
                 type = origin.number(dwarf.TYPE)
                 if origin.name != name or type is None:
                     continue
-                location = self.dwarf.location(entry, pc)
-                if location is None:
-                    continue
-                pieces = machine.locate(location, scope.frame_base, self._indexed(entry))
-                return self._value(self.type(type), pieces, read)
+                return self._read(scope, entry, self.type(type), pc, machine, read)
         return None
+
+    def local(
+        self,
+        scope: Scope,
+        name: str,
+        pc: int,
+        line: int,
+        machine: Machine,
+        read: Callable[[int, int], bytes],
+    ) -> Optional[Variable]:
+        """The parameter or local that a programmer means by a name; None: there is none.
+
+        :param line: of the instruction; 0: not known
+        :raises MapscopeError: if it has no value here
+        """
+        with _reading():
+            same = [
+                (entry, origin)
+                for entry, origin in ((e, self._origin(e)) for e in scope.entries)
+                # one that escapes is named so
+                if origin.name in (name, f"&{name}") and dwarf.TYPE in origin.values
+            ]
+            lines = [
+                0 if e.tag == dwarf.FORMAL_PARAMETER else origin.number(_DECL_LINE) or 0
+                for e, origin in same
+            ]
+            chosen = declared_at(name, line, lines)
+            if chosen is None:
+                return None
+            entry, origin = same[chosen]
+            type = self.type(origin.number(dwarf.TYPE) or 0)
+            found = self._read(scope, entry, type, pc, machine, read)
+            if found is None:
+                raise MapscopeError(f"{escape(name)} is optimized out here")
+            if origin.name == name:
+                return found
+            data = read(found.address or 0, 8) if found.data is None else found.data
+            return Variable(type.target(), int.from_bytes(data[:8], "little"))
+
+    def _read(
+        self,
+        scope: Scope,
+        entry: Entry,
+        type: Type,
+        pc: int,
+        machine: Machine,
+        read: Callable[[int, int], bytes],
+    ) -> Optional[Variable]:
+        location = self.dwarf.location(entry, pc)
+        if location is None:
+            return None
+        pieces = machine.locate(location, scope.frame_base, self._indexed(entry))
+        return self._value(type, pieces, read)
 
     @staticmethod
     def _value(
@@ -283,6 +376,14 @@ class GoDebugInfo:
         return Variable(type, None, data) if len(data) >= type.size else None
 
     # --- types ---
+
+    def type_named(self, name: str) -> Optional[Type]:
+        """The type with a full name; None: there is none."""
+        with _reading():
+            codes = [code for tag in _TYPES for code in self.dwarf.starting_with_name(tag, ())]
+            found = (e for e in self._named(name.encode(), codes) if e.tag in _TYPES)
+            entry = next(found, None)
+            return None if entry is None else self.type(entry.offset)
 
     def type(self, offset: int) -> Type:
         """The type whose entry is at an offset."""
@@ -363,7 +464,8 @@ class GoDebugInfo:
             if child.tag == dwarf.MEMBER and type is not None:
                 offset = child.number(dwarf.MEMBER_LOCATION) or 0
                 label = child.name.rsplit(".", 1)[-1]
-                fields.append(Field(label, offset, self.type(type)))
+                embedded = bool(child.number(_GO_EMBEDDED))
+                fields.append(Field(label, offset, self.type(type), embedded))
         return Type(Kind.STRUCT, name, size, tuple(fields))
 
     def _map(self, entry: Entry, name: str) -> Type:

@@ -32,6 +32,8 @@ KIND_MAP, _POINTER, _SLICE, _STRING, _STRUCT, _UNSAFE_POINTER = 21, 22, 23, 24, 
 KIND_MASK = 0x1F
 _TFLAG_UNCOMMON = 1
 _TFLAG_EXTRA_STAR = 2
+#: first byte of a field's name, since Go 1.19
+_NAME_EMBEDDED = 8
 #: bytes of a descriptor by its kind, without what its own numbers add
 _DESCRIPTOR_SIZES = {
     **dict.fromkeys((*range(_BOOL, _ARRAY), _STRING, _UNSAFE_POINTER), RTYPE_SIZE),
@@ -289,7 +291,9 @@ class GoProgram:
         shift = 1 if 0 < self.minor <= 18 else 0
         fields: List[Field] = []
         for name, type_address, offset in entries:
-            field = Field(self._name(name), offset >> shift, self.type_at(type_address))
+            flags = self.memory.read(name, 1)[0]
+            embedded = bool(offset & 1 if shift else flags & _NAME_EMBEDDED)
+            field = Field(self._name(name), offset >> shift, self.type_at(type_address), embedded)
             if field.offset + field.type.size > size:
                 raise LayoutUnknown(f"struct type at {address:#x}: field beyond its end")
             fields.append(field)

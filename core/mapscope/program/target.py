@@ -110,6 +110,40 @@ class Thread(ABC):
         """General registers and rip of its innermost frame."""
 
 
+class Names(ABC):
+    """What names mean where the program is stopped, in a language whose expressions core reads
+    itself: Go's.
+
+    :ivar frame: the selected one; None: there is none
+    """
+
+    frame: Optional[Frame] = None
+
+    @abstractmethod
+    def local(self, name: str) -> Optional[Variable]:
+        """The parameter or local that a programmer means by `name` at the frame's instruction:
+        that of the innermost block, wherever the compiler put it; None: no block has one.
+
+        :raises MapscopeError: if it has no value here
+        """
+
+    @abstractmethod
+    def locals(self) -> List[str]:
+        """Names of all that local() finds."""
+
+    @abstractmethod
+    def package_variable(self, name: str) -> Optional[Variable]:
+        """The variable or function with a full name, as "example.com/shop/store.Table"."""
+
+    @abstractmethod
+    def package_variables(self, pattern: str) -> List[str]:
+        """Full names of variables, those that a regular expression is found in."""
+
+    @abstractmethod
+    def type(self, name: str) -> Optional[Type]:
+        """The type with a full name, from debug information."""
+
+
 class Target(ABC):
     """What core asks of a debugger. All of it read-only."""
 
@@ -146,6 +180,10 @@ class Target(ABC):
 
         :raises MapscopeError: with the debugger's own words
         """
+
+    def names(self) -> Optional[Names]:
+        """What names mean in the program's Go parts; None: evaluate() answers for everything."""
+        return None
 
     @abstractmethod
     def symbols(self, name: str) -> List[int]:

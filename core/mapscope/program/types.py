@@ -38,11 +38,15 @@ class Kind(enum.Enum):
 
 @dataclass(frozen=True)
 class Field:
-    """One field of a struct; the offset is in bytes."""
+    """One field of a struct; the offset is in bytes.
+
+    :ivar embedded: in Go, whether its own fields are the struct's too; None: not known
+    """
 
     name: str
     offset: int
     type: "Type"
+    embedded: Optional[bool] = None
 
 
 @dataclass(frozen=True)

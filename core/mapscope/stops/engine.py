@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
-from ..locate import find_map, map_of
+from ..locate import evaluate, find_map, map_of
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..session import Session, describe
@@ -209,8 +209,7 @@ class Stop:
         session = Session(host.target())
         assert request.map is not None
         try:
-            target = host.target()
-            view = map_of(session, target.evaluate(request.map), request.map, request.type)
+            view = map_of(session, evaluate(session, request.map), request.map, request.type)
             self._arm(session, view)
         except Exception as error:
             self.retire(f"{describe(error)}")

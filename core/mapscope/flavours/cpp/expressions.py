@@ -18,8 +18,8 @@ from ...maps.view import MapView
 from ...program import cpp_paths
 from ...program.cpp_names import as_written, template_arguments
 from ...program.cpp_paths import AddressOf, Element, Member, Name, Native, Path, Pointee
-from ...program.cpp_values import AddressOf as AddressValue
 from ...program.cpp_values import (
+    AddressOf as AddressValue,
     CppScope,
     CppValue,
     Form,
