@@ -109,7 +109,10 @@ def _writer(
     goroutine = None
     if thread is not None:
         registers = thread.registers()
-        goroutine = session.go.goroutine(registers) if session.is_go() else None
+        goroutine = None
+        if session.is_go():
+            runtime = session.runtime_at(frames[0].pc()) or session.go
+            goroutine = runtime.goroutine(registers)
     return Writer(
         thread,
         goroutine,

@@ -12,7 +12,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
 from .go.frames import Register, unwind, waiting_at, with_names
-from .go.functions import FunctionTable
+from .go.functions import Functions, FunctionTables
 from .go.goroutines import Goroutine, find_g, running_for
 from .go.layouts import operation_of
 from .program.memory import Memory
@@ -39,6 +39,7 @@ class Session:
         self.target = target
         self.memory = Memory(target.read_memory)
         self._go: Optional[descriptors.GoProgram] = None
+        self._runtimes: Optional[List[descriptors.GoProgram]] = None
         self._sections: Optional[List[Section]] = None
         self._is_go: Optional[bool] = None
         self._frames: Optional[List[Frame]] = None
@@ -69,15 +70,55 @@ class Session:
     def is_go(self) -> bool:
         """Whether the program has a Go runtime."""
         if self._is_go is None:
-            self._is_go = descriptors.is_go(self.target)
+            self._is_go = descriptors.is_go(self.target, self.memory)
         return self._is_go
 
     @property
     def go(self) -> descriptors.GoProgram:
-        """The Go program's version and types."""
+        """The Go runtime that is looked at: its version and types. Of several that of the
+        selected thread's innermost frame that is Go code, else the first."""
         if self._go is None:
-            self._go = descriptors.GoProgram(self.target, self.memory)
+            found = self.runtimes()
+            if len(found) > 1:
+                self._go = self._selected_runtime() or found[0]
+            else:
+                self._go = (
+                    found[0] if found else descriptors.GoProgram(self.target, self.memory, ())
+                )
         return self._go
+
+    def runtimes(self) -> List[descriptors.GoProgram]:
+        """Every Go runtime of the process."""
+        if self._runtimes is None:
+            self._runtimes = descriptors.runtimes(self.target, self.memory)
+        return self._runtimes
+
+    def _selected_runtime(self) -> Optional[descriptors.GoProgram]:
+        """The one whose code the selected thread is in, or was called by."""
+        for frame in _bounded(self.target.selected_frames(), _DEEPEST):
+            found = self.runtime_at(frame.pc())
+            if found is not None:
+                return found
+        return None
+
+    def runtime_at(self, address: int) -> Optional[descriptors.GoProgram]:
+        """The Go runtime whose code, types or variables an address is in; None: none's."""
+        return next((found for found in self.runtimes() if found.owns(address)), None)
+
+    def for_runtime(self, program: Optional[descriptors.GoProgram]) -> "Session":
+        """This session, looking at a Go runtime; None: at the same one."""
+        if program is None or len(self.runtimes()) < 2 or program is self._go:
+            return self
+        other = Session(self.target)
+        other.memory = self.memory
+        other._sections, other._is_go = self._sections, self._is_go
+        other._frames, other._parked = self._frames, self._parked
+        other._runtimes, other._go = self._runtimes, program
+        return other
+
+    def for_type(self, address: int) -> "Session":
+        """The same, at the runtime that has the type descriptor at an address."""
+        return self.for_runtime(self.runtime_at(address) if len(self.runtimes()) > 1 else None)
 
     def sections(self) -> List[Section]:
         """Loaded sections."""
@@ -120,9 +161,17 @@ class Session:
         return with_names(self.memory, lambda: self.functions, frames, registers)
 
     @property
-    def functions(self) -> Optional[FunctionTable]:
-        """A Go program's table of functions; None: it has none that is known."""
-        return self.go.functions if self.is_go() else None
+    def functions(self) -> Optional[Functions]:
+        """The tables of functions of all Go code, that of the runtime that is looked at first;
+        None: there is none that is known."""
+        if not self.is_go():
+            return None
+        if len(self.runtimes()) < 2:
+            return self.go.functions
+        others = (one for one in self.runtimes() if one is not self.go)
+        found = [one.functions for one in (self.go, *others)]
+        tables = [table for table in found if table is not None]
+        return FunctionTables(tables) if tables else None
 
     def own_frames(self, thread: Thread) -> List[Frame]:
         """A thread's frames by Go's own table of functions, on from the system's stack to that
@@ -131,7 +180,7 @@ class Session:
         if table is None:
             return []
         registers = thread.registers()
-        minor = self.go.minor
+        minor = (self.runtime_at(registers.get("rip", 0)) or self.go).minor
 
         def own() -> Optional[Tuple[int, int]]:
             g = find_g(self.go.word, registers.get)
@@ -176,7 +225,8 @@ class Session:
         )
 
     def _go_type(self, address: int) -> Type:
-        return self.go.type_at(address)
+        owner = self.runtime_at(address) if len(self.runtimes()) > 1 else None
+        return (owner or self.go).type_at(address)
 
 
 def _bounded(frames: Iterator[Frame], most: int) -> Iterator[Frame]:

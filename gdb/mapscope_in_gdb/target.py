@@ -28,7 +28,7 @@ _INNERMOST = 8
 #: characters of a value that gdb itself prints
 _TEXT_LIMIT = 4096
 
-_SECTION = re.compile(r"^\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is (\S+)(?: in .*)?$")
+_SECTION = re.compile(r"^\s*(0x[0-9a-f]+) - (0x[0-9a-f]+) is (\S+)(?: in (.*))?$")
 
 
 class GdbTarget(Target):
@@ -112,7 +112,8 @@ class GdbTarget(Target):
         for line in gdb.execute("info files", to_string=True).splitlines():
             match = _SECTION.match(line)
             if match:
-                found.append(Section(match[3], int(match[1], 16), int(match[2], 16)))
+                start, end = int(match[1], 16), int(match[2], 16)
+                found.append(Section(match[3], start, end, match[4] or ""))
         return found
 
     def find_type(self, name: str) -> Optional[Type]:

@@ -150,7 +150,9 @@ def _bytes(read: Read) -> Callable[[int, int], bytes]:
     return lambda address, size: bytes(read(address, size))
 
 
-_modules: Dict[Tuple[str, str], Optional[GoModule]] = {}
+#: by file, identity and sections: debug information may be added later. An SBModule is compared
+#: as well: a file that was built anew need not have another identity.
+_modules: Dict[Tuple[str, str, int], Tuple[lldb.SBModule, Optional[GoModule]]] = {}
 
 
 def go_module(module: lldb.SBModule) -> Optional[GoModule]:
@@ -158,10 +160,11 @@ def go_module(module: lldb.SBModule) -> Optional[GoModule]:
     if not module.IsValid():
         return None
     file = module.GetFileSpec()
-    key = (str(file), str(module.GetUUIDString()))
-    if key not in _modules:
-        _modules[key] = GoModule(module) if is_go_module(module) else None
-    return _modules[key]
+    key = (str(file), str(module.GetUUIDString()), int(module.GetNumSections()))
+    known = _modules.get(key)
+    if known is None or known[0] != module:
+        known = _modules[key] = (module, GoModule(module) if is_go_module(module) else None)
+    return known[1]
 
 
 def go_modules(target: lldb.SBTarget) -> Iterator[GoModule]:

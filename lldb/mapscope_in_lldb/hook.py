@@ -4,7 +4,7 @@ breakpoints and watchpoints. Imported early, so it is small.
 """
 
 import sys
-from typing import Any, Dict
+from typing import Any, Dict, Set, Tuple
 
 import lldb
 
@@ -31,19 +31,47 @@ class Hook:
 
 def _handle_stop(context: lldb.SBExecutionContext) -> bool:
     process, thread = context.GetProcess(), context.GetThread()
-    program = context.GetTarget().GetModuleAtIndex(0)
-    if thread.GetStopReason() == lldb.eStopReasonSignal and is_go_module(program):
-        signals = process.GetUnixSignals()
-        number = signals.GetSignalNumberFromName(_SIGURG)
-        if number == int(thread.GetStopReasonDataAtIndex(0)):
-            # Go's scheduler sends it to its own threads all the time (preemptM)
-            signals.SetShouldStop(number, False)
-            signals.SetShouldNotify(number, False)
+    signals = process.GetUnixSignals()
+    number = signals.GetSignalNumberFromName(_SIGURG)
+    unique = int(process.GetUniqueID())
+    if unique not in _passing and any(map(_has_go, context.GetTarget().module_iter())):
+        # Go's scheduler sends it to its own threads all the time (preemptM), in whichever
+        # module it is. Once for a process: who sets it anew has it.
+        _passing.add(unique)
+        signals.SetShouldStop(number, False)
+        signals.SetShouldNotify(number, False)
+    if thread.GetStopReason() == lldb.eStopReasonSignal:
+        if number == int(thread.GetStopReasonDataAtIndex(0)) and not signals.GetShouldStop(number):
+            _select_another(process, thread)
             return False
     host = host_of(context.GetTarget())
     if host is not None:
         host.stopped(context)
     return True
+
+
+def _select_another(process: lldb.SBProcess, thread: lldb.SBThread) -> None:
+    """Select a thread that stops for another reason, if a thread that does not is selected."""
+    if process.GetSelectedThread().GetThreadID() != thread.GetThreadID():
+        return
+    reasons = (lldb.eStopReasonBreakpoint, lldb.eStopReasonWatchpoint, lldb.eStopReasonException)
+    for other in process:
+        if other.GetStopReason() in reasons:
+            process.SetSelectedThread(other)
+            return
+
+
+#: processes for which SIGURG is passed on
+_passing: Set[int] = set()
+_go_files: Dict[Tuple[str, str, int], bool] = {}
+
+
+def _has_go(module: lldb.SBModule) -> bool:
+    """Whether a module is Go's; asked at each stop."""
+    key = (str(module.GetFileSpec()), str(module.GetUUIDString()), int(module.GetNumSections()))
+    if key not in _go_files:
+        _go_files[key] = is_go_module(module)
+    return _go_files[key]
 
 
 def on_breakpoint(

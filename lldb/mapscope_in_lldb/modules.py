@@ -5,15 +5,24 @@ from typing import Dict, List, Tuple
 
 import lldb
 
+from mapscope.go.images import HEADER, is_header
 from .data import bytes_of_data
 
 #: of Go's linker, the second in position-independent programs
 _FUNCTION_TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
+#: of Go's linker too, where another one has put the table elsewhere
+_HINTS = (".go.buildinfo", ".note.go.buildid", ".noptrdata")
 
 
 def is_go_module(module: lldb.SBModule) -> bool:
-    """Whether it is a Go program, or a Go plugin."""
-    return any(module.FindSection(name).IsValid() for name in _FUNCTION_TABLES)
+    """Whether it is a Go program, a Go plugin or a library that Go is in: by its table of
+    functions, in whichever section it is."""
+    if any(module.FindSection(name).IsValid() for name in _FUNCTION_TABLES):
+        return True
+    if not any(module.FindSection(name).IsValid() for name in _HINTS):
+        return False
+    raw = section_bytes(module, ".data.rel.ro")
+    return any(is_header(raw[at.start() : at.start() + 128]) for at in HEADER.finditer(raw))
 
 
 def section_bytes(module: lldb.SBModule, name: str) -> bytes:

@@ -247,20 +247,23 @@ class LldbTarget(Target):
     def sections(self) -> List[Section]:
         found: List[Section] = []
         for module in self.native.module_iter():
+            file = str(module.GetFileSpec())
             for section in module.section_iter():
-                self._add_sections(section, found, 0)
+                self._add_sections(section, found, 0, file)
         return found
 
-    def _add_sections(self, section: lldb.SBSection, found: List[Section], depth: int) -> None:
+    def _add_sections(
+        self, section: lldb.SBSection, found: List[Section], depth: int, file: str
+    ) -> None:
         count = section.GetNumSubSections()
         if count and depth < 4:
             for index in range(count):
-                self._add_sections(section.GetSubSectionAtIndex(index), found, depth + 1)
+                self._add_sections(section.GetSubSectionAtIndex(index), found, depth + 1, file)
             return
         start = self._placed(section.GetLoadAddress(self.native), section.GetFileAddress())
         if start is not None and section.GetByteSize():
             end = int(start + section.GetByteSize())
-            found.append(Section(str(section.GetName()), start, end))
+            found.append(Section(str(section.GetName()), start, end, file))
 
     def find_type(self, name: str) -> Optional[Type]:
         found = self.native.FindFirstType(name)

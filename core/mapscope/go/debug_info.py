@@ -13,7 +13,7 @@ like an entry around one is read as one.
 import contextlib
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError
@@ -166,11 +166,16 @@ class GoDebugInfo:
         return lambda index: self.dwarf.indexed_address(unit, index)
 
     def _go_kind(self, type: Optional[int]) -> Optional[int]:
-        try:
-            entry = None if type is None else self.dwarf.entry(type)
-        except LayoutUnknown:
-            return None
-        return None if entry is None else entry.number(_GO_KIND)
+        for _ in range(_MAX_DEPTH):
+            try:
+                entry = None if type is None else self.dwarf.entry(type)
+            except LayoutUnknown:
+                return None
+            kind = None if entry is None else entry.number(_GO_KIND)
+            if entry is None or kind is not None or entry.tag != dwarf.TYPEDEF:
+                return kind
+            type = entry.number(dwarf.TYPE)  # a type parameter's, .param0
+        return None
 
     def _named(self, name: bytes, codes: List[int]) -> Iterator[Entry]:
         """Entries that begin with a name."""
@@ -410,17 +415,8 @@ class GoDebugInfo:
             return Type(Kind.CHAN, name, 8)
         if entry.tag == dwarf.TYPEDEF and target is not None:
             inner = self._type(target, depth + 1)
-            return Type(
-                inner.kind,
-                name or inner.name,
-                inner.size,
-                inner.fields,
-                inner.element,
-                inner.key,
-                inner.length,
-                inner.data_offset,
-                inner.len_offset,
-            )
+            # also a parameter's type in a function of type parameters, .param0
+            return replace(inner, name=name or inner.name)
         if entry.tag == dwarf.POINTER:
             return Type(Kind.POINTER, name, 8, element=self._lazy(target))
         if entry.tag == dwarf.SUBROUTINE:

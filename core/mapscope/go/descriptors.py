@@ -10,7 +10,7 @@ import difflib
 import re
 import struct
 from dataclasses import dataclass, replace
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
 from ..program.memory import Memory
@@ -18,8 +18,17 @@ from ..program.target import Section, Target
 from ..program.types import Field, Kind, Type
 from ..program.values import escape, named
 from . import layouts
-from .functions import FunctionTable
+from .functions import Functions, FunctionTable, FunctionTables
 from .goroutines import Goroutine, all_goroutines, goid
+from .images import (
+    Image,
+    estimated,
+    find_images,
+    range_of,
+    signs,
+    swiss_by,
+    told_minor,
+)
 
 _WORD = struct.Struct("<Q")
 #: bytes of abi.Type, followed by what its kind adds
@@ -61,6 +70,10 @@ _LONGEST_NAME, _ALL_NAMES = 1 << 16, 256 << 20
 _DEEPEST, _MOST_TYPES, _MOST_FIELDS = 100, 1 << 16, 1 << 16
 #: words between etypes and typelinks, at most
 _TYPELINKS_SEARCH = 16
+#: bytes of a moduledata, of which one word is the address of the next one
+_MODULE_SIZE = 1024
+#: map types that are asked which kind they are of, and types among which they are looked for
+_MAP_TYPES, _TYPES_SEARCHED = 16, 1 << 16
 
 
 @dataclass(frozen=True)
@@ -77,37 +90,137 @@ class TypeTable:
 
 
 class GoProgram:
-    """What is known of a Go program: its version and its type table."""
+    """What is known of a Go runtime and of the files whose code runs on it, a program and its
+    plugins, or a library: version and type tables.
 
-    def __init__(self, target: Target, memory: Memory) -> None:
+    :param images: its files; None: all that hold Go code
+    :param alone: whether there is no other runtime in the process
+    """
+
+    def __init__(
+        self,
+        target: Target,
+        memory: Memory,
+        images: Optional[Sequence[Image]] = None,
+        alone: bool = True,
+    ) -> None:
         self._target = target
         self.memory = memory
+        self._alone = alone
+        self._images = list(find_images(target, memory) if images is None else images)
         self._types: Dict[int, Type] = {}
         self._reading: List[int] = []
-        self._table: Optional[TypeTable] = None
-        self._functions: Optional[FunctionTable] = None
+        self._table: Optional[List[TypeTable]] = None
+        self._functions: Optional[Functions] = None
         self._tried_functions = False
-        self.version = _build_version(target, memory)
+        self._minor: Optional[int] = None
+        self._swiss: Optional[bool] = None
+        self.version = self._told_version()
+
+    def _told_version(self) -> str:
+        """As in "go1.19.8"; empty where it cannot be found. It need not be true."""
+        for address in self.symbols("runtime.buildVersion"):
+            try:
+                start, length = struct.unpack("<QQ", self.memory.read(address, 16))
+                if 0 < length < 256:
+                    return self.memory.read(start, length).decode("utf-8", "replace")
+            except MemoryUnreadable:
+                continue
+        sections = (section for image in self._images for section in image.sections)
+        for section in self._target.sections() if self._alone else sections:
+            if section.name == ".go.buildinfo":
+                return _version_from_buildinfo(self.memory, section)
+        return ""
+
+    def symbols(self, name: str) -> List[int]:
+        """Addresses of the linker symbol `name` in this runtime's own files."""
+        found = self._target.symbols(name)
+        return found if self._alone else [address for address in found if self.owns(address)]
+
+    def owns(self, address: int) -> bool:
+        """Whether an address is in one of this runtime's files: code, types, variables."""
+        return any(image.holds(address) for image in self._images)
+
+    @property
+    def file(self) -> str:
+        """The file that the runtime is in; "": the program, or not told."""
+        return self._images[0].file if self._images else ""
 
     @property
     def minor(self) -> int:
-        """The N of go1.N; 0 where the version is not known."""
-        match = re.match(r"(?:devel )?go1\.(\d+)", self.version)
-        return int(match.group(1)) if match else 0
+        """The N of go1.N, as told unless its functions are others'; 0 where it is not known."""
+        if self._minor is None:
+            told = told_minor(self.version)
+            oldest, newest, by_functions = 0, 1 << 16, 0
+            if self._images:
+                image = self._images[0]
+                found = signs(image, self.memory)
+                oldest, newest = range_of(image, found)
+                by_functions = estimated(oldest, newest, found)
+            unknown = newest == layouts.NEWEST and told > newest  # newer than what is known
+            fits = told and (oldest <= told <= newest or unknown)
+            self._minor = told if fits or not by_functions else by_functions
+        return self._minor
 
     def doubts(self) -> List[str]:
-        """What is to be said of a version that is not known yet, a line; mostly nothing."""
-        if self.minor <= layouts.NEWEST:
+        """What is to be said of a version that is not known yet, or not told; mostly nothing."""
+        told = told_minor(self.version)
+        if told == self.minor <= layouts.NEWEST and told:
             return []
-        return [
-            f"{escape(self.version)} is newer than what mapscope knows (1.{layouts.NEWEST}): "
-            "its maps are taken for that one's"
-        ]
+        if told > layouts.NEWEST and told == self.minor:
+            return [
+                f"{escape(self.version)} is newer than what mapscope knows (1.{layouts.NEWEST}): "
+                "its maps are taken for that one's"
+            ]
+        says = f"it says {named(self.version)}" if self.version else "it does not say"
+        if not self.minor:
+            return [f"which version of Go this is is not known ({says}, and its functions neither)"]
+        return [f"which version of Go this is: {says}; by its functions it is go1.{self.minor}"]
 
     @property
     def has_swiss_maps(self) -> bool:
-        """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without)."""
-        return self.minor >= 24 and "noswissmap" not in self.version
+        """Whether the runtime's maps are Swiss ones (Go 1.24, unless built without).
+
+        :raises LayoutUnknown: if nothing tells
+        """
+        if self._swiss is None:
+            self._swiss = self._kind_of_maps()
+        return self._swiss
+
+    def _kind_of_maps(self) -> bool:
+        for image in self._images:
+            found = swiss_by(signs(image, self.memory))
+            if found is not None:
+                return found
+        found = self._kind_by_types()
+        if found is not None:
+            return found
+        if told_minor(self.version):
+            # neither functions nor types can be read: not started, or a core without them
+            return told_minor(self.version) >= 24 and "noswissmap" not in self.version
+        raise LayoutUnknown(
+            "cannot tell whether this Go program's maps are classic or Swiss ones: its version is "
+            "not known, nor are its functions and map types"
+        )
+
+    def _kind_by_types(self) -> Optional[bool]:
+        """The same by the map types of the type table: the size of a group, or of a bucket."""
+        votes: List[bool] = []
+        try:
+            links = [table.types + link for table in self._tables() for link in table.links]
+        except MapscopeError:
+            return None
+        for address in links[:_TYPES_SEARCHED]:
+            try:
+                if self.memory.read(address + 23, 1)[0] & KIND_MASK != KIND_MAP:
+                    continue
+                raw = self.memory.read(address + RTYPE_SIZE, 40)
+            except MemoryUnreadable:
+                continue
+            votes += [vote for vote in (_is_swiss_type(raw),) if vote is not None]
+            if len(votes) >= _MAP_TYPES:
+                break
+        return votes[0] if votes and len(set(votes)) == 1 else None
 
     def goroutine(self, registers: Dict[str, int]) -> Optional[int]:
         """The id of the goroutine that a thread with these registers runs."""
@@ -121,15 +234,26 @@ class GoProgram:
             return None
 
     @property
-    def functions(self) -> Optional[FunctionTable]:
-        """Its table of functions; None: it has none that is known (before Go 1.18)."""
+    def functions(self) -> Optional[Functions]:
+        """Its tables of functions; None: it has none that is known (before Go 1.18)."""
         if not self._tried_functions:
             self._tried_functions = True
-            try:
-                self._functions = FunctionTable(self.memory.read, self.module, self.minor)
-            except MapscopeError:
-                self._functions = None
+            found: List[Functions] = []
+            for module in self.modules():
+                try:
+                    found.append(FunctionTable(self.memory.read, module, self.minor))
+                except MapscopeError:
+                    continue
+            if found:
+                self._functions = found[0] if len(found) == 1 else FunctionTables(found)
         return self._functions
+
+    def modules(self) -> List[int]:
+        """Addresses of the moduledata of all its files; none where none was found."""
+        try:
+            return [table.module for table in self._tables()]
+        except MapscopeError:
+            return []
 
     @property
     def module(self) -> int:
@@ -137,14 +261,14 @@ class GoProgram:
 
         :raises LayoutUnknown: if it was not found
         """
-        return self._tables().module
+        return self._tables()[0].module
 
     def goroutines(self) -> Iterator[Goroutine]:
         """Every goroutine that lives.
 
         :raises MapscopeError: if they cannot be found
         """
-        symbols = self._target.symbols("runtime.allgs")
+        symbols = self.symbols("runtime.allgs")
         functions = None if symbols else self.functions
         return all_goroutines(self.memory, self.minor, symbols, functions)
 
@@ -175,9 +299,8 @@ class GoProgram:
         """
         names: Dict[str, int] = {}
         wanted = _normalised(name)
-        table = self._tables()
         length = 0
-        for address in (table.types + link for link in table.links):
+        for address in (table.types + link for table in self._tables() for link in table.links):
             try:
                 found = self.name_at(address)
             except MapscopeError:
@@ -195,8 +318,10 @@ class GoProgram:
     def name_at(self, address: int) -> str:
         """The name of the type descriptor at `address`, as Go prints it."""
         rtype = self.memory.read(address, RTYPE_SIZE)
-        table = self._tables()
-        if not table.types <= address < table.etypes:
+        for table in self._tables():
+            if table.types <= address < table.etypes:
+                break
+        else:
             raise LayoutUnknown(f"{address:#x} is outside this Go program's types")
         offset = struct.unpack_from("<i", rtype, 40)[0]
         name = self._name(table.types + offset)
@@ -315,19 +440,30 @@ class GoProgram:
 
     # --- the type table ---
 
-    def _tables(self) -> "TypeTable":
-        """Where the program's type descriptors are."""
+    def _tables(self) -> List[TypeTable]:
+        """Where the type descriptors of all its files are, its own first.
+
+        :raises LayoutUnknown: if there are none
+        """
         if self._table is None:
-            # The newer layout's offset holds other pointers in the older one and the
-            # reverse, so the version decides which is tried first.
-            offsets = _TYPES_OFFSETS if 0 < self.minor <= 19 else _TYPES_OFFSETS[::-1]
-            for module in self._module_candidates():
-                for offset in offsets:
-                    self._table = self._table_at(module, module + offset)
-                    if self._table is not None:
-                        return self._table
-            raise LayoutUnknown("this Go program's type table was not found")
+            found = [table for image in self._images for table in self._tables_of(image)]
+            if not found:
+                raise LayoutUnknown("this Go program's type table was not found")
+            self._table = list({table.module: table for table in found}.values())
         return self._table
+
+    def _tables_of(self, image: Image) -> List[TypeTable]:
+        """Of one file."""
+        # The newer layout's offset holds other pointers in the older one and the
+        # reverse, so the version decides which is tried first.
+        minor = self.minor or image.versions[0]
+        offsets = _TYPES_OFFSETS if 0 < minor <= 19 else _TYPES_OFFSETS[::-1]
+        for module in self._module_candidates(image):
+            for offset in offsets:
+                table = self._table_at(module, module + offset)
+                if table is not None:
+                    return [table]
+        return []
 
     def _table_at(self, module: int, place: int) -> "Optional[TypeTable]":
         """The type table whose moduledata.types is at `place`, if one is."""
@@ -393,11 +529,12 @@ class GoProgram:
             tail += 16 + 16 * int(struct.unpack_from("<H", raw, at + base + 4)[0])
         return tail
 
-    def _module_candidates(self) -> Iterator[int]:
-        yield from self._target.symbols("runtime.firstmoduledata")
-        sections = self._target.sections()
-        tables = [s.start for s in sections if s.name.endswith(".gopclntab")]
-        for section in sections:
+    def _module_candidates(self, image: Image) -> Iterator[int]:
+        several = len(self._images) > 1 or not self._alone
+        for address in self._target.symbols("runtime.firstmoduledata"):
+            if not several or image.holds(address):
+                yield address
+        for section in image.sections if image.header else ():
             if section.name not in (
                 ".noptrdata",
                 ".data",
@@ -410,41 +547,64 @@ class GoProgram:
                 raw = bytes(self.memory.read_chunk(section.start, section.end - section.start))
             except MemoryUnreadable:
                 continue
-            for table in tables:
-                # moduledata begins with a pointer to the pclntab's header
-                place = raw.find(_WORD.pack(table))
-                while place >= 0:
-                    if (section.start + place) % 8 == 0:
-                        yield section.start + place
-                    place = raw.find(_WORD.pack(table), place + 1)
+            # moduledata begins with a pointer to the pclntab's header
+            place = raw.find(_WORD.pack(image.header))
+            while place >= 0:
+                if (section.start + place) % 8 == 0:
+                    yield section.start + place
+                place = raw.find(_WORD.pack(image.header), place + 1)
 
 
-def is_go(target: Target) -> bool:
+def _is_swiss_type(raw: bytes) -> Optional[bool]:
+    """Whether a map type is a Swiss map's; None: it is of no known kind.
+
+    :param raw: what follows its rtype
+    """
+    keysize, elemsize, bucketsize = struct.unpack_from("<BBH", raw, 32)
+    group = _WORD.unpack_from(raw, 32)[0]
+    if 8 < group <= 1 << 16 and group % 8 == 0:
+        return True
+    if group > 1 << 16 and bucketsize == 16 + 8 * (keysize + elemsize):
+        return False
+    return None
+
+
+def is_go(target: Target, memory: Memory) -> bool:
     """Whether a Go runtime is in the program."""
-    return any(s.name.endswith(".gopclntab") for s in target.sections()) or bool(
-        target.symbols("runtime.buildVersion")
-    )
+    images = find_images(target, memory)
+    if any(image.raw or not image.header for image in images):
+        return True
+    return any(GoProgram(target, memory, [image]).modules() for image in images)
+
+
+def runtimes(target: Target, memory: Memory) -> List[GoProgram]:
+    """Every Go runtime of the process: one for a program and its plugins, one for each library
+    that was built for use by programs of other languages (c-shared)."""
+    images = find_images(target, memory)
+    if len(images) < 2:
+        return [GoProgram(target, memory, images)] if images else []
+    found = [GoProgram(target, memory, [image], alone=False) for image in images]
+    group = list(range(len(found)))  # by number, which runtime a file belongs to
+    places = {module: at for at, one in enumerate(found) for module in one.modules()}
+    for module, at in places.items():
+        try:
+            raw = memory.read(module + 8, _MODULE_SIZE - 8)
+        except MemoryUnreadable:
+            continue
+        # moduledata.next: that of the plugin that was loaded after it
+        for word in memoryview(raw).cast("Q"):
+            other = places.get(word)
+            if other is not None and group[other] != group[at]:
+                group = [group[at] if number == group[other] else number for number in group]
+    parts = [[images[at] for at, one in enumerate(group) if one == n] for n in range(len(found))]
+    parts = [part for part in parts if part]
+    return [GoProgram(target, memory, part, alone=len(parts) == 1) for part in parts]
 
 
 def _normalised(name: str) -> str:
     """A type name as users and as different Go versions write it."""
     name = re.sub(r"\bany\b", "interface {}", name)
     return re.sub(r"\s+", "", name)
-
-
-def _build_version(target: Target, memory: Memory) -> str:
-    """As in "go1.19.8"; empty where it cannot be found."""
-    for address in target.symbols("runtime.buildVersion"):
-        try:
-            start, length = struct.unpack("<QQ", memory.read(address, 16))
-            if 0 < length < 256:
-                return memory.read(start, length).decode("utf-8", "replace")
-        except MemoryUnreadable:
-            continue
-    for section in target.sections():
-        if section.name == ".go.buildinfo":
-            return _version_from_buildinfo(memory, section)
-    return ""
 
 
 def _version_from_buildinfo(memory: Memory, section: Section) -> str:

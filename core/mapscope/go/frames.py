@@ -16,7 +16,7 @@ from ..errors import MemoryUnreadable
 from ..program.memory import Memory
 from ..program.target import Frame, Variable
 from . import layouts
-from .functions import FunctionTable
+from .functions import Functions
 
 #: where a goroutine's or a thread's stack begins
 _FIRST = re.compile(r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|kickoff)\Z")
@@ -51,7 +51,7 @@ class GoFrame(Frame):
     def __init__(
         self,
         memory: Memory,
-        table: FunctionTable,
+        table: Functions,
         thread: int,
         pc: int,
         sp: int,
@@ -131,7 +131,7 @@ class GoFrame(Frame):
 
 def unwind(
     memory: Memory,
-    table: FunctionTable,
+    table: Functions,
     thread: int,
     pc: int,
     sp: int,
@@ -187,7 +187,7 @@ def waiting_at(memory: Memory, g: int, minor: int) -> Optional[Tuple[int, int]]:
 
 def with_names(
     memory: Memory,
-    functions: Callable[[], Optional[FunctionTable]],
+    functions: Callable[[], Optional[Functions]],
     frames: Iterable[Frame],
     registers: Optional[Register] = None,
 ) -> Iterator[Frame]:

@@ -9,7 +9,7 @@ its parts are.
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, Optional, Protocol, Sequence, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Buffer
@@ -46,6 +46,54 @@ class Function:
     pcfile: int
     pcln: int
     files: int
+
+
+class Functions(Protocol):
+    """The functions of a program: of one module, or of all."""
+
+    def at(self, pc: int) -> Optional[Function]:
+        """The function that has an instruction at `pc`; None: none of Go's."""
+
+    def depth(self, pc: int) -> Optional[int]:
+        """Bytes from the stack pointer to the return address, before the instruction at `pc`."""
+
+    def place(self, pc: int) -> str:
+        """Source file and line; "" if unknown."""
+
+    def address_of(self, name: str) -> Optional[int]:
+        """The first instruction of a function; None: the program has none of that name."""
+
+
+class FunctionTables:
+    """The functions of several modules: of a program and its plugins, or of all of a process.
+
+    :param tables: of each; of functions of one name the first one's counts
+    """
+
+    def __init__(self, tables: Sequence[Functions]) -> None:
+        self._tables = tuple(tables)
+
+    def at(self, pc: int) -> Optional[Function]:
+        """The function that has an instruction at `pc`; None: none of Go's."""
+        return next((found for found in (t.at(pc) for t in self._tables) if found), None)
+
+    def depth(self, pc: int) -> Optional[int]:
+        """Bytes from the stack pointer to the return address, before the instruction at `pc`."""
+        table = self._table(pc)
+        return None if table is None else table.depth(pc)
+
+    def place(self, pc: int) -> str:
+        """Source file and line; "" if unknown."""
+        table = self._table(pc)
+        return "" if table is None else table.place(pc)
+
+    def address_of(self, name: str) -> Optional[int]:
+        """The first instruction of a function; None: no module has one of that name."""
+        found = (table.address_of(name) for table in self._tables)
+        return next((address for address in found if address is not None), None)
+
+    def _table(self, pc: int) -> Optional[Functions]:
+        return next((table for table in self._tables if table.at(pc) is not None), None)
 
 
 class FunctionTable:

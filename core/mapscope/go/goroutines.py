@@ -13,7 +13,7 @@ from typing import Callable, Iterator, List, Optional
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Memory
 from . import layouts
-from .functions import FunctionTable
+from .functions import Functions
 
 Word = Callable[[int], Optional[int]]
 Register = Callable[[str], Optional[int]]
@@ -72,7 +72,7 @@ def running_for(word: Word, g: int, minor: int) -> Optional[int]:
 
 
 def all_goroutines(
-    memory: Memory, minor: int, symbols: List[int], functions: Optional[FunctionTable]
+    memory: Memory, minor: int, symbols: List[int], functions: Optional[Functions]
 ) -> Iterator[Goroutine]:
     """Every goroutine that lives (runtime.allgs).
 
@@ -113,7 +113,7 @@ def _slice(memory: Memory, place: int, goid_at: int) -> Optional[List[int]]:
     return list(dict.fromkeys(memoryview(raw).cast("Q")))  # none is there twice
 
 
-def _uses(memory: Memory, functions: Optional[FunctionTable]) -> Iterator[int]:
+def _uses(memory: Memory, functions: Optional[Functions]) -> Iterator[int]:
     """Addresses that runtime.allgadd, which appends to allgs, uses."""
     start = None if functions is None else functions.address_of("runtime.allgadd")
     if start is None:

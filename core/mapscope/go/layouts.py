@@ -173,6 +173,20 @@ def func(minor: int) -> Struct:
 
 #: first word of the table of functions in 1.18 and 1.19, and since 1.20 (runtime/symtab.go)
 PCLNTAB_MAGICS = (0xFFFFFFF0, 0xFFFFFFF1)
+#: oldest and newest version, the N of go1.N, whose table of functions begins with a word
+MAGIC_VERSIONS = {0xFFFFFFFA: (16, 17), 0xFFFFFFF0: (18, 19), 0xFFFFFFF1: (20, NEWEST)}
+#: (N, a function that each program has since go1.N, one that each had until then; "": none known)
+VERSION_SIGNS = (
+    (21, "runtime.(*unwinder).next", "runtime.(*_type).string"),
+    (22, "runtime.(*_panic).nextFrame", "runtime.addOneOpenDeferFrame"),
+    (23, "runtime.(*timer).modify", "runtime.adjusttimers"),
+    (24, "runtime.mallocgcSmallNoscan", ""),
+    (25, "runtime.(*synctestBubble).incActive", ""),
+    (26, "runtime.(*g).isMaybeRunnable", "runtime.duffzero"),
+    (27, "runtime.moduleTypelinks", "runtime.alginit"),
+)
+#: a function of every program that writes to maps of the one kind and of the other
+CLASSIC_SIGN, SWISS_SIGN = "runtime.hashGrow", "internal/runtime/maps.(*table).rehash"
 
 
 # --- hashing ---

@@ -30,11 +30,15 @@ class Variable:
 
 @dataclass(frozen=True)
 class Section:
-    """A loaded section of the program or of a library; addresses in memory."""
+    """A loaded section of the program or of a library; addresses in memory.
+
+    :ivar file: that it is of; "": the program's own, or not told
+    """
 
     name: str
     start: int
     end: int
+    file: str = ""
 
 
 class Frame(ABC):

@@ -161,6 +161,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
     view.decoder = session.decoder()
+    view.problems += session.go.doubts()
     if address:
         view.reopen = lambda later: _open(later, address, typed)
     return view

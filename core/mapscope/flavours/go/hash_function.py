@@ -240,7 +240,7 @@ def _places(session: Session) -> Tuple[int, int, int]:
 
     :raises CannotHash: if the first is not found
     """
-    symbols = session.target.symbols
+    symbols = session.go.symbols
     for package, chosen in layouts.HASH_VARIABLES:
         found = [
             next(iter(symbols(f"{package}.{name}")), 0)

@@ -15,7 +15,7 @@ from ...cells.marks import EVACUATED
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
 from ...go.frames import with_names
-from ...go.functions import FunctionTable
+from ...go.functions import Functions
 from ...go.goroutines import find_g, goid
 from ...program.memory import Buffer, Memory
 from ...program.target import Frame
@@ -127,7 +127,7 @@ class GoRuntime:
         self._host = host
         self.minor = minor
         self.swiss = swiss
-        self._functions: Optional[FunctionTable] = None
+        self._functions: Optional[Functions] = None
         self._looked_for_functions = False
         if swiss:
             self.write_mark = layouts.swiss_map(minor).at("writing")
@@ -166,15 +166,11 @@ class GoRuntime:
         function = None if table is None else table.at(address)
         return found if function is None else function.start
 
-    def functions(self) -> Optional[FunctionTable]:
+    def functions(self) -> Optional[Functions]:
         """The program's own table of functions; None: it has none that is known."""
         if not self._looked_for_functions:
             self._looked_for_functions = True
-            try:
-                module = Session(self._host.target()).go.module
-                self._functions = FunctionTable(self.read, module, self.minor)
-            except MapscopeError:
-                self._functions = None
+            self._functions = Session(self._host.target()).functions
         return self._functions
 
     def read(self, address: int, size: int) -> Buffer:
