@@ -136,6 +136,7 @@ class LldbPoint(Point):
         self.visible = visible
         self.number: Optional[int] = int(native.GetID()) if visible else None
         self.removed = False
+        self.left_at = 0  # LLDB's number of the stop at which it was left over
         self.on = True
 
     def remove(self) -> None:
@@ -394,6 +395,7 @@ class LldbHost(Host):
             del self._points[key]
             if self._is_pending(point):
                 point.retire()
+                point.left_at = int(point.target.GetProcess().GetStopID())
                 self.leftover.append(point)
             else:
                 point.delete()
@@ -444,14 +446,18 @@ class LldbHost(Host):
             self._hit_thread = frame.GetThread()
         return stops
 
-    def _tidy(self) -> None:
-        """Delete what was removed while it was hit, and is no longer."""
+    def _tidy(self, now: int = 0) -> None:
+        """Delete what was removed while it was hit, and is no longer.
+
+        :param now: LLDB's number of a stop that all threads have been asked about: what was
+            removed before it goes, also if one is stopped there again
+        """
         gone, self.leftover = self.leftover, []
         for point in gone:
             again = (self._unique_id(), int(point.native.GetID())) in self._points
             if isinstance(point, Watchpoint) and again:
                 continue  # LLDB has given the same one again for its address
-            if self._is_pending(point):
+            if point.left_at >= now and self._is_pending(point):
                 self.leftover.append(point)
             else:
                 point.delete()
@@ -464,9 +470,9 @@ class LldbHost(Host):
         self._context = context
         try:
             self.look()
-            self._tidy()
-            lines = self.stops.halted()
             self._stop_id = int(context.GetProcess().GetStopID())
+            self._tidy(self._stop_id)
+            lines = self.stops.halted()
             for line in lines:
                 self.say(line)
             thread, self._hit_thread = self._hit_thread, None

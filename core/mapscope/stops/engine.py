@@ -310,7 +310,10 @@ class Stop:
             return f"{name} {escape(self.request.map or '')}, not written to yet"
         if self.view is not None:
             return f"{escape(self.view.type_name)} {self.view.address:#x}"
-        return "any map" if self.request.map is None else escape(self.request.map)
+        if self.request.map is not None:
+            return escape(self.request.map)
+        only = self.request.only_type
+        return "any map" if only is None else f"any {escape(only)}"
 
     def describe(self) -> str:
         """All about it in one line, without its number."""

@@ -18,6 +18,7 @@ from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
+from .type_filter import plain, require_type
 
 MECHANISM = "in-process filter"
 HOOK = "mapscope_debug_stop"
@@ -45,7 +46,14 @@ class RuntimePlan(Plan):
         self._teller = EventTeller()
         self._by_name = False
         # counted in the process, unless the debugger has a word in it
-        self._in_process = self.request.condition is None and self.request.key is None
+        request = self.request
+        self._in_process = request.condition is None and request.key is None
+        self._in_process = self._in_process and not self._compares()
+        self._checked = False  # whether --type is known to be a type of the program
+
+    def _compares(self) -> bool:
+        """Whether maps are compared in the debugger, by type or size."""
+        return self.request.only_type is not None or self.request.min_entries > 0
 
     # --- arming ---
 
@@ -113,6 +121,9 @@ class RuntimePlan(Plan):
             abis = all_abis(session)
         if not abis:
             raise NeedsProcess("the program has neither Go maps nor the mapscope runtime (yet)")
+        if self.request.only_type is not None and not self._checked:
+            require_type(session, abis, self.request.only_type)
+            self._checked = True
         slot = self.slot(view)
         self._events, self._slot = slot.events, slot
         for abi in abis:
@@ -178,7 +189,7 @@ class RuntimePlan(Plan):
         if event.event == stop_filter.RESEED:
             self._rehash(session, filter, number, event)
             return False
-        if not self._is_key(session, event):
+        if not self._is_key(session, event) or not self.is_wanted(session, event):
             return False
 
         def tell() -> Occurrence:
@@ -198,6 +209,13 @@ class RuntimePlan(Plan):
             known = runtime_maps.open_at(session, event.map).hash_of(self._key)
             if known is not None:
                 filter.set_key_hash(number, known)
+
+    def is_wanted(self, session: Session, event: Event) -> bool:
+        """Whether --type and --min-entries let the event's map count."""
+        if event.count < self.request.min_entries:
+            return False
+        wanted = self.request.only_type
+        return wanted is None or plain(self._teller.type_name(session, event)) == plain(wanted)
 
     def _is_key(self, session: Session, event: Event) -> bool:
         """Whether it is the key that was asked for; two keys can have one hash."""
@@ -288,6 +306,10 @@ class EventTeller:
     def key(self, session: Session, event: Event) -> Optional[Tuple[Decoded]]:
         """The event's key; None where there is none, or it cannot be read."""
         return _key(session, event, self._type(session, event)[1])
+
+    def type_name(self, session: Session, event: Event) -> str:
+        """The type of the event's map."""
+        return self._type(session, event)[0]
 
     def _type(self, session: Session, event: Event) -> Tuple[str, Optional[Type]]:
         """The map's type by name, and its key type."""
