@@ -204,6 +204,8 @@ class LldbHost(Host):
         self._started = 0  # the one whose stops are set
         self._entry: Optional[LldbPoint] = None
         self._stop_id = 0
+        self._modules = 0  # how many were known
+        self._loader: Optional[LldbPoint] = None
 
     # --- Host ---
 
@@ -506,6 +508,7 @@ class LldbHost(Host):
         if process and stops.current is not None:
             if int(self.native().GetProcess().GetStopID()) != self._stop_id and not self.in_hit:
                 stops.current = None  # the program has gone on since
+        self._look_for_libraries()
         for key, row in list(self._points.items()):
             if not row or key == hit:
                 continue  # retired meanwhile; or not to be judged now
@@ -519,11 +522,28 @@ class LldbHost(Host):
                 elif enabled != any(other.on for other in row):
                     stops.point_enabled(point, enabled)
 
+    def _look_for_libraries(self) -> None:
+        modules = int(self.native().GetNumModules())
+        if modules != self._modules and self._process and self._process == self._started:
+            self._modules = modules
+            self.stops.library_loaded()
+
+    def _wait_for_libraries(self) -> None:
+        """The loader calls a function for debuggers when it has mapped libraries."""
+        if self._loader is None or not self._loader.is_there():
+            made = self.native().BreakpointCreateByName("_dl_debug_state")
+            self._loader = self._add(made, self._mapped, False)
+
+    def _mapped(self, hit: Hit) -> bool:
+        self._look_for_libraries()
+        return False
+
     def wait_for_start(self) -> None:
         """See to it that stops are set in processes that start from now on.
 
         At the program's entry point its own data are relocated, and nothing has run.
         """
+        self._wait_for_libraries()
         if self._entry is not None and self._entry.is_there():
             return
         target = self.native()

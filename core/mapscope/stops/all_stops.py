@@ -159,6 +159,12 @@ class Stops:
             except Exception as error:
                 stop.retire(describe(error))
 
+    def library_loaded(self) -> None:
+        """The program has loaded a library, which may have maps of its own."""
+        for stop in self._all():
+            if stop.plan is not None:
+                stop.plan.loaded()
+
     def process_ended(self) -> None:
         """The process is gone, and its maps with it."""
         self.running()

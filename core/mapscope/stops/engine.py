@@ -84,6 +84,9 @@ class Plan(ABC):
     def started(self) -> None:
         """A new process is about to run the program's first instruction."""
 
+    def loaded(self) -> None:
+        """A library may have been loaded since this was called last."""
+
     def stopped(self) -> None:
         """The program has stopped, for whatever reason."""
 
