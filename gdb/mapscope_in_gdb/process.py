@@ -39,6 +39,11 @@ class _Process:
         else:
             self._start()
 
+    def loaded(self) -> None:
+        """A library has come; gdb tells it when the loader has relocated it."""
+        if self._pid and self._started == self._pid and STOPS.any():
+            STOPS.library_loaded()
+
     def ended(self) -> None:
         """The process is gone."""
         if self.quitting:
@@ -116,6 +121,7 @@ def _on_quit(event: object) -> None:
 
 def _on_objfile(event: gdb.NewObjFileEvent) -> None:
     _process.look(starting=True)
+    _process.loaded()
 
 
 def _on_prompt() -> None:

@@ -136,6 +136,7 @@ class LldbPoint(Point):
         self.visible = visible
         self.number: Optional[int] = int(native.GetID()) if visible else None
         self.removed = False
+        self.left_at = 0  # LLDB's number of the stop at which it was left over
         self.on = True
 
     def remove(self) -> None:
@@ -203,6 +204,8 @@ class LldbHost(Host):
         self._started = 0  # the one whose stops are set
         self._entry: Optional[LldbPoint] = None
         self._stop_id = 0
+        self._modules = 0  # how many were known
+        self._loader: Optional[LldbPoint] = None
 
     # --- Host ---
 
@@ -394,6 +397,7 @@ class LldbHost(Host):
             del self._points[key]
             if self._is_pending(point):
                 point.retire()
+                point.left_at = int(point.target.GetProcess().GetStopID())
                 self.leftover.append(point)
             else:
                 point.delete()
@@ -444,14 +448,18 @@ class LldbHost(Host):
             self._hit_thread = frame.GetThread()
         return stops
 
-    def _tidy(self) -> None:
-        """Delete what was removed while it was hit, and is no longer."""
+    def _tidy(self, now: int = 0) -> None:
+        """Delete what was removed while it was hit, and is no longer.
+
+        :param now: LLDB's number of a stop that all threads have been asked about: what was
+            removed before it goes, also if one is stopped there again
+        """
         gone, self.leftover = self.leftover, []
         for point in gone:
             again = (self._unique_id(), int(point.native.GetID())) in self._points
             if isinstance(point, Watchpoint) and again:
                 continue  # LLDB has given the same one again for its address
-            if self._is_pending(point):
+            if point.left_at >= now and self._is_pending(point):
                 self.leftover.append(point)
             else:
                 point.delete()
@@ -464,9 +472,9 @@ class LldbHost(Host):
         self._context = context
         try:
             self.look()
-            self._tidy()
-            lines = self.stops.halted()
             self._stop_id = int(context.GetProcess().GetStopID())
+            self._tidy(self._stop_id)
+            lines = self.stops.halted()
             for line in lines:
                 self.say(line)
             thread, self._hit_thread = self._hit_thread, None
@@ -500,6 +508,7 @@ class LldbHost(Host):
         if process and stops.current is not None:
             if int(self.native().GetProcess().GetStopID()) != self._stop_id and not self.in_hit:
                 stops.current = None  # the program has gone on since
+        self._look_for_libraries()
         for key, row in list(self._points.items()):
             if not row or key == hit:
                 continue  # retired meanwhile; or not to be judged now
@@ -513,11 +522,28 @@ class LldbHost(Host):
                 elif enabled != any(other.on for other in row):
                     stops.point_enabled(point, enabled)
 
+    def _look_for_libraries(self) -> None:
+        modules = int(self.native().GetNumModules())
+        if modules != self._modules and self._process and self._process == self._started:
+            self._modules = modules
+            self.stops.library_loaded()
+
+    def _wait_for_libraries(self) -> None:
+        """The loader calls a function for debuggers when it has mapped libraries."""
+        if self._loader is None or not self._loader.is_there():
+            made = self.native().BreakpointCreateByName("_dl_debug_state")
+            self._loader = self._add(made, self._mapped, False)
+
+    def _mapped(self, hit: Hit) -> bool:
+        self._look_for_libraries()
+        return False
+
     def wait_for_start(self) -> None:
         """See to it that stops are set in processes that start from now on.
 
         At the program's entry point its own data are relocated, and nothing has run.
         """
+        self._wait_for_libraries()
         if self._entry is not None and self._entry.is_there():
             return
         target = self.native()

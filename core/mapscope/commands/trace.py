@@ -7,7 +7,8 @@ from typing import IO, Iterator, List, Optional
 
 from ..errors import UsageError
 from ..program.values import dumps, escape, named
-from .base import Command, Context, Result
+from ..stops.request import Request
+from .base import Command, Context, Result, natural
 
 
 @dataclass
@@ -29,7 +30,20 @@ class TraceResult(Result):
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("switch", metavar="on|off", help="begin or end a trace")
     parser.add_argument("map", metavar="MAP", nargs="?", help="only this map; without it: all")
-    parser.add_argument("--type", metavar="TYPE", help="a Go map's type where MAP is an address")
+    parser.add_argument(
+        "--type",
+        metavar="TYPE",
+        help="without MAP: only maps of this type, as map list shows it; a Go map's type where "
+        "MAP is an address",
+    )
+    parser.add_argument(
+        "--min-entries",
+        dest="min_entries",
+        metavar="N",
+        type=natural,
+        default=0,
+        help="only maps that have N entries or more at the event",
+    )
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
@@ -49,6 +63,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         return TraceResult(lines, False, args.map)
     if session.target.has_memory():
         session.require_architecture()
+    request = Request("trace", args.map, args.type, min_entries=args.min_entries)
     output: Optional[IO[str]] = None
     if args.output is not None:
         # the file is the trace's, not this command's
@@ -58,7 +73,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         except OSError as error:
             raise UsageError(f"cannot write {named(path)}: {error.strerror or error}") from None
     try:
-        trace = stops.trace(args.map, args.type, output)
+        trace = stops.trace(request, output)
     except BaseException:
         if output is not None:
             output.close()
@@ -72,7 +87,10 @@ COMMAND = Command(
     "trace",
     "Log what happens to maps, a line for each event, without stopping: created, grows,\n"
     "bucket migration, growth done, cleared, destroyed. With -o FILE the lines go there.\n\n"
+    "--type without MAP and --min-entries are compared in the debugger: events of other maps\n"
+    "cost as much as those that are logged.\n\n"
     "example: map trace on m\n"
+    "example: map trace on --type 'map[string]int' --min-entries 1000\n"
     "example: map trace off",
     _arguments,
     _run,

@@ -68,14 +68,14 @@ class Stops:
                 "map inspect, map find and map writers work on it"
             )
 
-    def trace(self, map: Optional[str], type: Optional[str], output: Optional[IO[str]]) -> Trace:
+    def trace(self, request: Request, output: Optional[IO[str]]) -> Trace:
         """Begin a trace; one of the same MAP is ended first.
 
         :raises MapscopeError: if it cannot be
         """
         self._require_program()
-        self.untrace(map)
-        trace = Trace(self, Request("trace", map, type), output)
+        self.untrace(request.map)
+        trace = Trace(self, request, output)
         try:
             trace.arm()
         except BaseException:
@@ -158,6 +158,12 @@ class Stops:
                 stop.process_started()
             except Exception as error:
                 stop.retire(describe(error))
+
+    def library_loaded(self) -> None:
+        """The program has loaded a library, which may have maps of its own."""
+        for stop in self._all():
+            if stop.plan is not None:
+                stop.plan.loaded()
 
     def process_ended(self) -> None:
         """The process is gone, and its maps with it."""

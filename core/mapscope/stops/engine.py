@@ -84,6 +84,9 @@ class Plan(ABC):
     def started(self) -> None:
         """A new process is about to run the program's first instruction."""
 
+    def loaded(self) -> None:
+        """A library may have been loaded since this was called last."""
+
     def stopped(self) -> None:
         """The program has stopped, for whatever reason."""
 
@@ -309,7 +312,10 @@ class Stop:
             return f"{name} {escape(self.request.map or '')}, not written to yet"
         if self.view is not None:
             return f"{escape(self.view.type_name)} {self.view.address:#x}"
-        return "any map" if self.request.map is None else escape(self.request.map)
+        if self.request.map is not None:
+            return escape(self.request.map)
+        only = self.request.only_type
+        return "any map" if only is None else f"any {escape(only)}"
 
     def describe(self) -> str:
         """All about it in one line, without its number."""

@@ -53,7 +53,9 @@ class Request:
     """One stop as it was asked for.
 
     :ivar map: MAP as typed; None: any map
+    :ivar type: of MAP where that is an address; without MAP: only maps of this type
     :ivar kinds: of growth; empty: any
+    :ivar min_entries: only maps that have so many at the event
     :ivar thread: the debugger's own number of the thread
     :ivar location: --at
     """
@@ -72,6 +74,12 @@ class Request:
     once: bool = False
     log: bool = False
     location: Optional[str] = None
+    min_entries: int = 0
+
+    @property
+    def only_type(self) -> Optional[str]:
+        """The type that any map is to have."""
+        return self.type if self.map is None else None
 
     def wants(self, kind: Optional[str]) -> bool:
         """Whether a growth of this kind is meant."""
@@ -89,6 +97,8 @@ class Request:
         parts += [{"double": "doubling"}.get(kind, kind) for kind in KINDS if kind in self.kinds]
         if self.migrating:
             parts.append("while migrating")
+        if self.min_entries:
+            parts.append(f"with {self.min_entries} entries or more")
         if self.thread is not None:
             parts.append(f"by thread {self.thread}")
         if self.condition is not None:
@@ -176,6 +186,7 @@ def from_words(args: argparse.Namespace) -> Request:
         args.once,
         args.log,
         args.at,
+        args.min_entries,
     )
 
 

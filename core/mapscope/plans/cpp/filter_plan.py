@@ -2,22 +2,23 @@
 """Stops in programs on the mapscope runtime: a slot of its filter, compared in
 the process, and one breakpoint at the hook."""
 
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional, Set, Tuple
 
-from ...errors import MapscopeError, NeedsProcess
+from ...errors import MapscopeError, NeedsProcess, UsageError
 from ...flavours.cpp import runtime_maps
-from ...flavours.cpp.abi import abi_of, all_abis
+from ...flavours.cpp.abi import Abi, abi_addresses, abi_of, all_abis, read_abi
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
 from ...program.types import Type
-from ...program.values import Decoded, json_text
+from ...program.values import Decoded, escape, json_text
 from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
+from .type_filter import plain, require_type
 
 MECHANISM = "in-process filter"
 HOOK = "mapscope_debug_stop"
@@ -45,7 +46,17 @@ class RuntimePlan(Plan):
         self._teller = EventTeller()
         self._by_name = False
         # counted in the process, unless the debugger has a word in it
-        self._in_process = self.request.condition is None and self.request.key is None
+        request = self.request
+        self._in_process = request.condition is None and request.key is None
+        self._in_process = self._in_process and not self._compares()
+        #: copies whose library is not relocated yet; None: it is
+        self._waiting: Dict[int, Optional[Point]] = {}
+        self._told: Set[int] = set()  # copies of the runtime that cannot be armed
+        self._checked = False  # whether --type is known to be a type of the program
+
+    def _compares(self) -> bool:
+        """Whether maps are compared in the debugger, by type or size."""
+        return self.request.only_type is not None or self.request.min_entries > 0
 
     # --- arming ---
 
@@ -76,6 +87,8 @@ class RuntimePlan(Plan):
             self._hits = self._seen = 0
             self._slots = []
             self._teller = EventTeller()
+            self._told.clear()
+            self._drop_waiting()
             self._arm_slots(None)
 
     def _wait_for_first_write(self, view: MapView) -> None:
@@ -113,15 +126,66 @@ class RuntimePlan(Plan):
             abis = all_abis(session)
         if not abis:
             raise NeedsProcess("the program has neither Go maps nor the mapscope runtime (yet)")
+        if self.request.only_type is not None and not self._checked:
+            require_type(session, abis, self.request.only_type)
+            self._checked = True
         slot = self.slot(view)
         self._events, self._slot = slot.events, slot
         for abi in abis:
-            filter = Filter(self.host, abi)
-            # a thread may have an event for a stop that is gone: its slot comes last
-            number = filter.allocate(self.stop.number - 1)
-            self._slots.append((filter, number))
-            filter.arm(number, slot if self.stop.enabled else _off(slot))
-            self._add_hook(filter)
+            self._arm_slot(abi)
+
+    def _arm_slot(self, abi: Abi) -> None:
+        filter = Filter(self.host, abi)
+        # a thread may have an event for a stop that is gone: its slot comes last
+        number = filter.allocate(self.stop.number - 1)
+        self._slots.append((filter, number))
+        filter.arm(number, self._slot if self.stop.enabled else _off(self._slot))
+        self._add_hook(filter)
+
+    def loaded(self) -> None:
+        # a stop on any map is at each copy of the runtime, also at those of libraries
+        if self._view is not None or not self._slots or self.host.state() != "live":
+            return
+        known = {filter.abi.address for filter, _ in self._slots}
+        session = Session(self.host.target())
+        for address in abi_addresses(session):
+            if address in known:
+                continue
+            try:
+                abi = read_abi(session.memory, address)
+                if abi.stop_filter or not self._waits_for(session, abi):
+                    self._arm_slot(abi)
+            except MapscopeError as error:
+                self._say_once(address, str(error))
+
+    def _waits_for(self, session: Session, abi: Abi) -> bool:
+        """Wait until a library's addresses are in place.
+
+        Debuggers may be told of it when the loader has only mapped it. Its maps are not written
+        to before its initialisers run, and the first of them runs when all is relocated.
+        """
+        if abi.address in self._waiting:
+            point = self._waiting[abi.address]
+            return point is not None
+        start = _initialiser(session, abi)
+        if start is None:
+            return False
+        place = abi.address
+
+        def arrived(hit: Hit) -> bool:
+            point, self._waiting[place] = self._waiting.get(place), None
+            if point is not None:
+                point.remove()
+                self.loaded()
+            return False
+
+        self._waiting[place] = self.host.breakpoint(start, arrived, False)
+        return True
+
+    def _say_once(self, address: int, error: str) -> None:
+        if address not in self._told:
+            self._told.add(address)
+            self.host.say(f"{self.stop.name}: maps of a library are not covered: {escape(error)}")
 
     def _add_hook(self, filter: Filter) -> None:
         """A breakpoint at the filter's hook, unless one is there."""
@@ -178,7 +242,7 @@ class RuntimePlan(Plan):
         if event.event == stop_filter.RESEED:
             self._rehash(session, filter, number, event)
             return False
-        if not self._is_key(session, event):
+        if not self._is_key(session, event) or not self.is_wanted(session, event):
             return False
 
         def tell() -> Occurrence:
@@ -198,6 +262,13 @@ class RuntimePlan(Plan):
             known = runtime_maps.open_at(session, event.map).hash_of(self._key)
             if known is not None:
                 filter.set_key_hash(number, known)
+
+    def is_wanted(self, session: Session, event: Event) -> bool:
+        """Whether --type and --min-entries let the event's map count."""
+        if event.count < self.request.min_entries:
+            return False
+        wanted = self.request.only_type
+        return wanted is None or plain(self._teller.type_name(session, event)) == plain(wanted)
 
     def _is_key(self, session: Session, event: Event) -> bool:
         """Whether it is the key that was asked for; two keys can have one hash."""
@@ -239,6 +310,12 @@ class RuntimePlan(Plan):
         except MapscopeError:
             pass
 
+    def _drop_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, {}
+        for point in waiting.values():
+            if point is not None:
+                point.remove()
+
     def disarm(self) -> None:
         self.hits()  # for who asks later
         slots, self._slots = self._slots, []
@@ -248,11 +325,23 @@ class RuntimePlan(Plan):
                     filter.disarm(number)
                 except MapscopeError:
                     pass  # it is running, or gone: it disarms itself when nobody traces it
+        self._drop_waiting()
         points, self._hooks = self._hooks, []
         points += [point for point in (self._holder, self.visible) if point is not None]
         self._holder = self.visible = None
         for point in points:
             point.remove()
+
+
+def _initialiser(session: Session, abi: Abi) -> Optional[int]:
+    """The first instruction that the loader runs in the library of a mapscope_abi."""
+    starts = [s.start for s in session.sections() if s.name == ".init" and s.start < abi.address]
+    if not starts:
+        return None
+    start = max(starts)
+    # another copy in between: this library has no such section
+    between = any(start < other < abi.address for other in abi_addresses(session))
+    return None if between else start
 
 
 def _off(slot: Slot) -> Slot:
@@ -288,6 +377,10 @@ class EventTeller:
     def key(self, session: Session, event: Event) -> Optional[Tuple[Decoded]]:
         """The event's key; None where there is none, or it cannot be read."""
         return _key(session, event, self._type(session, event)[1])
+
+    def type_name(self, session: Session, event: Event) -> str:
+        """The type of the event's map."""
+        return self._type(session, event)[0]
 
     def _type(self, session: Session, event: Event) -> Tuple[str, Optional[Type]]:
         """The map's type by name, and its key type."""

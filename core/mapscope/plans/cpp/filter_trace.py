@@ -13,6 +13,7 @@ from ...maps.event_lines import (
     rebuild_line,
 )
 from ...maps.view import MapView
+from ...session import Session
 from ...stops.host import Hit
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
@@ -38,7 +39,8 @@ class RuntimeTrace(RuntimePlan):
         return Slot(self._EVENTS, stop_filter.IF_MAP, view.address or 0)
 
     def on_event(self, hit: Hit, filter: Filter, number: int, event: Event) -> bool:
-        self.stop.log(self._line(filter, event))
+        if self.is_wanted(Session(self.host.target()), event):
+            self.stop.log(self._line(filter, event))
         if event.event == stop_filter.DESTROY and self.request.map is not None:
             self.stop.retire("its map was destroyed")
         return False

@@ -4,7 +4,7 @@ of an event."""
 
 from typing import Callable, Dict, List, Optional
 
-from ...errors import MapscopeError, MemoryUnreadable, TypeNeeded, UsageError
+from ...errors import MapscopeError, MemoryUnreadable, TypeNeeded, UnknownType, UsageError
 from ...flavours.go import go_classic, go_swiss
 from ...maps.view import MapView, Reopen
 from ...session import Session
@@ -25,6 +25,36 @@ class GoPlan(Plan):
         self.notes += session.go.doubts()
         self._points: List[Point] = []
         self._type_names: Dict[int, str] = {}
+        self.wanted_type: Optional[str] = None  # as the type table has it
+        self._look_up_type(session)
+
+    def _look_up_type(self, session: Session) -> None:
+        """Find the type that any map is to have.
+
+        :raises UnknownType: if the program has none of that name, with those nearest
+        """
+        wanted = self.request.only_type
+        if wanted is None:
+            return
+        try:
+            self.wanted_type = session.go.name_at(session.go.find(wanted))
+        except UnknownType:
+            raise
+        except MapscopeError:
+            # a position-independent program has its type table in place when it starts
+            if self.host.state() != "none":
+                raise
+
+    def is_wanted(self, maptype: int, count: int) -> bool:
+        """Whether --type and --min-entries let a map count.
+
+        :param maptype: its type; 0: not known
+        """
+        if count < self.request.min_entries:
+            return False
+        if self.request.only_type is None:
+            return True
+        return bool(maptype) and self._type_name(maptype) == self.wanted_type
 
     # --- points ---
 
@@ -107,6 +137,8 @@ class GoPlan(Plan):
 
     def started(self) -> None:
         self.go.started()
+        if self.request.only_type is not None:
+            self._look_up_type(Session(self.host.target()))
 
     # --- what is said ---
 
@@ -168,6 +200,9 @@ class GoPlan(Plan):
 
         :param add: completes what is said of it
         """
+
+        if not self.is_wanted(maptype, header.count):
+            return False
 
         def tell() -> Occurrence:
             occurrence = self.occurrence(event, hit, header, maptype)

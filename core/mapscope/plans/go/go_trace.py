@@ -56,7 +56,11 @@ class GoTrace(GoPlan):
         """Log the maps that are made, if any map is meant."""
         if self.address:
             return
-        if self.go.variants("makemap_small"):
+        if self.request.min_entries:
+            return  # they are empty
+        if self.request.only_type is not None and self.go.variants("makemap_small"):
+            self.notes.append("not logged: maps made without a size, whose type is not told there")
+        elif self.go.variants("makemap_small"):
             self.function("makemap_small", self._on_make_small)
         if self.go.function("runtime.makemap") is not None:
             self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
@@ -66,6 +70,8 @@ class GoTrace(GoPlan):
 
     def _on_make(self, hit: Hit) -> bool:
         hint = hit.register("rbx")
+        if not self.is_wanted(hit.register("rax"), 0):
+            return False
         return self._made(hit, hint if hint < 1 << 63 else 0)
 
     def _on_make_small(self, hit: Hit) -> bool:
@@ -132,8 +138,8 @@ class ClassicTrace(GoTrace):
 
     def _on_hash_grow(self, hit: Hit) -> bool:
         address = hit.register("rbx")
-        if self.is_ours(address):
-            hmap = Hmap(self.host, address)
+        hmap = Hmap(self.host, address)
+        if self.is_ours(address) and self.is_wanted(hit.register("rax"), hmap.count):
             self._begun.is_new(address, hmap.buckets)
             kind, old = growth_kind(hmap, self.go.minor), 1 << hmap.B
             new = old << (kind == "double")
@@ -157,6 +163,8 @@ class ClassicTrace(GoTrace):
         if not self.is_ours(address):
             return
         hmap = Hmap(self.host, address)
+        if not self.is_wanted(hit.register("rax"), hmap.count):
+            return
         if begins(self.go, hmap) and self._begun.is_new(address, hmap.oldbuckets):
             # hashGrow has set noverflow to 0
             old, new = hmap.old_buckets, 1 << hmap.B
@@ -168,6 +176,8 @@ class ClassicTrace(GoTrace):
         if not self.is_ours(address):
             return
         hmap, size = Hmap(self.host, address), self.bucketsize(maptype)
+        if not self.is_wanted(maptype, hmap.count):
+            return
         buckets, ends = foresee(self.go, hmap, size, bucket)
         goroutine = self.go.goroutine(hit)
         before = self._moving.get(goroutine)
@@ -224,7 +234,9 @@ class ClassicTrace(GoTrace):
             return False
         self._moved(self.go.goroutine(hit), False)  # it is called when a bucket is moved
         hmap = Hmap(self.host, address)
-        if ends_now(self.go, hmap, self.bucketsize(maptype)):
+        if self.is_wanted(maptype, hmap.count) and ends_now(
+            self.go, hmap, self.bucketsize(maptype)
+        ):
             self._ended(hmap)
         return False
 
@@ -232,6 +244,8 @@ class ClassicTrace(GoTrace):
         address = hit.register("rbx")
         if address and self.is_ours(address):
             hmap = Hmap(self.host, address)
+            if not self.is_wanted(hit.register("rax"), hmap.count):
+                return False
             self.stop.log(cleared_line(address, hmap.count))
             if hmap.oldbuckets and hmap.count:
                 self.stop.log(done_line(address, 1 << hmap.B, "abandoned by clear"))
@@ -255,6 +269,8 @@ class SwissTrace(GoTrace, TablePlan):
 
     def _on_growth(self, hit: Hit, growing: Growing) -> bool:
         grown, map = growing.growth, growing.map
+        if not self.is_wanted(growing.maptype, map.count):
+            return False
         self.stop.log(
             table_line(
                 map.address, grown.number, grown.tables, grown.old_slots, grown.slots, map.count
@@ -265,5 +281,7 @@ class SwissTrace(GoTrace, TablePlan):
     def _on_clear(self, hit: Hit) -> bool:
         address = hit.register("rbx")
         if address and self.is_ours(address):
-            self.stop.log(cleared_line(address, self.go.header(address).count))
+            count = self.go.header(address).count
+            if self.is_wanted(hit.register("rax"), count):
+                self.stop.log(cleared_line(address, count))
         return False

@@ -326,6 +326,9 @@ class RacePlan(GoPlan):
         view = self._map_of(session, hit)
         if self.address and (view is None or view.address != self.address):
             return False
+        only = self.request.only_type is not None or self.request.min_entries > 0
+        if only and (view is None or not self._is_view_wanted(view)):
+            return False
         if view is None:
             occurrence = Occurrence("race", None, "", hit.thread, self.mechanism)
             occurrence.goroutine = self.go.goroutine(hit)
@@ -334,6 +337,12 @@ class RacePlan(GoPlan):
             occurrence.type_name = view.type_name
         occurrence.how = message
         return self.stop.occurred(hit, lambda: occurrence, None if view is None else view.reopen)
+
+    def _is_view_wanted(self, view: MapView) -> bool:
+        header = self.go.header(view.address or 0)
+        if header.count < self.request.min_entries:
+            return False
+        return self.request.only_type is None or view.type_name == self.wanted_type
 
     def _map_of(self, session: Session, hit: Hit) -> Optional[MapView]:
         maps = go_swiss.GoSwissMaps() if self.go.swiss else go_classic.GoClassicMaps()
