@@ -84,9 +84,7 @@ def test_strings_are_called_as_people_call_them() -> None:
         ("bool operator< <int>", "bool operator< <int>"),
     ],
 )
-def test_a_type_is_written_without_what_it_has_anyway(
-    spelled: str, written: Optional[str]
-) -> None:
+def test_a_type_is_written_without_what_it_has_anyway(spelled: str, written: Optional[str]) -> None:
     expected = {
         "std::vector<std::vector<int, std::allocator<int> >, own<int> >": (
             "std::vector<std::vector<int>, own<int>>"

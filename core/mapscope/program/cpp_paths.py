@@ -246,7 +246,9 @@ def closing(text: str, start: int) -> Optional[int]:
         char = text[at]
         if char in "\"'":
             # 1'000 has no literal in it
-            if not (char == "'" and text[at - 1 : at].isalnum() and text[at + 1 : at + 2].isdigit()):
+            if not (
+                char == "'" and text[at - 1 : at].isalnum() and text[at + 1 : at + 2].isdigit()
+            ):
                 match = _STRING.match(text, at)
                 if match is None:
                     return None

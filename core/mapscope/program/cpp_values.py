@@ -260,9 +260,7 @@ def _is_named(tag: str, name: str) -> bool:
     """Whether a class is meant by a name, with or without its namespaces and arguments."""
     written = as_written(tag)
     plain = written[: written.find("<")] if "<" in written else written
-    return any(
-        known == name or known.endswith("::" + name) for known in (tag, written, plain)
-    )
+    return any(known == name or known.endswith("::" + name) for known in (tag, written, plain))
 
 
 def member_names(value: CppValue) -> Iterator[str]:
