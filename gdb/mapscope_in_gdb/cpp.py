@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C++ values and names of gdb as core's: what core/mapscope/flavours/cpp/expressions.py asks for."""
+"""C++ values and names of gdb as core's: what flavours/cpp/expressions.py asks for."""
 
 import re
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
@@ -28,8 +28,22 @@ _OURS = "mapscope does not"
 
 
 def speaks_cpp() -> bool:
-    """Whether expressions are C++, in the selected frame or as the user has set it."""
-    return "c++" in str(gdb.execute("show language", to_string=True))
+    """Whether expressions are C++: in the selected frame, as the user has set it, or where the
+    frame is in a library of C and the program has C++ maps and is none of Go."""
+    language = str(gdb.execute("show language", to_string=True))
+    if "c++" in language:
+        return True
+    names = ("mapscope_abi", "runtime.buildVersion")
+    return "go" not in language and [_is_there(name) for name in names] == [True, False]
+
+
+def _is_there(name: str) -> bool:
+    try:
+        with Language("c"):
+            gdb.parse_and_eval(f"&'{name}'")
+        return True
+    except gdb.error:
+        return False
 
 
 class _Harmless:
@@ -188,8 +202,22 @@ class GdbScope(CppScope):
             # no debug information: at least its address is known
             return GdbValue(self._native(f"(void *)&'{name}'"))
         if _UNKNOWN.match(text):
-            return None
+            return self._by_symbol(name)
         raise MapscopeError(escape(text))
+
+    def _by_symbol(self, name: str) -> Optional[CppValue]:
+        """A variable by its full name: in a frame without debug information gdb's parser knows
+        no classes, whose static members have names all the same."""
+        full = name[2:] if name.startswith("::") else name
+        symbol = gdb.lookup_global_symbol(full)
+        if symbol is None or not symbol.is_variable:
+            return None
+        try:
+            if symbol.needs_frame:
+                return GdbValue(symbol.value(gdb.selected_frame()))
+            return GdbValue(symbol.value())
+        except (gdb.error, RuntimeError, TypeError) as error:
+            raise MapscopeError(escape(str(error).strip().rstrip("."))) from None
 
     def _native(self, text: str) -> gdb.Value:
         try:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C++ values and names of LLDB as core's: what core/mapscope/flavours/cpp/expressions.py asks for.
+"""C++ values and names of LLDB as core's: what flavours/cpp/expressions.py asks for.
 
 Values are kept as a type and an address wherever they have one: LLDB makes nothing of a value
 whose type is declared here and defined elsewhere.
@@ -24,6 +24,8 @@ _LOCALS = (lldb.eValueTypeVariableLocal, lldb.eValueTypeVariableArgument)
 _KINDS = ("struct", "class", "union")
 _ANONYMOUS = "(anonymous namespace)::"
 _UNNAMED = tuple(f"({how} {what})" for how in ("unnamed", "anonymous") for what in _KINDS)
+#: frames in which a thread's own variable is looked for
+_CALLERS = 64
 #: variables of one name, in all modules
 _MANY = 256
 
@@ -317,15 +319,26 @@ class LldbScope(CppScope):
 
     def _of_thread(self, value: lldb.SBValue) -> LldbValue:
         """A global variable; one that each thread has is the selected thread's."""
-        if value.GetError().Fail() and self._frame is not None:
-            name = str(value.GetName())
+        name = str(value.GetName())
+        for frame in self._frames() if value.GetError().Fail() else ():
             for own in (
-                self._frame.FindValue(name, lldb.eValueTypeVariableGlobal),
-                self._frame.GetValueForVariablePath(name, lldb.eNoDynamicValues),
+                frame.FindValue(name, lldb.eValueTypeVariableGlobal),
+                frame.GetValueForVariablePath(name, lldb.eNoDynamicValues),
             ):
                 if own.IsValid() and own.GetError().Success() and own.GetName() == name:
                     return self.value(own)
         return self.value(value)
+
+    def _frames(self) -> Iterator[lldb.SBFrame]:
+        """The selected frame, and its callers: only where the file of a variable is at work
+        LLDB finds that thread's."""
+        if self._frame is not None:
+            thread, first = self._frame.GetThread(), int(self._frame.GetFrameID())
+            for index in range(first, first + _CALLERS):
+                frame = thread.GetFrameAtIndex(index)
+                if not frame.IsValid():
+                    return
+                yield frame
 
     def _symbol(self, name: str) -> Optional[CppValue]:
         """Without debug information, a variable's address."""

@@ -75,8 +75,8 @@ def _const_first(name: str) -> str:
 def template_arguments(name: str, start: int) -> Tuple[List[str], int]:
     """The arguments between the bracket at `start` and the one that closes it, and where that
     is; -1: nowhere."""
-    parts: List[str] = []
     depth, begin = 0, start + 1
+    parts: List[str] = []
     for at in range(start, len(name)):
         char = name[at]
         if char in "<([{":

@@ -13,7 +13,9 @@ from ..errors import MapscopeError
 from .values import escape
 
 #: signs, members and indexes of one expression
-_MOST = 256
+_MOST = 128
+#: parentheses in parentheses
+_DEEPEST = 32
 
 
 @dataclass(frozen=True)
@@ -111,8 +113,9 @@ def refuse_writes(text: str) -> None:
 class _Parser:
     """Takes one expression apart."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, depth: int = 0) -> None:
         self._text = text
+        self._depth = depth
         self._at = 0
         self._steps = 0
 
@@ -156,7 +159,9 @@ class _Parser:
         match = _GET.match(self._text, self._at)
         if match is not None:
             start, self._at = self._at, match.end()
-            inner = self._signed()
+            self._depth += 1
+            inner = self._signed() if self._depth < _DEEPEST else None
+            self._depth -= 1
             self._blanks()
             if inner is None or not self._starts(")"):
                 return None
@@ -173,7 +178,8 @@ class _Parser:
         if end is None:
             return None
         inside = self._text[self._at + 1 : end]
-        found = _Parser(inside).whole() if self._steps < _MOST else None
+        depth = self._depth + 1
+        found = _Parser(inside, depth).whole() if depth < _DEEPEST else None
         if found is None:
             refuse_writes(inside)
             found = Native(self._text[self._at : end + 1])

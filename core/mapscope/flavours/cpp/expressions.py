@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from typing import Iterator, List, Optional, Union
 
-from ...errors import MapscopeError, NotAMap, UsageError
+from ...errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
@@ -162,11 +162,14 @@ def _no_map(first: CppValue, value: CppValue, what: str) -> str:
     text = f"{escape(what)} is not a map: its type is {escape(first.type_name)}"
     if not value.complete:
         return f"{text}, which is incomplete here: name the map's address"
+    joint = "."
     if first is not value:
-        what = f"(*{what})"
+        joint = "->"
+        if what.startswith("&"):
+            what, joint = what[1:], "."
     try:
-        row = _row(value, what)
-        found = [row] if row else list(_maps_in(value, what))
+        row = _row(value, what) if joint == "." else ""
+        found = [row] if row else list(_maps_in(value, what, joint))
     except MapscopeError:
         return text
     if not found:
@@ -189,8 +192,11 @@ def _row(value: CppValue, what: str) -> str:
     return f"{what}[0]" if count == 1 else f"{what}[0] to {what}[{count - 1}]"
 
 
-def _maps_in(value: CppValue, what: str, depth: int = 0) -> Iterator[str]:
-    """How the maps in a class are named."""
+def _maps_in(value: CppValue, what: str, joint: str = ".", depth: int = 0) -> Iterator[str]:
+    """How the maps in a class are named.
+
+    :param joint: what stands between the class's own expression and a member
+    """
     if value.form is not Form.CLASS or depth > _MAX_DEPTH:
         return
     if library_class(value) == "tuple":
@@ -205,13 +211,13 @@ def _maps_in(value: CppValue, what: str, depth: int = 0) -> Iterator[str]:
             looked += 1
             if looked > _MAX_MEMBERS:
                 return
-            path = f"{what}.{name}"
+            path = f"{what}{joint}{name}"
             if _tells_of_map(member):
                 yield path
             elif _ROW.match(member.tag):
                 yield f"{path}[...]"
             else:
-                yield from _maps_in(member, path, depth + 1)
+                yield from _maps_in(member, path, ".", depth + 1)
 
 
 def _tells_of_map(value: CppValue) -> bool:
@@ -340,11 +346,11 @@ class _Evaluator:
             if key.kind is Kind.POINTER and key.target().size == 1:
                 return self._c_string(view, literal, text)
             raise UsageError(f"{escape(text)} is no key of type {escape(key.name)}")
-        typed = self._literal(key, text)
-        if typed is not None:
-            return parse_key(key, typed)
-        form = self._of_value(key, self.value(cpp_paths.parse(text)), text)
-        return parse_key(key, form) if isinstance(form, str) else _of_bytes(key, form)
+        form = self._literal(key, text)
+        if form is not None:
+            return parse_key(key, form)
+        made = self._of_value(key, self.value(cpp_paths.parse(text)), text)
+        return parse_key(key, made) if isinstance(made, str) else _of_bytes(key, made)
 
     def _literal(self, key: Type, text: str) -> Optional[str]:
         """KEY of a literal of C++, an enumerator, or a list in braces; None: it is none."""
@@ -432,11 +438,18 @@ class _Evaluator:
 
     def _text_at(self, start: int, most: int) -> bytes:
         """A C string, without its end."""
-        found = b""
+        found, step = b"", 256
         while len(found) < most:
-            # no further than the page: the next one may not be there
-            size = min(most - len(found), 4096 - (start + len(found)) % 4096)
-            piece = bytes(self._session.memory.read(start + len(found), size))
+            at = start + len(found)
+            # no further than the page, and in a core dump than the section
+            size = min(most - len(found), step, 4096 - at % 4096)
+            try:
+                piece = bytes(self._session.memory.read(at, size))
+            except MemoryUnreadable:
+                if size == 1:
+                    raise
+                step = size // 2
+                continue
             end = piece.find(b"\0")
             if end >= 0:
                 return found + piece[:end]

@@ -6,11 +6,13 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <latch>
 #include <mapscope/map.hpp>
 #include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <thread>
 #include <tuple>
 #include <utility>
 #include <variant>
@@ -116,6 +118,13 @@ int main() {
   one(depot::hidden, 4);
   one(depot::holder::shared, 5);
   one(depot::holder::own, 6);
+  std::latch ready(1), done(1);
+  std::thread second([&] {
+    one(depot::holder::own, 7);
+    ready.count_down();
+    done.wait();
+  });
+  ready.wait();
 
   auto unique = std::make_unique<ids>();
   one(*unique, 10);
@@ -194,4 +203,7 @@ int main() {
   checkpoint(reference, pointer);
   keeper.stand(count);
   asm volatile("" : : "r"(null), "r"(twofold), "r"(&index), "r"(&view), "r"(&where) : "memory");
+  asm volatile("" : : "r"(&wrapped) : "memory");
+  done.count_down();
+  second.join();
 }
