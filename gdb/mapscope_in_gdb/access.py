@@ -33,6 +33,17 @@ def open_map(value: gdb.Value) -> MapView:
         raise gdb.GdbError(f"mapscope: {error}") from None
 
 
+def load_of(view: MapView) -> float:
+    """Entries for each bucket.
+
+    :raises gdb.GdbError: if it cannot be told
+    """
+    load = view.load_factor()
+    if load is None:
+        raise gdb.GdbError("mapscope: the load factor cannot be told: " + "; ".join(view.problems))
+    return load
+
+
 def key_text(value: gdb.Value) -> str:
     """A key as KEY would be typed."""
     type = value.type.strip_typedefs()

@@ -5,7 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import Growth, Held, Summary
+from ..maps.facts import Coverage, Growth, Held, Summary
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -38,23 +38,29 @@ class InspectResult(Result):
                 "spare": summary.spare,
             },
             "bytes": summary.held.form() if summary.held else dict.fromkeys(Held().form()),
-            "chains": {str(length): number for length, number in summary.chains.items()},
+            "chains": (
+                None
+                if summary.read is not None and not summary.chains
+                else {str(length): number for length, number in summary.chains.items()}
+            ),
             "growth": growth.json_form() if growth else None,
+            **coverage_form(summary.read),
             "problems": view.problems,
         }
 
     def _group_lines(self, form: Dict[str, object], size: object) -> Iterator[str]:
         """The parts of a Swiss map."""
-        tables = form["tables"] or "no"
+        tables = "?" if form["tables"] is None else form["tables"] or "no"
         each = "of unknown size" if size is None else f"of {size} bytes"
         total = size_text(self.summary.held.total) if self.summary.held else "?"
         yield (
-            f"  tables     {tables} (global depth {form['global_depth']}), {form['groups']} groups "
+            f"  tables     {tables} (global depth {form['global_depth']}), "
+            f"{_known(form['groups'])} groups "
             f"{each}, {total} in all\n"
         )
         tombstones = form["tombstones"]
         yield (
-            f"  slots      {form['growth_left']} left before a table grows, "
+            f"  slots      {_known(form['growth_left'])} left before a table grows, "
             f"{'?' if tombstones is None else tombstones} tombstones\n"
         )
 
@@ -81,6 +87,7 @@ class InspectResult(Result):
             **form,
             "bytes": held.form() if held else dict.fromkeys(Held().form()),
             "growth": None,
+            **coverage_form(self.summary.read),
             "problems": self.view.problems,
         }
 
@@ -95,8 +102,8 @@ class InspectResult(Result):
         yield f"{escape(view.type_name)} {where} ({about})\n"
         limit = header["grows_above"]
         yield (
-            f"  entries    {view.count}, load factor {view.load_factor():.2f}, "
-            f"grows above {limit}\n"
+            f"  entries    {view.count}, load factor {ratio_text(view.load_factor())}, "
+            f"grows above {_known(limit)}\n"
         )
         if view.address is None:
             return
@@ -106,11 +113,11 @@ class InspectResult(Result):
         elif size is None:
             yield f"  buckets    {header['buckets']} (B = {header['B']}) of unknown size\n"
         else:
-            held = summary.held or Held()
-            parts = [f"{size_text(held.total)} in all"]
-            if held.old:
+            held = summary.held
+            parts = [f"{size_text(held.total if held else None)} in all"]
+            if held is not None and held.old:
                 parts.append(f"{size_text(held.old)} of it for the old array")
-            if held.retired:
+            if held is not None and held.retired:
                 parts.append(f"{size_text(held.retired)} of it still to be given back")
             yield (
                 f"  buckets    {header['buckets']} (B = {header['B']}) of {size} bytes, "
@@ -120,7 +127,8 @@ class InspectResult(Result):
                 f"  overflow   {optional(summary.overflow_in_use)} in use, "
                 f"{optional(summary.spare)} spare, noverflow {header['noverflow']}\n"
             )
-            yield f"  chains     {_chains(summary.chains)}\n"
+            chains = _chains(summary.chains, summary.read is not None)
+            yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
         flags = header["flags"]
         assert isinstance(flags, list)
         yield f"  flags      {', '.join(flags) or 'none'}, hash0 {header['hash0']:#x}\n"
@@ -131,8 +139,31 @@ class InspectResult(Result):
         yield from problem_lines(view.problems)
 
 
-def size_text(size: int) -> str:
+def coverage_form(read: Optional[Coverage]) -> Dict[str, object]:
+    """`read` of what was not looked at whole."""
+    return {} if read is None else {"read": {"looked_at": read[0], "of": read[1]}}
+
+
+def coverage_text(read: Optional[Coverage], unit: str) -> str:
+    """What figures are of, where they are not of all."""
+    if read is None:
+        return ""
+    return f" (of the {read[0]} of {optional(read[1])} {unit}s that were looked at)"
+
+
+def ratio_text(ratio: Optional[float]) -> str:
+    """A ratio for a reader."""
+    return "?" if ratio is None else f"{ratio:.2f}"
+
+
+def _known(value: object) -> object:
+    return "?" if value is None else value
+
+
+def size_text(size: Optional[int]) -> str:
     """Bytes for a reader."""
+    if size is None:
+        return "?"
     value = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if value < 1024 or unit == "GiB":
@@ -141,10 +172,13 @@ def size_text(size: int) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def _chains(chains: Dict[int, int]) -> str:
-    """Chain lengths, longest last."""
+def _chains(chains: Dict[int, int], partial: bool) -> str:
+    """Chain lengths, longest last.
+
+    :param partial: whether not all could be looked at
+    """
     if not chains:
-        return "none"
+        return "?" if partial else "none"
     parts = [f"{number} of {length}" for length, number in chains.items()]
     if len(parts) > 8:
         parts = parts[:7] + ["..."] + parts[-1:]
