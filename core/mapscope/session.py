@@ -12,7 +12,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
 from .go.frames import Register, unwind, waiting_at, with_names
-from .go.functions import Functions, FunctionTables
+from .go.functions import FunctionTables, Functions
 from .go.goroutines import Goroutine, find_g, running_for
 from .go.layouts import operation_of
 from .program.memory import Memory

@@ -44,6 +44,17 @@ def _variable(session: Session, value: gdb.Value, what: str) -> Variable:
     return variable_of(value)
 
 
+def load_of(view: MapView) -> float:
+    """Entries for each bucket.
+
+    :raises gdb.GdbError: if it cannot be told
+    """
+    load = view.load_factor()
+    if load is None:
+        raise gdb.GdbError("mapscope: the load factor cannot be told: " + "; ".join(view.problems))
+    return load
+
+
 def key_text(value: gdb.Value) -> str:
     """A key as KEY would be typed."""
     type = value.type.strip_typedefs()

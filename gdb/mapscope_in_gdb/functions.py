@@ -74,7 +74,7 @@ class Load(gdb.Function):
     def invoke(self, *arguments: gdb.Value) -> float:
         """:param arguments: a map, or a pointer to one"""
         (map,) = _exactly(1, arguments, "a map")
-        return float(_access().open_map(map).load_factor())
+        return float(_access().load_of(_access().open_map(map)))
 
 
 class Get(gdb.Function):
@@ -127,7 +127,7 @@ class _Worker(gdb.xmethod.XMethodWorker):
         if self._name == "empty":
             return gdb.Value(view.count == 0).cast(self._result)
         if self._name == "load_factor":
-            return gdb.Value(view.load_factor()).cast(self._result)
+            return gdb.Value(access.load_of(view)).cast(self._result)
         found = access.look_up(view, arguments[0])
         if self._name in ("contains", "count"):
             return gdb.Value(found.where is not None).cast(self._result)

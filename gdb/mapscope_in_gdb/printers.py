@@ -82,6 +82,7 @@ class MapPrinter:
         if self._view is None and not self._error:
             try:
                 session = Session(GdbTarget())
+                session.require_architecture()
                 self._view = map_of(session, variable_of(self._value), "this value")
             except MapscopeError as error:
                 self._error = str(error)

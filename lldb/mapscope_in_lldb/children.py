@@ -45,7 +45,9 @@ def open_map(target: LldbTarget, value: lldb.SBValue) -> Optional[MapView]:
     variable = variable_of(value)
     if variable.type.kind not in _MAPS:
         return None
-    return map_of(Session(target), variable, "this value")
+    session = Session(target)
+    session.require_architecture()
+    return map_of(session, variable, "this value")
 
 
 def summary(value: lldb.SBValue) -> str:

@@ -472,7 +472,7 @@ def test_nil_and_empty_maps() -> None:
     program = CppProgram()
     program.map("m", Int(8), Int(8))
     form = one(program.target, "check", "m")
-    assert form["ok"] and form["findings"] == [] and form["checked"] == {"buckets": 0, "cells": 0}
+    assert form["ok"] and form["findings"] == [] and set(form["checked"].values()) == {0}
     assert "nothing wrong" in text(program.target, "check", "m")
 
 

@@ -16,7 +16,8 @@ from image import FakeTarget, Image
 from looking import lines, one, text
 from mapscope import shell
 from mapscope.commands import SUMMARIES
-from mapscope.errors import MapscopeError, UsageError
+from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
+from mapscope.program.memory import Buffer
 from model import ClassicMap, GoMap, RuntimeMap
 
 HEX = re.compile(r"0x[0-9a-f]+")
@@ -436,15 +437,60 @@ def test_an_interrupt_while_entries_are_printed() -> None:
     assert rows[-1] == {"entries": len(rows) - 2, "complete": False, "error": "interrupted"}
 
 
-def test_an_interrupt_elsewhere_is_one_line() -> None:
+def test_an_interrupt_leaves_what_was_counted() -> None:
     target, _ = growing()
 
     def interrupted(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     setattr(target, "progress", interrupted)
-    with pytest.raises(MapscopeError, match="^interrupted$"):
-        text(target, "stats", "m")
+    shown = text(target, "stats", "m")
+    assert "? of it keys and values" in shown and "? wasted" in shown and "rebuilt    ?" in shown
+    assert "interrupted: not all of the map was looked at" in shown
+    assert "chains     ?" in text(target, "inspect", "m")
+    form = json.loads(text(target, "stats", "m --json"))
+    assert form["bytes"]["used"] is form["bytes"]["wasted"] is form["bytes"]["rebuilt"] is None
+    assert form["cells"] is form["chains"] is form["entries"] is None
+    checked = text(target, "check", "m")
+    assert "nothing wrong" not in checked and "not looked at: all other buckets" in checked
+    assert json.loads(text(target, "check", "m --json"))["ok"] is None
+
+
+def test_what_was_not_read_is_not_known() -> None:
+    """A map of which half of the buckets are missing, as in a core that was cut off."""
+    target, model = number_map()
+    model.fill({number: number for number in range(1000)})
+    form = json.loads(text(target, "inspect", "m --json"))
+    whole = json.loads(text(target, "stats", "m --json"))
+    read = target.read_memory
+    buckets = int.from_bytes(bytes(read(model.address + 16, 8)), "little")
+    size = form["buckets"] * form["bucket_bytes"]
+    start, end = buckets + size // 2, buckets + size
+
+    def cut(address: int, size: int) -> Buffer:
+        if address < end and address + size > start:
+            raise MemoryUnreadable(address, size, "cut")
+        return read(address, size)
+
+    setattr(target, "read_memory", cut)
+    cut_form = json.loads(text(target, "inspect", "m --json"))
+    half = {"looked_at": form["buckets"] // 2, "of": form["buckets"]}
+    assert cut_form["read"] == half and cut_form["overflow"]["in_use"] is None
+    assert "? in use" in text(target, "inspect", "m")
+    stats = json.loads(text(target, "stats", "m --json"))
+    assert stats["read"] == half and "read" not in whole
+    assert stats["entries"] is stats["bytes"]["used"] is stats["bytes"]["rebuilt"] is None
+    assert 0 < sum(stats["cells"].values()) <= half["looked_at"] < sum(whole["cells"].values())
+    assert f"of the {half['looked_at']} of {half['of']} buckets" in text(target, "stats", "m")
+    told = []
+    for number in range(40):
+        try:
+            told.append(text(target, "find", f"m {number}"))
+        except MapscopeError as error:
+            told.append(str(error))
+    assert any("  found  " in shown for shown in told)
+    assert any("cannot be read" in shown for shown in told)
+    assert not any("absent" in shown for shown in told)
 
 
 def test_progress_is_told() -> None:

@@ -124,6 +124,24 @@ def test_an_empty_one() -> None:
     assert view.find(KeyTest(lambda key: True)).where is None
 
 
+def test_what_was_not_read_is_not_known() -> None:
+    program = Program()
+    tables = [program.table(pairs(range(0, 9)), 1), program.table(pairs(range(20, 25)), 1)]
+    directory = program.directory(tables)
+    view = program.map(14, directory, 2, 1)
+    groups = struct.unpack_from("<Q", program.memory[tables[1]], 16)[0]
+    del program.memory[groups]
+    summary, spread = view.summary(), view.distribution()
+    assert summary.read == spread.read == (2, 4)
+    assert summary.tombstones is None
+    assert spread.entries is spread.bytes_used is spread.bytes_rebuilt is None
+    view = program.map(14, directory, 2, 1)
+    del program.memory[tables[1]]
+    assert view.held() is None and view.load_factor() is None
+    assert view.facts().buckets is view.facts().growth_left is None
+    assert view.summary().read == (2, None)
+
+
 def test_tables_and_tombstones() -> None:
     program = Program()
     tables = [program.table(pairs(range(0, 9)), 1, 1), program.table(pairs(range(20, 25)), 2)]

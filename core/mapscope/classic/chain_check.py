@@ -93,9 +93,11 @@ class _Check:
         if view.layout is None:
             text = "the map's type is not known: only its header was checked"
             report.add("note", "type-needed", text, view.address)
+            report.left_out = "its buckets"
         elif view.writing.cleared or "clear" in self._operations():
             text = "the map is being cleared: its cells were not checked"
             report.add("note", "in-flight", text, view.address)
+            report.left_out = "its cells"
         elif self._new is not None:
             try:
                 walker = self._walk(view.layout, self._new)

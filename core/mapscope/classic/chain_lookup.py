@@ -9,7 +9,7 @@ from ..errors import Corrupt
 from ..maps.batches import Where
 from ..maps.found import Candidate, Found, KeyTest
 from ..maps.search import Finder, take
-from ..program.values import Decoded
+from ..program.values import Decoded, Unreadable
 from .classic_reader import ClassicReader
 from .moving import slots
 
@@ -41,6 +41,7 @@ class Lookup(Finder):
                     f"{place.name} bucket {bucket}, where the key belongs, cannot be read"
                 )
         for where, key, elem, address, flies in self._live_cells(array, index, result, top):
+            result.unread += isinstance(key, Unreadable)
             if test.matches(key):
                 result.key, result.value = key, elem
                 result.elem_address, result.where = address, where

@@ -9,8 +9,9 @@ from ..cells.level import BucketArray
 from ..cells.marks import CELLS, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH, STATES
 from ..errors import UsageError
 from ..maps.batches import Where
-from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
+from ..maps.facts import Bucket, Cell, Chain, Coverage, Distribution, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.problems import is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from .chain_check import check_classic
@@ -30,7 +31,9 @@ class ClassicMap(ClassicReader):
         tallies: List[Tally] = []
         done = 0
         for array in arrays:
-            if array is None:
+            if array is None or any(
+                getattr(problem, "code", "") == "interrupted" for problem in self.problems
+            ):
                 tallies.append(Tally())
                 continue
             base = done
@@ -46,6 +49,15 @@ class ClassicMap(ClassicReader):
             done += array.count
         return tallies[0], tallies[1]
 
+    def _coverage(self, *tallies: Tally) -> Optional[Coverage]:
+        """The buckets that were counted, and all of them, if not all could be looked at; those
+        of overflow chains are not in either."""
+        if not is_cut_short(self.problems):
+            return None
+        arrays = [array for array in self.arrays() if array]
+        read = sum(tally.buckets[0] for tally in tallies if tally.buckets)
+        return read, sum(array.count for array in arrays)
+
     def summary(self, progress: Progress = no_progress) -> Summary:
         result = Summary(growth=self.growth())
         if self.layout is None:
@@ -54,6 +66,11 @@ class ClassicMap(ClassicReader):
         in_new, in_old = self._tallies(False, progress)
         moving = sum(1 for m in self.moving() if m.target is None)
         result.chains = dict(sorted(in_new.chains.items()))
+        result.read = self._coverage(in_new, in_old)
+        if result.read is not None:
+            result.held = self._held_with(None, None)
+            result.spare = self._spare() if self._spare else 0
+            return result
         self._compare_count(in_new.live + in_old.live + moving)
         result.overflow_in_use = in_new.overflow + in_old.overflow
         result.held = self._held_with(in_new.overflow, in_old.overflow)
@@ -86,6 +103,12 @@ class ClassicMap(ClassicReader):
                     histogram[value] = left
             histograms = [dict(sorted(histogram.items())) for histogram in histograms]
         cells, chains, old_cells, old_chains = histograms
+        read = self._coverage(in_new, in_old)
+        if read is not None:
+            held = self._held_with(None, None)
+            return Distribution(
+                cells, chains, old_cells, old_chains, None, None, held, None, None, read=read
+            )
         entries = in_new.live + in_old.live + sum(1 for m in self.moving() if m.target is None)
         self._compare_count(entries)
         keys = self.key.size if self.key else layout.keysize

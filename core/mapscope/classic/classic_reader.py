@@ -17,7 +17,7 @@ from ..cells.marks import CELLS
 from ..errors import TypeNeeded
 from ..maps.batches import Column, EntryBatch
 from ..maps.facts import BucketFacts, Growth, Held
-from ..maps.problems import Problem
+from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
@@ -191,7 +191,7 @@ class ClassicReader(MapView):
         if self.layout is None:
             return growth.nevacuate / growth.old_buckets
         evacuated = sum(head.evacuated(self.layout).count(1) for head in self.walker().heads(old))
-        return evacuated / growth.old_buckets
+        return None if is_cut_short(self.problems) else evacuated / growth.old_buckets
 
     # --- entries ---
 

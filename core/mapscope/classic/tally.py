@@ -15,6 +15,7 @@ from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS
 from ..errors import MemoryUnreadable
+from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..program.memory import ADDRESS_LIMIT, CHUNK
 from .walker import MAX_CHAIN, MORE_OVERFLOW, MOST_OVERFLOW, Walker
@@ -121,8 +122,17 @@ def tally_array(
         _tally_in_bulk(walker, tally, array, nevacuate, into_evacuated, progress)
     except (_Odd, MemoryUnreadable):
         tally = Tally(cells={} if cells else None)
-        _tally_chains(walker, tally, array, nevacuate, into_evacuated)
+        try:
+            _tally_chains(walker, tally, array, nevacuate, into_evacuated)
+        except KeyboardInterrupt:
+            _note_interrupt(walker)
+    except KeyboardInterrupt:
+        _note_interrupt(walker)
     return tally
+
+
+def _note_interrupt(walker: Walker) -> None:
+    walker.problem(Problem("interrupted: not all of the map was looked at", "interrupted"))
 
 
 def _tally_heads(

@@ -41,7 +41,12 @@ class CheckResult(Result):
             {
                 "schema": "mapscope.check/1",
                 "ok": report.ok,
-                "checked": {"buckets": report.buckets, "cells": report.cells},
+                "checked": {
+                    "buckets": report.buckets,
+                    "cells": report.cells,
+                    "keys": report.hashed,
+                    "keys_without_hash": report.unhashed,
+                },
                 "findings": findings,
             }
         ) + "\n"
@@ -52,10 +57,10 @@ class CheckResult(Result):
 
     def text(self) -> Iterator[str]:
         report = self.report
-        yield f"{self.name}: {_verdict(report.findings)}\n"
+        yield f"{self.name}: {_verdict(report)}\n"
         unit = self.view.unit if self.view is not None else "bucket"
         cells = "slots" if unit == "group" else "cells"
-        keys = f", {report.hashed} keys against their hashes" if report.hashed else ""
+        keys = _hashed(report, self.view)
         yield f"  checked    {report.buckets} {unit}s, {report.cells} {cells}{keys}\n"
         kinds: Dict[str, List[Finding]] = {}
         for finding in report.findings:
@@ -79,12 +84,33 @@ def _place(finding: Finding) -> str:
     return finding.code if not where or where in finding.message else f"{finding.code}, {where}"
 
 
-def _verdict(findings: List[Finding]) -> str:
+def _hashed(report: Report, view: Optional[MapView]) -> str:
+    """How many keys were compared with their hashes, and how many have none."""
+    text = ""
+    if report.hashed or report.unhashed:
+        one = report.hashed == 1
+        text = f", {report.hashed} key{'' if one else 's'} against "
+        text += "its hash" if one else "their hashes"
+    if report.unhashed:
+        one = report.unhashed == 1
+        text += f", {report.unhashed} key{'' if one else 's'} "
+        kind = None if view is None or view.key is None else view.key.kind
+        if kind in (Kind.FLOAT, Kind.COMPLEX):
+            text += f"{'has' if one else 'have'} no hash of {'its' if one else 'their'} own (NaN)"
+        else:
+            text += f"{'has' if one else 'have'} no hash that can be computed"
+    return text
+
+
+def _verdict(report: Report) -> str:
+    findings = report.findings
     numbers = [
         (sum(finding.severity == kind for finding in findings), kind)
         for kind in ("error", "warning")
     ]
     found = [f"{number} {kind}{'' if number == 1 else 's'}" for number, kind in numbers if number]
+    if report.left_out:
+        found.append(f"{'' if found else 'no errors so far; '}not looked at: {report.left_out}")
     return ", ".join(found) or "nothing wrong"
 
 
@@ -115,7 +141,8 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     except KeyboardInterrupt:
         text = f"interrupted: {report.buckets} {view.unit}s were checked"
         report.add("note", "interrupted", text)
-    if args.type is not None and not report.ok:
+        report.left_out = f"all other {view.unit}s (interrupted)"
+    if args.type is not None and report.ok is False:
         text = f"all this is of a {escape(view.type_name)}: a map of another type looks damaged"
         report.add("note", "type-needed", text)
     return CheckResult(f"{escape(view.type_name)} {where}", view, report)

@@ -38,7 +38,11 @@ class FindResult(Result):
             "schema": "mapscope.find/1",
             "address": None if view.address is None else hex(view.address),
             "type": view.type_name,
-            "found": found.where is not None,
+            "found": True
+            if found.where is not None
+            else False
+            if found.is_known(view.problems)
+            else None,
             "method": found.method,
             "note": found.note or None,
             "hash": None if found.hash is None else hex(found.hash),
@@ -75,7 +79,9 @@ class FindResult(Result):
         hops = f", {found.chain_hops} overflow buckets followed" if view.unit == "bucket" else ""
         yield f"  compared   {found.cells_compared} cells{hops}\n"
         if found.where is None:
-            yield "  absent\n"
+            yield "  absent\n" if found.is_known(
+                view.problems
+            ) else "  not found in what could be read\n"
             if found.unseen is not None:
                 key = text_form(found.unseen.key, self.elements)
                 value = text_form(found.unseen.value, self.elements)

@@ -5,7 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import BucketFacts, Growth, Held, Summary, TableFacts
+from ..maps.facts import BucketFacts, Coverage, Growth, Held, Summary, TableFacts
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -36,22 +36,28 @@ class InspectResult(Result):
             }
         form["bytes"] = summary.held.form() if summary.held else dict.fromkeys(Held().form())
         if isinstance(facts, BucketFacts):
-            form["chains"] = {str(length): number for length, number in summary.chains.items()}
+            form["chains"] = (
+                None
+                if summary.read is not None and not summary.chains
+                else {str(length): number for length, number in summary.chains.items()}
+            )
         form["growth"] = growth.json_form() if growth else None
+        form.update(coverage_form(summary.read))
         form["problems"] = view.problems
         return form
 
     def _group_lines(self, facts: TableFacts) -> Iterator[str]:
         """The parts of a Swiss map."""
         size = facts.bucket_bytes
+        tables = "?" if facts.tables is None else facts.tables or "no"
         each = "of unknown size" if size is None else f"of {size} bytes"
         total = size_text(self.summary.held.total) if self.summary.held else "?"
         yield (
-            f"  tables     {facts.tables or 'no'} (global depth {facts.global_depth}), "
-            f"{facts.buckets} groups {each}, {total} in all\n"
+            f"  tables     {tables} (global depth {facts.global_depth}), "
+            f"{optional(facts.buckets)} groups {each}, {total} in all\n"
         )
         yield (
-            f"  slots      {facts.growth_left} left before a table grows, "
+            f"  slots      {optional(facts.growth_left)} left before a table grows, "
             f"{optional(self.summary.tombstones)} tombstones\n"
         )
 
@@ -79,8 +85,8 @@ class InspectResult(Result):
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where} ({about})\n"
         yield (
-            f"  entries    {view.count}, load factor {view.load_factor():.2f}, "
-            f"grows above {facts.grows_above}\n"
+            f"  entries    {view.count}, load factor {ratio_text(view.load_factor())}, "
+            f"grows above {optional(facts.grows_above)}\n"
         )
         if view.address is None:
             return
@@ -90,11 +96,11 @@ class InspectResult(Result):
         elif isinstance(facts, BucketFacts) and size is None:
             yield f"  buckets    {facts.buckets} (B = {facts.B}) of unknown size\n"
         elif isinstance(facts, BucketFacts):
-            held = summary.held or Held()
-            parts = [f"{size_text(held.total)} in all"]
-            if held.old:
+            held = summary.held
+            parts = [f"{size_text(held.total if held else None)} in all"]
+            if held is not None and held.old:
                 parts.append(f"{size_text(held.old)} of it for the old array")
-            if held.retired:
+            if held is not None and held.retired:
                 parts.append(f"{size_text(held.retired)} of it still to be given back")
             yield (
                 f"  buckets    {facts.buckets} (B = {facts.B}) of {size} bytes, "
@@ -104,7 +110,8 @@ class InspectResult(Result):
                 f"  overflow   {optional(summary.overflow_in_use)} in use, "
                 f"{optional(summary.spare)} spare, noverflow {facts.noverflow}\n"
             )
-            yield f"  chains     {_chains(summary.chains)}\n"
+            chains = _chains(summary.chains, summary.read is not None)
+            yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
         yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
         if summary.growth is not None:
             yield from _growth_lines(summary.growth, view)
@@ -113,8 +120,31 @@ class InspectResult(Result):
         yield from problem_lines(view.problems)
 
 
-def size_text(size: int) -> str:
+def coverage_form(read: Optional[Coverage]) -> Dict[str, object]:
+    """`read` of what was not looked at whole."""
+    return {} if read is None else {"read": {"looked_at": read[0], "of": read[1]}}
+
+
+def coverage_text(read: Optional[Coverage], unit: str) -> str:
+    """What figures are of, where they are not of all."""
+    if read is None:
+        return ""
+    return f" (of the {read[0]} of {optional(read[1])} {unit}s that were looked at)"
+
+
+def ratio_text(ratio: Optional[float]) -> str:
+    """A ratio for a reader."""
+    return "?" if ratio is None else f"{ratio:.2f}"
+
+
+def _known(value: object) -> object:
+    return "?" if value is None else value
+
+
+def size_text(size: Optional[int]) -> str:
     """Bytes for a reader."""
+    if size is None:
+        return "?"
     value = float(size)
     for unit in ("bytes", "KiB", "MiB", "GiB"):
         if value < 1024 or unit == "GiB":
@@ -123,10 +153,13 @@ def size_text(size: int) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def _chains(chains: Dict[int, int]) -> str:
-    """Chain lengths, longest last."""
+def _chains(chains: Dict[int, int], partial: bool) -> str:
+    """Chain lengths, longest last.
+
+    :param partial: whether not all could be looked at
+    """
     if not chains:
-        return "none"
+        return "?" if partial else "none"
     parts = [f"{number} of {length}" for length, number in chains.items()]
     if len(parts) > 8:
         parts = parts[:7] + ["..."] + parts[-1:]

@@ -48,8 +48,8 @@ class ListResult(Result):
                     "count": view.count,
                     "buckets": view.facts().buckets,
                     "overflow": view.overflow_in_use(),
-                    "bytes": held.total,
-                    "retained": held.retained,
+                    "bytes": None if held is None else held.total,
+                    "retained": None if held is None else held.retained,
                     "growing": growth.kind if growth else None,
                     "progress": row.progress,
                 }
@@ -75,11 +75,13 @@ class ListResult(Result):
                 if isinstance(row.progress, float):
                     state += f" {row.progress * 100:.1f}%"
             name = f"  {escape(row.name)}" if row.name else ""
+            buckets = view.facts().buckets
+            size = size_text(held.total if held else None)
+            retained = size_text(held.retained) if held and held.retained else "" if held else "?"
             yield (
                 f"{view.address or 0:<#18x}  {view.count:>10}  "
-                f"{view.facts().buckets:>9}  {size_text(held.total):>9}  "
-                f"{size_text(held.retained) if held.retained else '':>9}  {state:<16}  "
-                f"{escape(view.type_name)}{name}\n"
+                f"{'?' if buckets is None else buckets:>9}  {size:>9}  {retained:>9}  "
+                f"{state:<16}  {escape(view.type_name)}{name}\n"
             )
         yield from unread_lines(self.unread)
 

@@ -11,8 +11,17 @@ from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from .base import Command, Context, Result, add_map, problem_lines, unread_form, unread_lines
-from .inspect import size_text
+from .base import (
+    Command,
+    Context,
+    Result,
+    add_map,
+    optional,
+    problem_lines,
+    unread_form,
+    unread_lines,
+)
+from .inspect import coverage_form, coverage_text, size_text
 
 _BAR = 40
 
@@ -30,6 +39,9 @@ class StatsResult(Result):
         if found.unit == "group":
             swiss["probes"] = _form(found.probes)
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
+        held, used = found.held, found.bytes_used
+        total = None if held is None else held.total
+        nothing = found.read is not None and not found.read[0]
         yield dumps(
             {
                 "schema": "mapscope.stats/1",
@@ -38,22 +50,23 @@ class StatsResult(Result):
                 "count": view.count,
                 "entries": found.entries,
                 "load_factor": view.load_factor(),
-                "cells": _form(found.cells),
-                "chains": _form(found.chains),
-                "old_cells": _form(found.old_cells),
-                "old_chains": _form(found.old_chains),
+                "cells": None if nothing else _form(found.cells),
+                "chains": None if nothing else _form(found.chains),
+                "old_cells": None if nothing else _form(found.old_cells),
+                "old_chains": None if nothing else _form(found.old_chains),
                 "uniformity": found.uniformity,
                 **swiss,
                 "bytes": {
-                    "total": found.held.total,
-                    "used": found.bytes_used,
-                    "wasted": found.held.total - found.bytes_used,
-                    "retained_by_old": found.held.old,
-                    "retired": found.held.retired,
-                    "overflow": found.held.overflow,
+                    "total": total,
+                    "used": used,
+                    "wasted": None if total is None or used is None else total - used,
+                    "retained_by_old": held.old if held else None,
+                    "retired": held.retired if held else None,
+                    "overflow": held.overflow if held else None,
                     "rebuilt": found.bytes_rebuilt,
                 },
                 "life": view.life.form() if view.life else None,
+                **coverage_form(found.read),
                 "problems": view.problems,
             }
         ) + "\n"
@@ -62,36 +75,49 @@ class StatsResult(Result):
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
-        yield from _histogram(f"entries per {found.unit}", found.cells)
+        what = coverage_text(found.read, found.unit)
+        none = "none" if found.read is None else "?"
+        yield from _histogram(f"entries per {found.unit}{what}", found.cells, none)
         if found.chains or found.unit == "bucket":
-            yield from _histogram("buckets per chain", found.chains)
+            yield from _histogram(f"buckets per chain{what}", found.chains, none)
         if found.probes:
-            yield from _histogram("groups that a lookup looks at to find nothing", found.probes)
-            yield f"  slots      {found.growth_left} left before a table grows, "
-            yield f"{found.tombstones} tombstones\n"
+            text = f"groups that a lookup looks at to find nothing{what}"
+            yield from _histogram(text, found.probes, none)
+            yield f"  slots      {optional(found.growth_left)} left before a table grows, "
+            yield f"{optional(found.tombstones)} tombstones\n"
         if found.old_cells:
-            yield from _histogram("entries per old bucket not evacuated", found.old_cells)
-            yield from _histogram("buckets per old chain not evacuated", found.old_chains)
+            yield from _histogram(
+                f"entries per old bucket not evacuated{what}", found.old_cells, none
+            )
+            yield from _histogram(
+                f"buckets per old chain not evacuated{what}", found.old_chains, none
+            )
         if found.uniformity is not None:
             yield (
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
-        held, used = found.held, found.bytes_used
-        total = held.total
-        share = 100 * used / total if total else 0.0
-        yield f"  bytes      {size_text(total)}, {share:.0f}% of it keys and values\n"
-        yield f"             {size_text(total - used)} wasted\n"
+        held, used, rebuilt = found.held, found.bytes_used, found.bytes_rebuilt
+        total = None if held is None else held.total
+        share = wasted = "?"
+        if total is not None and used is not None:
+            share = f"{100 * used / total if total else 0.0:.0f}%"
+            wasted = size_text(total - used)
+        yield f"  bytes      {size_text(total)}, {share} of it keys and values\n"
+        yield f"             {wasted} wasted\n"
         if found.unit == "bucket":
-            outside = size_text(held.overflow)
-            yield f"             {outside} in overflow buckets outside of the array\n"
-        if held.old:
+            outside = size_text(held.overflow if held else None)
+            about = "" if found.read is None else "about "
+            yield f"             {about}{outside} in overflow buckets outside of the array\n"
+        if held is not None and held.old:
             yield f"             {size_text(held.old)} retained by the old array\n"
-        if held.retired:
+        if held is not None and held.retired:
             yield f"             {size_text(held.retired)} of old arrays still to be given back\n"
-        if view.address is not None:
-            less = total - found.bytes_rebuilt
-            yield f"  rebuilt    about {size_text(found.bytes_rebuilt)} as a fresh copy: "
+        if rebuilt is None or total is None:
+            yield "  rebuilt    ? as a fresh copy: not all entries were counted\n"
+        elif view.address is not None:
+            less = total - rebuilt
+            yield f"  rebuilt    about {size_text(rebuilt)} as a fresh copy: "
             yield f"{size_text(less)} less\n" if less > 0 else "nothing to gain\n"
         if view.life is not None:
             yield f"  life       {_life_text(view.life)}\n"
@@ -121,8 +147,11 @@ class Totals(Result):
     def add(self, view: MapView) -> None:
         """Count one more map, from its header."""
         buckets = view.facts().buckets
-        assert isinstance(buckets, int)
         growth, held = view.growth(), view.held()
+        if held is None or not isinstance(buckets, int):
+            reason = "; ".join(view.problems) or "its size cannot be told"
+            self.unread.append((f"the map at {view.address or 0:#x}", reason))
+            return
         self.maps += 1
         self.entries += view.count
         self.buckets += buckets if held.buckets else 0
@@ -223,10 +252,10 @@ def _form(histogram: Dict[int, int]) -> Dict[str, int]:
     return {str(value): number for value, number in histogram.items()}
 
 
-def _histogram(title: str, values: Dict[int, int]) -> Iterator[str]:
+def _histogram(title: str, values: Dict[int, int], none: str) -> Iterator[str]:
     yield f"  {title}\n"
     if not values:
-        yield "    none\n"
+        yield f"    {none}\n"
         return
     most = max(values.values())
     rows = list(values.items())
@@ -257,7 +286,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
                 made = gone[0] + counted.get(flavour.name, 0)
                 totals.created = (totals.created or 0) + made
                 totals.add_life(gone[1])
-        totals.unread = session.unread
+        totals.unread += session.unread
         if session.unread and not known:
             totals.created = totals.life = None
         return totals

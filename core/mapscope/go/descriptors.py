@@ -18,17 +18,9 @@ from ..program.target import Section, Target
 from ..program.types import Field, Kind, Type
 from ..program.values import escape, named
 from . import layouts
-from .functions import Functions, FunctionTable, FunctionTables
+from .functions import FunctionTable, FunctionTables, Functions
 from .goroutines import Goroutine, all_goroutines, goid
-from .images import (
-    Image,
-    estimated,
-    find_images,
-    range_of,
-    signs,
-    swiss_by,
-    told_minor,
-)
+from .images import Image, estimated, find_images, range_of, signs, swiss_by, told_minor
 
 _WORD = struct.Struct("<Q")
 #: bytes of abi.Type, followed by what its kind adds

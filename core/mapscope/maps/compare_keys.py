@@ -49,8 +49,11 @@ class Hashed:
         function is not known."""
         if self.hash is None:
             return []
-        self._report.hashed += len(values)
-        return self.hash.many([value or b"" for value in values])
+        hashes = self.hash.many([value or b"" for value in values])
+        without = hashes.count(None)
+        self._report.hashed += len(hashes) - without
+        self._report.unhashed += without
+        return hashes
 
     def count(self, fitting: int, unfitting: int) -> None:
         """So many more keys fit their hashes, and do not."""
@@ -63,7 +66,7 @@ class Hashed:
         """If no key fits, the hash is another: doubts of these kinds are about nothing."""
         if self.hash is None and self._unfitting and not self._fitting:
             self._report.drop_doubts(*codes)
-            self._report.hashed = 0
+            self._report.hashed = self._report.unhashed = 0
             self._report.add("note", "hash-skipped", ANOTHER)
 
 

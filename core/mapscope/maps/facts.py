@@ -2,7 +2,7 @@
 """What is known of one map, typed: what commands render as text and as JSON."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded
 from .batches import Where
@@ -10,7 +10,7 @@ from .batches import Where
 
 @dataclass(frozen=True)
 class Facts:
-    """What a map's header alone tells.
+    """What a map's header alone tells; None: what it leads to could not be read.
 
     :ivar flags: their names
     :ivar buckets: of the present array; of a Swiss map: groups
@@ -20,10 +20,10 @@ class Facts:
 
     flags: Sequence[str]
     hash0: int
-    buckets: int
+    buckets: Optional[int]
     bucket_bytes: Optional[int]
-    load_factor: float
-    grows_above: int
+    load_factor: Optional[float]
+    grows_above: Optional[int]
 
     def form(self) -> Dict[str, object]:
         """The fields of mapscope.inspect/1."""
@@ -56,9 +56,9 @@ class TableFacts(Facts):
     :ivar growth_left: entries until tables grow
     """
 
-    tables: int
+    tables: Optional[int]
     global_depth: int
-    growth_left: int
+    growth_left: Optional[int]
 
     def form(self) -> Dict[str, object]:
         form: Dict[str, object] = {**vars(self), "groups": self.buckets}
@@ -162,11 +162,17 @@ class Life:
         }
 
 
+#: (looked at, all of them; None: not known)
+Coverage = Tuple[int, Optional[int]]
+
+
 @dataclass
 class Summary:
     """What `map inspect` shows beyond the header; None: could not be known.
 
     :ivar tombstones: of a Swiss map, slots of deleted entries
+    :ivar read: where not all could be looked at, (buckets or groups looked at, all of them;
+        None: not known): figures of a walk are of those alone
     """
 
     overflow_in_use: Optional[int] = None
@@ -175,27 +181,32 @@ class Summary:
     chains: Dict[int, int] = field(default_factory=dict)
     growth: Optional[Growth] = None
     tombstones: Optional[int] = None
+    read: Optional[Coverage] = None
 
 
 @dataclass
 class Distribution:
-    """What `map stats` shows of one map."""
+    """What `map stats` shows of one map; None: could not be known.
+
+    :ivar read: as in Summary
+    """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
     chains: Dict[int, int]
     old_cells: Dict[int, int]  # the same of old buckets not yet evacuated
     old_chains: Dict[int, int]
-    entries: int
+    entries: Optional[int]
     uniformity: Optional[float]  # variance / mean of entries per bucket; 1: as by chance
-    held: Held
-    bytes_used: int
-    bytes_rebuilt: int  # what a fresh copy of the map would hold, about
+    held: Optional[Held]
+    bytes_used: Optional[int]
+    bytes_rebuilt: Optional[int]  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
     #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
     #: begin with; slots of deleted entries; entries until tables grow
     probes: Dict[int, int] = field(default_factory=dict)
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
+    read: Optional[Coverage] = None
 
 
 @dataclass

@@ -2,10 +2,11 @@
 """A key that is looked for, and what was found."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, List, Optional, Sequence
 
 from ..program.values import Decoded
 from .batches import Where
+from .problems import Problem, is_cut_short
 
 
 @dataclass
@@ -54,6 +55,7 @@ class Found:
     """What `map find` shows.
 
     :ivar unseen: the key all the same, in a damaged map
+    :ivar unread: keys that could not be read, and may be the one that is looked for
     """
 
     hash: Optional[int]
@@ -69,6 +71,23 @@ class Found:
     where: Optional[Where] = None
     in_flight: bool = False
     unseen: Optional[Unseen] = None
+    unread: int = 0
+
+    def is_known(self, problems: Sequence[str]) -> bool:
+        """Whether a key that was not found is not there: all that a lookup looks at was read.
+
+        :param problems: what could not be read, or not followed, of the map
+        """
+        places = {(candidate.array, candidate.bucket) for candidate in self.candidates}
+        of_lookup = [
+            problem
+            for problem in problems
+            if self.method != "hash"
+            or not isinstance(problem, Problem)
+            or not problem.array
+            or (problem.array, problem.bucket) in places
+        ]
+        return not self.unread and not is_cut_short(of_lookup)
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What is impossible or unreadable in a map."""
 
-from typing import Optional
+from typing import Optional, Sequence
 
 #: problems noted for one map before a walk gives up on details
 MAX_PROBLEMS = 20
@@ -32,3 +32,14 @@ class Problem(str):
         self = super().__new__(cls, text)
         self.code, self.address, self.array, self.bucket = code, address, array, bucket
         return self
+
+
+#: codes of problems behind which there may be more of the map than was looked at
+_CUT_SHORT = frozenset(
+    "unreadable overflow-loop overflow-shared overflow-pointer directory header interrupted".split()
+)
+
+
+def is_cut_short(problems: Sequence[str]) -> bool:
+    """Whether some of a map was not looked at: figures are then of the rest alone."""
+    return any(getattr(problem, "code", "") in _CUT_SHORT for problem in problems)

@@ -67,6 +67,8 @@ class Report:
     :ivar buckets: walked so far
     :ivar cells: looked at so far
     :ivar hashed: keys whose hash was compared so far
+    :ivar unhashed: keys that were looked at and have no hash that can be computed, as NaN
+    :ivar left_out: what was not looked at; "": nothing
     """
 
     activity: Callable[[], Activity]
@@ -76,6 +78,8 @@ class Report:
     buckets: int = 0
     cells: int = 0
     hashed: int = 0
+    unhashed: int = 0
+    left_out: str = ""
     _counts: Dict[str, int] = field(default_factory=dict)
     _activity: Optional[Activity] = None
     _doubts: List[Finding] = field(default_factory=list)
@@ -164,9 +168,12 @@ class Report:
         return self._activity
 
     @property
-    def ok(self) -> bool:
-        """Whether nothing is wrong."""
-        return not any(finding.severity == "error" for finding in self.findings)
+    def ok(self) -> Optional[bool]:
+        """Whether nothing is wrong; None: not all was looked at, and nothing was found in the
+        rest."""
+        if any(finding.severity == "error" for finding in self.findings):
+            return False
+        return None if self.left_out else True
 
 
 _RACE = "two goroutines or threads wrote without a lock"

@@ -11,7 +11,7 @@ from typing import List, Optional, Sequence, Tuple
 
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.types import Kind
-from ..program.values import Decoder
+from ..program.values import Decoder, Unreadable
 from .batches import Column, EntryBatch, Where
 from .found import Candidate, Found, KeyTest, Unseen
 from .view import MapView
@@ -137,7 +137,9 @@ def _index_in(batch: EntryBatch, test: KeyTest, decoder: Decoder, result: Found)
         result.cells_compared += len(batch.order) - len(order)
     for index in order:
         result.cells_compared += 1
-        if test.matches(keys.value(index, decoder)):
+        key = keys.value(index, decoder)
+        result.unread += isinstance(key, Unreadable)
+        if test.matches(key):
             return index
     return None
 

@@ -102,12 +102,13 @@ class MapView(ABC):
         """Overflow buckets of the present array, as far as the header tells."""
 
     @abstractmethod
-    def held(self) -> Held:
-        """The memory it holds, as far as the header tells; overflow may be an estimate."""
+    def held(self) -> Optional[Held]:
+        """The memory it holds, as far as the header tells; overflow may be an estimate. None:
+        it cannot be told."""
 
     @abstractmethod
-    def load_factor(self) -> float:
-        """Entries for each bucket."""
+    def load_factor(self) -> Optional[float]:
+        """Entries for each bucket; None: it cannot be told."""
 
     @abstractmethod
     def summary(self, progress: Progress = no_progress) -> Summary:

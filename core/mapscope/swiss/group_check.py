@@ -68,6 +68,7 @@ class _Check:
         if "clear" in operations:
             text = "the map is being cleared: its slots were not checked"
             report.add("note", "in-flight", text, view.address)
+            report.left_out = "its slots"
             return
         tables = view.tables()
         self._changing = bool(operations) and any(table.replaced for table in tables)
@@ -76,6 +77,7 @@ class _Check:
         if view.layout is None:
             text = "the map's type is not known: only its directory was checked"
             report.add("note", "type-needed", text, view.address)
+            report.left_out = "its groups"
             return
         try:
             self._walk(view.layout)

@@ -2,14 +2,16 @@
 """The path of a lookup in a Swiss map (getWithKey in internal/runtime/maps/table.go,
 directoryIndex in map.go)."""
 
-from typing import Dict, Optional, Tuple
+from typing import Dict, Optional, Set, Tuple
 
 from ..cells.marks import CELLS
 from ..errors import Corrupt, MemoryUnreadable
 from ..go import layouts
 from ..maps.batches import SlotWhere, Where
 from ..maps.found import Found, KeyTest, SlotCandidate
+from ..maps.problems import Problem
 from ..maps.search import Finder
+from ..program.values import Unreadable
 from .probing import probes
 from .swiss_reader import SwissReader, Table
 
@@ -20,6 +22,7 @@ class SwissLookup(Finder):
     def __init__(self, map: SwissReader) -> None:
         super().__init__(map)
         self._map = map
+        self._unread: Set[Tuple[int, int]] = set()
         self._groups: Dict[Tuple[int, int], bytes] = {}
 
     def unsettled(self) -> str:
@@ -38,6 +41,10 @@ class SwissLookup(Finder):
             raise Corrupt("the table that the key belongs to cannot be read; see map check")
         for number, group in enumerate(probes(key_hash >> 7 & (table.count - 1), table.count)):
             control = self._group(table, group)[:CELLS]
+            if (table.number, group) in self._unread:
+                reason = "it cannot be read: where the search goes on is not known"
+                result.candidates.append(SlotCandidate(str(table.number), group, True, reason))
+                break
             result.chain_hops += 1 if number else 0
             slots = [slot for slot in range(CELLS) if control[slot] == mark]
             for slot in slots:
@@ -83,7 +90,9 @@ class SwissLookup(Finder):
             try:
                 data = self._map.memory.read(table.groups + group * layout.size, layout.size)
             except MemoryUnreadable as error:
-                self._map.problems.append(f"table {table.number}, group {group}: {error}")
+                text = f"table {table.number}, group {group}: {error}"
+                self._unread.add(place)
+                self._map.problems.append(Problem(text, "unreadable", error.address))
             self._groups[place] = data or bytes([layouts.CTRL_EMPTY]) * layout.size
         return self._groups[place]
 
@@ -99,6 +108,7 @@ class SwissLookup(Finder):
         at, other = layout.key_offset(slot), layout.elem_offset(slot)
         indirect = layout.indirect_key
         key = self._map.slot_value(key_type, data[at : at + key_width], address + at, indirect)
+        result.unread += isinstance(key, Unreadable)
         if not test.matches(key):
             return False
         word = data[other : other + elem_width]

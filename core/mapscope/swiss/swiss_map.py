@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: MIT
 """A Swiss map: what commands ask of it."""
 
-from typing import Dict, Iterator, List, Sequence
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..cells.layout import BucketLayout
 from ..cells.level import Level
 from ..cells.marks import CELLS
 from ..errors import UsageError
-from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
+from ..maps.facts import Bucket, Cell, Chain, Coverage, Distribution, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.problems import is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from .group_check import check_swiss
@@ -35,22 +36,42 @@ class SwissMap(SwissReader):
     def summary(self, progress: Progress = no_progress) -> Summary:
         if self.layout is None:
             return Summary()
-        deleted = live = 0
-        for table, level in self.levels(progress):
+        deleted = live = read = 0
+        for table, level in self._until_interrupted(progress):
+            read += table.count
             ctrl = level.tophashes(self.layout)
             deleted += len(ctrl.translate(None, _NOT_DELETED))
             if not table.replaced:
                 live += len(ctrl.translate(None, _NOT_FULL))
+        coverage = self._coverage(read)
+        if coverage is not None:
+            return Summary(held=self.held(), read=coverage)
         if not any(table.replaced for table in self.tables()):
             self._compare_count(live)
         return Summary(held=self.held(), tombstones=deleted)
+
+    def _until_interrupted(self, progress: Progress) -> Iterator[Tuple[Table, Level]]:
+        """All groups, or those up to a Ctrl-C."""
+        try:
+            yield from self.levels(progress)
+        except KeyboardInterrupt:
+            self._note("interrupted: not all of the map was looked at", "interrupted", None)
+
+    def _coverage(self, read: int) -> Optional[Coverage]:
+        """The groups that were counted, and all that are known of, if not all could be."""
+        if not is_cut_short(self.problems):
+            return None
+        if self.tables_unread():
+            return read, None
+        return read, sum(table.count for table in self.tables())
 
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         layout = self._need_layout()
         counts: Dict[int, int] = {}
         probes: Dict[int, int] = {}
-        live = deleted = left = 0
-        for table, level in self.levels(progress):
+        live = deleted = left = read = 0
+        for table, level in self._until_interrupted(progress):
+            read += table.count
             if table.replaced:
                 continue
             ctrl = level.tophashes(layout)
@@ -66,6 +87,22 @@ class SwissMap(SwissReader):
                 live += used
         key, elem = self.widths()
         held = self.held()
+        coverage = self._coverage(read)
+        if coverage is not None or held is None:
+            return Distribution(
+                cells=dict(sorted(counts.items())),
+                chains={},
+                old_cells={},
+                old_chains={},
+                entries=None,
+                uniformity=None,
+                held=held,
+                bytes_used=None,
+                bytes_rebuilt=None,
+                unit=self.unit,
+                probes=dict(sorted(probes.items())),
+                read=coverage,
+            )
         return Distribution(
             cells=dict(sorted(counts.items())),
             chains={},

@@ -21,7 +21,7 @@ from ..errors import MemoryUnreadable, NotAMap, TypeNeeded
 from ..go import layouts
 from ..maps.batches import EntryBatch, SlotWhere
 from ..maps.facts import Growth, Held, TableFacts
-from ..maps.problems import MAX_PROBLEMS, Problem
+from ..maps.problems import MAX_PROBLEMS, Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
@@ -142,6 +142,7 @@ class SwissReader(MapView):
         self._allocated = allocated
         self._words = words
         self._tables: Optional[List[Table]] = None
+        self._tables_unread = False
         self._hashing = hashing
         self._hash: Optional[Tuple[Optional[KeyHash], str]] = None
 
@@ -151,25 +152,33 @@ class SwissReader(MapView):
     def count(self) -> int:
         return self.header.used if self.header else 0
 
-    def load_factor(self) -> float:
+    def tables_unread(self) -> bool:
+        """Whether not all tables could be read."""
+        self.tables()
+        return self._tables_unread
+
+    def load_factor(self) -> Optional[float]:
+        if self.tables_unread():
+            return None
         capacity = sum(table.capacity for table in self.tables() if not table.replaced)
         return self.count / capacity if capacity else 0.0
 
     def facts(self) -> TableFacts:
         header = self.header
         tables = [table for table in self.tables() if not table.replaced]
-        small = header is not None and bool(header.dirPtr) and not self.directory()[1]
+        unread = self.tables_unread()
         left = sum(table.growth_left for table in tables)
+        small = header is not None and bool(header.dirPtr) and not self.directory()[1]
         return TableFacts(
             ["writing"] if header and header.writing else [],
             header.seed if header else 0,
-            sum(table.count for table in tables),
+            None if unread else sum(table.count for table in tables),
             self.layout.size if self.layout else None,
             self.load_factor(),
-            self.count + left if tables else 8,
-            0 if small else len(tables),
+            None if unread else self.count + left if tables else 8,
+            None if unread else 0 if small else len(tables),
             header.globalDepth if header else 0,
-            left,
+            None if unread else left,
         )
 
     def growth(self) -> Optional[Growth]:
@@ -181,10 +190,12 @@ class SwissReader(MapView):
     def overflow_in_use(self) -> Optional[int]:
         return 0
 
-    def held(self) -> Held:
+    def held(self) -> Optional[Held]:
         layout, header = self.layout, self.header
         if header is None:
             return Held()
+        if self.tables_unread():
+            return None
         tables = self.tables()
         size = layout.size if layout else 0
         groups = sum(self._allocated(size * table.count) for table in tables if size)
@@ -247,6 +258,7 @@ class SwissReader(MapView):
             except MemoryUnreadable as error:
                 self._note(f"directory: {error}", "unreadable", error.address)
                 self._tables = []
+            self._tables_unread = is_cut_short(self.problems)
         return self._tables
 
     def _find_tables(self) -> List[Table]:

@@ -59,7 +59,7 @@ def _type_names(session: Session, abis: List[Abi]) -> Dict[str, int]:
                 except MapscopeError:
                     pass
                 at = raw.find(word, at + 1)
-    for _, view in runtime_maps.enumerate_maps(session):
+    for _, view in runtime_maps.RuntimeMaps().enumerate_maps(session):
         found.setdefault(view.type_name, 0)
         looked += 1
         if looked >= _MOST_TYPES:
