@@ -6,7 +6,7 @@ from typing import Any
 import gdb
 
 from mapscope.errors import MapscopeError
-from mapscope.flavours.cpp.expressions import map_inside
+from mapscope.flavours.cpp.cpp_expressions import map_inside
 from mapscope.locate import map_of
 from mapscope.maps.found import Found
 from mapscope.maps.key_text import parse_key

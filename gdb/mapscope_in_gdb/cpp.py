@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C++ values and names of gdb as core's: what flavours/cpp/expressions.py asks for."""
+"""C++ values and names of gdb as core's: what flavours/cpp/cpp_expressions.py asks for."""
 
 import re
 from typing import Any, Dict, Iterable, Iterator, Optional, Tuple

@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.flavours.cpp import expressions
+from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import Range
 from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
@@ -82,7 +82,7 @@ class GdbTarget(Target):
         if speaks_cpp():
             if expression.startswith("-"):
                 raise UsageError(f"unknown option {escape(expression)}")
-            return expressions.evaluate(Session(self), GdbScope(), expression)
+            return cpp_expressions.evaluate(Session(self), GdbScope(), expression)
         return variable_of(parse(expression))
 
     def names(self) -> Optional[Names]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""C++ values and names of LLDB as core's: what flavours/cpp/expressions.py asks for.
+"""C++ values and names of LLDB as core's: what flavours/cpp/cpp_expressions.py asks for.
 
 Values are kept as a type and an address wherever they have one: LLDB makes nothing of a value
 whose type is declared here and defined elsewhere.

@@ -11,7 +11,7 @@ from typing import Any, List, Optional
 import lldb
 
 from mapscope.errors import MapscopeError, UsageError
-from mapscope.flavours.cpp import expressions
+from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.target import Variable
 from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
@@ -93,7 +93,7 @@ def _by_lldb(
         return _checked(evaluator.EvaluateExpression(text, no_code()), text)
 
     scope = LldbScope(program, frame, function, evaluate, variable_of)
-    return expressions.evaluate(session, scope, text)
+    return cpp_expressions.evaluate(session, scope, text)
 
 
 def _checked(value: lldb.SBValue, expression: str) -> lldb.SBValue:
