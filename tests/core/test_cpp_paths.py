@@ -7,7 +7,7 @@ import pytest
 
 from mapscope.errors import MapscopeError
 from mapscope.program import cpp_paths
-from mapscope.program.cpp_paths import AddressOf, Element, Member, Name, Native, Path, Pointee
+from mapscope.program.cpp_paths import Element, Member, Name, Native, Path, Pointee
 from mapscope.program.cpp_values import CppValue, Form, all_bases, element, find_member, held, near
 from mapscope.program.target import Variable
 from mapscope.program.types import VOID
