@@ -6,19 +6,17 @@ whose type is declared here and defined elsewhere.
 """
 
 import re
-from typing import TYPE_CHECKING, Any, Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Any, Callable, Iterable, Iterator, List, Optional, Protocol, Tuple
 
 import lldb
 
 from mapscope.errors import MapscopeError
 from mapscope.program.cpp_values import CppScope, CppValue, Form, find_member, member_names
+from mapscope.program.memory import Buffer
 from mapscope.program.target import Variable
 from mapscope.program.values import escape
 from .data import bytes_of_data
 from .types import describe, spelled
-
-if TYPE_CHECKING:
-    from .target import LldbTarget
 
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
 _MASK = (1 << 64) - 1
@@ -34,6 +32,18 @@ _MANY = 256
 #: what evaluates an expression of LLDB's without running code, and what makes a Variable
 Evaluate = Callable[[str], lldb.SBValue]
 VariableOf = Callable[[lldb.SBValue], Variable]
+
+
+class Program(Protocol):
+    """What is asked of LLDB's target."""
+
+    native: lldb.SBTarget
+
+    def read_memory(self, address: int, size: int) -> Buffer:
+        """Bytes of the process."""
+
+    def symbol_places(self, name: str) -> Iterator[lldb.SBAddress]:
+        """Where a linker symbol is."""
 
 
 class LldbValue(CppValue):
@@ -166,17 +176,24 @@ class LldbValue(CppValue):
 class LldbScope(CppScope):
     """The selected frame, or the program's globals where there is none.
 
+    :param function: the frame's
     :param evaluate: LLDB's value of an expression, refused where it would run code
     :param variable_of: core's Variable of a value of LLDB's
     """
 
-    def __init__(self, target: "LldbTarget", evaluate: Evaluate, variable_of: VariableOf) -> None:
+    def __init__(
+        self,
+        target: Program,
+        frame: Optional[lldb.SBFrame],
+        function: str,
+        evaluate: Evaluate,
+        variable_of: VariableOf,
+    ) -> None:
         self.target = target
         self._evaluate = evaluate
         self.variable_of = variable_of
-        frame = target.selected_frame()
-        self._frame: Optional[lldb.SBFrame] = None if frame is None else frame.native
-        self._function = "" if frame is None else frame.function
+        self._frame = frame
+        self._function = function
 
     def value(self, value: lldb.SBValue) -> LldbValue:
         """A value of LLDB's as core's; of a reference, what it refers to.

@@ -213,7 +213,8 @@ def _by_lldb(target: "LldbTarget", expression: str) -> Variable:
     def evaluate(text: str) -> lldb.SBValue:
         return _checked(evaluator.EvaluateExpression(text, no_code()), text)
 
-    scope = LldbScope(target, evaluate, variable_of)
+    native, function = (None, "") if frame is None else (frame.native, frame.function)
+    scope = LldbScope(target, native, function, evaluate, variable_of)
     return expressions.evaluate(Session(target), scope, expression)
 
 
