@@ -9,7 +9,7 @@
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 setup_log=$root/build/setup.log # what apt-get said
-jobs=$(nproc 2>/dev/null || echo 2)
+jobs=${JOBS:-$(nproc 2>/dev/null || echo 2)}
 
 # Debian's own Python: a python3 that comes first on PATH would not have its
 # modules (pytest, mypy, ...), and is not the one that is inside gdb.

@@ -16,7 +16,7 @@
 //
 // The second map, `guarded`, is written by both threads too, under a mutex:
 // nothing is wrong with it.
-#include <barrier>
+#include <chrono>
 #include <iostream>
 #include <mutex>
 #include <string>
@@ -40,8 +40,8 @@ std::mutex mutex;
 
 std::string key(int i) { return "user-" + std::to_string(i); }
 
-void write(int id, std::barrier<> &start) {
-  start.arrive_and_wait();
+void write(int id, std::chrono::milliseconds pause) {
+  std::this_thread::sleep_for(pause);
   for (int i = full; i < full + more; ++i) {
     {
       const std::lock_guard lock(mutex);
@@ -64,9 +64,9 @@ int main(int argc, char **argv) {
     shared[key(i)] = 0;
   }
   mapscope::set_mapdebug("inject=" + std::string(where) + ':' + std::string(delay));
-  std::barrier start(2);
-  std::jthread first([&] { write(1, start); });
-  std::jthread second([&] { write(2, start); });
+  // The one comes when the other waits inside its write already, also on a slow machine.
+  std::jthread first([] { write(1, std::chrono::milliseconds(300)); });
+  std::jthread second([] { write(2, std::chrono::milliseconds(0)); });
   first.join();
   second.join();
   std::cout << "nobody noticed: " << shared.size() << " users\n";

@@ -295,14 +295,10 @@ def main() -> int:
     seen = Comparison()
     with tempfile.TemporaryDirectory() as folder:
         programs = {name: Path(folder) / name for name in ("zoo", "growth")}
-        environment = toolchains.environment(SOURCE / "build" / "toolchains" / "cache")
         for package, path in programs.items():
-            subprocess.run(
-                [go, "build", "-o", str(path), f"./{package}"],
-                cwd=SOURCE / "tests" / "debugger" / "programs" / "go",
-                env={**os.environ, **environment, "GOEXPERIMENT": experiment},
-                check=True,
-            )
+            done = toolchains.build(SOURCE, go, ["-o", str(path), f"./{package}"], experiment)
+            if done.returncode:
+                sys.exit(done.stdout)
         with open(programs["zoo"], "rb") as file:
             elf = ELFFile(file)
             named = subprocess.run(

@@ -14,7 +14,7 @@ gdb without it), each time in folders of its own.
                  the one or the other, for tests that use both
   %gdb           gdb as it comes, in batch mode and without init files: it loads
                  libstdc++'s printers, and declines Go's runtime-gdb.py; ended
-                 after five minutes
+                 after a quarter of an hour (28 minutes with "long")
   %gdb-autoload  the same, but it loads what a program names: runtime-gdb.py
   %lldb          LLDB, in batch mode and without init files
   %lldb-dap      LLDB's debug adapter
@@ -34,13 +34,16 @@ gdb without it), each time in folders of its own.
                  %build/tests/debugger/programs/...
   %compare       compare.py: TRUTH OUTPUTS
   %same-entries  same_entries.py: TRUTH ENTRIES
+  %skip-if-left-out
+                 left_out.py: LOG; skips the test if all that it was to test was left out
   %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
                  what the pretty-printer shows, to compare it with --bare
 
 Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
 name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
 (lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are
-those of Go 1.17 to 1.23), go-runtime-gdb.
+those of Go 1.17 to 1.23), go-runtime-gdb; long, if more places are to be looked at
+(scripts/test --long).
 """
 import os
 import shlex
@@ -61,6 +64,10 @@ if debugger in config.found_features:
 if {"gdb": "gdbserver", "lldb": "lldb-server"}[debugger] in config.found_features:
     config.available_features.add("gdbserver")
 
+is_long = bool(os.environ.get("MAPSCOPE_LONG"))
+if is_long:
+    config.available_features.add("long")
+
 if {"gdb", "lldb"} <= set(config.found_features):
     config.available_features.add("both")
 
@@ -77,9 +84,15 @@ config.environment.update(
     }
 )
 
+# Where scripts/toolchains looks for Go's, if somebody says so.
+for name in ("MAPSCOPE_TOOLCHAINS", "MAPSCOPE_SOURCES"):
+    if name in os.environ:
+        config.environment[name] = os.environ[name]
+
 q = shlex.quote
+timeout = f"timeout --kill-after=5 {1700 if is_long else 900}"
 gdb = (
-    f"timeout --kill-after=5 300 {q(config.gdb)} -nx -nh -batch -q"
+    f"{timeout} {q(config.gdb)} -nx -nh -batch -q"
     " -iex 'set debuginfod enabled off' -iex 'set width 0'"
 )
 scripts = {
@@ -89,7 +102,7 @@ scripts = {
 mapscope = scripts[debugger]
 in_debugger = {
     "gdb": f"{gdb} -x {q(scripts['gdb'])}",
-    "lldb": f"timeout --kill-after=5 300 {q(config.python)}"
+    "lldb": f"{timeout} {q(config.python)}"
     f" {q(os.path.join(config.suite, 'lldb_steps.py'))} {q(config.lldb)} {q(scripts['lldb'])}",
 }
 servers = {"gdb": q(config.gdbserver), "lldb": f"{q(config.lldb_server)} gdbserver"}
@@ -102,13 +115,13 @@ tools = {
     "%in-lldb": in_debugger["lldb"],
     "%gdb": gdb,
     "%gdb-autoload": f"{gdb} -iex 'set auto-load safe-path /'",
-    "%lldb": f"timeout --kill-after=5 300 {q(config.lldb)} --batch --no-lldbinit",
+    "%lldb": f"{timeout} {q(config.lldb)} --batch --no-lldbinit",
     "%lldb-dap": q(config.lldb_dap),
     "%debugger-path": q(config.lldb if debugger == "lldb" else config.gdb),
     "%gdb-mi": gdb.replace("-batch", "--interpreter=mi"),
     "%mapscope": q(mapscope),
     "%mapscope-path": mapscope,
-    "%gdbserver": f"timeout --kill-after=5 300 {servers[debugger]}",
+    "%gdbserver": f"{timeout} {servers[debugger]}",
     "%gcore": q(config.gcore),
     "%strip": q(config.strip),
     "%go": q(config.go),
@@ -117,6 +130,7 @@ tools = {
     "%source": q(config.source),
     "%build": q(config.build),
     "%printed": q(os.path.join(config.suite, "printed.py")),
+    "%skip-if-left-out": f"{q(config.python)} {q(os.path.join(config.suite, 'left_out.py'))}",
     "%same-entries": f"{q(config.python)} {q(os.path.join(config.suite, 'same_entries.py'))}",
 }
 # lit takes patterns; %gdb must not match the beginning of %gdbserver.

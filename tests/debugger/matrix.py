@@ -34,22 +34,9 @@ BUILDS: Dict[str, List[str]] = {
 }
 
 
-def build(go: str, experiment: str, flags: List[str], program: Path, cache: Path) -> str:
+def build(go: str, experiment: str, flags: List[str], program: Path) -> str:
     """Build the zoo. Returns what went wrong; "" if nothing did."""
-    environment = {
-        **os.environ,
-        **toolchains.environment(cache),
-        "GOEXPERIMENT": experiment,
-    }
-    done = subprocess.run(
-        [go, "build", *flags, "-o", str(program), "./zoo"],
-        cwd=HERE / "programs" / "go",
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        encoding="utf-8",
-        check=False,
-    )
+    done = toolchains.build(SOURCE, go, [*flags, "-o", str(program), "./zoo"], experiment)
     return done.stdout.strip().split("\n")[-1] if done.returncode else ""
 
 
@@ -118,9 +105,7 @@ def main() -> int:
                     row.append("")
                 continue
             program = folder / "zoo"
-            problem = build(
-                go, experiment, flags, program, SOURCE / "build" / "toolchains" / "cache"
-            )
+            problem = build(go, experiment, flags, program)
             without = name in ("-w", "-s -w")
             for debugger in arguments.debuggers:
                 cell = problem or look(

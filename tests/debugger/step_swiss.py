@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A gdb command for tests: step through the growth of a Swiss map, instruction by instruction.
 
-    step-swiss FUNCTION MOST [over]
+    step-swiss FUNCTION MOST EACH [over]
 
 Runs programs/go/swiss to the next call of a function of internal/runtime/maps by main.add,
 and steps until that returns, or for MOST instructions; over what it calls, if told so. At
-each of them `map entries` must show keys 0 to n-1 once, and may show n. Prints how many
+each of EACH-th of them `map entries` must show keys 0 to n-1 once, and may show n. Prints how many
 instructions there were, and how many showed anything else.
 """
 
@@ -29,7 +29,7 @@ def keys() -> List[int]:
     return [json.loads(line)["key"] for line in lines[1:-1]]
 
 
-def step(function: str, most: int, over: bool) -> None:
+def step(function: str, most: int, each: int, over: bool) -> None:
     breakpoint = gdb.Breakpoint(f"internal/runtime/maps.{function}", internal=True)
     while True:
         gdb.execute("continue", to_string=True)
@@ -42,7 +42,7 @@ def step(function: str, most: int, over: bool) -> None:
     truth = set(range(n))
     stepped = wrong = 0
     while stepped < most:
-        found = keys()
+        found = keys() if stepped % each == 0 else sorted(truth)
         if len(found) != len(set(found)) or set(found) - {n} != truth:
             wrong += 1
             if wrong <= 3:
@@ -63,8 +63,8 @@ class StepSwiss(gdb.Command):
         super().__init__("step-swiss", gdb.COMMAND_DATA)
 
     def invoke(self, argument: str, from_tty: bool) -> None:
-        function, most, *over = argument.split()
-        step(function, int(most), bool(over))
+        function, most, each, *over = argument.split()
+        step(function, int(most), int(each), bool(over))
 
 
 StepSwiss()

@@ -4,18 +4,31 @@
 
     toolchains.py SOURCE VERSION PACKAGE PROGRAM [FLAGS...]
 
-SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build.
+SOURCE is the project's folder, VERSION as "1.24" or "newest", FLAGS are those of go build. The
+newest is one with Swiss maps (1.24 or later), the system's Go included: where there is none, it
+cannot be had.
 PACKAGE is one of programs/go, or a file.
 GOEXPERIMENT is that of the environment: noswissmap gives Go 1.24 classic maps.
-What is compiled for one test serves the next: the cache is beside the toolchains.
+What is compiled for one test serves the next: the cache is beside the toolchains. Tests that run
+at the same time build one after the other, for most of what they compile is the same.
 Ends with status 2, and says so, where the toolchain cannot be had.
 """
 
+import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Dict
+from typing import Dict, List, Tuple
+
+#: Go's since then have Swiss maps
+SWISS = (1, 24)
+
+
+def numbers(version: str) -> Tuple[int, ...]:
+    """To compare versions; () of what is none."""
+    parts = version.split(".")
+    return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
 
 
 def command(source: Path, version: str) -> str:
@@ -27,14 +40,21 @@ def command(source: Path, version: str) -> str:
         check=False,
     )
     reason = ""
+    found: Dict[str, str] = {}
     for line in done.stdout.splitlines():
         name, _, rest = line.partition(" ")
-        if rest.startswith("/") and (version == "newest" or name == version):
-            return rest
-        if name == version:
+        if rest.startswith("/"):
+            found.setdefault(name, rest)
+        elif name == version:
             reason = line
-    print(reason or f"no Go {version}")
-    return ""
+    if version == "newest":
+        version = max(found, key=numbers, default="")
+        if numbers(version) < SWISS:
+            print(reason or f"no Go with Swiss maps: the newest is {version or 'none'}")
+            return ""
+    if version not in found:
+        print(reason or f"no Go {version}")
+    return found.get(version, "")
 
 
 def environment(cache: Path) -> Dict[str, str]:
@@ -52,27 +72,35 @@ def environment(cache: Path) -> Dict[str, str]:
     }
 
 
+def build(
+    source: Path, go: str, arguments: List[str], experiment: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run go build in the folder of the tests' packages; its output is in the result's stdout."""
+    cache = source / "build" / "toolchains" / "cache"
+    cache.mkdir(parents=True, exist_ok=True)
+    with open(cache / "lock", "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return subprocess.run(
+            [go, "build", *arguments],
+            cwd=source / "tests" / "debugger" / "programs" / "go",
+            env={**os.environ, **environment(cache), "GOEXPERIMENT": experiment},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            check=False,
+        )
+
+
 def main() -> int:
     source, version, package = Path(sys.argv[1]), sys.argv[2], sys.argv[3]
     program, flags = Path(sys.argv[4]), sys.argv[5:]
     go = command(source, version)
     if not go:
         return 2
-    folder = source / "tests" / "debugger" / "programs" / "go"
-    subprocess.run(
-        [
-            go,
-            "build",
-            *flags,
-            "-o",
-            str(program),
-            package if package.endswith(".go") else f"./{package}",
-        ],
-        cwd=folder,
-        env={**os.environ, **environment(source / "build" / "toolchains" / "cache")},
-        check=True,
-    )
-    return 0
+    what = package if package.endswith(".go") else f"./{package}"
+    done = build(source, go, [*flags, "-o", str(program), what], os.environ.get("GOEXPERIMENT", ""))
+    sys.stdout.write(done.stdout)
+    return 1 if done.returncode else 0
 
 
 if __name__ == "__main__":

@@ -5,8 +5,7 @@
 #include <string>
 #include <vector>
 
-#include <boost/test/unit_test.hpp>
-
+#include "checks.hpp"
 #include "support.hpp"
 
 BOOST_AUTO_TEST_SUITE(api)

@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include <boost/mpl/list.hpp>
-#include <boost/test/unit_test.hpp>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::countdown;

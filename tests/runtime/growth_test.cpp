@@ -5,8 +5,7 @@
 #include <deque>
 #include <unordered_map>
 
-#include <boost/test/unit_test.hpp>
-
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::header;

@@ -17,11 +17,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
-
 #include <mapscope/debug.hpp>
 #include <mapscope/history.h>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 BOOST_AUTO_TEST_SUITE(history)

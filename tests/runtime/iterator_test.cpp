@@ -5,8 +5,7 @@
 #include <set>
 #include <string>
 
-#include <boost/test/unit_test.hpp>
-
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::header;

@@ -6,10 +6,9 @@
 #include <optional>
 #include <string>
 
-#include <boost/test/unit_test.hpp>
-
 #include <mapscope/debug.h>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::header;

@@ -16,10 +16,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
-
 #include <mapscope/debug.hpp>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::header;

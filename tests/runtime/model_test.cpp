@@ -13,8 +13,8 @@
 #include <unordered_set>
 
 #include <boost/mpl/vector.hpp>
-#include <boost/test/unit_test.hpp>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 BOOST_AUTO_TEST_SUITE(model)

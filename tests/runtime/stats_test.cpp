@@ -6,11 +6,10 @@
 #include <thread>
 #include <vector>
 
-#include <boost/test/unit_test.hpp>
-
 #include <mapscope/debug.hpp>
 #include <mapscope/stats.hpp>
 
+#include "checks.hpp"
 #include "support.hpp"
 
 BOOST_AUTO_TEST_SUITE(stats)

@@ -12,8 +12,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
-
+#include "checks.hpp"
 #include "support.hpp"
 
 BOOST_AUTO_TEST_SUITE(stepping)

@@ -13,7 +13,6 @@
 
 #include <mapscope/map.hpp>
 
-#include "checks.hpp"
 #include "decoder.hpp"
 
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)

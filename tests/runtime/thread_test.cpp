@@ -14,8 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include <boost/test/unit_test.hpp>
-
+#include "checks.hpp"
 #include "support.hpp"
 
 using support::header;
