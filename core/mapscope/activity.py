@@ -61,9 +61,13 @@ class Writer:
 
 @dataclass
 class Writers:
-    """All of them, and maps that have more than one."""
+    """All of them, and maps that have more than one.
+
+    :ivar unknown: of which threads and goroutines it cannot be told, and why
+    """
 
     writers: List[Writer] = field(default_factory=list)
+    unknown: List[str] = field(default_factory=list)
     races: List[Tuple[MapView, List[Writer]]] = field(default_factory=list)
 
 
@@ -82,6 +86,10 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
         writer = _writer(session, thread, frames, at_stop)
         if writer is not None:
             result.writers.append(writer)
+        else:
+            why = _unreadable(session, frames)
+            if why:
+                result.unknown.append(f"thread {thread.number}: {why}")
     running = {writer.goroutine for writer in result.writers}
     for goroutine, frames in session.parked_writers():
         if goroutine.id in running:
@@ -90,6 +98,9 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
         if writer is not None:
             writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
+    result.unknown += session.parked_unknown
+    if session.target.misfit():
+        result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}
     for writer in result.writers:
         if writer.view is not None and writer.view.address is not None:
@@ -101,6 +112,16 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
                 writer.races = True
             result.races.append((view, writers))
     return result
+
+
+def _unreadable(session: Session, frames: List[Frame]) -> str:
+    """Why a thread's frames do not tell what it is inside; "": they do, as far as is known."""
+    if not frames:
+        return "it has no frames that could be found"
+    sp = frames[0].sp()
+    if sp and not session.memory.readable(sp & ~7, 8):
+        return f"its stack cannot be read at {sp:#x}"
+    return ""
 
 
 def operation(function: str) -> Optional[str]:

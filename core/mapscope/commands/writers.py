@@ -12,12 +12,20 @@ from ..program.values import dumps, escape
 from .base import Command, Context, Result
 
 
+#: of those of whom it cannot be told, this many are shown in text
+_UNKNOWN_SHOWN = 20
+
+
 @dataclass
 class WritersResult(Result):
-    """All of them, and maps that have more than one."""
+    """All of them, and maps that have more than one.
+
+    :ivar unknown: of whom it cannot be told
+    """
 
     writers: List[Writer]
     races: List[Tuple[MapView, List[Writer]]]
+    unknown: List[str]
 
     def json(self) -> Iterator[str]:
         yield dumps(
@@ -33,13 +41,16 @@ class WritersResult(Result):
                     }
                     for view, writers in self.races
                 ],
+                "unknown": self.unknown,
             }
         ) + "\n"
 
     def text(self) -> Iterator[str]:
         if not self.writers:
-            yield "no thread is inside a map write\n"
-            return
+            if not self.unknown:
+                yield "no thread is inside a map write\n"
+            else:
+                yield "none of which it can be told is inside a map write\n"
         for writer in self.writers:
             yield from _lines(writer)
         for view, writers in self.races:
@@ -49,6 +60,11 @@ class WritersResult(Result):
                 f"RACE: {len(writers)} {kind} are inside writes of "
                 f"{escape(view.type_name)} {view.address or 0:#x}: {threads}\n"
             )
+        for who in self.unknown[:_UNKNOWN_SHOWN]:
+            yield f"cannot tell: {escape(who)}\n"
+        more = len(self.unknown) - _UNKNOWN_SHOWN
+        if more > 0:
+            yield f"cannot tell: {more} more (--json lists them)\n"
 
 
 def _form(writer: Writer) -> Dict[str, object]:
@@ -131,7 +147,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     session.require_memory()
     session.require_architecture()
     found = find_writers(session, context.at_stop())
-    return WritersResult(found.writers, found.races)
+    return WritersResult(found.writers, found.races, found.unknown)
 
 
 COMMAND = Command(
