@@ -18,6 +18,15 @@ _DEPTH, _SHOWN = 64, 16
 
 #: reports a race, and keeps the map at hand
 _FATAL = "mapscope::fatal"
+#: what a function of Go's runtime calls that has noticed a race, and functions that read
+_GO_FATAL = ("runtime.fatal", "runtime.throw", "internal/runtime/maps.fatal")
+_GO_READS = re.compile(
+    r"(runtime\.map(access[12]|iterinit|iternext)\w*"
+    r"|internal/runtime/maps\.\(\*(Map|Iter)\)\.(get\w*|Get\w*|Next|Init)"
+    r"|internal/runtime/maps\.runtime_mapaccess\w*)\Z"
+)
+#: the operation of a thread that reads, and has noticed that somebody writes
+READ = "read"
 
 
 #: mapscope::evacuate, mapscope::map<K, V, ...>::mapassign<...>
@@ -45,6 +54,7 @@ class Writer:
 
     :ivar thread: None: no thread runs the goroutine
     :ivar status: of that goroutine, as "_Gwaiting"
+    :ivar noticed: whether it has noticed a race, of which the program dies
     """
 
     thread: Optional[Thread]
@@ -57,16 +67,19 @@ class Writer:
     races: bool = False
     problem: str = ""
     status: str = ""
+    noticed: bool = False
 
 
 @dataclass
 class Writers:
     """All of them, and maps that have more than one.
 
+    :ivar readers: threads that read a map and have noticed that somebody writes to it
     :ivar unknown: of which threads and goroutines it cannot be told, and why
     """
 
     writers: List[Writer] = field(default_factory=list)
+    readers: List[Writer] = field(default_factory=list)
     unknown: List[str] = field(default_factory=list)
     races: List[Tuple[MapView, List[Writer]]] = field(default_factory=list)
 
@@ -85,7 +98,7 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             frames = session.own_frames(thread) or frames
         writer = _writer(session, thread, frames, at_stop)
         if writer is not None:
-            result.writers.append(writer)
+            (result.readers if writer.operation == READ else result.writers).append(writer)
         else:
             why = _unreadable(session, frames)
             if why:
@@ -102,9 +115,12 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
     if session.target.misfit():
         result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}
-    for writer in result.writers:
+    for writer in result.writers + result.readers:
         if writer.view is not None and writer.view.address is not None:
             maps.setdefault(writer.view.address, []).append(writer)
+        if writer.noticed and (writer.view is None or len(result.writers + result.readers) == 1):
+            number = 0 if writer.thread is None else writer.thread.number
+            result.unknown.append(f"who raced with thread {number}: that write may have ended")
     for writers in maps.values():
         view = writers[0].view
         if len(writers) > 1 and view is not None:
@@ -141,8 +157,13 @@ def _writer(
     bucket: Optional[int] = None
     view: Optional[MapView] = None
     problem = "its registers are lost here"
+    noticed = False
     for frame in frames:
         found = operation(frame.function)
+        noticed |= frame.function == _FATAL or frame.function in _GO_FATAL
+        reads = noticed and _GO_READS.match(frame.function) is not None
+        if found is None and reads and inside is None:
+            found = READ
         if found is None and frame.function != _FATAL:
             continue
         inside = inside or found
@@ -154,6 +175,8 @@ def _writer(
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
                 problem = str(error)
+    if inside is None and any(frame.function == _FATAL for frame in frames):
+        inside = READ
     if inside is None:
         return None
     number = None if thread is None else thread.number
@@ -174,4 +197,5 @@ def _writer(
         frames[:_SHOWN],
         registers,
         problem=problem,
+        noticed=noticed,
     )
