@@ -122,7 +122,7 @@ def _lines(writer: Writer) -> Iterator[str]:
         map = f"{escape(view.type_name)} {view.address or 0:#x}"
     else:
         map = f"a map that cannot be told ({escape(writer.problem)})"
-    noticed = ", noticed the race" if writer.noticed else ""
+    noticed = ", noticed the race" if writer.operation == READ else ""
     yield f"{_thread(writer)}: {what}, {map}{noticed}\n"
     for number, frame in enumerate(writer.frames):
         source = frame.place()
