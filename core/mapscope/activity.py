@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 from .errors import MapscopeError
+from .flavours.cpp.runtime_maps import _FATAL
 from .flavours.registry import FLAVOURS, operation
 from .locate import AtStop
 from .maps.view import MapView
@@ -15,12 +16,17 @@ from .session import Session
 _DEPTH, _SHOWN = 64, 16
 
 
+#: the operation of a thread that reads, and has noticed that somebody writes
+READ = "read"
+
+
 @dataclass
 class Writer:
     """One thread inside a write, or one goroutine that waits in the middle of it.
 
     :ivar thread: None: no thread runs the goroutine
     :ivar status: of that goroutine, as "_Gwaiting"
+    :ivar noticed: whether it has noticed a race, of which the program dies
     """
 
     thread: Optional[Thread]
@@ -33,13 +39,20 @@ class Writer:
     races: bool = False
     problem: str = ""
     status: str = ""
+    noticed: bool = False
 
 
 @dataclass
 class Writers:
-    """All of them, and maps that have more than one."""
+    """All of them, and maps that have more than one.
+
+    :ivar readers: threads that read a map and have noticed that somebody writes to it
+    :ivar unknown: of which threads and goroutines it cannot be told, and why
+    """
 
     writers: List[Writer] = field(default_factory=list)
+    readers: List[Writer] = field(default_factory=list)
+    unknown: List[str] = field(default_factory=list)
     races: List[Tuple[MapView, List[Writer]]] = field(default_factory=list)
 
 
@@ -57,7 +70,11 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             frames = session.own_frames(thread) or frames
         writer = _writer(session, thread, frames, at_stop)
         if writer is not None:
-            result.writers.append(writer)
+            (result.readers if writer.operation == READ else result.writers).append(writer)
+        else:
+            why = _unreadable(session, frames)
+            if why:
+                result.unknown.append(f"thread {thread.number}: {why}")
     running = {writer.goroutine for writer in result.writers}
     for goroutine, frames in session.parked_writers():
         if goroutine.id in running:
@@ -66,10 +83,16 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
         if writer is not None:
             writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
+    result.unknown += session.parked_unknown
+    if session.target.misfit():
+        result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}
-    for writer in result.writers:
+    for writer in result.writers + result.readers:
         if writer.view is not None and writer.view.address is not None:
             maps.setdefault(writer.view.address, []).append(writer)
+        if writer.noticed and (writer.view is None or len(result.writers + result.readers) == 1):
+            number = 0 if writer.thread is None else writer.thread.number
+            result.unknown.append(f"who raced with thread {number}: that write may have ended")
     for writers in maps.values():
         view = writers[0].view
         if len(writers) > 1 and view is not None:
@@ -79,6 +102,16 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
     return result
 
 
+def _unreadable(session: Session, frames: List[Frame]) -> str:
+    """Why a thread's frames do not tell what it is inside; "": they do, as far as is known."""
+    if not frames:
+        return "it has no frames that could be found"
+    sp = frames[0].sp()
+    if sp and not session.memory.readable(sp & ~7, 8):
+        return f"its stack cannot be read at {sp:#x}"
+    return ""
+
+
 def _writer(
     session: Session, thread: Optional[Thread], frames: List[Frame], at_stop: Optional[AtStop]
 ) -> Optional[Writer]:
@@ -86,9 +119,15 @@ def _writer(
     bucket: Optional[int] = None
     view: Optional[MapView] = None
     problem = "its registers are lost here"
+    noticed = False
     for frame in frames:
         found = operation(frame.function)
-        if found is None and not any(f.notices(frame.function) for f in FLAVOURS):
+        notices = any(flavour.notices(frame.function) for flavour in FLAVOURS)
+        noticed |= notices
+        reads = noticed and any(flavour.reads(frame.function) for flavour in FLAVOURS)
+        if found is None and reads and inside is None:
+            found = READ
+        if found is None and not notices:
             continue
         inside = inside or found
         for flavour in FLAVOURS:
@@ -99,6 +138,8 @@ def _writer(
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
                 problem = str(error)
+    if inside is None and any(frame.function == _FATAL for frame in frames):
+        inside = READ
     if inside is None:
         return None
     number = None if thread is None else thread.number
@@ -122,4 +163,5 @@ def _writer(
         frames[:_SHOWN],
         registers,
         problem=problem,
+        noticed=noticed,
     )

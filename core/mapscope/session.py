@@ -33,6 +33,7 @@ class Session:
 
     :ivar unread: (name, why) of maps, and of what leads to maps, that could not be read while
         all maps were listed
+    :ivar parked_unknown: why it is not known of all goroutines whether they are inside a write
     """
 
     def __init__(self, target: Target) -> None:
@@ -44,6 +45,7 @@ class Session:
         self._is_go: Optional[bool] = None
         self._frames: Optional[List[Frame]] = None
         self.unread: List[Tuple[str, str]] = []
+        self.parked_unknown: List[str] = []
         self._parked: Optional[List[Tuple[Goroutine, List[Frame]]]] = None
 
     def require_memory(self) -> None:
@@ -202,19 +204,27 @@ class Session:
         table = self.functions
         if table is None:
             return
+        unread: List[int] = []
         try:
             for goroutine in self.go.goroutines():
                 if goroutine.status not in _PARKED:
                     continue
                 place = waiting_at(self.memory, goroutine.address, self.go.minor)
-                if place is None:
+                if place is None or not self.memory.readable(place[1] & ~7, 8):
+                    unread.append(goroutine.id)
                     continue
                 found = unwind(self.memory, table, -goroutine.id, *place)
                 frames: List[Frame] = list(_bounded(found, _DEEPEST))
                 if any(operation_of(frame.function) for frame in frames):
                     yield goroutine, frames
-        except MapscopeError:
-            return  # not found: the threads are what is known
+        except MapscopeError as error:  # the threads are what is known
+            self.parked_unknown.append(f"goroutines that no thread runs: {error}")
+        if unread:
+            some = ", ".join(map(str, unread[:8])) + (", ..." if len(unread) > 8 else "")
+            self.parked_unknown.append(
+                f"{len(unread)} goroutine{'' if len(unread) == 1 else 's'} that no thread runs "
+                f"({some}): where they wait cannot be read"
+            )
 
     def decoder(self) -> Decoder:
         """Takes values of this program apart."""

@@ -162,7 +162,8 @@ def _is_declared(session: Session, expression: Optional[str], error: MapscopeErr
 
 def _activity(context: Context, view: MapView) -> Activity:
     """Who is inside a write to a map."""
-    writers = find_writers(context.session, context.at_stop()).writers
+    found = find_writers(context.session, context.at_stop())
+    writers = found.writers
     # of an optimised frame, what is no map may be all that is left of which one it is
     ours = [
         writer
@@ -177,7 +178,8 @@ def _activity(context: Context, view: MapView) -> Activity:
         if writer not in ours
         for frame in writer.frames[:1]
     )
-    certain = bool(operations) or (not doubtful and _nobody_missed(context.session))
+    sure = not doubtful and not found.unknown
+    certain = bool(operations) or (sure and _nobody_missed(context.session))
     return Activity(operations, certain)
 
 

@@ -6,18 +6,28 @@ import re
 from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
-from ..activity import Writer, find_writers
+from ..activity import READ, Writer, find_writers
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from .base import Command, Context, Result
 
 
+#: of those of whom it cannot be told, this many are shown in text
+_UNKNOWN_SHOWN = 20
+
+
 @dataclass
 class WritersResult(Result):
-    """All of them, and maps that have more than one."""
+    """All of them, and maps that have more than one.
+
+    :ivar unknown: of whom it cannot be told
+    :ivar readers: who has noticed a race while reading
+    """
 
     writers: List[Writer]
     races: List[Tuple[MapView, List[Writer]]]
+    unknown: List[str]
+    readers: List[Writer]
 
     def json(self) -> Iterator[str]:
         yield dumps(
@@ -33,22 +43,36 @@ class WritersResult(Result):
                     }
                     for view, writers in self.races
                 ],
+                "readers": [_form(reader) for reader in self.readers],
+                "unknown": self.unknown,
             }
         ) + "\n"
 
     def text(self) -> Iterator[str]:
         if not self.writers:
-            yield "no thread is inside a map write\n"
-            return
-        for writer in self.writers:
+            if not self.unknown:
+                yield "no thread is inside a map write\n"
+            else:
+                yield "none of which it can be told is inside a map write\n"
+        for writer in self.writers + self.readers:
             yield from _lines(writer)
         for view, writers in self.races:
             threads = " and ".join(_thread(writer) for writer in writers)
             kind = "threads" if all(writer.thread for writer in writers) else "goroutines"
             yield (
-                f"RACE: {len(writers)} {kind} are inside writes of "
+                f"RACE: {len(writers)} {kind} are inside {_what(writers)} of "
                 f"{escape(view.type_name)} {view.address or 0:#x}: {threads}\n"
             )
+        for who in self.unknown[:_UNKNOWN_SHOWN]:
+            yield f"cannot tell: {escape(who)}\n"
+        more = len(self.unknown) - _UNKNOWN_SHOWN
+        if more > 0:
+            yield f"cannot tell: {more} more (--json lists them)\n"
+
+
+def _what(writers: List[Writer]) -> str:
+    reads = any(writer.operation == READ for writer in writers)
+    return "writes and reads" if reads else "writes"
 
 
 def _form(writer: Writer) -> Dict[str, object]:
@@ -63,6 +87,7 @@ def _form(writer: Writer) -> Dict[str, object]:
         "map": None if view is None else hex(view.address or 0),
         "type": None if view is None else view.type_name,
         "race": writer.races,
+        "noticed": writer.noticed,
         "frames": [
             {"function": frame.function, "pc": hex(frame.pc()), "place": frame.place() or None}
             for frame in writer.frames
@@ -97,7 +122,8 @@ def _lines(writer: Writer) -> Iterator[str]:
         map = f"{escape(view.type_name)} {view.address or 0:#x}"
     else:
         map = f"a map that cannot be told ({escape(writer.problem)})"
-    yield f"{_thread(writer)}: {what}, {map}\n"
+    noticed = ", noticed the race" if writer.operation == READ else ""
+    yield f"{_thread(writer)}: {what}, {map}{noticed}\n"
     for number, frame in enumerate(writer.frames):
         source = frame.place()
         place = f" at {escape(source)}" if source else ""
@@ -131,7 +157,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     session.require_memory()
     session.require_architecture()
     found = find_writers(session, context.at_stop())
-    return WritersResult(found.writers, found.races)
+    return WritersResult(found.writers, found.races, found.unknown, found.readers)
 
 
 COMMAND = Command(

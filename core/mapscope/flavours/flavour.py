@@ -50,7 +50,11 @@ class Flavour(ABC):
         return None
 
     def notices(self, function: str) -> bool:
-        """Whether a function has just noticed a race, and still has its map at hand."""
+        """Whether a function is called where a race was just noticed."""
+        return False
+
+    def reads(self, function: str) -> bool:
+        """Whether a function reads a map: looks a key up, or iterates."""
         return False
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:

@@ -285,3 +285,18 @@ def operation_of(function: str) -> Optional[str]:
         if pattern.match(function):
             return name
     return None
+
+
+#: what a function of the runtime calls that has noticed a race (runtime/panic.go; before Go 1.19
+#: it was throw; internal/runtime/maps/runtime.go)
+NOTICES = ("runtime.fatal", "runtime.throw", "internal/runtime/maps.fatal")
+_READS = re.compile(
+    r"(runtime\.map(access[12]|iterinit|iternext)\w*"
+    r"|internal/runtime/maps\.\(\*(Map|Iter)\)\.(get\w*|Get\w*|Next|Init)"
+    r"|internal/runtime/maps\.runtime_mapaccess\w*)\Z"
+)
+
+
+def reads(function: str) -> bool:
+    """Whether a function of the runtime reads a map."""
+    return _READS.match(function) is not None

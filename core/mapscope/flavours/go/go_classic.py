@@ -108,6 +108,12 @@ class GoClassicMaps(Flavour):
     def operation(self, function: str) -> Optional[str]:
         return operation_of(function)
 
+    def notices(self, function: str) -> bool:
+        return function in layouts.NOTICES
+
+    def reads(self, function: str) -> bool:
+        return layouts.reads(function)
+
 
 def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     header: Optional[Header] = None

@@ -65,6 +65,12 @@ class GoSwissMaps(Flavour):
     def operation(self, function: str) -> Optional[str]:
         return operation_of(function)
 
+    def notices(self, function: str) -> bool:
+        return function in layouts.NOTICES
+
+    def reads(self, function: str) -> bool:
+        return layouts.reads(function)
+
 
 def open_at(session: Session, address: int, maptype: int) -> MapView:
     """The map at an address, of the type that a runtime function was given.
