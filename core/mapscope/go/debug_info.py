@@ -13,7 +13,7 @@ like an entry around one is read as one.
 import contextlib
 import re
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError
@@ -37,7 +37,7 @@ _ENCODINGS = {
 # abi.Kind
 _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
 _NUL = b"\0"
-_DECL_LINE = 0x3A
+_DECL_LINE = 0x3B
 #: entries that are types
 _TYPES = (dwarf.STRUCTURE, dwarf.TYPEDEF, dwarf.POINTER, dwarf.ARRAY, dwarf.BASE_TYPE)
 #: deepest nesting of types and blocks looked into
@@ -410,17 +410,7 @@ class GoDebugInfo:
             return Type(Kind.CHAN, name, 8)
         if entry.tag == dwarf.TYPEDEF and target is not None:
             inner = self._type(target, depth + 1)
-            return Type(
-                inner.kind,
-                name or inner.name,
-                inner.size,
-                inner.fields,
-                inner.element,
-                inner.key,
-                inner.length,
-                inner.data_offset,
-                inner.len_offset,
-            )
+            return replace(inner, name=name or inner.name)
         if entry.tag == dwarf.POINTER:
             return Type(Kind.POINTER, name, 8, element=self._lazy(target))
         if entry.tag == dwarf.SUBROUTINE:
