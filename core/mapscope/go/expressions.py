@@ -270,9 +270,8 @@ class _Evaluator:
         names = [field.name for field in type.fields]
         near = difflib.get_close_matches(name, names, 3, 0.6) or names[:8]
         has = f"; it has {escape(', '.join(near))}" if near else ""
-        raise MapscopeError(
-            f"{escape(owner)} is a {escape(type_name(type))}, which has no field {escape(name)}{has}"
-        )
+        kind = escape(type_name(type))
+        raise MapscopeError(f"{escape(owner)} is a {kind}, which has no field {escape(name)}{has}")
 
     # --- pointers ---
 
