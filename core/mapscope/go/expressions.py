@@ -226,6 +226,8 @@ class _Evaluator:
                 break
             value = self._pointee(value, owner)
         type = value.type
+        if type.kind is Kind.SLICE and name == "array":
+            return value  # debug information's name for what a slice is made of
         if type.kind is not Kind.STRUCT:
             raise MapscopeError(
                 f"{escape(owner)} is a {escape(type_name(type))}, which has no field {escape(name)}"
