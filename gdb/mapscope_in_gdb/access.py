@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Looking up in maps that are gdb values; what functions and xmethods share."""
 
-from typing import Any
+from typing import Any, Optional
 
 import gdb
 
 from mapscope.errors import MapscopeError
 from mapscope.flavours.cpp.cpp_expressions import map_inside
-from mapscope.locate import map_of
+from mapscope.locate import find_map, map_of
 from mapscope.maps.found import Found
 from mapscope.maps.key_text import parse_key
 from mapscope.maps.view import MapView
@@ -18,12 +18,13 @@ from mapscope.session import Session
 from .cpp import GdbValue, speaks_cpp
 from .expressions import value_at, variable_of
 from .target import GdbTarget
+from .types import go_map_of_header
 
 _CHARS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
 
 
 def open_map(value: gdb.Value) -> MapView:
-    """The map that a gdb value is or points at.
+    """The map that a gdb value is or points at, or that a text names.
 
     :raises gdb.GdbError: if it is none
     """
@@ -31,6 +32,14 @@ def open_map(value: gdb.Value) -> MapView:
         session = Session(GdbTarget())
         session.require_memory()
         session.require_architecture()
+        expression = _text_of(value)
+        if expression is not None:
+            return find_map(session, expression)
+        if go_map_of_header(value.type) is not None:
+            raise MapscopeError(
+                "gdb takes a Go map for a pointer, and m[1] for what lies behind the map's "
+                'header: name the map in quotes, as in $_map_len("m[1]")'
+            )
         what = str(value.type)
         return map_of(session, _variable(session, value, what), what)
     except MapscopeError as error:
@@ -53,6 +62,17 @@ def load_of(view: MapView) -> float:
     if load is None:
         raise gdb.GdbError("mapscope: the load factor cannot be told: " + "; ".join(view.problems))
     return load
+
+
+def _text_of(value: gdb.Value) -> Optional[str]:
+    """What a string literal holds; None: the value is something else."""
+    type = value.type.strip_typedefs()
+    if type.code != gdb.TYPE_CODE_ARRAY:
+        return None
+    element = type.target().strip_typedefs()
+    if element.code not in _CHARS or int(element.sizeof) != 1 or value.address is not None:
+        return None
+    return str(value.string("utf-8", "surrogateescape"))
 
 
 def key_text(value: gdb.Value) -> str:

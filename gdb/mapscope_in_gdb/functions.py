@@ -35,7 +35,7 @@ class Length(gdb.Function):
         super().__init__("_map_len")
 
     def invoke(self, *arguments: gdb.Value) -> int:
-        """:param arguments: a map, or a pointer to one"""
+        """:param arguments: a map, a pointer to one, or a text that names one"""
         (map,) = _exactly(1, arguments, "a map")
         return int(_access().open_map(map).count)
 
@@ -47,7 +47,7 @@ class Growing(gdb.Function):
         super().__init__("_map_growing")
 
     def invoke(self, *arguments: gdb.Value) -> int:
-        """:param arguments: a map, or a pointer to one"""
+        """:param arguments: a map, a pointer to one, or a text that names one"""
         (map,) = _exactly(1, arguments, "a map")
         return int(_access().open_map(map).growth() is not None)
 
@@ -59,7 +59,7 @@ class Progress(gdb.Function):
         super().__init__("_map_progress")
 
     def invoke(self, *arguments: gdb.Value) -> float:
-        """:param arguments: a map, or a pointer to one"""
+        """:param arguments: a map, a pointer to one, or a text that names one"""
         (map,) = _exactly(1, arguments, "a map")
         progress = _access().open_map(map).progress()
         return 1.0 if progress is None else float(progress)
@@ -72,7 +72,7 @@ class Load(gdb.Function):
         super().__init__("_map_load")
 
     def invoke(self, *arguments: gdb.Value) -> float:
-        """:param arguments: a map, or a pointer to one"""
+        """:param arguments: a map, a pointer to one, or a text that names one"""
         (map,) = _exactly(1, arguments, "a map")
         return float(_access().load_of(_access().open_map(map)))
 
@@ -84,7 +84,7 @@ class Get(gdb.Function):
         super().__init__("_map_get")
 
     def invoke(self, *arguments: gdb.Value) -> gdb.Value:
-        """:param arguments: a map, or a pointer to one, and a key"""
+        """:param arguments: a map, a pointer to one, or a text that names one; and a key"""
         map, key = _exactly(2, arguments, "a map and a key")
         access = _access()
         view = access.open_map(map)

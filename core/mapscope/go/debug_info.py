@@ -37,7 +37,7 @@ _ENCODINGS = {
 # abi.Kind
 _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
 _NUL = b"\0"
-_DECL_LINE = 0x3A
+_DECL_LINE = 0x3B
 #: entries that are types
 _TYPES = (dwarf.STRUCTURE, dwarf.TYPEDEF, dwarf.POINTER, dwarf.ARRAY, dwarf.BASE_TYPE)
 #: deepest nesting of types and blocks looked into

@@ -8,7 +8,7 @@ or of memory beside a map. What stands behind a map's key is found by whoever kn
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ..errors import MapscopeError, UnknownType, UsageError
@@ -27,6 +27,8 @@ _MAX_HOPS = 3
 _MAX_EMBEDDED, _MAX_DEPTH = 256, 8
 #: names that a hint is looked for among, and characters of one
 _MOST_NAMES, _LONGEST_NAME = 20000, 200
+#: the type that debug information gives to variables of functions with type parameters
+_PARAMETER = re.compile(r"\.param(\d{1,4})\b")
 _WORD = Type(Kind.UINT, "uintptr", 8)
 _BYTE = Type(Kind.UINT, "uint8", 1)
 _BASIC = {
@@ -140,7 +142,9 @@ class _Evaluator:
         its name)."""
         if "/" not in name:
             found = self._names.local(name)
-            if found is None and self._package():
+            if found is not None:
+                return self._really_typed(found), 0
+            if self._package():
                 found = self._names.package_variable(f"{self._package()}.{name}")
             # a package may have a function of its own name: main.main
             if found is not None and not (fields and found.type.kind is Kind.FUNC):
@@ -152,6 +156,26 @@ class _Evaluator:
             if found is not None:
                 return found, used
         raise self._unknown(name, fields)
+
+    def _really_typed(self, value: Variable) -> Variable:
+        """A variable of a function with type parameters, with its type as the function's
+        dictionary has it; as it is where the compiler has lost that.
+
+        Debug information has the shape alone, and which word of the dictionary is the type's
+        descriptor (putparamtypes in cmd/internal/dwarf/dwarf.go).
+        """
+        match = _PARAMETER.match(value.type.name)
+        if match is None:
+            return value
+        try:
+            dictionary = self._names.local(".dict")
+            if dictionary is None:
+                return value
+            place = self._word(dictionary) + 8 * int(match[1])
+            type = self._reading.go.type_at(self._memory.read_word(place))
+        except MapscopeError:
+            return value
+        return replace(value, type=type) if type.size == value.type.size else value
 
     def _package(self) -> str:
         frame = self._names.frame
@@ -202,6 +226,8 @@ class _Evaluator:
                 break
             value = self._pointee(value, owner)
         type = value.type
+        if type.kind is Kind.SLICE and name == "array":
+            return value  # debug information's name for what a slice is made of
         if type.kind is not Kind.STRUCT:
             raise MapscopeError(
                 f"{escape(owner)} is a {escape(type_name(type))}, which has no field {escape(name)}"
@@ -246,9 +272,8 @@ class _Evaluator:
         names = [field.name for field in type.fields]
         near = difflib.get_close_matches(name, names, 3, 0.6) or names[:8]
         has = f"; it has {escape(', '.join(near))}" if near else ""
-        raise MapscopeError(
-            f"{escape(owner)} is a {escape(type_name(type))}, which has no field {escape(name)}{has}"
-        )
+        kind = escape(type_name(type))
+        raise MapscopeError(f"{escape(owner)} is a {kind}, which has no field {escape(name)}{has}")
 
     # --- pointers ---
 
@@ -519,7 +544,7 @@ def _is_embedded(field: Field) -> bool:
     """
     if field.embedded is not None:
         return field.embedded
-    name = re.split(r"[\[<]", field.type.name, maxsplit=1)[0]
+    name = re.split(r"[\[<]", type_name(field.type), maxsplit=1)[0]
     return field.name == re.split(r"[./*]", name)[-1]
 
 
