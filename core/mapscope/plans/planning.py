@@ -39,6 +39,8 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
     else:
         raise MapscopeError("this program has neither Go maps nor the mapscope runtime")
     tracing = stop.request.event == "trace"
+    if view is not None and view.runtime:
+        session = session.for_runtime(session.runtime_at(view.runtime))
     if flavor == runtime_maps.NAME:
         if "split" in stop.request.kinds:
             raise UsageError(f"--split: {choice.ONLY_SWISS_SPLIT}")

@@ -22,25 +22,29 @@ from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, t
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import words_of
+from .which_runtime import of_address, of_frame, of_variable
 
 NAME = "go-swiss"
 
 
 def present(session: Session) -> bool:
     """Whether the program is a Go program with such maps."""
-    return session.is_go() and session.go.has_swiss_maps
+    return session.is_go() and any(one.has_swiss_maps for one in session.runtimes())
 
 
 def from_variable(session: Session, variable: Variable) -> Optional[MapView]:
     """A map[K]V."""
     if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
         return None
-    return map_of_variable(session, variable, _open)
+    return map_of_variable(of_variable(session, variable), variable, _open)
 
 
 def from_address(session: Session, address: int, type: Optional[str]) -> Optional[MapView]:
     """A Map at `address`, typed by name or by what else is known of it."""
     if not present(session):
+        return None
+    session = of_address(session, address, type)
+    if not session.go.has_swiss_maps:
         return None
     typed = type_of(session, address, type)
     if address % 8:
@@ -51,7 +55,10 @@ def from_address(session: Session, address: int, type: Optional[str]) -> Optiona
 
 def from_frame(session: Session, frame: Frame) -> Optional[MapView]:
     """The map that a function of the Go runtime works on."""
-    return map_at_frame(session, frame, _open) if present(session) else None
+    if not present(session):
+        return None
+    session = of_frame(session, frame)
+    return None if not session.go.has_swiss_maps else map_at_frame(session, frame, _open)
 
 
 def evacuated_bucket(session: Session, frame: Frame, view: MapView) -> Optional[int]:
@@ -74,6 +81,7 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
+    session = session.for_type(maptype)
     return _open(session, address, map_type(session.go, maptype))
 
 
@@ -94,6 +102,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     view.flavor = NAME
     view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
+    view.runtime = session.go.place
     view.decoder = session.decoder()
     view.problems += session.go.doubts()
     if address:
