@@ -82,7 +82,7 @@ class Session:
         if self._go is None:
             found = self.runtimes()
             if len(found) > 1:
-                self._go = self._selected_runtime() or found[0]
+                self._go = self.selected_runtime() or found[0]
             else:
                 self._go = (
                     found[0] if found else descriptors.GoProgram(self.target, self.memory, ())
@@ -95,7 +95,7 @@ class Session:
             self._runtimes = descriptors.runtimes(self.target, self.memory)
         return self._runtimes
 
-    def _selected_runtime(self) -> Optional[descriptors.GoProgram]:
+    def selected_runtime(self) -> Optional[descriptors.GoProgram]:
         """The one whose code the selected thread is in, or was called by."""
         for frame in _bounded(self.target.selected_frames(), _DEEPEST):
             found = self.runtime_at(frame.pc())

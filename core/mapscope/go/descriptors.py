@@ -134,6 +134,11 @@ class GoProgram:
         return any(image.holds(address) for image in self._images)
 
     @property
+    def place(self) -> int:
+        """An address in its files, by which another session finds it; 0: not known."""
+        return self._images[0].header if self._images else 0
+
+    @property
     def file(self) -> str:
         """The file that the runtime is in; "": the program, or not told."""
         return self._images[0].file if self._images else ""

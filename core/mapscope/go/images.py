@@ -26,7 +26,7 @@ _TABLES = (".gopclntab", ".data.rel.ro.gopclntab")
 _HINTS = (".go.buildinfo", ".go.module", ".noptrdata", ".noptrbss", ".note.go.buildid")
 #: sections that no other linker puts the table into
 _ELSEWHERE = re.compile(
-    r"\.(text|plt|got|bss|noptrbss|tbss|dyn|gnu|rela|init|fini|interp|note|eh_frame|debug|go\.build)"
+    r"\.(text|plt|got|bss|noptrbss|tbss|dyn|gnu|rela|init|fini|interp|note|eh_frame|debug)"
 )
 #: a header: magic, two zeros, the smallest instruction, bytes of a pointer
 HEADER = re.compile(rb"[\xf0\xf1\xfa]\xff\xff\xff\x00\x00\x01\x08")

@@ -35,6 +35,7 @@ class MapView(ABC):
 
     :ivar flavor: "runtime", "go-classic", ...
     :ivar go_version: as in "go1.19.8", for Go maps
+    :ivar runtime: an address in the Go runtime that it is of; 0: not Go's, or not known
     :ivar unit: what its entries lie in, "bucket" or "group"
     :ivar mark: what the byte of a cell is called that a lookup compares first
     :ivar address: of the header; None for a nil map
@@ -48,6 +49,7 @@ class MapView(ABC):
     unit: str = "bucket"
     mark: str = "tophash"
     go_version: Optional[str] = None
+    runtime: int = 0
     holder: Optional[int] = None
     reopen: Optional[Reopen] = None
     life: Optional[Life] = None

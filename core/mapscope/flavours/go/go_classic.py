@@ -46,6 +46,7 @@ from .go_maps import (
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import assigned_cell, deleted_cell, is_partly, moved_buckets, words_of
+from .which_runtime import of_address, of_frame, of_variable
 
 NAME = "go-classic"
 
@@ -62,7 +63,7 @@ class GoClassicMaps(Flavour):
 
     def present(self, session: Session) -> bool:
         """Whether the program is a Go program with such maps."""
-        return session.is_go() and not session.go.has_swiss_maps
+        return session.is_go() and any(not one.has_swiss_maps for one in session.runtimes())
 
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
         """A map[K]V, or a runtime.hmap."""
@@ -71,7 +72,7 @@ class GoClassicMaps(Flavour):
             return _open(session, variable.address, type_of(session, variable.address, None))
         if type.kind is not Kind.GO_MAP or type.swiss:
             return None
-        return map_of_variable(session, variable, _open)
+        return map_of_variable(of_variable(session, variable), variable, _open)
 
     def from_address(
         self, session: Session, address: int, type: Optional[str]
@@ -79,13 +80,19 @@ class GoClassicMaps(Flavour):
         """An hmap at `address`, typed by name or by what else is known of it."""
         if not self.present(session):
             return None
+        session = of_address(session, address, type)
+        if session.go.has_swiss_maps:
+            return None
         typed = type_of(session, address, type)
         _require_plausible(session.memory, address)
         return _open(session, address, typed)
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         """The map that a function of the Go runtime works on."""
-        return map_at_frame(session, frame, _open) if self.present(session) else None
+        if not self.present(session):
+            return None
+        session = of_frame(session, frame)
+        return None if session.go.has_swiss_maps else map_at_frame(session, frame, _open)
 
     def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
         """The old bucket that a frame of evacuate* is moving."""
@@ -166,6 +173,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     view.flavor = NAME
     view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
+    view.runtime = session.go.place
     view.decoder = session.decoder()
     view.problems += session.go.doubts()
     if address:
@@ -178,6 +186,7 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
+    session = session.for_type(maptype)
     return _open(session, address, map_type(session.go, maptype))
 
 

@@ -109,7 +109,9 @@ def type_of(session: Session, address: int, name: Optional[str]) -> Optional[Map
     """The type of the map at `address`: as named, else as frames or variables have it."""
     swiss = session.go.has_swiss_maps
     if name is not None:
-        declared = session.target.find_type(name)
+        # of several runtimes a debugger takes whichever has the name
+        several = len(session.runtimes()) > 1
+        declared = None if several else session.target.find_type(name)
         if declared is not None and declared.kind is Kind.GO_MAP:
             return typed(session, declared)
         try:

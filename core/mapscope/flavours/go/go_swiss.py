@@ -23,6 +23,7 @@ from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, t
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import words_of
+from .which_runtime import of_address, of_frame, of_variable
 
 NAME = "go-swiss"
 
@@ -34,19 +35,22 @@ class GoSwissMaps(Flavour):
 
     def present(self, session: Session) -> bool:
         """Whether the program is a Go program with such maps."""
-        return session.is_go() and session.go.has_swiss_maps
+        return session.is_go() and any(one.has_swiss_maps for one in session.runtimes())
 
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
         """A map[K]V."""
         if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
             return None
-        return map_of_variable(session, variable, _open)
+        return map_of_variable(of_variable(session, variable), variable, _open)
 
     def from_address(
         self, session: Session, address: int, type: Optional[str]
     ) -> Optional[MapView]:
         """A Map at `address`, typed by name or by what else is known of it."""
         if not self.present(session):
+            return None
+        session = of_address(session, address, type)
+        if not session.go.has_swiss_maps:
             return None
         typed = type_of(session, address, type)
         if address % 8:
@@ -56,7 +60,10 @@ class GoSwissMaps(Flavour):
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         """The map that a function of the Go runtime works on."""
-        return map_at_frame(session, frame, _open) if self.present(session) else None
+        if not self.present(session):
+            return None
+        session = of_frame(session, frame)
+        return None if not session.go.has_swiss_maps else map_at_frame(session, frame, _open)
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Global variables that are maps."""
@@ -77,6 +84,7 @@ def open_at(session: Session, address: int, maptype: int) -> MapView:
 
     :raises MapscopeError: if there is none
     """
+    session = session.for_type(maptype)
     return _open(session, address, map_type(session.go, maptype))
 
 
@@ -97,6 +105,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
     view.flavor = NAME
     view.fast = fast_variant(typed) if typed else ""
     view.go_version = session.go.version or None
+    view.runtime = session.go.place
     view.decoder = session.decoder()
     view.problems += session.go.doubts()
     if address:

@@ -37,6 +37,8 @@ class GoPlans(FlavourPlans):
         return session.is_go()
 
     def make(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
+        if view is not None and view.runtime:
+            session = session.for_runtime(session.runtime_at(view.runtime))
         if stop.request.event != "trace":
             return make(stop, host, session, view)
         if waits_for_start(host):

@@ -19,7 +19,12 @@ class GoPlan(Plan):
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host)
-        self.go = GoRuntime(host, session.go.minor, session.go.has_swiss_maps)
+        self.go = GoRuntime(
+            host,
+            session.go.minor,
+            session.go.has_swiss_maps,
+            session.go.place if len(session.runtimes()) > 1 else 0,
+        )
         self.view = view
         self.address = 0 if view is None else view.address or 0
         self.notes += session.go.doubts()

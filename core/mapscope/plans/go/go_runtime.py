@@ -119,12 +119,14 @@ class GoRuntime:
 
     :ivar minor: the N of its version go1.N
     :ivar swiss: whether its maps are Swiss ones
+    :param place: an address in it, if the process has several
     :ivar write_mark: offset of the byte of a header in which a write says that it is going on,
         from when it has hashed its key to its end
     """
 
-    def __init__(self, host: Host, minor: int, swiss: bool) -> None:
+    def __init__(self, host: Host, minor: int, swiss: bool, place: int = 0) -> None:
         self._host = host
+        self._place = place
         self.minor = minor
         self.swiss = swiss
         self._functions: Optional[Functions] = None
@@ -152,7 +154,7 @@ class GoRuntime:
 
     def function(self, name: str) -> Optional[int]:
         """The first instruction of a function; None: the program has none of that name."""
-        found = self._host.function(name)
+        found = None if self._place else self._host.function(name)
         if found is None:
             table = self.functions()
             found = None if table is None else table.address_of(name)
@@ -170,7 +172,10 @@ class GoRuntime:
         """The program's own table of functions; None: it has none that is known."""
         if not self._looked_for_functions:
             self._looked_for_functions = True
-            self._functions = Session(self._host.target()).functions
+            session = Session(self._host.target())
+            if self._place:
+                session = session.for_runtime(session.runtime_at(self._place))
+            self._functions = session.functions
         return self._functions
 
     def read(self, address: int, size: int) -> Buffer:
@@ -203,7 +208,7 @@ class GoRuntime:
         check = _STACK_CHECK.match(code)
         offset = check.end() if check else 0
         handler = self._once(on_hit, address + offset)
-        if self._host.function(name) is None:  # no symbols
+        if self._place or self._host.function(name) is None:  # no symbols, or not its
             return self._host.breakpoint(address + offset, handler, visible)
         return self._host.function_breakpoint(name, offset, handler, visible)
 
