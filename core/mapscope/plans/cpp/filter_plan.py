@@ -4,7 +4,7 @@ the process, and one breakpoint at the hook."""
 
 from typing import Dict, List, Optional, Set, Tuple
 
-from ...errors import MapscopeError, NeedsProcess, UsageError
+from ...errors import MapscopeError, NeedsProcess
 from ...flavours.cpp import runtime_maps
 from ...flavours.cpp.abi import Abi, abi_addresses, abi_of, all_abis, read_abi
 from ...maps.found import KeyTest
