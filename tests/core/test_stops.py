@@ -873,14 +873,15 @@ def test_what_a_slot_accepts() -> None:
         stop_filter.PROGRESS, stop_filter.IF_MAP | stop_filter.MILLIONTHS | 0x10, run.model.address
     )
     slot.progress = 500_000
-    base = dict(old_buckets=8, evacuated=4, kind=1)
-    for change, wanted in (
+    base = {"old_buckets": 8, "evacuated": 4, "kind": 1}
+    changes: Tuple[Tuple[Dict[str, int], bool], ...] = (
         ({}, True),
         ({"evacuated": 3}, False),
         ({"evacuated": 5}, True),
         ({"kind": 3}, False),
         ({"kind": 0}, False),
-    ):
+    )
+    for change, wanted in changes:
         event = stop_filter.Event(
             **{
                 **dict.fromkeys(stop_filter.Event.__dataclass_fields__, 0),
