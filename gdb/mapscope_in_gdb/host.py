@@ -9,7 +9,7 @@ watchpoints there works, also for programs with several threads (gdb 13.1).
 
 import os
 import re
-from typing import Optional
+from typing import Dict, Optional
 
 import gdb
 
@@ -27,14 +27,20 @@ _TYPES = {1: "unsigned char", 2: "unsigned short", 4: "unsigned int", 8: "unsign
 
 
 class GdbHost(Host):
-    """gdb."""
+    """One inferior of gdb, which is selected whenever its stops are worked on."""
+
+    def __init__(self, inferior: gdb.Inferior) -> None:
+        self.inferior = inferior
+
+    def place(self) -> str:
+        return f"inferior {self.inferior.num}" if len(gdb.inferiors()) > 1 else ""
 
     def target(self) -> GdbTarget:
         return GdbTarget()
 
     def state(self) -> str:
-        inferior = gdb.selected_inferior()
-        if not inferior.pid:
+        inferior = self.inferior
+        if not inferior.is_valid() or not inferior.pid:
             return "none"
         connection = getattr(inferior, "connection", None)
         return "core" if connection is not None and connection.type == "core" else "live"
@@ -130,4 +136,13 @@ def _is_native() -> bool:
     return connection is not None and str(connection.type) == "native"
 
 
-STOPS = Stops(GdbHost(), make)
+#: the stops of each inferior, by gdb's number of it
+_STOPS: Dict[int, Stops] = {}
+
+
+def stops_of(inferior: gdb.Inferior) -> Stops:
+    """The stops of one inferior."""
+    number = int(inferior.num)
+    if number not in _STOPS:
+        _STOPS[number] = Stops(GdbHost(inferior), make)
+    return _STOPS[number]

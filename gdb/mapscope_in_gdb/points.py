@@ -112,6 +112,7 @@ class Breakpoint(gdb.Breakpoint, Point):
         self.on_hit = on_hit
         self.shown = visible
         self.watched = watched  # address, or 0
+        self.inferior = gdb.selected_inferior()  # gdb may place it in others, too
         self.removed = False
         self.was_enabled = True
         # a stop there is shown by our own line, not as "Breakpoint -11"
@@ -121,7 +122,7 @@ class Breakpoint(gdb.Breakpoint, Point):
     def stop(self) -> bool:
         """gdb asks whether to stop here."""
         global _hits
-        if self.removed:
+        if self.removed or gdb.selected_inferior().num != self.inferior.num:
             return False
         _hits += 1
         try:
@@ -226,6 +227,18 @@ def _words(expression: str) -> int:
     except gdb.error:
         size = 8
     return max(1, (size + 7) // 8)
+
+
+def find_again() -> None:
+    """Enable what gdb has disabled of itself.
+
+    When a program is loaded or started, gdb looks the places of all breakpoints up again, in that
+    inferior, and disables those that it has not, without an event (location_to_sals in
+    breakpoint.c). In their own inferior they are still where they were.
+    """
+    for point in POINTS:
+        if point.was_enabled and point.is_valid() and not point.enabled:
+            point.enabled = True
 
 
 def in_hit() -> bool:

@@ -22,6 +22,7 @@ from mapscope.errors import MapscopeError, NeedsProcess, UsageError
 from mapscope.plans.cpp import filter as stop_filter
 from mapscope.plans.go.go_runtime import GoRuntime
 from mapscope.stops.host import Hit
+from mapscope.stops.occurrence import Occurrence
 from mapscope.stops.request import EVENTS, parse_progress
 from model import GoMap, Hash, mixed
 
@@ -848,3 +849,74 @@ def test_a_runtime_without_debug_support_says_so() -> None:
     run = Runtime(debug=False)
     with pytest.raises(MapscopeError, match="built without debug support"):
         text(run.target, "break", "grow m")
+
+
+def test_an_event_for_a_stop_that_is_gone() -> None:
+    run = Runtime()
+    text(run.target, "break", "grow")
+    text(run.target, "break", "delete all")
+    text(run.target, "break", "assign --migrating")
+    # a slot that was freed is taken last: events for it may still be on their way
+    assert run.slot(0)[0] == 0 and run.slot(1)[0] == stop_filter.ASSIGN
+    run.event(stop_filter.GROW, 1, kind=1)
+    run.event(stop_filter.GROW, 2, kind=1)
+    run.event(stop_filter.ASSIGN, 2)
+    assert run.host.stopped == []
+    run.event(stop_filter.ASSIGN, 2, flags=stop_filter.FLAG_MIGRATING)
+    assert len(run.host.stopped) == 1 and "stop 2: assign" in run.host.stopped[0]
+    assert one(run.target, "break", "list")["stops"][0]["hits"] == 1
+
+
+def test_what_a_slot_accepts() -> None:
+    run = Runtime()
+    slot = stop_filter.Slot(
+        stop_filter.PROGRESS, stop_filter.IF_MAP | stop_filter.MILLIONTHS | 0x10, run.model.address
+    )
+    slot.progress = 500_000
+    base = {"old_buckets": 8, "evacuated": 4, "kind": 1}
+    changes: Tuple[Tuple[Dict[str, int], bool], ...] = (
+        ({}, True),
+        ({"evacuated": 3}, False),
+        ({"evacuated": 5}, True),
+        ({"kind": 3}, False),
+        ({"kind": 0}, False),
+    )
+    for change, wanted in changes:
+        event = stop_filter.Event(
+            **{
+                **dict.fromkeys(stop_filter.Event.__dataclass_fields__, 0),
+                **base,
+                "event": stop_filter.PROGRESS,
+                "map": run.model.address,
+                **change,
+            }
+        )
+        assert slot.accepts(event) == wanted, change
+
+
+def test_a_hit_is_not_forgotten_when_threads_go_on_before_its_stop() -> None:
+    run = Runtime()
+    text(run.target, "break", "grow")
+    stops, lines = run.host.stops, run.host.stopped
+    run.event(stop_filter.GROW, 1, kind=1)
+    assert len(lines) == 1
+    # gdb tells that a thread goes on also between a hit and the stop for it
+    hit = FakeHit(run.target, {}, 0)
+    stop = next(iter(stops))
+    assert stop.occurred(hit, lambda: Occurrence("grow", 1, "m", 1, "breakpoint"), None)
+    stops.running()
+    assert [line.split(",")[0] for line in stops.halted(1)] == ["mapscope stop 1: grow"]
+    # a stop of another thread is not for it
+    assert stop.occurred(hit, lambda: Occurrence("grow", 1, "m", 1, "breakpoint"), None)
+    assert stops.halted(2) == [] and stops.halted(1) == []
+
+
+def test_type_and_size_of_any_map() -> None:
+    run = Runtime()
+    with pytest.raises(MapscopeError, match="no type mapscope::map<bool, bool> in this program"):
+        text(run.target, "break", "grow --type 'mapscope::map<bool, bool>'")
+    name = one(run.target, "inspect", "m")["type"]
+    text(run.target, "break", f"grow --type '{name.replace(' ', '')}' --min-entries 5 --ignore 1")
+    for count in (4, 5, 6):
+        run.event(stop_filter.GROW, 1, kind=1, count=count)
+    assert len(run.host.stopped) == 1 and "6 entries" in run.host.stopped[0]

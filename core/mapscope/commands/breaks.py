@@ -97,9 +97,11 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     if args.event == "list":
         if args.words:
             raise UsageError("map break list takes no further words")
-        found = list(stops)
+        found, place = list(stops), stops.host.place()
+        where = f" in {place}" if place else ""
         return BreakResult(
-            [stop.form() for stop in found], [_row(stop) for stop in found] or ["no map stops"]
+            [stop.form() for stop in found],
+            [_row(stop) + where for stop in found] or [f"no map stops{where}"],
         )
     if args.event == "delete" and _means_stops(args):
         return _delete(context, args.words)

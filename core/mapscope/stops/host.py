@@ -87,6 +87,10 @@ class Host(ABC):
     def state(self) -> str:
         """ "none": no process yet; "live": one that can run; "core": a core dump."""
 
+    def place(self) -> str:
+        """Which of several programs this is, as "inferior 2"; "": there is only one."""
+        return ""
+
     @abstractmethod
     def has_program(self) -> bool:
         """Whether there is a program that could be started."""
