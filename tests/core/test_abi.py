@@ -39,7 +39,8 @@ def test_no_runtime() -> None:
     made = program("scan")
     made.target.section_list = []
     assert one(made.target, "list")["maps"] == []
-    assert text(made.target, "list") == "no maps found\n"
+    nothing = "no runtime of mapscope's or of Go's was recognised in this program"
+    assert text(made.target, "list") == f"no maps found: {nothing}\n"
 
 
 def test_the_scan_is_bounded() -> None:

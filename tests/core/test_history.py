@@ -250,11 +250,9 @@ def test_programs_without_one() -> None:
         text(made.target, "history")
 
 
-@pytest.mark.parametrize(
-    "version, end", [("go1.19.8", "map trace on logs it from now on"), ("go1.26.1", "to them")]
-)
-def test_go_programs_have_none(version: str, end: str) -> None:
-    with pytest.raises(NoHistory, match=f"it is a Go program, .*{end}$"):
+@pytest.mark.parametrize("version", ["go1.19.8", "go1.26.1"])
+def test_go_programs_have_none(version: str) -> None:
+    with pytest.raises(NoHistory, match="it is a Go program, .*map trace on logs it from now on$"):
         text(number_map(version=version)[0], "history")
 
 
