@@ -110,8 +110,7 @@ def read_history(session: Session) -> History:
     if not abis:
         what, hint = "one without the mapscope runtime", ""
         if session.is_go():
-            what = "a Go program"
-            hint = "" if session.go.has_swiss_maps else "; map trace on logs it from now on"
+            what, hint = "a Go program", "; map trace on logs it from now on"
         raise NoHistory(
             f"no history in this program: it is {what}, and only the runtime's maps record what "
             f"happens to them{hint}"
