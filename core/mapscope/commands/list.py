@@ -3,7 +3,7 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Iterator, List, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
@@ -28,11 +28,13 @@ class ListResult(Result):
 
     :ivar where: which maps were looked for, if not all
     :ivar unread: (name, why) of those that could not be read
+    :ivar not_listed: which maps were not looked for
     """
 
     rows: List[Row]
     where: str
     unread: List[Tuple[str, str]]
+    not_listed: List[str]
 
     def json(self) -> Iterator[str]:
         maps = []
@@ -54,13 +56,15 @@ class ListResult(Result):
                     "progress": row.progress,
                 }
             )
-        form = {"schema": "mapscope.list/1", "maps": maps, "unread": unread_form(self.unread)}
+        form: Dict[str, object] = {"schema": "mapscope.list/1", "maps": maps}
+        form.update(unread=unread_form(self.unread), not_listed=self.not_listed)
         yield dumps(form) + "\n"
 
     def text(self) -> Iterator[str]:
         if not self.rows:
             yield "no map could be read\n" if self.unread else f"no maps found{self.where}\n"
             yield from unread_lines(self.unread)
+            yield from (f"note: {text}\n" for text in self.not_listed)
             return
         yield (
             f"{'address':<18}  {'entries':>10}  {'buckets':>9}  {'bytes':>9}  {'retained':>9}  "
@@ -84,6 +88,7 @@ class ListResult(Result):
                 f"{state:<16}  {escape(view.type_name)}{name}\n"
             )
         yield from unread_lines(self.unread)
+        yield from (f"note: {text}\n" for text in self.not_listed)
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
@@ -91,11 +96,13 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     where = ": no runtime of mapscope's or of Go's was recognised in this program"
-    if any(flavour.present(session) for flavour in FLAVOURS):
+    present = [flavour for flavour in FLAVOURS if flavour.present(session)]
+    if present:
         where = ""
     if session.is_go():
         where = "; a Go program's are found among its global variables, by debug information"
-    return ListResult(rows, where, session.unread)
+    not_listed = dict.fromkeys(flavour.not_listed for flavour in present if flavour.not_listed)
+    return ListResult(rows, where, session.unread, list(not_listed))
 
 
 COMMAND = Command(

@@ -15,9 +15,11 @@ class Flavour(ABC):
     means "mine, and it cannot be read", and is shown.
 
     :ivar name: as JSON has it
+    :ivar not_listed: which of the maps there may be enumerate_maps does not give; "": all are given
     """
 
     name: str
+    not_listed: str = ""
 
     @abstractmethod
     def present(self, session: Session) -> bool:

@@ -35,6 +35,7 @@ from ...program.types import Kind
 from ...session import Session
 from ..flavour import Flavour
 from .go_maps import (
+    NOT_LISTED,
     argument,
     fast_variant,
     global_maps,
@@ -60,6 +61,7 @@ class GoClassicMaps(Flavour):
     """Maps of Go 1.17 to 1.23, and later ones built with noswissmap."""
 
     name = NAME
+    not_listed = NOT_LISTED
 
     def present(self, session: Session) -> bool:
         """Whether the program is a Go program with such maps."""

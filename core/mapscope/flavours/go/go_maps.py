@@ -19,6 +19,12 @@ from ...session import Session
 from .map_types import MapType, map_type
 
 #: opens the map at an address, of a type; None: it is not known
+#: Go keeps no list of its maps
+NOT_LISTED = (
+    "only global variables that are maps are listed: those in fields, elements and frames, and "
+    "what pointers lead to, are not; name them, as in main.server.cache"
+)
+
 Open = Callable[[Session, int, Optional[MapType]], MapView]
 
 

@@ -19,7 +19,7 @@ from ...swiss.swiss_map import SwissMap
 from ...swiss.swiss_reader import SwissHeader
 from ..flavour import Flavour
 from .go_classic import allocated
-from .go_maps import fast_variant, global_maps, map_at_frame, map_of_variable, type_of
+from .go_maps import NOT_LISTED, fast_variant, global_maps, map_at_frame, map_of_variable, type_of
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import words_of
@@ -32,6 +32,7 @@ class GoSwissMaps(Flavour):
     """Maps of Go 1.24 and later."""
 
     name = NAME
+    not_listed = NOT_LISTED
 
     def present(self, session: Session) -> bool:
         """Whether the program is a Go program with such maps."""
