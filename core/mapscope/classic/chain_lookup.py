@@ -41,7 +41,7 @@ class Lookup(Finder):
                     f"{place.name} bucket {bucket}, where the key belongs, cannot be read"
                 )
         for where, key, elem, address, flies in self._live_cells(array, index, result, top):
-            result.unread += isinstance(key, Unreadable)
+            result.unread += isinstance(key, Unreadable) and not flies
             if test.matches(key):
                 result.key, result.value = key, elem
                 result.elem_address, result.where = address, where

@@ -138,7 +138,8 @@ def _index_in(batch: EntryBatch, test: KeyTest, decoder: Decoder, result: Found)
     for index in order:
         result.cells_compared += 1
         key = keys.value(index, decoder)
-        result.unread += isinstance(key, Unreadable)
+        # one that is being deleted may have lost its key already: it is none that is there
+        result.unread += isinstance(key, Unreadable) and index not in batch.in_flight
         if test.matches(key):
             return index
     return None
