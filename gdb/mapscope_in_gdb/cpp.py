@@ -149,7 +149,14 @@ class GdbValue(CppValue):
             raise MapscopeError(escape(str(error).strip())) from None
 
     def pointee(self) -> CppValue:
-        return GdbValue(self.value.dereference())
+        value = self.value
+        try:
+            if self._type.target().strip_typedefs().code == gdb.TYPE_CODE_VOID:
+                # gdb has no values of no type: what is there is bytes
+                value = value.cast(gdb.lookup_type("unsigned char").pointer())
+            return GdbValue(value.dereference())
+        except gdb.error as error:
+            raise MapscopeError(escape(str(error).strip())) from None
 
     def first(self) -> CppValue:
         where = self.address()

@@ -53,7 +53,7 @@ class WritersResult(Result):
             if not self.unknown:
                 yield "no thread is inside a map write\n"
             else:
-                yield "no thread of those that can be told is inside a map write\n"
+                yield "none of the threads that can be told is inside a map write\n"
         for writer in self.writers + self.readers:
             yield from _lines(writer)
         for view, writers in self.races:
