@@ -6,11 +6,11 @@ at here, too. What was read of it is kept as long as gdb has the same core.
 """
 
 import re
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Optional
 
 import gdb
 
-from mapscope.program.core_file import CoreFile, Range, misfit
+from mapscope.program.core_file import CoreFile, Range
 
 #: "`/path/core', file type elf64-x86-64." in "info files"
 _PATH = re.compile(r"^Local core dump file:\s*\n\s*[`'‘](.*)['’], file type", re.MULTILINE)
@@ -19,8 +19,6 @@ _SECTION = re.compile(r"^\s*\[\d+\]\s+(0x[0-9a-f]+)->(0x[0-9a-f]+) at \S+: \S+ (
 
 #: by the number of gdb's connection; None: a file that cannot be taken apart
 _cores: Dict[int, Optional[CoreFile]] = {}
-#: by the core's path and the program's: what does not fit
-_misfits: Dict[Tuple[str, str], str] = {}
 
 
 def is_core() -> bool:
@@ -52,12 +50,7 @@ def program() -> str:
 def fits() -> str:
     """What is wrong about the core and the program together; "": nothing that is known."""
     core, path = current(), program()
-    if core is None or not path:
-        return ""
-    if (core.path, path) not in _misfits:
-        _misfits.clear()
-        _misfits[core.path, path] = misfit(core, path)
-    return _misfits[core.path, path]
+    return "" if core is None or not path else core.misfit(path)
 
 
 def writable_sections() -> List[Range]:

@@ -9,13 +9,11 @@ from typing import Dict, Optional, Tuple
 
 import lldb
 
-from mapscope.program.core_file import CoreFile, misfit
+from mapscope.program.core_file import CoreFile
 from .process import KERNELS_CORE
 
 #: by path, size and time of its last change; None: a file that cannot be taken apart
 _cores: Dict[Tuple[str, int, int], Optional[CoreFile]] = {}
-#: by the core's path and the program's: what does not fit
-_misfits: Dict[Tuple[str, str], str] = {}
 
 
 def current(process: lldb.SBProcess) -> Optional[CoreFile]:
@@ -40,12 +38,7 @@ def fits(target: lldb.SBTarget) -> str:
     """What is wrong about the core and the program together; "": nothing that is known."""
     core = current(target.GetProcess())
     program = path_of(target.GetExecutable())
-    if core is None or not program:
-        return ""
-    if (core.path, program) not in _misfits:
-        _misfits.clear()
-        _misfits[core.path, program] = misfit(core, program)
-    return _misfits[core.path, program]
+    return "" if core is None or not program else core.misfit(program)
 
 
 def path_of(file: lldb.SBFileSpec) -> str:

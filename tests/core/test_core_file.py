@@ -7,7 +7,7 @@ from typing import Dict, List, Tuple
 
 import pytest
 
-from mapscope.program.core_file import LEFT_OUT, TRUNCATED, CoreFile, misfit
+from mapscope.program.core_file import LEFT_OUT, TRUNCATED, CoreFile
 
 R, RW = 4, 6
 #: a program: code and constants, data, the heap; and its build-id note
@@ -107,12 +107,12 @@ def test_build_ids(tmp_path: Path) -> None:
     assert core.build_ids == {"GNU": b"one"}
     program = tmp_path / "program"
     program.write_bytes(_program(b"one"))
-    assert misfit(core, str(program)) == ""
+    assert core.misfit(str(program)) == ""
     program.write_bytes(_program(b"two"))
-    assert b"two".hex() in misfit(core, str(program)) and b"one".hex() in misfit(core, str(program))
+    assert b"two".hex() in core.misfit(str(program)) and b"one".hex() in core.misfit(str(program))
     program.write_bytes(_elf(2, [(1, R, CODE, b"", PAGE)]))
-    assert misfit(core, str(program)) == ""
-    assert misfit(core, str(tmp_path / "gone")) == ""
+    assert core.misfit(str(program)) == ""
+    assert core.misfit(str(tmp_path / "gone")) == ""
 
 
 @pytest.mark.parametrize("keep", range(0, 900, 7))

@@ -7,6 +7,7 @@ start: a nil map, a count of 0. Facts: core(5); fs/binfmt_elf.c of Linux (vma_du
 fill_files_note, fill_auxv_note).
 """
 
+import os
 import struct
 from bisect import bisect_right
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -64,6 +65,8 @@ class CoreFile:
                 for s in self.segments
             )
             self.build_ids = self._find_build_ids(file)
+            #: what was said of programs: by path, size and time of the last change
+            self._misfits: Dict[Tuple[str, int, int], str] = {}
         finally:
             file.close()
 
@@ -114,6 +117,32 @@ class CoreFile:
 
     # --- the program ---
 
+    def misfit(self, program: str) -> str:
+        """One line for a core that is of another program than the one loaded, by their build
+        ids; "" where it is not, or where there are none to compare.
+
+        :param program: its path
+        """
+        try:
+            about = os.stat(program)
+        except OSError:
+            return ""
+        key = (program, about.st_size, about.st_mtime_ns)
+        if key not in self._misfits:
+            self._misfits[key] = self._compared(program)
+        return self._misfits[key]
+
+    def _compared(self, program: str) -> str:
+        mine = build_ids_of_file(program)
+        for kind, theirs in self.build_ids.items():
+            if kind in mine and mine[kind] != theirs:
+                return (
+                    f"the core is of another build of the program than {program} is (build ids of "
+                    f"{kind} {_shown(kind, theirs)} and {_shown(kind, mine[kind])}): what is shown "
+                    "may be wrong; load the program that the core was made by"
+                )
+        return ""
+
     def _read(self, file: ElfFile, address: int, size: int) -> bytes:
         """Memory that the file has; empty: it has not all of it."""
         number = bisect_right(self._starts, address) - 1
@@ -161,20 +190,6 @@ def _notes(file: ElfFile) -> Tuple[List[Range], Dict[int, int]]:
     for key, value in struct.iter_unpack("<QQ", raw[: len(raw) & ~15]):
         aux[key] = value
     return sorted(files), aux
-
-
-def misfit(core: CoreFile, program: str) -> str:
-    """One line for a core that is of another program than the one loaded, by their build ids;
-    "" where it is not, or where there are none to compare."""
-    mine = build_ids_of_file(program)
-    for kind, theirs in core.build_ids.items():
-        if kind in mine and mine[kind] != theirs:
-            return (
-                f"the core is of another build of the program than {program} is (build ids of "
-                f"{kind} {_shown(kind, theirs)} and {_shown(kind, mine[kind])}): what is shown "
-                "may be wrong; load the program that the core was made by"
-            )
-    return ""
 
 
 def _shown(kind: str, build_id: bytes) -> str:
