@@ -6,6 +6,7 @@ A session lives as long as one command (or one printed value) while the
 process is stopped.
 """
 
+import copy
 from itertools import groupby
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
@@ -24,7 +25,7 @@ from .program.values import Decoder
 _INNERMOST = 16
 #: frames of a thread or goroutine that are looked at for a write
 _DEEPEST = 64
-#: of goroutines that no thread runs (go_layouts.STATUSES)
+#: of goroutines that no thread runs (go/layouts.STATUSES)
 _PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
 
 
@@ -111,11 +112,8 @@ class Session:
         """This session, looking at a Go runtime; None: at the same one."""
         if program is None or len(self.runtimes()) < 2 or program is self._go:
             return self
-        other = Session(self.target)
-        other.memory = self.memory
-        other._sections, other._is_go = self._sections, self._is_go
-        other._frames, other._parked = self._frames, self._parked
-        other._runtimes, other._go = self._runtimes, program
+        other = copy.copy(self)  # what it finds unread is this one's, too
+        other._go = program
         return other
 
     def for_type(self, address: int) -> "Session":
@@ -205,20 +203,21 @@ class Session:
         if table is None:
             return
         unread: List[int] = []
-        try:
-            for goroutine in self.go.goroutines():
-                if goroutine.status not in _PARKED:
-                    continue
-                place = waiting_at(self.memory, goroutine.address, self.go.minor)
-                if place is None or not self.memory.readable(place[1] & ~7, 8):
-                    unread.append(goroutine.id)
-                    continue
-                found = unwind(self.memory, table, -goroutine.id, *place)
-                frames: List[Frame] = list(_bounded(found, _DEEPEST))
-                if any(operation_of(frame.function) for frame in frames):
-                    yield goroutine, frames
-        except MapscopeError as error:  # the threads are what is known
-            self.parked_unknown.append(f"goroutines that no thread runs: {error}")
+        for program in self.runtimes() or [self.go]:
+            try:
+                for goroutine in program.goroutines():
+                    if goroutine.status not in _PARKED:
+                        continue
+                    place = waiting_at(self.memory, goroutine.address, program.minor)
+                    if place is None or not self.memory.readable(place[1] & ~7, 8):
+                        unread.append(goroutine.id)
+                        continue
+                    found = unwind(self.memory, table, -goroutine.id, *place)
+                    frames: List[Frame] = list(_bounded(found, _DEEPEST))
+                    if any(operation_of(frame.function) for frame in frames):
+                        yield goroutine, frames
+            except MapscopeError as error:  # the threads are what is known
+                self.parked_unknown.append(f"goroutines that no thread runs: {error}")
         if unread:
             some = ", ".join(map(str, unread[:8])) + (", ..." if len(unread) > 8 else "")
             self.parked_unknown.append(
