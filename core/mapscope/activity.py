@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from typing import Dict, List, Optional, Tuple
 
 from .errors import MapscopeError
-from .flavours.cpp.runtime_maps import _FATAL
 from .flavours.registry import FLAVOURS, operation
 from .locate import AtStop
 from .maps.view import MapView
@@ -119,11 +118,12 @@ def _writer(
     bucket: Optional[int] = None
     view: Optional[MapView] = None
     problem = "its registers are lost here"
-    noticed = False
+    noticed = reported = False
     for frame in frames:
         found = operation(frame.function)
         notices = any(flavour.notices(frame.function) for flavour in FLAVOURS)
         noticed |= notices
+        reported |= any(flavour.reports_race(frame.function) for flavour in FLAVOURS)
         reads = noticed and any(flavour.reads(frame.function) for flavour in FLAVOURS)
         if found is None and reads and inside is None:
             found = READ
@@ -138,7 +138,7 @@ def _writer(
                     bucket = flavour.evacuated_bucket(session, frame, view)
             except MapscopeError as error:
                 problem = str(error)
-    if inside is None and any(frame.function == _FATAL for frame in frames):
+    if inside is None and reported:
         inside = READ
     if inside is None:
         return None

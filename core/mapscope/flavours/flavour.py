@@ -55,6 +55,11 @@ class Flavour(ABC):
         """Whether a function is called where a race was just noticed."""
         return False
 
+    def reports_race(self, function: str) -> bool:
+        """Whether a function is called for nothing but races: what called it reads, if it is none
+        that is known to write."""
+        return False
+
     def reads(self, function: str) -> bool:
         """Whether a function reads a map: looks a key up, or iterates."""
         return False

@@ -225,6 +225,9 @@ class RuntimeMaps(Flavour):
     def notices(self, function: str) -> bool:
         return function == _FATAL
 
+    def reports_race(self, function: str) -> bool:
+        return function == _FATAL
+
 
 def looks_like_hmap(memory: Memory, address: int) -> bool:
     """hmap.extra points right behind the hmap, and leads to a mapscope_abi."""

@@ -26,28 +26,16 @@ from ...classic.tally import tally_array
 from ...classic.walker import Walker
 from ...errors import MemoryUnreadable, NotAMap
 from ...go import layouts
-from ...go.layouts import operation_of
 from ...maps.facts import Held
 from ...maps.view import MapView
 from ...program.memory import ADDRESS_LIMIT, Memory
 from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
-from ..flavour import Flavour
-from .go_maps import (
-    NOT_LISTED,
-    argument,
-    fast_variant,
-    global_maps,
-    map_at_frame,
-    map_of_variable,
-    type_of,
-    word,
-)
+from .go_maps import GoMaps, argument, fast_variant, type_of, word
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import assigned_cell, deleted_cell, is_partly, moved_buckets, words_of
-from .which_runtime import of_address, of_frame, of_variable
 
 NAME = "go-classic"
 
@@ -57,44 +45,23 @@ _KNOWN_FLAGS = 15
 _SEARCHED = 1 << 20
 
 
-class GoClassicMaps(Flavour):
+class GoClassicMaps(GoMaps):
     """Maps of Go 1.17 to 1.23, and later ones built with noswissmap."""
 
     name = NAME
-    not_listed = NOT_LISTED
+    swiss = False
 
-    def present(self, session: Session) -> bool:
-        """Whether the program is a Go program with such maps."""
-        return session.is_go() and any(not one.has_swiss_maps for one in session.runtimes())
+    def open(self, session: Session, address: int, typed: Optional[MapType]) -> MapView:
+        return _open(session, address, typed)
+
+    def require(self, session: Session, address: int) -> None:
+        _require_plausible(session.memory, address)
 
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
         """A map[K]V, or a runtime.hmap."""
-        type = variable.type
-        if type.kind is Kind.GO_HMAP and variable.address is not None:
+        if variable.type.kind is Kind.GO_HMAP and variable.address is not None:
             return _open(session, variable.address, type_of(session, variable.address, None))
-        if type.kind is not Kind.GO_MAP or type.swiss:
-            return None
-        return map_of_variable(of_variable(session, variable), variable, _open)
-
-    def from_address(
-        self, session: Session, address: int, type: Optional[str]
-    ) -> Optional[MapView]:
-        """An hmap at `address`, typed by name or by what else is known of it."""
-        if not self.present(session):
-            return None
-        session = of_address(session, address, type)
-        if session.go.has_swiss_maps:
-            return None
-        typed = type_of(session, address, type)
-        _require_plausible(session.memory, address)
-        return _open(session, address, typed)
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        """The map that a function of the Go runtime works on."""
-        if not self.present(session):
-            return None
-        session = of_frame(session, frame)
-        return None if session.go.has_swiss_maps else map_at_frame(session, frame, _open)
+        return super().from_variable(session, variable)
 
     def evacuated_bucket(self, session: Session, frame: Frame, view: MapView) -> Optional[int]:
         """The old bucket that a frame of evacuate* is moving."""
@@ -109,19 +76,6 @@ class GoClassicMaps(Flavour):
             if spilled is not None and spilled < old.count:
                 found = spilled
         return found
-
-    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
-        """Global variables that are maps."""
-        return global_maps(session, self.from_variable)
-
-    def operation(self, function: str) -> Optional[str]:
-        return operation_of(function)
-
-    def notices(self, function: str) -> bool:
-        return function in layouts.NOTICES
-
-    def reads(self, function: str) -> bool:
-        return layouts.reads(function)
 
 
 def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:

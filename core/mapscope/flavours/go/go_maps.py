@@ -5,10 +5,12 @@ A map's type comes from debug information, from the type table by name, or from 
 function of the runtime that is working on the map.
 """
 
+from abc import abstractmethod
 from typing import Callable, Iterator, Optional, Tuple
 
 from ...cells.layout import BucketLayout
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
+from ...go import layouts
 from ...go.key_hash import Algorithms
 from ...go.layouts import INDIRECT_ABOVE, arguments_of
 from ...maps.view import MapView
@@ -16,16 +18,77 @@ from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
+from ..flavour import Flavour
 from .map_types import MapType, map_type
+from .which_runtime import of_address, of_frame, of_variable
 
 #: opens the map at an address, of a type; None: it is not known
-#: Go keeps no list of its maps
-NOT_LISTED = (
-    "only global variables that are maps are listed: those in fields, elements and frames, and "
-    "what pointers lead to, are not; name them, as in main.server.cache"
-)
-
 Open = Callable[[Session, int, Optional[MapType]], MapView]
+
+
+class GoMaps(Flavour):
+    """One of Go's two kinds of map.
+
+    :ivar swiss: which of them
+    """
+
+    swiss: bool
+    # Go keeps no list of its maps
+    not_listed = (
+        "only global variables that are maps are listed: those in fields, elements and frames, "
+        "and what pointers lead to, are not; name them, as in main.server.cache"
+    )
+
+    @abstractmethod
+    def open(self, session: Session, address: int, typed: Optional[MapType]) -> MapView:
+        """The map at an address, of a type; None: it is not known."""
+
+    @abstractmethod
+    def require(self, session: Session, address: int) -> None:
+        """:raises NotAMap: if no such map can be at an address"""
+
+    def present(self, session: Session) -> bool:
+        return session.is_go() and any(
+            one.has_swiss_maps == self.swiss for one in session.runtimes()
+        )
+
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        if variable.type.kind is not Kind.GO_MAP or variable.type.swiss != self.swiss:
+            return None
+        return map_of_variable(of_variable(session, variable), variable, self.open)
+
+    def from_address(
+        self, session: Session, address: int, type: Optional[str]
+    ) -> Optional[MapView]:
+        if not self.present(session):
+            return None
+        session = of_address(session, address, type)
+        if session.go.has_swiss_maps != self.swiss:
+            return None
+        typed = type_of(session, address, type)
+        self.require(session, address)
+        return self.open(session, address, typed)
+
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        if not self.present(session):
+            return None
+        session = of_frame(session, frame)
+        if session.go.has_swiss_maps != self.swiss:
+            return None
+        return map_at_frame(session, frame, self.open)
+
+    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
+        """Global variables that are maps."""
+        return global_maps(session, self.from_variable)
+
+    def operation(self, function: str) -> Optional[str]:
+        return layouts.operation_of(function)
+
+    def notices(self, function: str) -> bool:
+        return function in layouts.NOTICES
+
+    def reads(self, function: str) -> bool:
+        return layouts.reads(function)
 
 
 def map_of_variable(session: Session, variable: Variable, open: Open) -> Optional[MapView]:

@@ -6,78 +6,36 @@ what it holds; the type comes from debug information, from the type table by nam
 runtime function that is working on the map.
 """
 
-from typing import Iterator, List, Optional, Tuple
+from typing import List, Optional
 
 from ...errors import NotAMap
 from ...go import layouts
-from ...go.layouts import operation_of
 from ...maps.view import MapView
-from ...program.target import Frame, Variable
-from ...program.types import Kind
 from ...session import Session
 from ...swiss.swiss_map import SwissMap
 from ...swiss.swiss_reader import SwissHeader
-from ..flavour import Flavour
 from .go_classic import allocated
-from .go_maps import NOT_LISTED, fast_variant, global_maps, map_at_frame, map_of_variable, type_of
+from .go_maps import GoMaps, fast_variant
 from .hash_function import key_hash
 from .map_types import MapType, map_type
 from .nameless import words_of
-from .which_runtime import of_address, of_frame, of_variable
 
 NAME = "go-swiss"
 
 
-class GoSwissMaps(Flavour):
+class GoSwissMaps(GoMaps):
     """Maps of Go 1.24 and later."""
 
     name = NAME
-    not_listed = NOT_LISTED
+    swiss = True
 
-    def present(self, session: Session) -> bool:
-        """Whether the program is a Go program with such maps."""
-        return session.is_go() and any(one.has_swiss_maps for one in session.runtimes())
+    def open(self, session: Session, address: int, typed: Optional[MapType]) -> MapView:
+        return _open(session, address, typed)
 
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        """A map[K]V."""
-        if variable.type.kind is not Kind.GO_MAP or not variable.type.swiss:
-            return None
-        return map_of_variable(of_variable(session, variable), variable, _open)
-
-    def from_address(
-        self, session: Session, address: int, type: Optional[str]
-    ) -> Optional[MapView]:
-        """A Map at `address`, typed by name or by what else is known of it."""
-        if not self.present(session):
-            return None
-        session = of_address(session, address, type)
-        if not session.go.has_swiss_maps:
-            return None
-        typed = type_of(session, address, type)
+    def require(self, session: Session, address: int) -> None:
         if address % 8:
             raise NotAMap(f"no Go map at {address:#x}: no multiple of 8")
         SwissHeader.read(session.memory, address)
-        return _open(session, address, typed)
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        """The map that a function of the Go runtime works on."""
-        if not self.present(session):
-            return None
-        session = of_frame(session, frame)
-        return None if not session.go.has_swiss_maps else map_at_frame(session, frame, _open)
-
-    def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
-        """Global variables that are maps."""
-        return global_maps(session, self.from_variable)
-
-    def operation(self, function: str) -> Optional[str]:
-        return operation_of(function)
-
-    def notices(self, function: str) -> bool:
-        return function in layouts.NOTICES
-
-    def reads(self, function: str) -> bool:
-        return layouts.reads(function)
 
 
 def open_at(session: Session, address: int, maptype: int) -> MapView:
