@@ -85,3 +85,16 @@ def test_nothing_tells_the_kind() -> None:
     program.basic("int")
     with pytest.raises(LayoutUnknown, match="cannot tell whether"):
         _ = program_of(program.finish()).has_swiss_maps
+
+
+def test_what_is_not_read_of_one_runtime_is_told_by_the_command() -> None:
+    """Where a process has two, each is looked at by a session of its own."""
+    target, _ = number_map()
+    session = Session(target)
+    first, second = program_of(target), program_of(target)
+    session._runtimes, session._go = [first, second], first
+    other = session.for_runtime(second)
+    assert other.go is second and session.go is first
+    other.unread.append(("main.Table", "cannot read 8 bytes"))
+    other.parked_unknown.append("goroutines that no thread runs")
+    assert len(session.unread) == len(session.parked_unknown) == 1
