@@ -15,6 +15,7 @@ from .go import descriptors
 from .go.frames import Register, unwind, waiting_at, with_names
 from .go.functions import FunctionTables, Functions
 from .go.goroutines import Goroutine, find_g, running_for
+from .go.images import Image, find_images
 from .go.layouts import operation_of
 from .program.memory import Memory
 from .program.target import Frame, Section, Target, Thread
@@ -41,6 +42,7 @@ class Session:
         self.target = target
         self.memory = Memory(target.read_memory)
         self._go: Optional[descriptors.GoProgram] = None
+        self._images: Optional[List[Image]] = None
         self._runtimes: Optional[List[descriptors.GoProgram]] = None
         self._sections: Optional[List[Section]] = None
         self._is_go: Optional[bool] = None
@@ -73,7 +75,7 @@ class Session:
     def is_go(self) -> bool:
         """Whether the program has a Go runtime."""
         if self._is_go is None:
-            self._is_go = descriptors.is_go(self.target, self.memory)
+            self._is_go = descriptors.is_go(self.target, self.memory, self._go_images())
         return self._is_go
 
     @property
@@ -93,8 +95,14 @@ class Session:
     def runtimes(self) -> List[descriptors.GoProgram]:
         """Every Go runtime of the process."""
         if self._runtimes is None:
-            self._runtimes = descriptors.runtimes(self.target, self.memory)
+            self._runtimes = descriptors.runtimes(self.target, self.memory, self._go_images())
         return self._runtimes
+
+    def _go_images(self) -> List[Image]:
+        """Files of the process that seem to hold Go code, looked for once."""
+        if self._images is None:
+            self._images = find_images(self.target, self.memory)
+        return self._images
 
     def selected_runtime(self) -> Optional[descriptors.GoProgram]:
         """The one whose code the selected thread is in, or was called by."""

@@ -566,18 +566,22 @@ def _is_swiss_type(raw: bytes) -> Optional[bool]:
     return None
 
 
-def is_go(target: Target, memory: Memory) -> bool:
-    """Whether a Go runtime is in the program."""
-    images = find_images(target, memory)
+def is_go(target: Target, memory: Memory, images: Sequence[Image]) -> bool:
+    """Whether a Go runtime is in the program.
+
+    :param images: files that seem to hold Go code (find_images)
+    """
     if any(image.raw or not image.header for image in images):
         return True
     return any(GoProgram(target, memory, [image]).modules() for image in images)
 
 
-def runtimes(target: Target, memory: Memory) -> List[GoProgram]:
+def runtimes(target: Target, memory: Memory, images: Sequence[Image]) -> List[GoProgram]:
     """Every Go runtime of the process: one for a program and its plugins, one for each library
-    that was built for use by programs of other languages (c-shared)."""
-    images = find_images(target, memory)
+    that was built for use by programs of other languages (c-shared).
+
+    :param images: files that seem to hold Go code (find_images)
+    """
     if len(images) < 2:
         return [GoProgram(target, memory, images)] if images else []
     found = [GoProgram(target, memory, [image], alone=False) for image in images]
