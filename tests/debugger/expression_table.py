@@ -19,10 +19,11 @@ import subprocess
 import sys
 from typing import List, Tuple
 
-#: what LLDB has to say at any time: of debug information, and of a thread just selected
+#: what LLDB has to say at any time: of debug information, and of a thread just selected, with its
+#: source or, where that is not there, its instructions
 _NOISE = re.compile(
     r"^(error: \S+ 0x[0-9a-f]+: DW_TAG_|warning: |\(lldb\) |\* thread #| +frame #|->|"
-    r" *\d+ *\t| *\t? +\^|$)"
+    r" *\d+ *\t| *\t? +\^|[\w.+-]+`\w+:$| +0x[0-9a-f]+ <\+\d+>: |$)"
 )
 
 

@@ -94,9 +94,9 @@ def main() -> int:
     failed = False
     for version in arguments.versions:
         number, _, experiment = version.partition(" ")
-        go = toolchains.command(SOURCE, number)
+        go, reason = toolchains.look_up(SOURCE, number)
         if not go:
-            print(f"| {version} | left out: it cannot be had here |")
+            print(f"| {version} | left out: {reason} |")
             continue
         cells: Dict[str, List[str]] = {debugger: [] for debugger in arguments.debuggers}
         for place, (name, flags) in enumerate(BUILDS.items()):

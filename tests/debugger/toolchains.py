@@ -31,8 +31,8 @@ def numbers(version: str) -> Tuple[int, ...]:
     return tuple(map(int, parts)) if all(part.isdigit() for part in parts) else ()
 
 
-def command(source: Path, version: str) -> str:
-    """The go command; "" where there is none."""
+def look_up(source: Path, version: str) -> Tuple[str, str]:
+    """(the go command, ""), or ("", why there is none)."""
     done = subprocess.run(
         [str(source / "scripts" / "toolchains"), version],
         stdout=subprocess.PIPE,
@@ -50,11 +50,18 @@ def command(source: Path, version: str) -> str:
     if version == "newest":
         version = max(found, key=numbers, default="")
         if numbers(version) < SWISS:
-            print(reason or f"no Go with Swiss maps: the newest is {version or 'none'}")
-            return ""
+            return "", reason or f"no Go with Swiss maps: the newest is {version or 'none'}"
     if version not in found:
-        print(reason or f"no Go {version}")
-    return found.get(version, "")
+        return "", reason or f"no Go {version}"
+    return found[version], ""
+
+
+def command(source: Path, version: str) -> str:
+    """The go command; "" where there is none: then why is printed."""
+    go, reason = look_up(source, version)
+    if not go:
+        print(reason)
+    return go
 
 
 def environment(cache: Path) -> Dict[str, str]:
