@@ -19,11 +19,10 @@ import subprocess
 import sys
 from typing import List, Tuple
 
-#: what LLDB has to say at any time: of debug information, and of a thread just selected, with its
-#: source or, where that is not there, its instructions
+#: what LLDB has to say at any time: of debug information, and of a thread
 _NOISE = re.compile(
     r"^(error: \S+ 0x[0-9a-f]+: DW_TAG_|warning: |\(lldb\) |\* thread #| +frame #|->|"
-    r" *\d+ *\t| *\t? +\^|[\w.+-]+`\w+:$| +0x[0-9a-f]+ <\+\d+>: |$)"
+    r" *\d+ *\t| *\t? +\^|$)"
 )
 
 

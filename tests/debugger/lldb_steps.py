@@ -265,8 +265,15 @@ class Steps:
         self.say(f"process connect --plugin gdb-remote connect://127.0.0.1:{port}")
 
     def thread(self, number: str) -> None:
-        """gdb's thread and thread N"""
-        self.say(f"thread select {number}" if number else "thread info")
+        """gdb's thread and thread N
+
+        `thread select` has another thread of LLDB's print the frame at some later time, and that
+        waits for ever if it begins to read a map there while the process is killed (LLDB 19).
+        """
+        if not number:
+            self.say("thread info")
+        elif not self.process().SetSelectedThreadByIndexID(int(number)):
+            raise CommandFailed(f"error: there is no thread {number}\n")
 
     # --- the run ---
 
