@@ -64,6 +64,10 @@ def structures(minor: int, swiss: bool) -> List[layouts.Struct]:
         layouts.g(minor),
         layouts.GOBUF,
         layouts.m(minor),
+        layouts.mspan(minor),
+        layouts.mheap(minor),
+        layouts.heap_arena(minor),
+        layouts.hchan(minor),
     ]
     if swiss:
         return common + [

@@ -111,6 +111,8 @@ TABLE = Struct(
     32,
     dict(used=0, capacity=2, growthLeft=4, localDepth=6, index=8, groups=16),
 )
+#: used, capacity, growthLeft, localDepth, index, groups.data, groups.lengthMask
+TABLE_FIELDS = struct.Struct("<HHHBxqQQ")
 GROUPS = Struct("internal/runtime/maps.groupsReference", 16, dict(data=0, lengthMask=8))
 
 #: control bytes of slots that are not full
@@ -214,6 +216,51 @@ GOBUF = Struct("runtime.gobuf", 0, dict(sp=0, pc=8))
 def m(minor: int) -> Struct:
     """runtime.m; what lies before curg changed in 1.25."""
     return Struct("runtime.m", 0, dict(g0=0, curg=184 if minor >= 25 else 192))
+
+
+# --- the heap ---
+
+
+def mspan(minor: int) -> Struct:
+    """runtime.mspan: a run of pages; what lies before freeindex never changed."""
+    fields = dict(startAddr=24, npages=32, freeindex=48)
+    if minor <= 21:
+        after = 8 if minor == 21 else 0  # pinnerBits is new in 1.21
+        fields.update(nelems=56, allocBits=72, gcmarkBits=80, sweepgen=88 + after)
+        fields.update(spanclass=98 + after, state=99 + after, elemsize=104 + after)
+        return Struct("runtime.mspan", 168 if after else 144, fields)
+    fields.update(nelems=50, allocBits=64, gcmarkBits=72, sweepgen=88, spanclass=98, state=99)
+    return Struct("runtime.mspan", 160, {**fields, "elemsize": 104, "largeType": 152})
+
+
+def mheap(minor: int) -> Struct:
+    """runtime.mheap; where in it spans are listed, and arenas found."""
+    spans = 65856 if minor <= 20 else 65864
+    arenas = spans + (80 if minor <= 21 else 144)
+    return Struct("runtime.mheap", 0, dict(sweepgen=spans - 8, allspans=spans, arenas=arenas))
+
+
+def heap_arena(minor: int) -> Struct:
+    """runtime.heapArena, as far as pointers are marked in it (until 1.21)."""
+    return Struct("runtime.heapArena", 0, dict(bitmap=0) if minor <= 21 else {})
+
+
+#: bytes of a page and of an arena, and what is added to an address before it is divided into
+#: arenas (runtime/malloc.go, linux/amd64)
+PAGE_SIZE, ARENA_SIZE, ARENA_BASE = 8192, 64 << 20, 1 << 47
+#: mspan.state: of objects; of stacks and others that are freed by hand
+SPAN_IN_USE, SPAN_MANUAL = 1, 2
+#: largest object, in bytes, whose span marks pointers at its own end (runtime/mbitmap.go,
+#: heapBitsInSpan); above it the object's type stands in the word before it, since 1.22
+BITS_IN_SPAN = 512
+#: bytes at the end of a span of small objects in which the collector marks them, where it does
+#: so there (runtime/mgcmark_greenteagc.go), and where in them the marks begin
+INLINE_MARKS, INLINE_MARKS_AT = 128, 64
+
+def hchan(minor: int) -> Struct:
+    """runtime.hchan, a channel: its buffer holds dataqsiz elements."""
+    type = 40 if minor >= 23 else 32
+    return Struct("runtime.hchan", 0, dict(qcount=0, dataqsiz=8, buf=16, elemsize=24, elemtype=type))
 
 
 #: g.atomicstatus, without the collector's bit

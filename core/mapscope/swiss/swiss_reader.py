@@ -34,7 +34,7 @@ _NOT_FULL = bytes(range(128, 256))
 _NOT_DELETED = bytes(byte for byte in range(256) if byte != DELETED)
 
 _HEADER = struct.Struct("<QQQqBBBBQ")
-_TABLE = struct.Struct("<HHHBxqQQ")
+
 HEADER_SIZE = layouts.swiss_map(0).size
 TABLE_SIZE = layouts.TABLE.size
 #: deepest directory that is taken for one: 2^40 tables
@@ -235,7 +235,7 @@ class SwissReader(MapView):
         table = self.memory.read_word(header.dirPtr)
         if table % 8 or not self.memory.readable(table, TABLE_SIZE):
             return False
-        used, capacity, _, depth, _, groups, mask = _TABLE.unpack(
+        used, capacity, _, depth, _, groups, mask = layouts.TABLE_FIELDS.unpack(
             self.memory.read(table, TABLE_SIZE)
         )
         first = (used, capacity, depth, mask) == (header.used, 2 * CELLS, 0, 1)
@@ -291,7 +291,7 @@ class SwissReader(MapView):
                 text = f"table {number}: cannot read {TABLE_SIZE} bytes at {pointer:#x}"
                 self._note(text, "unreadable", pointer)
                 continue
-            used, capacity, left, depth, index, groups, mask = _TABLE.unpack(raw)
+            used, capacity, left, depth, index, groups, mask = layouts.TABLE_FIELDS.unpack(raw)
             count = mask + 1
             if not 0 < count <= _MAX_CAPACITY // CELLS or capacity != CELLS * count:
                 text = f"table {number} at {pointer:#x} has {capacity} slots in {count} groups"

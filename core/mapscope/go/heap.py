@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: MIT
+"""Go's heap: its spans, which objects in them are allocated, and where objects have pointers.
+
+Facts: runtime/mheap.go (mheap, mspan), runtime/mbitmap.go (isFree, heapBitsInSpan, heapBits of
+1.17 to 1.21), runtime/mgcsweep.go (sweepgen), runtime/mgcmark_greenteagc.go of Go 1.17 to 1.27.
+"""
+
+import struct
+from array import array
+from bisect import bisect_right
+from dataclasses import dataclass
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+
+from ..errors import MapscopeError, MemoryUnreadable
+from ..program.memory import Memory
+from ..program.target import Section
+from . import layouts
+from .layouts import BITS_IN_SPAN, INLINE_MARKS, INLINE_MARKS_AT, PAGE_SIZE
+
+#: spans, and elements of one, that are read at most
+_MOST_SPANS, _MOST_ELEMENTS = 1 << 24, 1 << 16
+#: spans that are read together
+_TOGETHER = 1 << 14
+#: spans of a slice that are looked at to tell whether it is the list of all
+_PROBED = 64
+#: bytes of writable data in which the list is searched
+_MOST_SEARCHED = 256 << 20
+#: 256 words from bits of a byte
+_BITS = [tuple(n for n in range(8) if byte >> n & 1) for byte in range(256)]
+
+
+class Span(NamedTuple):
+    """A run of pages of objects of one size.
+
+    :ivar start: address of the first object
+    :ivar size: bytes of its pages
+    :ivar elemsize: bytes of an object
+    :ivar nelems: objects that there is room for
+    :ivar noscan: whether its objects hold no pointers
+    :ivar large: whether it is of one object of no size class
+    :ivar header: bytes before each object's value, which hold its type
+    :ivar free_index: objects from it on are allocated if their bit in alloc_bits is set; all
+        before it are
+    :ivar alloc_bits: address
+    :ivar mark_bits: address of the collector's marks, if the span was not swept since they were
+        made: what has none is no longer there; 0: it was swept
+    :ivar large_type: address of the descriptor of a large object's elements; 0: not known
+    """
+
+    start: int
+    size: int
+    elemsize: int
+    nelems: int
+    noscan: bool
+    large: bool
+    header: int
+    free_index: int
+    alloc_bits: int
+    mark_bits: int
+    large_type: int
+
+
+class Object(NamedTuple):
+    """An allocated object.
+
+    :ivar start: of its value, behind the header
+    :ivar size: bytes of its value, to the end of its size class
+    """
+
+    start: int
+    size: int
+    span: Span
+
+
+@dataclass(frozen=True)
+class HeapPlace:
+    """Where the list of all spans is, and in what state the collector.
+
+    :ivar spans: addresses of mspans
+    :ivar arenas: address of mheap.arenas
+    """
+
+    spans: Sequence[int]
+    sweepgen: int
+    arenas: int
+
+
+class GoHeap:
+    """All spans of a Go runtime's heap.
+
+    :ivar unread: how many spans could not be read or make no sense
+    """
+
+    def __init__(self, memory: Memory, minor: int, place: HeapPlace) -> None:
+        self.memory = memory
+        self.minor = minor
+        self._place = place
+        self.unread = 0
+        self._spans: List[Span] = []
+        self._arenas: Dict[int, int] = {}
+        # all together: nearly all spans of a process are of the heap
+        for first in range(0, len(place.spans), _TOGETHER):
+            self._read(place.spans[first : first + _TOGETHER])
+        self._spans.sort()
+        self._starts = array("Q", (span.start for span in self._spans))
+        self._inline = self._finds_inline_marks()
+        for low, high in zip(self._spans, self._spans[1:]):
+            if low.start + low.size > high.start:
+                self.unread += 1
+
+    def _read(self, places: Sequence[int]) -> None:
+        layout = layouts.mspan(self.minor)
+        words = self.minor <= 21
+        size = max(layout.fields.values()) + 8
+        at = layout.at
+        first = at("startAddr")
+        head = struct.Struct("<QQxxxxxxxxQQ" if words else "<QQxxxxxxxxHH")
+        tail = struct.Struct("<QQ")
+        sweepgen = self._place.sweepgen
+        for raw in self.memory.gather(places, size):
+            if raw is None:
+                self.unread += 1
+                continue
+            state = raw[at("state")]
+            if state != layouts.SPAN_IN_USE:
+                continue
+            start, pages, free, nelems = head.unpack_from(raw, first)
+            allocated, marks = tail.unpack_from(raw, at("allocBits"))
+            elemsize = struct.unpack_from("<Q", raw, at("elemsize"))[0]
+            generation = struct.unpack_from("<I", raw, at("sweepgen"))[0]
+            spanclass = raw[at("spanclass")]
+            noscan, large = bool(spanclass & 1), spanclass < 2
+            size_of = pages * PAGE_SIZE
+            if (
+                not 4096 <= start < 1 << 47
+                or start % PAGE_SIZE
+                or not 0 < size_of < 1 << 46
+                or not 0 < nelems < _MOST_ELEMENTS
+                or elemsize * nelems > size_of
+                or (elemsize < 8)
+                or (large and nelems != 1)
+            ):
+                self.unread += 1
+                continue
+            has_type = self.minor >= 22 and not noscan and elemsize > BITS_IN_SPAN
+            unswept = (generation - sweepgen) & 0xFFFFFFFF in (0xFFFFFFFE, 1)
+            self._spans.append(
+                Span(
+                    start,
+                    size_of,
+                    elemsize,
+                    nelems,
+                    noscan,
+                    large,
+                    8 if has_type and not large else 0,
+                    free,
+                    allocated,
+                    marks if unswept else 0,
+                    (
+                        struct.unpack_from("<Q", raw, at("largeType"))[0]
+                        if has_type and large
+                        else 0
+                    ),
+                )
+            )
+
+    def __len__(self) -> int:
+        return len(self._spans)
+
+    def spans(self) -> Sequence[Span]:
+        """All that hold objects, by address."""
+        return self._spans
+
+    def span_of(self, address: int) -> Optional[Span]:
+        """The span that an address is in."""
+        index = bisect_right(self._starts, address) - 1
+        if index < 0:
+            return None
+        span = self._spans[index]
+        return span if address < span.start + span.size else None
+
+    def object_at(self, address: int) -> Optional[Object]:
+        """The object that an address is in, allocated or not."""
+        span = self.span_of(address)
+        if span is None:
+            return None
+        number = (address - span.start) // span.elemsize
+        if number >= span.nelems:
+            return None
+        start = span.start + number * span.elemsize + span.header
+        return Object(start, span.elemsize - span.header, span)
+
+    def live(self, span: Span) -> List[int]:
+        """Numbers of the objects in a span that are allocated, and not found dead by a collection
+        that has ended."""
+        count = span.nelems
+        whole = (1 << count) - 1
+        bits = self._bits(span.alloc_bits, count) | (1 << min(span.free_index, count)) - 1
+        marks = self._marks(span, count)
+        bits &= whole if marks is None else marks
+        if bits == whole:
+            return list(range(count))
+        data = bits.to_bytes((count + 7) // 8, "little")
+        return [8 * at + n for at, byte in enumerate(data) for n in _BITS[byte]]
+
+    def is_live(self, span: Span, number: int) -> bool:
+        """Whether one object is."""
+        marks = self._marks(span, span.nelems)
+        if marks is not None and not marks >> number & 1:
+            return False
+        return number < span.free_index or bool(
+            self._bits(span.alloc_bits, span.nelems) >> number & 1
+        )
+
+    def _marks(self, span: Span, count: int) -> Optional[int]:
+        if not span.mark_bits:
+            return None
+        marks = self._bits(span.mark_bits, count)
+        if self.has_inline_marks(span):
+            end = span.start + span.size - INLINE_MARKS + INLINE_MARKS_AT
+            marks |= self._bits(end, count)
+        return marks
+
+    def _bits(self, address: int, count: int) -> int:
+        """:raises MemoryUnreadable: if they cannot be read"""
+        return int.from_bytes(self.memory.read(address, (count + 7) // 8), "little")
+
+    def has_inline_marks(self, span: Span) -> bool:
+        """Whether the collector marks a span's objects at its end, which leaves room for fewer."""
+        return self._inline and not span.large and 16 <= span.elemsize <= BITS_IN_SPAN
+
+    def _finds_inline_marks(self) -> bool:
+        """The same of the program: since Go 1.25 it may have been built so, and its spans tell."""
+        for span in self._spans if self.minor >= 25 else ():
+            if not span.large and 16 <= span.elemsize <= BITS_IN_SPAN:
+                room = span.size - (0 if span.noscan else span.size // 64)
+                with_marks = (room - INLINE_MARKS) // span.elemsize
+                if with_marks != room // span.elemsize:
+                    return span.nelems == with_marks
+        return False
+
+    def pointer_bits(self, span: Span) -> Optional[int]:
+        """A bit for each word of a span of small objects: whether the collector takes it for a
+        pointer. None: that is not written down there.
+
+        :raises MemoryUnreadable: if it cannot be read
+        """
+        words = span.size // 8
+        if self.minor >= 22:
+            if span.noscan or span.elemsize > BITS_IN_SPAN:
+                return None
+            end = span.start + span.size - (INLINE_MARKS if self.has_inline_marks(span) else 0)
+            return self._bits(end - words // 8, words)
+        arena = self._arena(span.start)
+        first = span.start % layouts.ARENA_SIZE // 8
+        if self.minor >= 20:
+            return self._bits(arena + first // 8, words)
+        # four words to a byte: its low half, and in the high half whether there are more
+        raw = self.memory.read(arena + first // 4, words // 4)
+        joined = bytes(low & 15 | (high & 15) << 4 for low, high in zip(raw[::2], raw[1::2]))
+        return int.from_bytes(joined, "little")
+
+    def _arena(self, address: int) -> int:
+        number = (address + layouts.ARENA_BASE) // layouts.ARENA_SIZE
+        if number not in self._arenas:
+            table = self.memory.read_word(self._place.arenas)
+            self._arenas[number] = self.memory.read_word(table + 8 * number)
+        return self._arenas[number]
+
+
+# --- where it is ---
+
+
+def find_heap(
+    memory: Memory, minor: int, symbols: Sequence[int], data: Sequence[Section]
+) -> GoHeap:
+    """The heap of a Go runtime.
+
+    :param symbols: where the linker's symbol runtime.mheap_ is
+    :param data: without symbols: sections of the variables among which it is
+    :raises MapscopeError: if it is not found
+    """
+    layout = layouts.mheap(minor)
+    for address in symbols:
+        place = _place_at(memory, minor, address + layout.at("allspans"))
+        if place is not None:
+            return GoHeap(memory, minor, place)
+    left = _MOST_SEARCHED
+    for section in data:
+        size = section.end - section.start
+        if size > left:
+            continue
+        left -= size
+        for address in _searched(memory, section):
+            place = _place_at(memory, minor, address)
+            if place is not None:
+                return GoHeap(memory, minor, place)
+    raise MapscopeError("the heap of this Go program (runtime.mheap_) was not found")
+
+
+def _searched(memory: Memory, section: Section) -> Iterator[int]:
+    """Places in a section that may have a slice of many pointers."""
+    try:
+        raw = memory.read_chunk(section.start, (section.end - section.start) & ~7)
+    except MemoryUnreadable:
+        return
+    words = raw.cast("Q")
+    for at in range(len(words) - 2):
+        length = words[at + 1]
+        if 8 <= length <= words[at + 2] <= _MOST_SPANS and words[at] > 4096 and not words[at] & 7:
+            yield section.start + 8 * at
+
+
+def _place_at(memory: Memory, minor: int, address: int) -> Optional[HeapPlace]:
+    """The list of all spans, mheap.allspans, if it is at an address."""
+    layout = layouts.mheap(minor)
+    try:
+        start, length, capacity = struct.unpack("<QQQ", memory.read(address, 24))
+        if not 0 < length <= capacity <= _MOST_SPANS or start % 8:
+            return None
+        sweepgen = struct.unpack(
+            "<I", memory.read(address + layout.at("sweepgen") - layout.at("allspans"), 4)
+        )[0]
+        probe = memoryview(memory.read(start, 8 * min(length, _PROBED))).cast("Q")
+        pages = layouts.mspan(minor).at("startAddr")
+        used = 0
+        for found in memory.gather(probe, pages + 16):
+            if found is None:
+                return None
+            begin, count = struct.unpack_from("<QQ", found, pages)
+            if begin % PAGE_SIZE or begin >= 1 << 47 or count >= 1 << 33:
+                return None
+            used += begin > 0 and count > 0  # the others are kept for later
+        if not used or sweepgen % 2:
+            return None
+        spans = array("Q")
+        for first in range(0, length, _TOGETHER):
+            spans.frombytes(
+                bytes(memory.read_chunk(start + 8 * first, 8 * min(_TOGETHER, length - first)))
+            )
+    except MemoryUnreadable:
+        return None
+    return HeapPlace(spans, sweepgen, address + layout.at("arenas") - layout.at("allspans"))
