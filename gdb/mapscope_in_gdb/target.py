@@ -66,6 +66,9 @@ class GdbTarget(Target):
             return ""
         return "file PROGRAM"
 
+    def program_file(self) -> str:
+        return core_dump.program()
+
     def misfit(self) -> str:
         return core_dump.fits()
 

@@ -188,6 +188,9 @@ class LldbTarget(Target):
             return "target create PROGRAM"
         return f"target create PROGRAM --core {core_dump.path_of(self.process.GetCoreFile())}"
 
+    def program_file(self) -> str:
+        return core_dump.path_of(self.native.GetExecutable())
+
     def misfit(self) -> str:
         return core_dump.fits(self.native)
 

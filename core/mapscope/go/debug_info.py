@@ -23,7 +23,7 @@ from ..program.target import Variable
 from ..program.types import VOID, Field, Kind, Type
 from ..program.values import escape
 
-_GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED = 0x2900, 0x2901, 0x2902, 0x2903
+_GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED, _GO_TYPE = 0x2900, 0x2901, 0x2902, 0x2903, 0x2904
 #: DW_ATE_* of base types
 _ENCODINGS = {
     2: Kind.BOOL,
@@ -88,7 +88,12 @@ class Scope:
 
 
 class GoDebugInfo:
-    """The debug information of one Go module."""
+    """The debug information of one Go module.
+
+    :ivar bias: what is to be added to addresses of type descriptors; others are as linked
+    """
+
+    bias = 0
 
     def __init__(self, section: Callable[[str], bytes]) -> None:
         self.dwarf = DebugInfo(section)
@@ -125,6 +130,20 @@ class GoDebugInfo:
                     continue
                 placed = self._placed(entry)
                 if placed is not None and placed[1].kind is Kind.GO_MAP:
+                    yield entry.name, placed[0], placed[1]
+
+    def variables(self) -> Iterator[Tuple[str, int, Type]]:
+        """Name, address and type of every package's variable that can be read."""
+        with _reading():
+            codes = self._variables()
+            head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
+            pattern = head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)"
+            for match in re.finditer(pattern, self.dwarf.info) if codes else ():
+                entry = self._entry(match.start(), codes)
+                if entry is None or entry.tag != dwarf.VARIABLE or dwarf.TYPE not in entry.values:
+                    continue
+                placed = self._placed(entry)
+                if placed is not None:
                     yield entry.name, placed[0], placed[1]
 
     def global_names(self, pattern: str) -> List[str]:
@@ -394,8 +413,17 @@ class GoDebugInfo:
         """The type whose entry is at an offset."""
         known = self._types.get(offset)
         if known is None:
-            known = self._types[offset] = self._type(offset, 0)
+            known = replace(self._type(offset, 0), descriptor=lambda: self._descriptor(offset))
+            self._types[offset] = known
         return known
+
+    def _descriptor(self, offset: int) -> int:
+        """Address of the descriptor of the type whose entry is at an offset
+        (DW_AT_go_runtime_type); 0: the program has none, or that is not told."""
+        with _reading():
+            entry = self.dwarf.entry(offset)
+            linked = 0 if entry is None else self.dwarf.address(entry, _GO_TYPE) or 0
+            return linked + self.bias if linked else 0
 
     def _lazy(self, offset: Optional[int]) -> Callable[[], Type]:
         return lambda: VOID if offset is None else self.type(offset)

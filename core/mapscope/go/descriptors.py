@@ -245,10 +245,22 @@ class GoProgram:
                 self._functions = found[0] if len(found) == 1 else FunctionTables(found)
         return self._functions
 
+    def images(self) -> List[Image]:
+        """Its files."""
+        return self._images
+
     def modules(self) -> List[int]:
         """Addresses of the moduledata of all its files; none where none was found."""
         try:
             return [table.module for table in self._tables()]
+        except MapscopeError:
+            return []
+
+    def type_ranges(self) -> List[Tuple[int, int]]:
+        """From where to where type descriptors lie, in each of its files; none where none was
+        found."""
+        try:
+            return [(table.types, table.etypes) for table in self._tables()]
         except MapscopeError:
             return []
 

@@ -155,7 +155,12 @@ REGULAR_MEMORY, TFLAG_DIRECT_IFACE, KIND_DIRECT_IFACE = 8, 32, 32
 def moduledata(minor: int) -> Struct:
     """runtime.moduledata, as far as the type table and the table of functions need it."""
     fields = dict(pcHeader=0, funcnametab=8, cutab=32, filetab=56, pctab=80, pclntable=104)
-    fields.update(ftab=128, text=176, etext=184)
+    fields.update(ftab=128, text=176, etext=184, data=208, edata=216, bss=224, ebss=232)
+    if minor >= 26:
+        fields["gcdatamask"] = 520 if minor >= 27 else 544
+    else:
+        fields["gcdatamask"] = 496 if minor <= 19 else 536
+    fields["gcbssmask"] = fields["gcdatamask"] + 16
     fields["types"] = 280 if minor <= 19 else 296
     fields["etypes"] = fields["types"] + (16 if minor >= 27 else 8)
     if minor >= 27:
@@ -257,10 +262,13 @@ BITS_IN_SPAN = 512
 #: so there (runtime/mgcmark_greenteagc.go), and where in them the marks begin
 INLINE_MARKS, INLINE_MARKS_AT = 128, 64
 
+
 def hchan(minor: int) -> Struct:
     """runtime.hchan, a channel: its buffer holds dataqsiz elements."""
     type = 40 if minor >= 23 else 32
-    return Struct("runtime.hchan", 0, dict(qcount=0, dataqsiz=8, buf=16, elemsize=24, elemtype=type))
+    return Struct(
+        "runtime.hchan", 0, dict(qcount=0, dataqsiz=8, buf=16, elemsize=24, elemtype=type)
+    )
 
 
 #: g.atomicstatus, without the collector's bit

@@ -166,6 +166,10 @@ class Target(ABC):
         """How to load the program that the memory is of, where none is loaded; "": one is."""
         return ""
 
+    def program_file(self) -> str:
+        """The path of the program's file on this machine; "": not known."""
+        return ""
+
     def misfit(self) -> str:
         """What is known to be wrong about the program and the memory together, as a core dump
         of another build; "": nothing."""

@@ -65,6 +65,7 @@ class Type:
     :ivar names: of an ENUM, its values' names
     :ivar swiss: a GO_MAP of Go 1.24's Swiss layout
     :ivar go_type: address of the Go type descriptor, where it is known
+    :ivar descriptor: gives that address, or 0, where the type comes from debug information
     :ivar direct: whether a Go interface holds such a value in its data word itself; None: not
         known
     :ivar native: the debugger's own type, for what only it can print
@@ -82,6 +83,7 @@ class Type:
     names: Dict[int, str] = field(default_factory=dict, hash=False, compare=False)
     swiss: bool = False
     go_type: int = 0
+    descriptor: Optional[Callable[[], int]] = field(default=None, hash=False, compare=False)
     direct: Optional[bool] = None
     native: object = field(default=None, hash=False, compare=False)
 

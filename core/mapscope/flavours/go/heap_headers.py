@@ -164,9 +164,7 @@ def _swiss(
         if length and (not _array(heap, data, 8 * length) or not _is_directory(heap, data)):
             continue
         result.found.append(
-            Header(
-                span.start + number * span.elemsize, used, data, 0, length, 0, 0, False, seed
-            )
+            Header(span.start + number * span.elemsize, used, data, 0, length, 0, 0, False, seed)
         )
 
 
@@ -193,4 +191,3 @@ def _is_directory(heap: GoHeap, address: int) -> bool:
         and depth <= _MOST_LOG
         and _array(heap, groups, 16 * (mask + 1)) is not None
     )
-

@@ -1,0 +1,697 @@
+# SPDX-License-Identifier: MIT
+"""What refers to what in a Go heap: from roots, by type, to every map.
+
+Objects are visited in batches, all that one path leads to at once. A path is a root and the steps
+from it with indices and keys left out, as `main.server.shards[].items`: there are as many paths as
+the program has kinds of places, however many objects. What has no type is searched word by word
+where the collector sees pointers; an interface found there brings its type along.
+
+Facts: runtime/mgcmark.go (what is a pointer), runtime/type.go and internal/abi, runtime/chan.go.
+"""
+
+import struct
+from array import array
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import (
+    Callable,
+    Dict,
+    Iterable,
+    Iterator,
+    List,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Tuple,
+)
+
+from ...errors import MapscopeError, MemoryUnreadable
+from ...go import layouts
+from ...go.descriptors import GoProgram
+from ...go.heap import GoHeap, Object
+from ...program.memory import Memory
+from ...program.types import VOID, Kind, Type
+from .heap_headers import Header
+from .map_types import MapType, map_type
+
+#: elements of an array that are taken apart where it lies
+_UNROLLED = 8
+#: steps of a path; what lies deeper keeps the path it was found under
+_DEEPEST_PATH = 48
+#: bytes that are read at once, elements of one array, tables of one map
+_TOGETHER, _MOST_ELEMENTS, _MOST_TABLES = 8 << 20, 1 << 32, 1 << 24
+#: overflow buckets and nested structs that are followed
+_DEEPEST_TYPE = 32
+#: words of an untyped object that are looked at
+_MOST_WORDS = 1 << 24
+
+
+class Node:
+    """A path: a root, or a step from another path.
+
+    :ivar label: how the step is written, as `.items` or `[]`; of a root its name
+    :ivar shape: what lies there
+    :ivar frozen: whether whatever is found behind it keeps this path
+    """
+
+    __slots__ = ("parent", "label", "shape", "frozen", "depth", "children")
+
+    def __init__(self, parent: Optional["Node"], label: str, shape: object, frozen: bool) -> None:
+        self.parent = parent
+        self.label = label
+        self.shape = shape
+        self.frozen = frozen
+        self.depth: int = 0 if parent is None else parent.depth + 1
+        self.children: Dict[Tuple[str, object], "Node"] = {}
+
+    def path(self) -> str:
+        """The whole path, as people read it."""
+        labels: List[str] = []
+        node: Optional[Node] = self
+        while node is not None:
+            labels.append(node.label)
+            node = node.parent
+        return "".join(reversed(labels))
+
+    def root(self) -> "Node":
+        """Where it begins."""
+        node = self
+        while node.parent is not None:
+            node = node.parent
+        return node
+
+
+class Edge(NamedTuple):
+    """A place in a type from which the heap is reached.
+
+    :ivar kind: of what is there: POINTER, SLICE, GO_MAP, INTERFACE, EMPTY_INTERFACE, CHAN, FUNC,
+        ARRAY (a long one, inside), VOID (a pointer to anything)
+    :ivar target: of a POINTER, SLICE or ARRAY its element; of a GO_MAP itself
+    """
+
+    offset: int
+    kind: Kind
+    label: str
+    frozen: bool
+    target: Type
+    length: int = 0
+
+
+class Shape:
+    """What of a type leads on."""
+
+    __slots__ = ("name", "size", "edges", "seen", "longest", "type")
+
+    def __init__(self, type: Type, edges: List[Edge]) -> None:
+        self.type = type
+        self.name = type.name
+        self.size = type.size
+        self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
+        self.seen: Set[int] = set()
+        self.longest: Dict[int, int] = {}  # of arrays
+
+
+@dataclass
+class Held:
+    """A map's header that was reached.
+
+    :ivar type: None: through a pointer that says nothing of it
+    """
+
+    node: Node
+    type: Optional[MapType]
+
+
+class Trail:
+    """Who refers to whom, kept while owners of few maps are looked for: for each batch the
+    addresses that it came from."""
+
+    def __init__(self) -> None:
+        self.batches: List[Tuple[Node, array, array]] = []  # type: ignore[type-arg]
+
+    def add(self, node: Node, children: Sequence[int], parents: Sequence[int]) -> None:
+        """Objects that were reached, and what each was reached from."""
+        self.batches.append((node, array("Q", children), array("Q", parents)))
+
+
+class References:
+    """Follows references through a heap.
+
+    :ivar heap: that is looked at
+    :ivar held: the maps that were reached, by the number of their header
+    :ivar unread: how many objects could not be read
+    :ivar objects: how many were visited
+    """
+
+    def __init__(
+        self,
+        program: GoProgram,
+        heap: GoHeap,
+        headers: Sequence[Header],
+        typed: Callable[[Type], MapType],
+    ) -> None:
+        self._program = program
+        self.heap = heap
+        self._memory = heap.memory
+        self._headers = headers
+        self._number = {header.address: number for number, header in enumerate(headers)}
+        self._typed = typed
+        self._shapes: Dict[object, Shape] = {}
+        self._keep: List[Type] = []
+        self._map_types: Dict[object, Optional[MapType]] = {}
+        self._contents: Dict[int, Optional[Shape]] = {}  # by id of the MapType
+        self._keep_map_types: List[MapType] = []
+        self._tables: Dict[int, int] = {}
+        self._pending: "OrderedDict[Tuple[Node, Shape], Tuple[List[int], List[int]]]" = (
+            OrderedDict()
+        )
+        self._untyped: "OrderedDict[Node, List[int]]" = OrderedDict()
+        self._seen_untyped: Set[int] = set()
+        self._seen_channels: Set[int] = set()
+        self._ranges = program.type_ranges()
+        self.held: Dict[int, Held] = {}
+        self.unread = 0
+        self.objects = 0
+
+    # --- roots ---
+
+    def root(self, label: str) -> Node:
+        """A path that begins here."""
+        return Node(None, label, None, False)
+
+    def add_variable(self, node: Node, type: Type, address: int) -> None:
+        """A variable from which references are to be followed."""
+        shape = self._shape(type)
+        if shape.edges:
+            self._push(node, shape, [address], [1])
+
+    def add_words(self, node: Node, words: Iterable[int]) -> None:
+        """What may be pointers."""
+        self._untyped.setdefault(node, []).extend(words)
+
+    def add_map(self, node: Node, number: int, type: MapType) -> None:
+        """A map whose type was found by other means."""
+        self._reach_maps(node, [self._headers[number].address], type)
+
+    # --- the walk ---
+
+    def run(self) -> None:
+        """Follow all that was added."""
+        while self._pending or self._untyped:
+            while self._pending:
+                (node, shape), (addresses, counts) = self._pending.popitem(last=False)
+                self._visit(node, shape, addresses, counts)
+            if self._untyped:
+                node, words = self._untyped.popitem(last=False)
+                self._visit_untyped(node, words)
+
+    def _push(self, node: Node, shape: Shape, addresses: List[int], counts: List[int]) -> None:
+        key = (node, shape)
+        known = self._pending.get(key)
+        if known is None:
+            self._pending[key] = (addresses, counts)
+        else:
+            known[0].extend(addresses)
+            known[1].extend(counts)
+
+    def _child(self, node: Node, label: str, shape: object, frozen: bool = False) -> Node:
+        """The path one step on; one that comes back to where it was is not made longer."""
+        if node.frozen or node.depth >= _DEEPEST_PATH or not label:
+            return node
+        known = node.children.get((label, shape))
+        if known is not None:
+            return known
+        above: Optional[Node] = node
+        while above is not None:
+            if above.label == label and above.shape is shape and shape is not None:
+                node.children[label, shape] = above
+                return above
+            above = above.parent
+        made = node.children[label, shape] = Node(node, label, shape, frozen)
+        return made
+
+    def _visit(self, node: Node, shape: Shape, addresses: List[int], counts: List[int]) -> None:
+        """All objects of a type under a path."""
+        size = shape.size
+        at = 0
+        while at < len(addresses):
+            total, first = 0, at
+            while at < len(addresses) and (total == 0 or total + counts[at] * size <= _TOGETHER):
+                total += counts[at] * size
+                at += 1
+            if at - first == 1 and total > _TOGETHER:
+                self._visit_long(node, shape, addresses[first], counts[first])
+                continue
+            some = addresses[first:at]
+            sizes = [count * size for count in counts[first:at]]
+            pieces = self._memory.gather_ranges(some, sizes)
+            if None in pieces:
+                kept = [piece for piece in pieces if piece is not None]
+                self.unread += len(pieces) - len(kept)
+            else:
+                kept = pieces  # type: ignore[assignment]
+            self.objects += len(kept)
+            self._edges(node, shape, b"".join(kept))  # type: ignore[arg-type]
+
+    def _visit_long(self, node: Node, shape: Shape, address: int, count: int) -> None:
+        step = max(1, _TOGETHER // shape.size)
+        for first in range(0, count, step):
+            number = min(step, count - first)
+            try:
+                raw = self._memory.read_chunk(address + first * shape.size, number * shape.size)
+            except MemoryUnreadable:
+                self.unread += 1
+                return
+            self.objects += number
+            self._edges(node, shape, bytes(raw))
+
+    def _edges(self, node: Node, shape: Shape, raw: bytes) -> None:
+        """Follow what leads on from objects that lie one behind the other."""
+        if not raw:
+            return
+        words = memoryview(raw).cast("Q")
+        each = shape.size // 8
+        for edge in shape.edges:
+            column = words[edge.offset // 8 :: each].tolist()
+            kind = edge.kind
+            if kind is Kind.SLICE:
+                lengths = words[edge.offset // 8 + 2 :: each].tolist()
+                self._slices(node, edge, column, lengths)
+            elif kind in (Kind.INTERFACE, Kind.EMPTY_INTERFACE):
+                data = words[edge.offset // 8 + 1 :: each].tolist()
+                where = self._child(node, edge.label, None, edge.frozen)
+                self._interfaces(where, column, data, kind is Kind.INTERFACE)
+            else:
+                self._reach(node, edge, column)
+
+    def _reach(self, node: Node, edge: Edge, column: List[int]) -> None:
+        """Follow pointers of one kind."""
+        kind, target = edge.kind, edge.target
+        if kind is Kind.POINTER:
+            shape = self._shape(target)
+            if shape.edges:
+                fresh = self._fresh(shape, column)
+                if fresh:
+                    child = self._child(node, edge.label, shape, edge.frozen)
+                    self._push(child, shape, fresh, [1] * len(fresh))
+        elif kind is Kind.GO_MAP:
+            fresh = [word for word in set(column) if word]
+            if fresh:
+                type = self._map_type(target)
+                self._reach_maps(self._child(node, edge.label, None, edge.frozen), fresh, type)
+        elif kind is Kind.CHAN:
+            self._channels(self._child(node, edge.label + "[]", None, edge.frozen), column)
+        else:
+            where = self._child(node, edge.label, None, edge.frozen)
+            fresh = [word for word in set(column) if word]
+            if fresh:
+                self.add_words(where, fresh)
+
+    @staticmethod
+    def _fresh(shape: Shape, column: List[int]) -> List[int]:
+        found = set(column)
+        found.discard(0)
+        found -= shape.seen
+        shape.seen |= found
+        return sorted(found)
+
+    def _slices(self, node: Node, edge: Edge, column: List[int], capacities: List[int]) -> None:
+        shape = self._shape(edge.target)
+        if not shape.edges:
+            return
+        addresses: List[int] = []
+        counts: List[int] = []
+        longest = shape.longest
+        for address, count in zip(column, capacities):
+            if address and longest.get(address, 0) < count < _MOST_ELEMENTS:
+                found = self.heap.object_at(address)
+                if found is not None:  # not beyond the object, whatever the slice says
+                    count = min(count, (found.start + found.size - address) // shape.size)
+                    if count <= longest.get(address, 0):
+                        continue
+                longest[address] = count
+                addresses.append(address)
+                counts.append(count)
+        if addresses:
+            self._push(self._child(node, edge.label, shape, edge.frozen), shape, addresses, counts)
+
+    def _interfaces(
+        self, node: Node, types: List[int], data: List[int], with_methods: bool
+    ) -> None:
+        """Follow interfaces: a word that tells the type, and a word that is or leads to a value."""
+        groups: Dict[int, List[int]] = {}
+        for type, word in zip(types, data):
+            if type and word:
+                groups.setdefault(type, []).append(word)
+        for address, values in groups.items():
+            if with_methods:
+                address = self._type_of_table(address)
+            if not self._is_type(address):
+                continue
+            try:
+                self._values(node, self._program.type_at(address), values)
+            except MapscopeError:
+                self.unread += 1
+
+    def _values(self, node: Node, type: Type, values: List[int]) -> None:
+        """Follow data words of interfaces that hold a type."""
+        if not type.direct:
+            shape = self._shape(type)
+            if shape.edges:
+                fresh = self._fresh(shape, values)
+                if fresh:
+                    self._push(node, shape, fresh, [1] * len(fresh))
+            return
+        edges = self._shape(type).edges
+        for edge in edges[:1]:
+            self._reach(node, edge, values)
+
+    def _type_of_table(self, address: int) -> int:
+        """The type that an itab is for."""
+        known = self._tables.get(address)
+        if known is None:
+            try:
+                known = self._memory.read_word(address + 8)
+            except MemoryUnreadable:
+                known = 0
+            self._tables[address] = known
+        return known
+
+    def _is_type(self, address: int) -> bool:
+        return address % 8 == 0 and any(low <= address < high for low, high in self._ranges)
+
+    def _channels(self, node: Node, column: List[int]) -> None:
+        layout = layouts.hchan(self._program.minor)
+        fresh = [w for w in set(column) if w and w not in self._seen_channels]
+        self._seen_channels.update(fresh)
+        for raw in self._memory.gather(fresh, 48):
+            if raw is None:
+                self.unread += 1
+                continue
+            count = struct.unpack_from("<Q", raw, layout.at("dataqsiz"))[0]
+            buffer = struct.unpack_from("<Q", raw, layout.at("buf"))[0]
+            address = struct.unpack_from("<Q", raw, layout.at("elemtype"))[0]
+            if not count or not self._is_type(address) or count > _MOST_ELEMENTS:
+                continue
+            try:
+                shape = self._shape(self._program.type_at(address))
+            except MapscopeError:
+                self.unread += 1
+                continue
+            found = self.heap.object_at(buffer)
+            if shape.edges and found is not None:
+                count = min(count, (found.start + found.size - buffer) // shape.size)
+                self._push(node, shape, [buffer], [count])
+
+    # --- maps ---
+
+    def _map_type(self, type: Type) -> Optional[MapType]:
+        key: object = type.go_type or id(type)
+        if key not in self._map_types:
+            self._keep.append(type)
+            described = self._described(type)
+            if described is not None:
+                return self._map_types.setdefault(key, self._map_type(described))
+            try:
+                found: Optional[MapType] = (
+                    map_type(self._program, type.go_type) if type.go_type else self._typed(type)
+                )
+            except MapscopeError:
+                found = None
+            self._map_types[key] = found
+        return self._map_types[key]
+
+    def _reach_maps(self, node: Node, addresses: List[int], type: Optional[MapType]) -> None:
+        numbers: List[int] = []
+        for address in addresses:
+            number = self._number.get(address)
+            if number is None:
+                continue
+            known = self.held.get(number)
+            if known is None:
+                self.held[number] = Held(node, type)
+            elif known.type is None and type is not None:
+                known.type = type
+            else:
+                continue
+            numbers.append(number)
+        if numbers and type is not None:
+            shape = self._contents_shape(type)
+            if shape is not None:
+                self._push_contents(self._child(node, "[]", shape), shape, numbers)
+
+    def _contents_shape(self, type: MapType) -> Optional[Shape]:
+        """A bucket or group of a type; None: nothing in it leads on."""
+        key = id(type)
+        if key not in self._contents:
+            layout = type.layout
+            edges: List[Edge] = []
+            for part, kind, at, stride, indirect in (
+                ("(key)", type.key, layout.keys, layout.keysize, layout.indirect_key),
+                ("", type.elem, layout.elems, layout.elemsize, layout.indirect_elem),
+            ):
+                for cell in range(layouts.CELLS):
+                    if indirect:
+                        edges.append(Edge(at + cell * stride, Kind.POINTER, part, False, kind))
+                    else:
+                        self._collect(kind, at + cell * stride, part, False, edges, 0)
+            if all(
+                edge.kind is Kind.POINTER and not self._shape(edge.target).edges for edge in edges
+            ):
+                edges = []
+            if edges:
+                bucket = Type(Kind.STRUCT, f"bucket of {type.name}", layout.size)
+                shape = Shape(bucket, edges)
+                if layout.overflow:
+                    element = Type(Kind.STRUCT, "", 0, element=None)
+                    edge = Edge(layout.overflow, Kind.POINTER, "", False, element)
+                    self._shapes[id(element)] = shape
+                    self._keep.append(element)
+                    shape.edges.append(edge)
+                self._contents[key] = shape
+            else:
+                self._contents[key] = None
+            self._keep_map_types.append(type)
+        return self._contents[key]
+
+    def _push_contents(self, node: Node, shape: Shape, numbers: List[int]) -> None:
+        addresses: List[int] = []
+        counts: List[int] = []
+        directories: List[Header] = []
+        swiss = self._program.has_swiss_maps
+        for number in numbers:
+            header = self._headers[number]
+            if not header.data:
+                continue
+            if swiss:
+                if header.log:
+                    directories.append(header)
+                else:
+                    addresses.append(header.data)
+                    counts.append(1)
+                continue
+            addresses.append(header.data)
+            counts.append(1 << header.log)
+            if header.old:
+                addresses.append(header.old)
+                counts.append(1 << (header.log if header.same_size else header.log - 1))
+        for data, count in self.groups_of(directories):
+            addresses.append(data)
+            counts.append(count)
+        if addresses:
+            self._push(node, shape, addresses, counts)
+
+    def groups_of(self, headers: Sequence[Header]) -> Iterator[Tuple[int, int]]:
+        """(address, number of groups) of all tables of Swiss maps."""
+        for pieces in tables_of(self._memory, headers):
+            for raw in pieces:
+                if raw is None:
+                    self.unread += 1
+                    continue
+                groups, mask = layouts.TABLE_FIELDS.unpack(raw)[5:]
+                if mask < layouts.MAX_TABLE_CAPACITY:
+                    yield groups, mask + 1
+
+    # --- what has no type ---
+
+    def _visit_untyped(self, node: Node, words: List[int]) -> None:
+        heap = self.heap
+        maps: List[int] = []
+        for word in words:
+            found = heap.object_at(word)
+            if found is None or found.span.noscan or found.start in self._seen_untyped:
+                continue
+            self._seen_untyped.add(found.start)
+            if found.start in self._number:
+                maps.append(found.start)
+                continue
+            try:
+                self._search(node, found)
+            except MapscopeError:
+                self.unread += 1
+        if maps:
+            self._reach_maps(node, maps, None)
+
+    def _search(self, node: Node, found: Object) -> None:
+        """An object of which nothing but its bytes is known."""
+        span = found.span
+        address = span.large_type or (self._memory.read_word(found.start - 8) if span.header else 0)
+        if address and self._is_type(address):
+            shape = self._shape(self._program.type_at(address))
+            if shape.edges:
+                self._push(node, shape, [found.start], [found.size // shape.size])
+            return
+        self.objects += 1
+        number = min(found.size // 8, _MOST_WORDS)
+        raw = self._memory.read(found.start, 8 * number)
+        bits = self.heap.pointer_bits(span)
+        all_words = memoryview(raw).cast("Q").tolist()
+        if bits is not None:
+            bits >>= (found.start - span.start) // 8
+        words = [
+            (at, word)
+            for at, word in enumerate(all_words)
+            if word and (bits is None or bits >> at & 1)
+        ]
+        self.search_words(node, words, all_words)
+
+    def search_words(
+        self, node: Node, words: Sequence[Tuple[int, int]], all_words: Sequence[int]
+    ) -> None:
+        """Follow words that may be pointers; of an interface, the word before tells the type.
+
+        :param words: (number, word) of those that are to be followed
+        """
+        rest: List[int] = []
+        for at, word in words:
+            before = all_words[at - 1] if at else 0
+            type = self._type_before(before) if before else 0
+            if type:
+                try:
+                    self._values(node, self._program.type_at(type), [word])
+                    continue
+                except MapscopeError:
+                    pass
+            rest.append(word)
+        if rest:
+            self.add_words(node, rest)
+
+    def _type_before(self, word: int) -> int:
+        """The type that the first word of an interface tells; 0: it is none's.
+
+        Its collector takes it for no pointer: it leads to a descriptor or to a table of methods.
+        """
+        if word % 8:
+            return 0
+        if self._is_type(word):
+            return word
+        if not self._program.owns(word):
+            return 0
+        type = self._type_of_table(word)
+        return type if self._is_type(type) else 0
+
+    # --- types ---
+
+    def _shape(self, type: Type) -> Shape:
+        key: object = type.go_type or id(type)
+        known = self._shapes.get(key)
+        if known is None:
+            self._keep.append(type)
+            described = self._described(type)
+            if described is not None:
+                known = self._shapes[key] = self._shape(described)
+                return known
+            edges: List[Edge] = []
+            self._collect(type, 0, "", False, edges, 0)
+            known = self._shapes[key] = Shape(type, edges)
+        return known
+
+    def _described(self, type: Type) -> Optional[Type]:
+        """What the program's own descriptor says of a type from debug information, so that one
+        type is not taken for two; None: there is none."""
+        if type.go_type or type.descriptor is None:
+            return None
+        try:
+            address = type.descriptor()
+            found = self._program.type_at(address) if self._is_type(address) else None
+        except MapscopeError:
+            return None
+        return found if found is not None and found.size == type.size else None
+
+    def _collect(
+        self, type: Type, offset: int, label: str, frozen: bool, edges: List[Edge], depth: int
+    ) -> None:
+        """Add what leads on from a value at an offset."""
+        kind = type.kind
+        if depth > _DEEPEST_TYPE:
+            return
+        if kind is Kind.STRUCT:
+            if type.name == "sync.Map" or type.name.startswith("sync.HashTrieMap["):
+                label, frozen = label + "[]", True
+            pointee = _atomic_pointee(type)
+            for field in type.fields:
+                if pointee is not None and field.name == "v":
+                    kind_of = Kind.VOID if pointee is VOID else Kind.POINTER
+                    edges.append(Edge(offset + field.offset, kind_of, label, frozen, pointee))
+                elif field.name != "_" and field.type.size >= 8:
+                    inner = label if frozen else f"{label}.{field.name}"
+                    self._collect(
+                        field.type, offset + field.offset, inner, frozen, edges, depth + 1
+                    )
+        elif kind is Kind.ARRAY:
+            element = type.target()
+            if type.length <= 0 or element.size < 8:
+                return
+            inner = label if frozen else label + "[]"
+            if type.length <= _UNROLLED:
+                for index in range(type.length):
+                    self._collect(
+                        element, offset + index * element.size, inner, frozen, edges, depth + 1
+                    )
+            elif element.size * type.length <= type.size:
+                some: List[Edge] = []
+                self._collect(element, 0, inner, frozen, some, depth + 1)
+                for index in range(type.length) if len(some) * type.length <= 4096 else ():
+                    edges += [
+                        edge._replace(offset=edge.offset + offset + index * element.size)
+                        for edge in some
+                    ]
+        elif kind is Kind.POINTER:
+            target = type.target() if type.element is not None else VOID
+            pointer = Kind.POINTER if target.kind is not Kind.VOID else Kind.VOID
+            edges.append(Edge(offset, pointer, label, frozen, target))
+        elif kind is Kind.SLICE:
+            inner = label if frozen else label + "[]"
+            edges.append(Edge(offset, kind, inner, frozen, type.target()))
+        elif kind in (Kind.GO_MAP, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.CHAN):
+            edges.append(Edge(offset, kind, label, frozen, type))
+        elif kind is Kind.FUNC:
+            edges.append(Edge(offset, kind, label, frozen, VOID))
+
+
+def _atomic_pointee(type: Type) -> Optional[Type]:
+    """T of an atomic.Pointer[T]: its pointer is an unsafe one, and a field of no size tells T."""
+    if not type.name.startswith(("atomic.Pointer[", "sync/atomic.Pointer[")):
+        return None
+    for field in type.fields:
+        if field.type.kind is Kind.ARRAY and field.type.element is not None:
+            inner = field.type.target()
+            if inner.kind is Kind.POINTER and inner.element is not None:
+                # a node of a hash trie is one of two other types
+                of_trie = inner.target().name.startswith(("sync.node[", "internal/sync.node["))
+                return VOID if of_trie else inner.target()
+    return None
+
+
+def tables_of(memory: Memory, headers: Sequence[Header]) -> Iterator[List[Optional[bytes]]]:
+    """The tables that directories of Swiss maps lead to, each once."""
+    for first in range(0, len(headers), 4096):
+        some = [h for h in headers[first : first + 4096] if h.log <= _MOST_TABLES]
+        raws = memory.gather_ranges([h.data for h in some], [8 * h.log for h in some])
+        pointers: List[int] = []
+        for raw in raws:
+            if raw is not None:
+                # a table stands in the directory once for each of its slots, all together
+                pointers += dict.fromkeys(memoryview(raw).cast("Q").tolist())
+        yield memory.gather(pointers, layouts.TABLE.size)
