@@ -24,6 +24,7 @@ from ..program.types import VOID, Field, Kind, Type
 from ..program.values import escape
 
 _GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED, _GO_TYPE = 0x2900, 0x2901, 0x2902, 0x2903, 0x2904
+_GO_CLOSURE_OFFSET = 0x2907
 #: DW_ATE_* of base types
 _ENCODINGS = {
     2: Kind.BOOL,
@@ -231,6 +232,30 @@ class GoDebugInfo:
                 frame_base = base if isinstance(base, bytes) else b""
                 self._collect(entry, pc, self._origin(entry), frame_base, found)
         return found[::-1]
+
+    def captured(self, function: str, start: int) -> Optional[Type]:
+        """What a closure holds, as a structure: the variables that its function captured
+        (DW_AT_go_closure_offset, since Go 1.23); None: none, or that is not told.
+
+        :param function: name of its symbol
+        :param start: its first instruction
+        """
+        with _reading():
+            entry = self._function(function, start)
+            fields: List[Field] = []
+            for child in self.dwarf.children(entry) if entry is not None else ():
+                offset = child.number(_GO_CLOSURE_OFFSET)
+                origin = self._origin(child)
+                if offset is None:
+                    offset = origin.number(_GO_CLOSURE_OFFSET)
+                type = origin.number(dwarf.TYPE)
+                if offset is not None and type is not None:
+                    # one that is captured by reference is named so
+                    fields.append(Field(origin.name.lstrip("&"), offset, self.type(type)))
+        if not fields:
+            return None
+        size = max(field.offset + field.type.size for field in fields)
+        return Type(Kind.STRUCT, f"closure of {function}", (size + 7) & ~7, tuple(fields))
 
     def _function(self, name: str, start: int) -> Optional[Entry]:
         if (name, start) not in self._functions:

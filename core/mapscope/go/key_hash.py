@@ -440,7 +440,10 @@ class GoKeyHash(KeyHash):
         self._seed = seed
         self._known: Dict[int, Optional[Dynamic]] = {}
 
-    def many(self, keys: Sequence[bytes]) -> List[Optional[int]]:
+    def many(
+        self, keys: Sequence[bytes], seeds: Optional[Sequence[int]] = None
+    ) -> List[Optional[int]]:
+        """:param seeds: of each key's map; None: all are of this one"""
         result: List[Optional[int]] = []
         most = max(1, min(_TOGETHER, _TOGETHER_BYTES // (self._size + 1)))
         for start in range(0, len(keys), most):
@@ -448,7 +451,8 @@ class GoKeyHash(KeyHash):
             good = list(map(self._size.__eq__, map(len, some)))
             if not all(good):
                 some = [key if fits else bytes(self._size) for key, fits in zip(some, good)]
-            hashes, valid = self._run(self._steps, some, [self._seed] * len(some), 0)
+            of_each = [self._seed] * len(some) if seeds is None else list(seeds[start:][: len(some)])
+            hashes, valid = self._run(self._steps, some, of_each, 0)
             if not all(good) or not all(valid):
                 result.extend(
                     [h if v and fits else None for h, v, fits in zip(hashes, valid, good)]

@@ -42,7 +42,7 @@ class Roots:
         self._references = references
         self.notes: List[str] = []
         self.typed = False
-        self.stacks: List[Tuple[Node, int, int, int, int]] = []
+        references.closure_of = self._closure
 
     # --- variables ---
 
@@ -65,6 +65,24 @@ class Roots:
         if name.startswith("runtime.") or type.size < 8:
             return  # the runtime's own lead to everything, without a name that tells anything
         self._references.add_variable(self._references.root(name), type, address)
+
+    def _closure(self, code: int) -> Optional[Type]:
+        """What a closure of a function holds, by debug information."""
+        table = self._session.functions
+        function = None if table is None else table.at(code)
+        if function is None:
+            return None
+        for file, start in self._files():
+            found = debug_info_of(file)
+            if found is not None:
+                try:
+                    bias = start - found[1] if start else 0
+                    type = found[0].captured(function.name, function.start - bias)
+                except MapscopeError:
+                    continue
+                if type is not None:
+                    return type
+        return None
 
     def _files(self) -> Iterator[Tuple[str, int]]:
         """(file, where its .text lies) of each file that has Go code."""

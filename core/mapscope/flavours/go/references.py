@@ -163,6 +163,9 @@ class References:
         self._contents: Dict[int, Optional[Shape]] = {}  # by id of the MapType
         self._keep_map_types: List[MapType] = []
         self._tables: Dict[int, int] = {}
+        #: gives what a closure with code at an address holds, where that is known
+        self.closure_of: Callable[[int], Optional[Type]] = lambda code: None
+        self._closures: Dict[int, Optional[Shape]] = {}
         self._pending: "OrderedDict[Tuple[Node, Shape], Tuple[List[int], List[int]]]" = (
             OrderedDict()
         )
@@ -193,6 +196,15 @@ class References:
     def add_map(self, node: Node, number: int, type: MapType) -> None:
         """A map whose type was found by other means."""
         self._reach_maps(node, [self._headers[number].address], type)
+
+    def add_contents(self, node: Node, number: int) -> None:
+        """A map whose type is not known: what its cells hold is searched word by word."""
+        header = self._headers[number]
+        where = self._child(node, "[]", None)
+        words = [word for word in (header.data, header.old) if word]
+        if self._program.has_swiss_maps and header.log:
+            words = [data for data, _ in self.groups_of([header])]
+        self.add_words(where, words)
 
     # --- the walk ---
 
@@ -300,6 +312,8 @@ class References:
             if fresh:
                 type = self._map_type(target)
                 self._reach_maps(self._child(node, edge.label, None, edge.frozen), fresh, type)
+        elif kind is Kind.FUNC:
+            self._functions(self._child(node, edge.label, None, edge.frozen), column)
         elif kind is Kind.CHAN:
             self._channels(self._child(node, edge.label + "[]", None, edge.frozen), column)
         else:
@@ -403,6 +417,24 @@ class References:
             if shape.edges and found is not None:
                 count = min(count, (found.start + found.size - buffer) // shape.size)
                 self._push(node, shape, [buffer], [count])
+
+    def _functions(self, node: Node, column: List[int]) -> None:
+        """Follow functions: each leads to its code and to what it captured."""
+        fresh = [word for word in set(column) if word and self.heap.span_of(word) is not None]
+        rest: List[int] = []
+        for word, raw in zip(fresh, self._memory.gather(fresh, 8)):
+            code = int.from_bytes(raw or b"", "little")
+            if code not in self._closures:
+                found = self.closure_of(code)
+                self._closures[code] = None if found is None else self._shape(found)
+            shape = self._closures[code]
+            if shape is None:
+                rest.append(word)
+            elif word not in shape.seen:
+                shape.seen.add(word)
+                self._push(node, shape, [word], [1])
+        if rest:
+            self.add_words(node, rest)
 
     # --- maps ---
 

@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: MIT
+"""Every map of a Go runtime's heap: found by structure, typed and named by what refers to it."""
+
+from array import array
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+
+from ...errors import MapscopeError, NotAMap
+from ...go.heap import GoHeap, find_heap
+from ...maps.on_heap import HeapMap, HeapView, Owner
+from ...maps.progress import Progress
+from ...program.types import Type
+from ...session import Session
+from .go_maps import typed
+from .heap_headers import Header, Headers, find_headers
+from .heap_roots import Roots
+from .heap_sizes import Sizes
+from .heap_types import MapTypeTable, Prover, with_descriptors
+from .map_types import MapType
+from .references import Node, References
+
+#: sections among whose variables the heap is, where no symbol tells
+_DATA = (".noptrbss", ".bss", ".noptrdata", ".data")
+#: maps that are tried one by one, whose type nothing refers to
+_MOST_PROVED = 1 << 20
+#: candidates of one map that are told
+_MOST_CANDIDATES = 16
+
+
+class GoHeapView(HeapView):
+    """All maps of a Go runtime.
+
+    :param follow: whether owners are wanted
+    """
+
+    def __init__(self, session: Session, swiss: bool, follow: bool, progress: Progress) -> None:
+        super().__init__()
+        self.flavor = "go-swiss" if swiss else "go-classic"
+        self._session = session
+        self._swiss = swiss
+        self.heap = _heap_of(session)
+        self._headers: List[Header] = []
+        self._types: List[Optional[MapType]] = []
+        self._candidates: Dict[int, Sequence[MapType]] = {}
+        self._nodes: List[Optional[Node]] = []
+        self._paths: Dict[Node, str] = {}
+        self._unproven = 0
+        try:
+            found = find_headers(self.heap, swiss, progress)
+            self._take(found)
+            if follow:
+                self._follow()
+        except KeyboardInterrupt:
+            self.complete = False
+            self.notes.append("interrupted: types and owners are those found so far")
+        self._types += [None] * (len(self._headers) - len(self._types))
+        self._nodes += [None] * (len(self._headers) - len(self._nodes))
+
+    def _take(self, found: Headers) -> None:
+        self._headers = found.found
+        if self.heap.unread:
+            self.notes.append(f"{self.heap.unread} spans of the heap could not be read")
+        if found.unread:
+            self.notes.append(f"{found.unread} spans of map headers could not be read")
+        if found.unproven:
+            self.notes.append(
+                f"{found.unproven} objects look like empty maps and may be something else: "
+                "they are not counted"
+            )
+        self.complete = not (self.heap.unread or found.unread)
+
+    def _follow(self) -> None:
+        session = self._session
+        table = MapTypeTable(session.go)
+        prover = Prover(session, self.heap, table)
+        types = with_descriptors(table, lambda type: typed(session, type))
+        references = References(session.go, self.heap, self._headers, types)
+        roots = Roots(session, session.go, references)
+        try:
+            roots.add_variables()
+            references.run()
+            self._prove(references, prover)
+            for add in (
+                (roots.add_stacks, roots.add_data)
+                if roots.typed
+                else (roots.add_data, roots.add_stacks)
+            ):
+                add()
+                references.run()
+                self._prove(references, prover)
+        finally:
+            self._nodes = [None] * len(self._headers)
+            self._types = [None] * len(self._headers)
+            for number, held in references.held.items():
+                self._nodes[number] = held.node
+                self._types[number] = held.type
+        for number in range(min(len(self._headers), _MOST_PROVED)):
+            if number not in references.held:
+                self._guess(number, prover)
+        self.notes += roots.notes
+        if references.unread:
+            self.notes.append(f"{references.unread} objects could not be read")
+        self.followed = not references.unread and not roots.notes
+
+    def _prove(self, references: References, prover: Prover) -> None:
+        """Find the types of maps that only pointers without a type lead to, and follow these."""
+        tried: Set[int] = set(self._candidates)
+        while True:
+            todo = [n for n, held in references.held.items() if held.type is None and n not in tried]
+            if not todo:
+                return
+            for number in todo:
+                tried.add(number)
+                found = prover.find(self._headers[number])
+                node = references.held[number].node
+                if len(found) == 1:
+                    references.add_map(node, number, found[0])
+                else:
+                    self._candidates[number] = found
+                    references.add_contents(node, number)
+            references.run()
+
+    def _guess(self, number: int, prover: Prover) -> None:
+        found = prover.find(self._headers[number])
+        if len(found) == 1:
+            self._types[number] = found[0]
+        else:
+            self._candidates[number] = found
+
+    def __len__(self) -> int:
+        return len(self._headers)
+
+    def maps(self) -> Iterator[HeapMap]:
+        sizes = Sizes(self.heap, self._swiss)
+        step = 1 << 14
+        for first in range(0, len(self._headers), step):
+            headers = self._headers[first : first + step]
+            types = self._types[first : first + step]
+            for number, (header, type, size) in enumerate(
+                zip(headers, types, sizes.measure(headers, types)), first
+            ):
+                node = self._nodes[number]
+                growing = None
+                if header.old:
+                    growing = "same-size" if header.same_size else "double"
+                yield HeapMap(
+                    header.address,
+                    None if type is None else type.name,
+                    self._candidate_names(number) if type is None else (),
+                    header.count,
+                    size.total,
+                    size.wasted,
+                    size.retained,
+                    size.capacity,
+                    growing,
+                    "" if node is None else self._path(node),
+                    (node is None) if self.followed else (False if node is not None else None),
+                    size.overflow,
+                    size.buckets,
+                )
+
+    def _candidate_names(self, number: int) -> Tuple[str, ...]:
+        found = self._candidates.get(number, ())
+        return tuple(type.name for type in found[:_MOST_CANDIDATES])
+
+    def _path(self, node: Node) -> str:
+        known = self._paths.get(node)
+        if known is None:
+            known = self._paths[node] = node.path()
+        return known
+
+    def owners(self, address: int, all: bool) -> Sequence[Owner]:
+        raise NotImplementedError
+
+
+def _heap_of(session: Session) -> GoHeap:
+    """The heap of the runtime that a session looks at."""
+    program = session.go
+    sections = [
+        section
+        for image in program.images()
+        for section in image.sections
+        if section.name in _DATA
+    ]
+    return find_heap(session.memory, program.minor, program.symbols("runtime.mheap_"), sections)

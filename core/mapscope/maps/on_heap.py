@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: MIT
+"""What is known of every map of a process at once."""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
+from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+
+class HeapMap(NamedTuple):
+    """One map.
+
+    :ivar type: its name; None: not known
+    :ivar candidates: types that it may have, where that is not certain
+    :ivar bytes: of header, arrays, overflow and what is kept indirectly; None: not known
+    :ivar wasted: bytes that a fresh map of the same entries would not need; None: not known
+    :ivar retained: bytes of arrays that a migration has not left yet
+    :ivar capacity: entries that its arrays have cells for
+    :ivar growing: kind of its migration
+    :ivar owner: path from a root, with indices left out; "": none was found
+    :ivar garbage: whether nothing refers to it; None: that is not known
+    :ivar overflow: overflow buckets; Swiss: tombstones
+    """
+
+    address: int
+    type: Optional[str]
+    candidates: Tuple[str, ...]
+    count: int
+    bytes: Optional[int]
+    wasted: Optional[int]
+    retained: int
+    capacity: int
+    growing: Optional[str]
+    owner: str
+    garbage: Optional[bool]
+    overflow: Optional[int]
+    buckets: int
+
+    @property
+    def fill(self) -> Optional[float]:
+        """Share of its cells that hold an entry; None: it has no cells."""
+        return self.count / self.capacity if self.capacity else None
+
+
+class Step(NamedTuple):
+    """One step of a path to a map.
+
+    :ivar text: how it is written behind the one before
+    :ivar type: of what lies there; "": not known
+    :ivar address: of it; 0: not known
+    """
+
+    text: str
+    type: str
+    address: int
+
+
+@dataclass
+class Owner:
+    """One path to a map, from a root."""
+
+    steps: List[Step] = field(default_factory=list)
+
+    def path(self) -> str:
+        """As people write it."""
+        return "".join(step.text for step in self.steps)
+
+
+class HeapView(ABC):
+    """All maps of one kind in a process.
+
+    :ivar flavor: as JSON has it
+    :ivar notes: what could not be looked at, for the reader
+    :ivar complete: whether all of it was looked at
+    :ivar followed: whether references were followed, so that owners and garbage are known
+    """
+
+    flavor: str = ""
+
+    def __init__(self) -> None:
+        self.notes: List[str] = []
+        self.complete = True
+        self.followed = False
+
+    @abstractmethod
+    def maps(self) -> Iterator[HeapMap]:
+        """Every map, in the order of addresses."""
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """How many there are."""
+
+    @abstractmethod
+    def owners(self, address: int, all: bool) -> Sequence[Owner]:
+        """Paths that lead to a map.
+
+        :param all: not only the first one that is found
+        """
