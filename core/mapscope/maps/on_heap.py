@@ -24,7 +24,7 @@ class HeapMap(NamedTuple):
     address: int
     type: Optional[str]
     candidates: Tuple[str, ...]
-    count: int
+    entries: int
     bytes: Optional[int]
     wasted: Optional[int]
     retained: int
@@ -38,7 +38,7 @@ class HeapMap(NamedTuple):
     @property
     def fill(self) -> Optional[float]:
         """Share of its cells that hold an entry; None: it has no cells."""
-        return self.count / self.capacity if self.capacity else None
+        return self.entries / self.capacity if self.capacity else None
 
 
 class Step(NamedTuple):

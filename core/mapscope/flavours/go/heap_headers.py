@@ -37,7 +37,7 @@ class Header(NamedTuple):
     """
 
     address: int
-    count: int
+    entries: int
     data: int
     old: int
     log: int

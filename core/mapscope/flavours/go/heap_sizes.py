@@ -84,9 +84,9 @@ class Sizes:
         extra = self._extra(header)
         total += extra.own
         total += max(0, header.noverflow - extra.spare_used(header, bucket)) * each
-        indirect = _indirect(type) * header.count
+        indirect = _indirect(type) * header.entries
         fresh = self._own
-        fresh += _fresh_classic(self._minor, header.count, bucket, self._before(header.data))
+        fresh += _fresh_classic(self._minor, header.entries, bucket, self._before(header.data))
         return Size(
             total + indirect,
             max(0, total - fresh),
@@ -129,20 +129,18 @@ class Sizes:
         tables = self._tables(large)
         result: List[Size] = []
         for header, type in zip(headers, types):
-            indirect = _indirect(type) * header.count
+            indirect = _indirect(type) * header.entries
             if not header.log or not header.data:
                 held = self._object(header.data)
                 total = self._own + held
-                fresh = self._own + (held if header.count else 0)
+                fresh = self._own + (held if header.entries else 0)
                 groups = 1 if header.data else 0
-                result.append(
-                    Size(total + indirect, total - fresh, 0, groups * _CELLS, 0, groups)
-                )
+                result.append(Size(total + indirect, total - fresh, 0, groups * _CELLS, 0, groups))
                 continue
             found = tables.get(header.address, _NO_TABLES)
             total = self._own + self._object(header.data) + found.held
             size = found.size if type is None else type.layout.size
-            fresh = self._own + _fresh_swiss(header.count, size, found.header)
+            fresh = self._own + _fresh_swiss(header.entries, size, found.header)
             result.append(
                 Size(
                     total + indirect,

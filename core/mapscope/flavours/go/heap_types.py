@@ -53,7 +53,9 @@ class MapTypeTable:
         self._pointers: Dict[int, Tuple[int, int]] = {}
         swiss = program.has_swiss_maps
         layout = (layouts.swiss_map_type if swiss else layouts.classic_map_type)(program.minor)
-        place = next(layout.at(name) for name in ("Group", "Bucket", "bucket") if name in layout.fields)
+        place = next(
+            layout.at(name) for name in ("Group", "Bucket", "bucket") if name in layout.fields
+        )
         for address in self._addresses():
             try:
                 found = map_type(program, address)

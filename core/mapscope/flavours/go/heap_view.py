@@ -7,7 +7,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tupl
 from ...errors import MapscopeError, NotAMap
 from ...go.heap import GoHeap, find_heap
 from ...maps.on_heap import HeapMap, HeapView, Owner
-from ...maps.progress import Progress
+from ...maps.progress import Progress, no_progress
 from ...program.types import Type
 from ...session import Session
 from .go_maps import typed
@@ -16,12 +16,15 @@ from .heap_roots import Roots
 from .heap_sizes import Sizes
 from .heap_types import MapTypeTable, Prover, with_descriptors
 from .map_types import MapType
-from .references import Node, References
+from .heap_owners import owners_of
+from .references import Node, References, Trail
 
 #: sections among whose variables the heap is, where no symbol tells
 _DATA = (".noptrbss", ".bss", ".noptrdata", ".data")
 #: maps that are tried one by one, whose type nothing refers to
 _MOST_PROVED = 1 << 20
+#: paths to one map that are told
+_MOST_OWNERS = 256
 #: candidates of one map that are told
 _MOST_CANDIDATES = 16
 
@@ -30,10 +33,19 @@ class GoHeapView(HeapView):
     """All maps of a Go runtime.
 
     :param follow: whether owners are wanted
+    :param trail: keeps who refers to whom
     """
 
-    def __init__(self, session: Session, swiss: bool, follow: bool, progress: Progress) -> None:
+    def __init__(
+        self,
+        session: Session,
+        swiss: bool,
+        follow: bool,
+        progress: Progress,
+        trail: Optional[Trail] = None,
+    ) -> None:
         super().__init__()
+        self._trail = trail
         self.flavor = "go-swiss" if swiss else "go-classic"
         self._session = session
         self._swiss = swiss
@@ -74,6 +86,7 @@ class GoHeapView(HeapView):
         prover = Prover(session, self.heap, table)
         types = with_descriptors(table, lambda type: typed(session, type))
         references = References(session.go, self.heap, self._headers, types)
+        references.trail = self._trail
         roots = Roots(session, session.go, references)
         try:
             roots.add_variables()
@@ -105,7 +118,9 @@ class GoHeapView(HeapView):
         """Find the types of maps that only pointers without a type lead to, and follow these."""
         tried: Set[int] = set(self._candidates)
         while True:
-            todo = [n for n, held in references.held.items() if held.type is None and n not in tried]
+            todo = [
+                n for n, held in references.held.items() if held.type is None and n not in tried
+            ]
             if not todo:
                 return
             for number in todo:
@@ -146,7 +161,7 @@ class GoHeapView(HeapView):
                     header.address,
                     None if type is None else type.name,
                     self._candidate_names(number) if type is None else (),
-                    header.count,
+                    header.entries,
                     size.total,
                     size.wasted,
                     size.retained,
@@ -169,16 +184,17 @@ class GoHeapView(HeapView):
         return known
 
     def owners(self, address: int, all: bool) -> Sequence[Owner]:
-        raise NotImplementedError
+        trail = Trail(address)
+        view = GoHeapView(self._session, self._swiss, True, no_progress, trail)
+        self.notes += [note for note in view.notes if note not in self.notes]
+        self.followed = view.followed
+        return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))
 
 
 def _heap_of(session: Session) -> GoHeap:
     """The heap of the runtime that a session looks at."""
     program = session.go
     sections = [
-        section
-        for image in program.images()
-        for section in image.sections
-        if section.name in _DATA
+        section for image in program.images() for section in image.sections if section.name in _DATA
     ]
     return find_heap(session.memory, program.minor, program.symbols("runtime.mheap_"), sections)

@@ -41,6 +41,8 @@ _UNROLLED = 8
 _DEEPEST_PATH = 48
 #: bytes that are read at once, elements of one array, tables of one map
 _TOGETHER, _MOST_ELEMENTS, _MOST_TABLES = 8 << 20, 1 << 32, 1 << 24
+#: bytes of a map's header that its owners lead to
+MAP_BYTES = 1
 #: overflow buckets and nested structs that are followed
 _DEEPEST_TYPE = 32
 #: words of an untyped object that are looked at
@@ -101,10 +103,11 @@ class Edge(NamedTuple):
 class Shape:
     """What of a type leads on."""
 
-    __slots__ = ("name", "size", "edges", "seen", "longest", "type")
+    __slots__ = ("name", "size", "edges", "seen", "longest", "type", "cells")
 
-    def __init__(self, type: Type, edges: List[Edge]) -> None:
+    def __init__(self, type: Type, edges: List[Edge], cells: Optional[MapType] = None) -> None:
         self.type = type
+        self.cells = cells  # of a bucket or group: the map's type
         self.name = type.name
         self.size = type.size
         self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
@@ -123,16 +126,89 @@ class Held:
     type: Optional[MapType]
 
 
+class Reached(NamedTuple):
+    """Regions that were reached from places of one type, kept while owners are looked for.
+
+    :ivar holders: address of the value that leads to each region; 0: a root
+    :ivar shape: of these values; None: they have no type
+    :ivar offset: of what leads there in such a value; -1: it is a map's header, and the region
+        its cells
+    """
+
+    node: Node
+    starts: "array[int]"
+    sizes: "array[int]"
+    holders: "array[int]"
+    shape: Optional[Shape]
+    offset: int
+
+
 class Trail:
-    """Who refers to whom, kept while owners of few maps are looked for: for each batch the
-    addresses that it came from."""
+    """Who refers to whom, kept while the owners of one map are looked for.
 
-    def __init__(self) -> None:
-        self.batches: List[Tuple[Node, array, array]] = []  # type: ignore[type-arg]
+    :ivar hits: (path, holder, its shape, offset) of everything that leads to the map
+    """
 
-    def add(self, node: Node, children: Sequence[int], parents: Sequence[int]) -> None:
-        """Objects that were reached, and what each was reached from."""
-        self.batches.append((node, array("Q", children), array("Q", parents)))
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.hits: List[Tuple[Node, int, Optional[Shape], int]] = []
+        self.batches: List[Reached] = []
+
+    def add(
+        self,
+        node: Node,
+        starts: Sequence[int],
+        sizes: Sequence[int],
+        holders: Sequence[int],
+        shape: Optional[Shape],
+        offset: int,
+    ) -> None:
+        """Regions that were reached, and from where."""
+        self.batches.append(
+            Reached(node, array("Q", starts), array("Q", sizes), array("Q", holders), shape, offset)
+        )
+
+    def holding(self, address: int) -> Optional[Tuple[Reached, int]]:
+        """The first region of values that an address is in, as a batch and a number in it."""
+        for batch in self.batches:
+            for number, (start, size) in enumerate(zip(batch.starts, batch.sizes)):
+                if size != MAP_BYTES and start <= address < start + size:
+                    return batch, number
+        return None
+
+    def holding_map(self, address: int) -> Optional[Tuple[Reached, int]]:
+        """What first led to a map's header."""
+        for batch in self.batches:
+            if address in batch.starts:
+                number = batch.starts.index(address)
+                if batch.sizes[number] == MAP_BYTES:
+                    return batch, number
+        return None
+
+
+class From(NamedTuple):
+    """Where some words were found.
+
+    :ivar shape: of the values that they are in; None: these have no type
+    :ivar offset: of each word in its value
+    :ivar holders: the values' addresses; none: nobody asks
+    """
+
+    shape: Optional[Shape]
+    offset: int
+    words: List[int]
+    holders: List[int]
+
+    def origins(self) -> Dict[int, int]:
+        """By word, the first value that has it."""
+        return dict(zip(reversed(self.words), reversed(self.holders)))
+
+    def all(self, word: int) -> List[int]:
+        """Every value that has a word."""
+        return [holder for one, holder in zip(self.words, self.holders) if one == word]
+
+
+NOWHERE = From(None, 0, [], [])
 
 
 class References:
@@ -173,6 +249,8 @@ class References:
         self._seen_untyped: Set[int] = set()
         self._seen_channels: Set[int] = set()
         self._ranges = program.type_ranges()
+        self.trail: Optional[Trail] = None
+        self._holder_of_word: Dict[int, Tuple[int, Optional[Shape], int]] = {}
         self.held: Dict[int, Held] = {}
         self.unread = 0
         self.objects = 0
@@ -188,6 +266,8 @@ class References:
         shape = self._shape(type)
         if shape.edges:
             self._push(node, shape, [address], [1])
+            if self.trail is not None:
+                self.trail.add(node, [address], [shape.size], [0], None, 0)
 
     def add_words(self, node: Node, words: Iterable[int]) -> None:
         """What may be pointers."""
@@ -195,7 +275,7 @@ class References:
 
     def add_map(self, node: Node, number: int, type: MapType) -> None:
         """A map whose type was found by other means."""
-        self._reach_maps(node, [self._headers[number].address], type)
+        self._reach_maps(node, [self._headers[number].address], type, NOWHERE)
 
     def add_contents(self, node: Node, number: int) -> None:
         """A map whose type is not known: what its cells hold is searched word by word."""
@@ -264,7 +344,12 @@ class References:
             else:
                 kept = pieces  # type: ignore[assignment]
             self.objects += len(kept)
-            self._edges(node, shape, b"".join(kept))  # type: ignore[arg-type]
+            holders: List[int] = []
+            if self.trail is not None:
+                for start, length, piece in zip(some, sizes, pieces):
+                    if piece is not None:
+                        holders += range(start, start + length, size)
+            self._edges(node, shape, b"".join(filter(None, kept)), holders)
 
     def _visit_long(self, node: Node, shape: Shape, address: int, count: int) -> None:
         step = max(1, _TOGETHER // shape.size)
@@ -276,9 +361,11 @@ class References:
                 self.unread += 1
                 return
             self.objects += number
-            self._edges(node, shape, bytes(raw))
+            start = address + first * shape.size
+            holders = list(range(start, start + number * shape.size, shape.size))
+            self._edges(node, shape, bytes(raw), holders if self.trail is not None else [])
 
-    def _edges(self, node: Node, shape: Shape, raw: bytes) -> None:
+    def _edges(self, node: Node, shape: Shape, raw: bytes, holders: List[int]) -> None:
         """Follow what leads on from objects that lie one behind the other."""
         if not raw:
             return
@@ -289,15 +376,17 @@ class References:
             kind = edge.kind
             if kind is Kind.SLICE:
                 lengths = words[edge.offset // 8 + 2 :: each].tolist()
-                self._slices(node, edge, column, lengths)
+                self._slices(node, edge, column, lengths, shape, holders)
             elif kind in (Kind.INTERFACE, Kind.EMPTY_INTERFACE):
                 data = words[edge.offset // 8 + 1 :: each].tolist()
                 where = self._child(node, edge.label, None, edge.frozen)
-                self._interfaces(where, column, data, kind is Kind.INTERFACE)
+                at = From(shape, edge.offset + 8, data, holders)
+                self._interfaces(where, column, data, kind is Kind.INTERFACE, at)
             else:
-                self._reach(node, edge, column)
+                at = From(shape, edge.offset, column, holders)
+                self._reach(node, edge, column, at)
 
-    def _reach(self, node: Node, edge: Edge, column: List[int]) -> None:
+    def _reach(self, node: Node, edge: Edge, column: List[int], at: "From") -> None:
         """Follow pointers of one kind."""
         kind, target = edge.kind, edge.target
         if kind is Kind.POINTER:
@@ -306,21 +395,41 @@ class References:
                 fresh = self._fresh(shape, column)
                 if fresh:
                     child = self._child(node, edge.label, shape, edge.frozen)
-                    self._push(child, shape, fresh, [1] * len(fresh))
+                    self._push_objects(child, shape, fresh, at)
         elif kind is Kind.GO_MAP:
             fresh = [word for word in set(column) if word]
             if fresh:
                 type = self._map_type(target)
-                self._reach_maps(self._child(node, edge.label, None, edge.frozen), fresh, type)
+                where = self._child(node, edge.label, None, edge.frozen)
+                self._reach_maps(where, fresh, type, at)
         elif kind is Kind.FUNC:
-            self._functions(self._child(node, edge.label, None, edge.frozen), column)
+            self._functions(self._child(node, edge.label, None, edge.frozen), column, at)
         elif kind is Kind.CHAN:
-            self._channels(self._child(node, edge.label + "[]", None, edge.frozen), column)
+            self._channels(self._child(node, edge.label + "[]", None, edge.frozen), column, at)
         else:
             where = self._child(node, edge.label, None, edge.frozen)
             fresh = [word for word in set(column) if word]
             if fresh:
+                self._hold_words(fresh, at)
                 self.add_words(where, fresh)
+
+    def _push_objects(self, node: Node, shape: Shape, fresh: List[int], at: "From") -> None:
+        """Objects of one type, each on its own."""
+        self._push(node, shape, fresh, [1] * len(fresh))
+        self._track(node, fresh, [shape.size] * len(fresh), at)
+
+    def _track(self, node: Node, starts: List[int], sizes: List[int], at: "From") -> None:
+        if self.trail is not None:
+            origins = at.origins()
+            holders = [origins.get(start, 0) for start in starts]
+            self.trail.add(node, starts, sizes, holders, at.shape, at.offset)
+
+    def _hold_words(self, words: Iterable[int], at: "From") -> None:
+        if self.trail is not None:
+            origins = at.origins()
+            for word in words:
+                place = (origins.get(word, 0), at.shape, at.offset)
+                self._holder_of_word.setdefault(word, place)
 
     @staticmethod
     def _fresh(shape: Shape, column: List[int]) -> List[int]:
@@ -330,7 +439,15 @@ class References:
         shape.seen |= found
         return sorted(found)
 
-    def _slices(self, node: Node, edge: Edge, column: List[int], capacities: List[int]) -> None:
+    def _slices(
+        self,
+        node: Node,
+        edge: Edge,
+        column: List[int],
+        capacities: List[int],
+        holder: Shape,
+        holders: List[int],
+    ) -> None:
         shape = self._shape(edge.target)
         if not shape.edges:
             return
@@ -348,10 +465,18 @@ class References:
                 addresses.append(address)
                 counts.append(count)
         if addresses:
-            self._push(self._child(node, edge.label, shape, edge.frozen), shape, addresses, counts)
+            child = self._child(node, edge.label, shape, edge.frozen)
+            sizes = [count * shape.size for count in counts]
+            self._track(child, addresses, sizes, From(holder, edge.offset, column, holders))
+            self._push(child, shape, addresses, counts)
 
     def _interfaces(
-        self, node: Node, types: List[int], data: List[int], with_methods: bool
+        self,
+        node: Node,
+        types: List[int],
+        data: List[int],
+        with_methods: bool,
+        at: "From",
     ) -> None:
         """Follow interfaces: a word that tells the type, and a word that is or leads to a value."""
         groups: Dict[int, List[int]] = {}
@@ -364,22 +489,22 @@ class References:
             if not self._is_type(address):
                 continue
             try:
-                self._values(node, self._program.type_at(address), values)
+                self._values(node, self._program.type_at(address), values, at)
             except MapscopeError:
                 self.unread += 1
 
-    def _values(self, node: Node, type: Type, values: List[int]) -> None:
+    def _values(self, node: Node, type: Type, values: List[int], at: "From") -> None:
         """Follow data words of interfaces that hold a type."""
         if not type.direct:
             shape = self._shape(type)
             if shape.edges:
                 fresh = self._fresh(shape, values)
                 if fresh:
-                    self._push(node, shape, fresh, [1] * len(fresh))
+                    self._push_objects(node, shape, fresh, at)
             return
         edges = self._shape(type).edges
         for edge in edges[:1]:
-            self._reach(node, edge, values)
+            self._reach(node, edge, values, at)
 
     def _type_of_table(self, address: int) -> int:
         """The type that an itab is for."""
@@ -395,11 +520,11 @@ class References:
     def _is_type(self, address: int) -> bool:
         return address % 8 == 0 and any(low <= address < high for low, high in self._ranges)
 
-    def _channels(self, node: Node, column: List[int]) -> None:
+    def _channels(self, node: Node, column: List[int], at: "From") -> None:
         layout = layouts.hchan(self._program.minor)
         fresh = [w for w in set(column) if w and w not in self._seen_channels]
         self._seen_channels.update(fresh)
-        for raw in self._memory.gather(fresh, 48):
+        for word, raw in zip(fresh, self._memory.gather(fresh, 48)):
             if raw is None:
                 self.unread += 1
                 continue
@@ -417,8 +542,10 @@ class References:
             if shape.edges and found is not None:
                 count = min(count, (found.start + found.size - buffer) // shape.size)
                 self._push(node, shape, [buffer], [count])
+                of_channel = From(at.shape, at.offset, [buffer], [at.origins().get(word, 0)])
+                self._track(node, [buffer], [count * shape.size], of_channel)
 
-    def _functions(self, node: Node, column: List[int]) -> None:
+    def _functions(self, node: Node, column: List[int], at: "From") -> None:
         """Follow functions: each leads to its code and to what it captured."""
         fresh = [word for word in set(column) if word and self.heap.span_of(word) is not None]
         rest: List[int] = []
@@ -432,8 +559,9 @@ class References:
                 rest.append(word)
             elif word not in shape.seen:
                 shape.seen.add(word)
-                self._push(node, shape, [word], [1])
+                self._push_objects(node, shape, [word], at)
         if rest:
+            self._hold_words(rest, at)
             self.add_words(node, rest)
 
     # --- maps ---
@@ -454,8 +582,17 @@ class References:
             self._map_types[key] = found
         return self._map_types[key]
 
-    def _reach_maps(self, node: Node, addresses: List[int], type: Optional[MapType]) -> None:
+    def _reach_maps(
+        self, node: Node, addresses: List[int], type: Optional[MapType], at: "From"
+    ) -> None:
         numbers: List[int] = []
+        trail = self.trail
+        if trail is not None and at is not NOWHERE and trail.target in addresses:
+            for holder in at.all(trail.target):
+                trail.hits.append((node, holder, at.shape, at.offset))
+        if trail is not None and at is not NOWHERE:
+            fresh = [address for address in addresses if address in self._number]
+            self._track(node, fresh, [MAP_BYTES] * len(fresh), at)
         for address in addresses:
             number = self._number.get(address)
             if number is None:
@@ -494,7 +631,7 @@ class References:
                 edges = []
             if edges:
                 bucket = Type(Kind.STRUCT, f"bucket of {type.name}", layout.size)
-                shape = Shape(bucket, edges)
+                shape = Shape(bucket, edges, type)
                 if layout.overflow:
                     element = Type(Kind.STRUCT, "", 0, element=None)
                     edge = Edge(layout.overflow, Kind.POINTER, "", False, element)
@@ -512,6 +649,7 @@ class References:
         counts: List[int] = []
         directories: List[Header] = []
         swiss = self._program.has_swiss_maps
+        owners: List[int] = []
         for number in numbers:
             header = self._headers[number]
             if not header.data:
@@ -522,16 +660,29 @@ class References:
                 else:
                     addresses.append(header.data)
                     counts.append(1)
+                    owners.append(header.address)
                 continue
             addresses.append(header.data)
             counts.append(1 << header.log)
+            owners.append(header.address)
             if header.old:
                 addresses.append(header.old)
                 counts.append(1 << (header.log if header.same_size else header.log - 1))
-        for data, count in self.groups_of(directories):
-            addresses.append(data)
-            counts.append(count)
+                owners.append(header.address)
+        if self.trail is None:
+            for data, count in self.groups_of(directories):
+                addresses.append(data)
+                counts.append(count)
+        else:
+            for header in directories:
+                for data, count in self.groups_of([header]):
+                    addresses.append(data)
+                    counts.append(count)
+                    owners.append(header.address)
         if addresses:
+            if self.trail is not None:
+                sizes = [count * shape.size for count in counts]
+                self.trail.add(node, addresses, sizes, owners, None, -1)
             self._push(node, shape, addresses, counts)
 
     def groups_of(self, headers: Sequence[Header]) -> Iterator[Tuple[int, int]]:
@@ -562,8 +713,9 @@ class References:
                 self._search(node, found)
             except MapscopeError:
                 self.unread += 1
-        if maps:
-            self._reach_maps(node, maps, None)
+        for address in maps:
+            holder, shape, offset = self._holder_of_word.get(address, (0, None, 0))
+            self._reach_maps(node, [address], None, From(shape, offset, [address], [holder]))
 
     def _search(self, node: Node, found: Object) -> None:
         """An object of which nothing but its bytes is known."""
@@ -572,9 +724,12 @@ class References:
         if address and self._is_type(address):
             shape = self._shape(self._program.type_at(address))
             if shape.edges:
-                self._push(node, shape, [found.start], [found.size // shape.size])
+                count = found.size // shape.size
+                self._push(node, shape, [found.start], [count])
+                self._track_word(node, found, count * shape.size)
             return
         self.objects += 1
+        self._track_word(node, found, found.size)
         number = min(found.size // 8, _MOST_WORDS)
         raw = self._memory.read(found.start, 8 * number)
         bits = self.heap.pointer_bits(span)
@@ -586,14 +741,25 @@ class References:
             for at, word in enumerate(all_words)
             if word and (bits is None or bits >> at & 1)
         ]
-        self.search_words(node, words, all_words)
+        self.search_words(node, words, all_words, found.start)
+
+    def _track_word(self, node: Node, found: Object, size: int) -> None:
+        """An object that a word without a type leads to."""
+        if self.trail is not None:
+            known = self._holder_of_word.get(found.start, (0, None, 0))
+            self.trail.add(node, [found.start], [size], [known[0]], known[1], known[2])
 
     def search_words(
-        self, node: Node, words: Sequence[Tuple[int, int]], all_words: Sequence[int]
+        self,
+        node: Node,
+        words: Sequence[Tuple[int, int]],
+        all_words: Sequence[int],
+        start: int = 0,
     ) -> None:
         """Follow words that may be pointers; of an interface, the word before tells the type.
 
         :param words: (number, word) of those that are to be followed
+        :param start: address of the object that they are in; 0: they are a root's
         """
         rest: List[int] = []
         for at, word in words:
@@ -601,11 +767,14 @@ class References:
             type = self._type_before(before) if before else 0
             if type:
                 try:
-                    self._values(node, self._program.type_at(type), [word])
+                    place = From(None, 8 * at, [word], [start])
+                    self._values(node, self._program.type_at(type), [word], place)
                     continue
                 except MapscopeError:
                     pass
             rest.append(word)
+            if self.trail is not None:
+                self._hold_words([word], From(None, 8 * at, [word], [start]))
         if rest:
             self.add_words(node, rest)
 
