@@ -10,7 +10,7 @@ import pytest
 
 from mapscope.cells.layout import BucketLayout
 from mapscope.errors import MapscopeError, MemoryUnreadable, NotAMap, UsageError
-from mapscope.flavours.go.go_classic import allocated
+from mapscope.go.size_classes import allocated
 from mapscope.program.memory import Memory
 from mapscope.swiss.swiss_reader import SwissHeader
 from mapscope.swiss.swiss_map import SwissMap

@@ -22,6 +22,8 @@ SUMMARIES: Dict[str, str] = {
     "stats": "distributions of a map, or totals of the process",
     "check": "what is wrong with a map, the usual cause and what to look at next",
     "list": "every live map that can be enumerated, biggest first",
+    "heap": "every map of the process: who holds the memory, and what stands out",
+    "owners": "who refers to a map, from a variable or a frame on",
     "break": "stop when a map grows, migrates, is written to or raced on",
     "stop": "the map stop that the program is at",
     "trace": "the life of maps, a line for each event, without stopping",

@@ -2,9 +2,11 @@
 """What a kind of map offers to the rest: how it is recognised, and opened."""
 
 from abc import ABC, abstractmethod
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from ..maps.facts import Life
+from ..maps.on_heap import HeapView
+from ..maps.progress import Progress
 from ..maps.view import MapView
 from ..program.target import Frame, Variable
 from ..session import Session
@@ -67,6 +69,14 @@ class Flavour(ABC):
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """(name, map) of all maps that can be listed; the name is a variable's, or ""."""
         return iter(())
+
+    def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
+        """Every map of the process; none: they cannot be found.
+
+        :param follow: whether references are followed, for owners and types
+        :raises MapscopeError: if it cannot be looked at
+        """
+        return []
 
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
         """(maps destroyed so far, what they had been through); None: nobody counts."""

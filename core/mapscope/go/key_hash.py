@@ -451,7 +451,9 @@ class GoKeyHash(KeyHash):
             good = list(map(self._size.__eq__, map(len, some)))
             if not all(good):
                 some = [key if fits else bytes(self._size) for key, fits in zip(some, good)]
-            of_each = [self._seed] * len(some) if seeds is None else list(seeds[start:][: len(some)])
+            of_each = (
+                [self._seed] * len(some) if seeds is None else list(seeds[start:][: len(some)])
+            )
             hashes, valid = self._run(self._steps, some, of_each, 0)
             if not all(good) or not all(valid):
                 result.extend(

@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Iterator, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 
 class HeapMap(NamedTuple):
@@ -18,7 +18,8 @@ class HeapMap(NamedTuple):
     :ivar growing: kind of its migration
     :ivar owner: path from a root, with indices left out; "": none was found
     :ivar garbage: whether nothing refers to it; None: that is not known
-    :ivar overflow: overflow buckets; Swiss: tombstones
+    :ivar overflow: overflow buckets, or tombstones
+    :ivar tombstones: whether deleted entries are what `overflow` counts
     """
 
     address: int
@@ -34,6 +35,7 @@ class HeapMap(NamedTuple):
     garbage: Optional[bool]
     overflow: Optional[int]
     buckets: int
+    tombstones: bool
 
     @property
     def fill(self) -> Optional[float]:
@@ -71,6 +73,7 @@ class HeapView(ABC):
     :ivar flavor: as JSON has it
     :ivar notes: what could not be looked at, for the reader
     :ivar complete: whether all of it was looked at
+    :ivar steps: an owner's path, step by step
     :ivar followed: whether references were followed, so that owners and garbage are known
     """
 
@@ -80,6 +83,7 @@ class HeapView(ABC):
         self.notes: List[str] = []
         self.complete = True
         self.followed = False
+        self.steps: Dict[str, Tuple[str, ...]] = {}
 
     @abstractmethod
     def maps(self) -> Iterator[HeapMap]:
@@ -88,6 +92,10 @@ class HeapView(ABC):
     @abstractmethod
     def __len__(self) -> int:
         """How many there are."""
+
+    @abstractmethod
+    def has(self, address: int) -> bool:
+        """Whether a map is one of them."""
 
     @abstractmethod
     def owners(self, address: int, all: bool) -> Sequence[Owner]:

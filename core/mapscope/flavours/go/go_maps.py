@@ -6,19 +6,22 @@ function of the runtime that is working on the map.
 """
 
 from abc import abstractmethod
-from typing import Callable, Iterator, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Tuple
 
 from ...cells.layout import BucketLayout
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap, UnknownType
 from ...go import layouts
 from ...go.key_hash import Algorithms
 from ...go.layouts import INDIRECT_ABOVE, arguments_of
+from ...maps.on_heap import HeapView
+from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
+from .heap_view import GoHeapView
 from .map_types import MapType, map_type
 from .which_runtime import of_address, of_frame, of_variable
 
@@ -80,6 +83,13 @@ class GoMaps(Flavour):
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Global variables that are maps."""
         return global_maps(session, self.from_variable)
+
+    def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
+        return [
+            GoHeapView(session.for_runtime(one), self.swiss, follow, progress, typed)
+            for one in session.runtimes()
+            if one.has_swiss_maps == self.swiss
+        ]
 
     def operation(self, function: str) -> Optional[str]:
         return layouts.operation_of(function)

@@ -14,7 +14,7 @@ from ...maps.view import MapView
 from ...session import Session
 from ...swiss.swiss_map import SwissMap
 from ...swiss.swiss_reader import SwissHeader
-from .go_classic import allocated
+from ...go.size_classes import allocated
 from .go_maps import GoMaps, fast_variant
 from .hash_function import key_hash
 from .map_types import MapType, map_type

@@ -12,7 +12,7 @@ from typing import List, NamedTuple, Optional, Sequence
 
 from ...errors import MemoryUnreadable
 from ...go import layouts
-from ...go.heap import GoHeap, Object, Span
+from ...go.heap_spans import GoHeap, Object, Span
 from ...maps.progress import Progress
 
 #: flags that a classic map can have

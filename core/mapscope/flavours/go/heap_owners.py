@@ -9,6 +9,7 @@ from ...maps.on_heap import Owner, Step
 from ...program.types import Kind, Type
 from ...program.values import text_form
 from ...session import Session
+from .heap_types import short_name
 from .map_types import MapType
 from .references import Node, Shape, Trail
 
@@ -21,13 +22,14 @@ def owners_of(session: Session, trail: Trail, most: int) -> Iterator[Owner]:
 
     :param trail: of a walk that looked for it
     """
-    seen: Set[Tuple[int, int]] = set()
+    seen: Set[int] = set()
     for node, holder, shape, offset in trail.hits:
-        if (holder, offset) in seen and holder:
+        place = holder + offset if holder else -1 - len(seen)
+        if place in seen:
             continue
         if len(seen) >= most:
             return
-        seen.add((holder, offset if holder else len(seen)))
+        seen.add(place)
         yield Owner(_steps(session, trail, node, holder, shape, offset))
 
 
@@ -43,7 +45,7 @@ def _steps(
         found = trail.holding(holder)
         text, type = _inside(session, holder, shape, offset)
         if found is None:
-            steps.append(Step(text, type, holder + offset))
+            steps.append(Step(text, short_name(type), holder + offset))
             steps.append(Step(node.root().label, "", 0))
             break
         batch, number = found
@@ -51,7 +53,7 @@ def _steps(
         is_cells = batch.offset == -1
         if shape is not None and size > shape.size and not is_cells:
             text = f"[{(holder - start) // shape.size}]" + text
-        steps.append(Step(text, type, holder + offset))
+        steps.append(Step(text, short_name(type), holder + offset))
         above = batch.holders[number]
         node = batch.node
         if is_cells:
@@ -66,9 +68,7 @@ def _steps(
     return steps[::-1]
 
 
-def _inside(
-    session: Session, holder: int, shape: Optional[Shape], offset: int
-) -> Tuple[str, str]:
+def _inside(session: Session, holder: int, shape: Optional[Shape], offset: int) -> Tuple[str, str]:
     """(how a place in a value is written, its type)"""
     if shape is None:
         return f"+{offset:#x}", ""

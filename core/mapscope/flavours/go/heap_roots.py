@@ -7,6 +7,7 @@ runtime/stack.go (where a stack begins) of Go 1.17 to 1.27.
 """
 
 import struct
+from bisect import bisect_right
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
@@ -18,7 +19,7 @@ from ...go.goroutines import find_g, running_for
 from ...program.elf_sections import ElfSections
 from ...program.types import Type
 from ...session import Session
-from .references import Node, References
+from .references import References
 
 #: bytes of one stack, and of all, that are looked at
 _MOST_STACK, _MOST_STACKS = 64 << 20, 2 << 30
@@ -42,6 +43,7 @@ class Roots:
         self._references = references
         self.notes: List[str] = []
         self.typed = False
+        self._named: List[Tuple[int, int]] = []
         references.closure_of = self._closure
 
     # --- variables ---
@@ -65,6 +67,7 @@ class Roots:
         if name.startswith("runtime.") or type.size < 8:
             return  # the runtime's own lead to everything, without a name that tells anything
         self._references.add_variable(self._references.root(name), type, address)
+        self._named.append((address, address + type.size))
 
     def _closure(self, code: int) -> Optional[Type]:
         """What a closure of a function holds, by debug information."""
@@ -97,6 +100,7 @@ class Roots:
     def add_data(self) -> None:
         """The words of each file's data that the collector takes for pointers."""
         layout = layouts.moduledata(self._program.minor)
+        self._named.sort()
         for module in self._program.modules():
             for low, high, mask in (("data", "edata", "gcdatamask"), ("bss", "ebss", "gcbssmask")):
                 try:
@@ -119,9 +123,19 @@ class Roots:
             heap = self._references.heap
             for number, word in enumerate(words):
                 # most words are zero
-                if word and mask >> number & 1 and heap.span_of(word) is not None:
+                if (
+                    word
+                    and mask >> number & 1
+                    and heap.span_of(word) is not None
+                    and not self._is_named(first + 8 * number)
+                ):
                     node = self._references.root(f"{first + 8 * number:#x}")
                     self._references.search_words(node, [(number, word)], words)
+
+    def _is_named(self, address: int) -> bool:
+        """Whether a word is part of a variable that was added by its name."""
+        at = bisect_right(self._named, (address, 1 << 64)) - 1
+        return at >= 0 and address < self._named[at][1]
 
     # --- stacks ---
 

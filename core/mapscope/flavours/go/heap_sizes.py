@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Dict, List, NamedTuple, Optional, Sequence
 
 from ...go import layouts
-from ...go.heap import GoHeap
-from .go_classic import allocated
+from ...go.size_classes import allocated
+from ...go.heap_spans import GoHeap
 from .heap_headers import Header
 from .map_types import MapType
 from .references import tables_of

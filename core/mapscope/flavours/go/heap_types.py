@@ -15,11 +15,11 @@ from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequenc
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
 from ...go.descriptors import GoProgram
-from ...go.heap import GoHeap, Object
+from ...go.size_classes import allocated
+from ...go.heap_spans import GoHeap, Object
 from ...go.key_hash import GoKeyHash
 from ...program.types import Kind, Type
 from ...session import Session
-from .go_classic import allocated
 from .hash_function import key_hash
 from .heap_headers import Header
 from .map_types import MapType, map_type
@@ -128,20 +128,28 @@ class Cells(NamedTuple):
     """Some live cells of a map, as one type sees them.
 
     :ivar keys: bytes of each
+    :ivar values: the same
     :ivar tops: what stands for its hash in each cell's mark
     :ivar places: which bucket each is in; Swiss: 0
     """
 
     keys: List[bytes]
+    values: List[bytes]
     tops: List[int]
     places: List[int]
 
 
 class Prover:
-    """Finds the types of maps by what they hold."""
+    """Finds the types of maps by what they hold.
 
-    def __init__(self, session: Session, heap: GoHeap, table: MapTypeTable) -> None:
+    :param headers: all of the heap's
+    """
+
+    def __init__(
+        self, session: Session, heap: GoHeap, table: MapTypeTable, headers: Sequence[Header]
+    ) -> None:
         self._session = session
+        self._headers = {header.address for header in headers}
         self._program = session.go
         self._memory = session.memory
         self._heap = heap
@@ -227,6 +235,8 @@ class Prover:
                 return False
             keys = [key or b"" for key in read]
         mask = 0 if self._swiss else (1 << header.log) - 1
+        if not self._fits_values(type, cells.values):
+            return False
         for found, top, place in zip(
             function.many(keys, [header.seed] * len(keys)), cells.tops, cells.places
         ):
@@ -239,6 +249,32 @@ class Prover:
                     return False
             elif max_top(found) != top or (not header.old and found & mask != place):
                 return False
+        return True
+
+    def _fits_values(self, type: MapType, values: Sequence[bytes]) -> bool:
+        """Whether elements can be of a type: nothing that the type makes impossible."""
+        elem = type.elem
+        if type.layout.indirect_elem:
+            return True
+        if elem.kind is Kind.BOOL:
+            return all(value[:1] <= b"\1" for value in values)
+        words = [int.from_bytes(value[:8], "little") for value in values if len(value) >= 8]
+        words = [word for word in words if word]
+        if elem.kind is Kind.GO_MAP:
+            return all(word in self._headers for word in words)
+        if elem.kind is Kind.FUNC:
+            codes = self._memory.gather(words, 8)
+            table = self._session.functions
+            return table is None or all(
+                code is not None and table.at(int.from_bytes(code, "little")) is not None
+                for code in codes
+            )
+        if elem.kind is Kind.POINTER and elem.element is not None:
+            size = elem.target().size
+            return all(word not in self._headers or size in (0, 8) for word in words)
+        if elem.kind is Kind.EMPTY_INTERFACE:
+            ranges = self._program.type_ranges()
+            return all(any(low <= word < high for low, high in ranges) for word in words)
         return True
 
     def _fits_pointers(self, type: MapType, array: Object) -> bool:
@@ -260,7 +296,7 @@ class Prover:
     def _cells(self, type: MapType, header: Header) -> Cells:
         """Some live cells of a map."""
         layout = type.layout
-        result = Cells([], [], [])
+        result = Cells([], [], [], [])
         starts: List[Tuple[int, int]] = []  # (address, buckets or groups)
         if self._swiss and header.log:
             for pieces in tables_of(self._memory, [header]):
@@ -284,6 +320,9 @@ class Prover:
                     at = layout.keys + cell * layout.keysize
                     size = 8 if layout.indirect_key else type.key.size
                     result.keys.append(bucket[at : at + size])
+                    at = layout.elems + cell * layout.elemsize
+                    size = 8 if layout.indirect_elem else type.elem.size
+                    result.values.append(bucket[at : at + size])
                     result.tops.append(mark)
                     result.places.append(number)
                     if len(result.keys) >= _KEYS:

@@ -1,16 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Every map of a Go runtime's heap: found by structure, typed and named by what refers to it."""
 
-from array import array
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
-from ...errors import MapscopeError, NotAMap
-from ...go.heap import GoHeap, find_heap
+from ...go.heap_spans import GoHeap, find_heap
 from ...maps.on_heap import HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
 from ...program.types import Type
 from ...session import Session
-from .go_maps import typed
 from .heap_headers import Header, Headers, find_headers
 from .heap_roots import Roots
 from .heap_sizes import Sizes
@@ -33,6 +30,7 @@ class GoHeapView(HeapView):
     """All maps of a Go runtime.
 
     :param follow: whether owners are wanted
+    :param typed: gives the type of a map whose type comes from debug information
     :param trail: keeps who refers to whom
     """
 
@@ -42,10 +40,12 @@ class GoHeapView(HeapView):
         swiss: bool,
         follow: bool,
         progress: Progress,
+        typed: Callable[[Session, Type], MapType],
         trail: Optional[Trail] = None,
     ) -> None:
         super().__init__()
         self._trail = trail
+        self._typed = typed
         self.flavor = "go-swiss" if swiss else "go-classic"
         self._session = session
         self._swiss = swiss
@@ -83,8 +83,8 @@ class GoHeapView(HeapView):
     def _follow(self) -> None:
         session = self._session
         table = MapTypeTable(session.go)
-        prover = Prover(session, self.heap, table)
-        types = with_descriptors(table, lambda type: typed(session, type))
+        prover = Prover(session, self.heap, table, self._headers)
+        types = with_descriptors(table, lambda type: self._typed(session, type))
         references = References(session.go, self.heap, self._headers, types)
         references.trail = self._trail
         roots = Roots(session, session.go, references)
@@ -171,6 +171,7 @@ class GoHeapView(HeapView):
                     (node is None) if self.followed else (False if node is not None else None),
                     size.overflow,
                     size.buckets,
+                    self._swiss,
                 )
 
     def _candidate_names(self, number: int) -> Tuple[str, ...]:
@@ -181,11 +182,20 @@ class GoHeapView(HeapView):
         known = self._paths.get(node)
         if known is None:
             known = self._paths[node] = node.path()
+            labels: List[str] = []
+            at: Optional[Node] = node
+            while at is not None:
+                labels.append(at.label)
+                at = at.parent
+            self.steps[known] = tuple(labels[::-1])
         return known
+
+    def has(self, address: int) -> bool:
+        return any(header.address == address for header in self._headers)
 
     def owners(self, address: int, all: bool) -> Sequence[Owner]:
         trail = Trail(address)
-        view = GoHeapView(self._session, self._swiss, True, no_progress, trail)
+        view = GoHeapView(self._session, self._swiss, True, no_progress, self._typed, trail)
         self.notes += [note for note in view.notes if note not in self.notes]
         self.followed = view.followed
         return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))

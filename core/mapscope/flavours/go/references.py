@@ -29,7 +29,7 @@ from typing import (
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
 from ...go.descriptors import GoProgram
-from ...go.heap import GoHeap, Object
+from ...go.heap_spans import GoHeap, Object
 from ...program.memory import Memory
 from ...program.types import VOID, Kind, Type
 from .heap_headers import Header

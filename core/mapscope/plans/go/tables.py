@@ -12,7 +12,7 @@ from functools import partial
 from typing import Callable, Dict, Optional, Tuple
 
 from ...cells.marks import CELLS
-from ...flavours.go.go_classic import allocated
+from ...go.size_classes import allocated
 from ...program.memory import Memory
 from ...stops.host import Hit, Point
 from ...stops.occurrence import Occurrence, TableGrowth
