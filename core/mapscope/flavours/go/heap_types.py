@@ -32,6 +32,8 @@ _DESCRIPTOR = re.compile(rb"\x08\0{7}\x08\0{7}.{4}.\x08\x08[\x15\x35]", re.DOTAL
 _MOST_BYTES, _MOST_TYPES = 256 << 20, 1 << 16
 #: keys of one map whose hashes are tried
 _KEYS = 16
+#: of a float64
+_EXPONENT = 0x7FF << 52
 #: pieces of a path in front of a package's name
 _FOLDERS = re.compile(r"[\w.~%-]+/")
 _CELLS = layouts.CELLS
@@ -260,6 +262,8 @@ class Prover:
             return all(value[:1] <= b"\1" for value in values)
         words = [int.from_bytes(value[:8], "little") for value in values if len(value) >= 8]
         words = [word for word in words if word]
+        if elem.kind is Kind.FLOAT and elem.size == 8 and words:
+            return any(word & _EXPONENT for word in words)  # else all are subnormal: small integers
         if elem.kind is Kind.GO_MAP:
             return all(word in self._headers for word in words)
         if elem.kind is Kind.FUNC:
