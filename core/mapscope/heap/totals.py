@@ -217,7 +217,7 @@ _TEXTS = {
     "emptied": "{n} large {maps} with fewer than one cell in eight used: only a new map gives the "
     "memory back",
     "tombstones": "{n} {maps} with a quarter or more of the cells lost to deleted entries",
-    "overflow": "{n} {maps} with many overflow buckets for few entries: churn, which a new map ends",
+    "overflow": "{n} {maps} with many overflow buckets for few entries: a new map ends that",
     "chains": "{n} {maps} with longer chains than random hashes give: look at the keys' hashes",
 }
 

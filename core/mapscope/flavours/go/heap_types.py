@@ -21,7 +21,7 @@ from ...go.key_hash import GoKeyHash
 from ...program.types import Kind, Type
 from ...session import Session
 from .hash_function import key_hash
-from .heap_headers import Header
+from .heap_headers import Header, Headers
 from .map_types import MapType, map_type
 from .references import tables_of
 
@@ -148,10 +148,10 @@ class Prover:
     """
 
     def __init__(
-        self, session: Session, heap: GoHeap, table: MapTypeTable, headers: Sequence[Header]
+        self, session: Session, heap: GoHeap, table: MapTypeTable, headers: Headers
     ) -> None:
         self._session = session
-        self._headers = {header.address for header in headers}
+        self._headers = headers
         self._program = session.go
         self._memory = session.memory
         self._heap = heap
@@ -265,7 +265,7 @@ class Prover:
         if elem.kind is Kind.FLOAT and elem.size == 8 and words:
             return any(word & _EXPONENT for word in words)  # else all are subnormal: small integers
         if elem.kind is Kind.GO_MAP:
-            return all(word in self._headers for word in words)
+            return all(self._headers.number_of(word) is not None for word in words)
         if elem.kind is Kind.FUNC:
             codes = self._memory.gather(words, 8)
             table = self._session.functions
@@ -275,7 +275,7 @@ class Prover:
             )
         if elem.kind is Kind.POINTER and elem.element is not None:
             size = elem.target().size
-            return all(word not in self._headers or size in (0, 8) for word in words)
+            return all(size in (0, 8) or self._headers.number_of(word) is None for word in words)
         if elem.kind is Kind.EMPTY_INTERFACE:
             ranges = self._program.type_ranges()
             return all(any(low <= word < high for low, high in ranges) for word in words)
