@@ -206,6 +206,7 @@ class References:
     :ivar nodes: of each map, by the number of its header, the path that led there; None: none did
     :ivar types: the same of its type; None: nothing told
     :ivar unread: how many objects could not be read
+    :ivar unread_types: names of types that could not be read, whose values were not followed
     :ivar objects: how many were visited
     """
 
@@ -242,6 +243,7 @@ class References:
         self.nodes: List[Optional[Node]] = [None] * len(headers)
         self.types: List[Optional[MapType]] = [None] * len(headers)
         self.unread = 0
+        self.unread_types: Set[str] = set()
         self.objects = 0
 
     # --- roots ---
@@ -792,9 +794,21 @@ class References:
                 known = self._shapes[key] = self._shape(described)
                 return known
             edges: List[Edge] = []
-            self._collect(type, 0, "", False, edges, 0)
+            try:
+                self._collect(type, 0, "", False, edges, 0)
+            except MapscopeError:  # a type that cannot be read leads nowhere
+                self.unread_types.add(type.name)
+                edges = []
             known = self._shapes[key] = Shape(type, edges)
         return known
+
+    def _target(self, type: Type) -> Type:
+        """What a pointer or slice leads to; VOID: that has no type, or none that can be read."""
+        try:
+            return type.target() if type.element is not None else VOID
+        except MapscopeError:
+            self.unread_types.add(type.name)
+            return VOID
 
     def _described(self, type: Type) -> Optional[Type]:
         """What the program's own descriptor says of a type from debug information, so that one
@@ -847,12 +861,12 @@ class References:
                         for edge in some
                     ]
         elif kind is Kind.POINTER:
-            target = type.target() if type.element is not None else VOID
+            target = self._target(type)
             pointer = Kind.POINTER if target.kind is not Kind.VOID else Kind.VOID
             edges.append(Edge(offset, pointer, label, frozen, target))
         elif kind is Kind.SLICE:
             inner = label if frozen else label + "[]"
-            edges.append(Edge(offset, kind, inner, frozen, type.target()))
+            edges.append(Edge(offset, kind, inner, frozen, self._target(type)))
         elif kind in (Kind.GO_MAP, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.CHAN):
             edges.append(Edge(offset, kind, label, frozen, type))
         elif kind is Kind.FUNC:
