@@ -5,7 +5,7 @@
  *
  * What this header knows: the table that a debugger fills in, and what the
  * program tells it at a stop. What it must not know: any debugger. The sizes
- * and offsets below are also in `mapscope_abi` (layout.h), where debuggers take
+ * and offsets below are also in `mapscope_abi` (abi.h), where debuggers take
  * them from. docs/debug.md describes the use.
  *
  *   mapscope_stop_filter
@@ -158,6 +158,19 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), ignore) == 40
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), thread) == 56,
                        "stop_slot.thread");
 
+#define MAPSCOPE_STOP_SLOT_ROWS(whole, field)                                                      \
+  whole(stop_slot)                                                                                 \
+  field(stop_slot, events)                                                                         \
+  field(stop_slot, conditions)                                                                     \
+  field(stop_slot, map)                                                                            \
+  field(stop_slot, bucket)                                                                         \
+  field(stop_slot, progress)                                                                       \
+  field(stop_slot, key_hash)                                                                       \
+  field(stop_slot, ignore)                                                                         \
+  field(stop_slot, hits)                                                                           \
+  field(stop_slot, thread)                                                                         \
+  field(stop_slot, reported)
+
 /* All of them. */
 struct MAPSCOPE_STRUCT(stop_filter) {
   uint32_t armed;          /*  0: OR of the slots' events; the one word that a write looks at */
@@ -172,6 +185,14 @@ struct MAPSCOPE_STRUCT(stop_filter) {
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "stop_filter");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_filter), slots) == 64,
                        "stop_filter.slots");
+
+#define MAPSCOPE_STOP_FILTER_ROWS(whole, field)                                                    \
+  whole(stop_filter)                                                                               \
+  field(stop_filter, armed)                                                                        \
+  field(stop_filter, armed_slots)                                                                  \
+  field(stop_filter, assume_traced)                                                                \
+  field(stop_filter, only_map)                                                                     \
+  field(stop_filter, slots)
 
 /* What mapscope_debug_stop is called with.
  *
@@ -210,6 +231,28 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), key) == 72, "even
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), kind) == 96, "event.kind");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), moved_x) == 104, "event.moved_x");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), hint) == 120, "event.hint");
+
+#define MAPSCOPE_EVENT_ROWS(whole, field)                                                          \
+  whole(event)                                                                                     \
+  field(event, event)                                                                              \
+  field(event, slot)                                                                               \
+  field(event, slots)                                                                              \
+  field(event, thread)                                                                             \
+  field(event, map)                                                                                \
+  field(event, type)                                                                               \
+  field(event, bucket)                                                                             \
+  field(event, old_buckets)                                                                        \
+  field(event, buckets)                                                                            \
+  field(event, evacuated)                                                                          \
+  field(event, count)                                                                              \
+  field(event, key)                                                                                \
+  field(event, key_hash)                                                                           \
+  field(event, message)                                                                            \
+  field(event, kind)                                                                               \
+  field(event, flags)                                                                              \
+  field(event, moved_x)                                                                            \
+  field(event, moved_y)                                                                            \
+  field(event, hint)
 
 #ifdef __cplusplus
 } // namespace mapscope

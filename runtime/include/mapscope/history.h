@@ -5,7 +5,7 @@
  * them while the program is stopped, or from its core dump.
  *
  * What this header knows: how the records lie in memory. What it must not
- * know: any debugger. The offsets below are also in `mapscope_abi` (layout.h),
+ * know: any debugger. The offsets below are also in `mapscope_abi` (abi.h),
  * where debuggers take them from. docs/debug.md describes the use.
  *
  *   mapscope_history
@@ -104,6 +104,23 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), moved) =
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), thread) == 60,
                        "history_record.thread");
 
+#define MAPSCOPE_HISTORY_RECORD_ROWS(whole, field)                                                 \
+  whole(history_record)                                                                            \
+  field(history_record, sequence)                                                                  \
+  field(history_record, clock)                                                                     \
+  field(history_record, map)                                                                       \
+  field(history_record, type)                                                                      \
+  field(history_record, count)                                                                     \
+  field(history_record, what.detail)                                                               \
+  field(history_record, what.buckets.bucket)                                                       \
+  field(history_record, what.buckets.second)                                                       \
+  field(history_record, moved)                                                                     \
+  field(history_record, event)                                                                     \
+  field(history_record, flags)                                                                     \
+  field(history_record, B)                                                                         \
+  field(history_record, old_B)                                                                     \
+  field(history_record, thread)
+
 struct MAPSCOPE_STRUCT(history_ring) {
   struct MAPSCOPE_STRUCT(history_ring) *next;      /*  0: of the list, or nil */
   struct MAPSCOPE_STRUCT(history_record) *records; /*  8 */
@@ -117,6 +134,13 @@ struct MAPSCOPE_STRUCT(history_ring) {
   uint32_t thread;                              /* 52: which */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_ring)) == 56, "history_ring");
+
+#define MAPSCOPE_HISTORY_RING_ROWS(whole, field)                                                   \
+  whole(history_ring)                                                                              \
+  field(history_ring, next)                                                                        \
+  field(history_ring, records)                                                                     \
+  field(history_ring, capacity)                                                                    \
+  field(history_ring, begun)
 
 /* The clock at three moments, from which a debugger computes the time of a
  * record. ticks: as in records; nanoseconds: CLOCK_MONOTONIC. The first was taken
@@ -132,6 +156,16 @@ struct MAPSCOPE_STRUCT(history) {
   uint32_t clock;                              /* 76: MAPSCOPE_CLOCK_... */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history)) == 80, "history");
+
+#define MAPSCOPE_HISTORY_ROWS(whole, field)                                                        \
+  whole(history)                                                                                   \
+  field(history, life)                                                                             \
+  field(history, rings)                                                                            \
+  field(history, ticks)                                                                            \
+  field(history, nanoseconds)                                                                      \
+  field(history, wall)                                                                             \
+  field(history, pairs)                                                                            \
+  field(history, clock)
 
 #ifdef __cplusplus
 } // namespace mapscope
