@@ -9,7 +9,7 @@ from codec import Int, Value
 from cppprogram import FIELD, CppProgram, Offsets
 from looking import dictionary, lines, one, text
 from mapscope.errors import Corrupt, LayoutUnknown, MapscopeError
-from mapscope.flavours.cpp.abi import read_abi
+from mapscope.flavours.cpp.abi import Field, Record, read_abi
 from mapscope.program.memory import Memory
 from test_history import CREATE, Rings
 
@@ -241,3 +241,26 @@ def test_the_table_is_read_once_in_a_command() -> None:
     memory._pages.clear()
     assert read_abi(memory, made.abi) is first and len(reads) == count
     assert len(lines(made.target, "list")[0]["maps"]) == 21
+
+
+@pytest.mark.parametrize("width", [3, 5, 7])
+def test_numbers_of_odd_widths(width: int) -> None:
+    """A field as wide as nothing in C is read as wide as the table says."""
+    offsets = Offsets()
+    offsets.hmap.update(count=33, buckets=20, oldbuckets=0, nevacuate=8, flags=16, B=17)
+    offsets.hmap.update(noverflow=18, hash0=28)
+    offsets.widths["hmap.count"] = width
+    made = CppProgram(offsets=offsets)
+    made.map("m", Int(8), Int(8), hash0=0xEE).fill(TRUTH)
+    assert dictionary(made.target, "m") == TRUTH
+    form = one(made.target, "inspect", "m")
+    assert form["count"] == 27 and form["hash0"] == 0xEE
+
+
+def test_one_number_and_numbers_that_lie_over_each_other() -> None:
+    raw = bytes(range(1, 9))
+    low, high = Field("low", 2, 2, 1), Field("high", 3, 2, 1)
+    assert list(Record([low]).read(raw)) == [0x0403]
+    assert list(Record([high, low]).read(raw, 1)) == [0x0605, 0x0504]
+    apart = [Field("c", 6, 1, 1), Field("a", 0, 4, 1), low._replace(offset=4)]
+    assert list(Record(apart).read(raw)) == [7, 0x04030201, 0x0605]

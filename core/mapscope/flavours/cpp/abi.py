@@ -8,7 +8,19 @@ version, or without a name that is needed, is refused by that, never misread."""
 import re
 import struct
 from functools import lru_cache
-from typing import Dict, Iterator, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from operator import itemgetter
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
 from weakref import WeakKeyDictionary
 
 from ...errors import Corrupt, LayoutUnknown, MemoryUnreadable
@@ -50,6 +62,10 @@ _LARGEST = 4096
 
 #: bytes of what is read as one number
 _WIDEST = 8
+
+
+#: widths that Python unpacks
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
 
 
 _NAME = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\0")
@@ -95,13 +111,32 @@ class Record:
 
     def __init__(self, fields: Sequence[Field]) -> None:
         self._spans = [(field.offset, field.offset + field.width) for field in fields]
+        self._form, self._pick = _form(fields)
 
-    def read(self, raw: bytes, at: int = 0) -> List[int]:
+    def read(self, raw: bytes, at: int = 0) -> Sequence[int]:
         """The numbers, in the order that was asked for, of the struct that begins at `at`."""
+        if self._form is not None:
+            found: Sequence[int] = self._pick(self._form.unpack_from(raw, at))
+            return found
         number = int.from_bytes
-        if at:
-            return [number(raw[at + start : at + end], "little") for start, end in self._spans]
-        return [number(raw[start:end], "little") for start, end in self._spans]
+        return [number(raw[at + start : at + end], "little") for start, end in self._spans]
+
+
+def _form(fields: Sequence[Field]) -> Tuple[Optional[struct.Struct], Callable[..., Any]]:
+    """How fields are unpacked at once, and put in their order; None where one of them is of an
+    odd width, or lies over another one."""
+    order = sorted(range(len(fields)), key=lambda index: fields[index].offset)
+    form, end = "<", 0
+    for index in order:
+        _, offset, width, _ = fields[index]
+        if width not in _CODES or offset < end:
+            return None, tuple
+        form += f"{offset - end}x{_CODES[width]}"
+        end = offset + width
+    places = [order.index(index) for index in range(len(fields))]
+    if len(places) == 1:  # of which itemgetter would make no sequence
+        return struct.Struct(form), tuple
+    return struct.Struct(form), itemgetter(*places)
 
 
 class Abi:

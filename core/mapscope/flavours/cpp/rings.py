@@ -43,7 +43,10 @@ _HISTORY = (
 )
 _RECORD = (
     *("sequence", "event", "flags", "B", "old_B", "clock", "thread", "map", "type", "count"),
-    *("what.detail", "what.buckets.bucket", "what.buckets.second"),
+    "what.detail",
+)
+_EVACUATION = (
+    *("what.buckets.bucket", "what.buckets.second"),
     *("moved[0]", "moved[1]", "moved[2]", "moved[3]"),
 )
 
@@ -169,6 +172,7 @@ class _Reader:
         self._types: Dict[int, Optional[str]] = {}
         self._records = 0
         self._record = abi.record("history_record", *_RECORD)
+        self._evacuation = abi.record("history_record", *_EVACUATION)
         self._record_size = abi.size("history_record")
         self._ring = abi.record("history_ring", "records", "capacity", "begun", "next")
         self._ring_size = abi.size("history_ring")
@@ -223,9 +227,19 @@ class _Reader:
 
     def _events(self, raw: bytes, at: int, ring: str) -> Iterator[Event]:
         """Of one record: none if it is not whole, two if it tells of two evacuations."""
-        fields = self._record.read(raw, at)
-        sequence, number, flags, B, old_B, clock, thread, map, type, count = fields[:10]
-        detail, bucket, second, *moved = fields[10:]
+        (
+            sequence,
+            number,
+            flags,
+            B,
+            old_B,
+            clock,
+            thread,
+            map,
+            type,
+            count,
+            detail,
+        ) = self._record.read(raw, at)
         if not sequence or sequence & _BUSY:
             return
         kind = _kind(B, old_B)
@@ -252,6 +266,7 @@ class _Reader:
             event.note = self._note(number, flags, event.detail)
             yield event
             return
+        bucket, second, *moved = self._evacuation.read(raw, at)
         for which in (0, 1) if flags & _SECOND else (0,):
             bit = _SECOND_EVACUATED if which else _EVACUATED
             part = Event(**vars(event))

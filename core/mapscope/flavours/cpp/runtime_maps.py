@@ -9,7 +9,8 @@ to everything else, without debug information.
 
 import re
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Iterator, Optional, Set, Tuple
+from functools import lru_cache
+from typing import Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
 
 from ...cells.layout import BucketLayout
 from ...classic.classic_map import ClassicMap
@@ -25,7 +26,7 @@ from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
-from .abi import EXTRA, HMAP, MAGIC, TABLE, TYPE, Abi, abi_addresses, read_abi
+from .abi import EXTRA, HMAP, MAGIC, TABLE, TYPE, Abi, Record, abi_addresses, read_abi
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
 NAME = "runtime"
@@ -174,7 +175,7 @@ class RuntimeMaps(Flavour):
         """Every live map of the registry, of all copies of the runtime in the program."""
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
-            _require_names(abi)
+            _places(abi)  # what it lacks is said once, not for each map
             seen: Set[int] = set()
             head, following_at = abi.offset("registry_shard.head"), abi.offset("mapextra.next")
             for shard, start in enumerate(_shards(abi)):
@@ -228,22 +229,6 @@ class RuntimeMaps(Flavour):
         return function == _FATAL
 
 
-def _require_names(abi: Abi) -> None:
-    """Refuse a table that lacks what each map needs, once and not for each map.
-
-    :raises LayoutUnknown: naming it
-    :raises Corrupt: if there is no room for it
-    """
-    abi.size("mapstate")
-    abi.record("mapextra", *_MAPEXTRA)
-    abi.record("hmap", *_HMAP)
-    abi.record("maptype", *_MAPTYPE)
-    abi.record("maptype", *_LAYOUT)
-    for part in _TYPES:
-        abi.part(part, "typeinfo")
-    abi.record("typeinfo", *_TYPEINFO)
-
-
 def _shards(abi: Abi) -> Iterator[int]:
     """Addresses of the shards of a registry.
 
@@ -288,14 +273,15 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         maptype = memory.read_word(extra + TYPE)
         abi = read_abi(memory, memory.read_word(maptype + TABLE))
         raw = memory.read(address, HMAP)
-        state = _State(abi, memory.read(extra, abi.size("mapextra")))
+        places = _places(abi)
+        state = _State(places, memory.read(extra, places.extra_size))
     except MemoryUnreadable as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     type = _read_maptype(session, abi, maptype)
     type.layout.validate()
-    header = _header(abi, raw)
+    header = _header(places, raw)
     key, elem = _preferred(session, maptype, type, declared)
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
@@ -342,17 +328,50 @@ _MAPEXTRA = (
 _DEPARTED = ("maps", "growths", "same_size_growths", "shrinks", "rebuilds", "evacuated")
 _HMAP = ("count", "flags", "B", "noverflow", "hash0", "buckets", "oldbuckets", "nevacuate")
 _MAPTYPE = ("name", "flags", "hash_kind")
-_TYPES = ("maptype.key", "maptype.elem")
 _LAYOUT = ("bucketsize", "keys_offset", "elems_offset", "overflow_offset", "keysize", "elemsize")
 _TYPEINFO = ("kind", "size", "name", "data_offset", "len_offset")
+
+
+class _Places(NamedTuple):
+    """What is read of each map, by the program's table."""
+
+    hmap: Record
+    mapextra: Record
+    extra_size: int
+    header_size: int  # of the allocation
+    maptype: Record
+    maptype_size: int
+    layout: Record
+    typeinfo: Record
+    types: Tuple[int, ...]  # where the key's and the element's typeinfo are in a maptype
+
+
+@lru_cache(maxsize=8)
+def _places(abi: Abi) -> _Places:
+    """The places in maps of one copy of the runtime.
+
+    :raises LayoutUnknown: if its table lacks a name
+    :raises Corrupt: if it is impossible
+    """
+    return _Places(
+        abi.record("hmap", *_HMAP),
+        abi.record("mapextra", *_MAPEXTRA),
+        abi.size("mapextra"),
+        HMAP + abi.size("mapstate"),
+        abi.record("maptype", *_MAPTYPE),
+        abi.size("maptype"),
+        abi.record("maptype", *_LAYOUT),
+        abi.record("typeinfo", *_TYPEINFO),
+        tuple(abi.part(name, "typeinfo").offset for name in ("maptype.key", "maptype.elem")),
+    )
 
 
 class _State:
     """A map's mapextra."""
 
-    def __init__(self, abi: Abi, raw: bytes) -> None:
-        self._header = HMAP + abi.size("mapstate")
-        fields = abi.record("mapextra", *_MAPEXTRA).read(raw)
+    def __init__(self, places: _Places, raw: bytes) -> None:
+        self._header = places.header_size
+        fields = places.mapextra.read(raw)
         self.nextOverflow, self.evacuating, self.evacuating_base, self.overflow_buckets = fields[:4]
         self._array, self._overflow, self._old, self._retired = fields[4:8]
         self._growths, self._same_size, self._shrinks, self._rebuilds = fields[8:12]
@@ -436,9 +455,8 @@ def map_type_name(key: Type, elem: Type) -> str:
     return f"mapscope::map<{key.name}, {elem.name}>"
 
 
-def _header(abi: Abi, raw: bytes) -> Header:
-    fields = abi.record("hmap", *_HMAP).read(raw)
-    count, flags, B, noverflow, hash0, buckets, old, nevacuate = fields
+def _header(places: _Places, raw: bytes) -> Header:
+    count, flags, B, noverflow, hash0, buckets, old, nevacuate = places.hmap.read(raw)
     header = Header(
         count=count,
         flags=flags,
@@ -465,9 +483,10 @@ def _header(abi: Abi, raw: bytes) -> Header:
 
 def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
     memory = session.memory
-    raw = memory.read(address, abi.size("maptype"))
-    pointer, flags, hash_kind = abi.record("maptype", *_MAPTYPE).read(raw)
-    size, keys, elems, overflow, keysize, elemsize = abi.record("maptype", *_LAYOUT).read(raw)
+    places = _places(abi)
+    raw = memory.read(address, places.maptype_size)
+    pointer, flags, hash_kind = places.maptype.read(raw)
+    size, keys, elems, overflow, keysize, elemsize = places.layout.read(raw)
     layout = BucketLayout(
         size=size,
         keys=keys,
@@ -478,11 +497,9 @@ def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
         indirect_key=bool(flags & _INDIRECT_KEY),
         indirect_elem=bool(flags & _INDIRECT_ELEM),
     )
-    infos = abi.record("typeinfo", *_TYPEINFO)
 
-    def typeinfo(which: str) -> Type:
-        at = abi.part(which, "typeinfo").offset
-        kind, size, pointer, data_at, len_at = infos.read(raw, at)
+    def typeinfo(at: int) -> Type:
+        kind, size, pointer, data_at, len_at = places.typeinfo.read(raw, at)
         try:
             name = escape(memory.read_cstring(pointer))
         except MemoryUnreadable:
@@ -498,7 +515,7 @@ def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
         name = escape(memory.read_cstring(pointer))
     except MemoryUnreadable:
         name = "mapscope::map"
-    key, elem = map(typeinfo, _TYPES)
+    key, elem = map(typeinfo, places.types)
     return RuntimeMapType(name, flags, hash_kind, layout, key, elem)
 
 
