@@ -28,6 +28,7 @@ consteval abi_field row(const char (&name)[Size], size_t offset) {
   abi_field result{};
   spell(result.name, name);
   result.offset = narrow<uint32_t>(offset);
+  // NOLINTNEXTLINE(bugprone-sizeof-expression): of a field that is a pointer, the pointer's
   result.width = narrow<uint16_t>(sizeof(std::remove_extent_t<Type>));
   result.count = narrow<uint16_t>(std::is_array_v<Type> ? std::extent_v<Type> : 1);
   return result;
@@ -43,9 +44,11 @@ consteval abi_place place(const char (&name)[Size], size_t width, size_t count) 
 }
 
 consteval abi make_abi() {
+// NOLINTBEGIN(bugprone-macro-parentheses): a member's name
 #define MAPSCOPE_WHOLE(type) row<type>(#type, 0),
 #define MAPSCOPE_FIELD(type, field)                                                                \
   row<decltype(std::declval<type &>().field)>(#type "." #field, offsetof(type, field)),
+  // NOLINTEND(bugprone-macro-parentheses)
   abi a{.magic = {},
         .version = MAPSCOPE_ABI_VERSION,
         .size = sizeof(abi),

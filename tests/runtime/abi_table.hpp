@@ -27,8 +27,7 @@ template <class Row> const Row &find(uint32_t at, uint16_t step, uint16_t count,
 }
 
 // A struct or a field of one.
-inline const mapscope::abi_field &field(const char *name)
-{
+inline const mapscope::abi_field &field(const char *name) {
   const auto &abi = mapscope_abi;
   return find<mapscope::abi_field>(abi.fields_at, abi.field_size, abi.field_count, name);
 }
@@ -54,8 +53,7 @@ template <size_t Size> struct literal {
 
 // Where a field lies; looked up once.
 template <literal Name> uint32_t offset() {
-  static const uint32_t value = field(Name.text)
-  .offset;
+  static const uint32_t value = field(Name.text).offset;
   return value;
 }
 

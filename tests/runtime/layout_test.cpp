@@ -124,8 +124,7 @@ BOOST_AUTO_TEST_CASE(each_row_of_the_abi_is_in_a_struct_and_stands_once) {
     BOOST_TEST_CONTEXT(name) {
       BOOST_TEST(row->width > 0);
       BOOST_TEST(row->count > 0);
-      const auto whole
-      = rows.find(name.substr(0, name.find('.')));
+      const auto whole = rows.find(name.substr(0, name.find('.')));
       BOOST_REQUIRE((whole != rows.end()));
       BOOST_TEST(row->offset + row->width * row->count <= whole->second->width);
     }

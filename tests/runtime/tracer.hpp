@@ -191,8 +191,7 @@ private:
   static uint64_t hook() { return abi_table::address("stop_hook"); }
   static uint64_t filter() { return abi_table::address("stop_filter"); }
   static uint64_t slot_address(unsigned slot) {
-    return filter() + offset<"stop_filter.slots">() + slot * abi_table::field("stop_slot")
-    .width;
+    return filter() + offset<"stop_filter.slots">() + slot * abi_table::field("stop_slot").width;
   }
 
   // Also into memory that the child may not write to.

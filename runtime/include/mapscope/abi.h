@@ -56,23 +56,25 @@
 #define MAPSCOPE_ABI_VERSION 5
 
 /* All lists of rows. */
-#define MAPSCOPE_ABI_ROWS(whole, field)                                                            \
-  MAPSCOPE_HMAP_ROWS(whole, field)                                                                 \
-  MAPSCOPE_MAPEXTRA_ROWS(whole, field)                                                             \
-  MAPSCOPE_MAPTYPE_ROWS(whole, field)                                                              \
-  MAPSCOPE_TYPEINFO_ROWS(whole, field)                                                             \
-  MAPSCOPE_DEPARTED_ROWS(whole, field)                                                             \
-  MAPSCOPE_RUNTIME_ROWS(whole, field)                                                              \
-  MAPSCOPE_STOP_FILTER_ROWS(whole, field)                                                          \
-  MAPSCOPE_STOP_SLOT_ROWS(whole, field)                                                            \
-  MAPSCOPE_EVENT_ROWS(whole, field)                                                                \
-  MAPSCOPE_HISTORY_ROWS(whole, field)                                                              \
-  MAPSCOPE_HISTORY_RING_ROWS(whole, field)                                                         \
-  MAPSCOPE_HISTORY_RECORD_ROWS(whole, field)
+#define MAPSCOPE_ABI_ROWS(WHOLE, FIELD)                                                            \
+  MAPSCOPE_HMAP_ROWS(WHOLE, FIELD)                                                                 \
+  MAPSCOPE_MAPEXTRA_ROWS(WHOLE, FIELD)                                                             \
+  MAPSCOPE_MAPTYPE_ROWS(WHOLE, FIELD)                                                              \
+  MAPSCOPE_TYPEINFO_ROWS(WHOLE, FIELD)                                                             \
+  MAPSCOPE_DEPARTED_ROWS(WHOLE, FIELD)                                                             \
+  MAPSCOPE_RUNTIME_ROWS(WHOLE, FIELD)                                                              \
+  MAPSCOPE_STOP_FILTER_ROWS(WHOLE, FIELD)                                                          \
+  MAPSCOPE_STOP_SLOT_ROWS(WHOLE, FIELD)                                                            \
+  MAPSCOPE_EVENT_ROWS(WHOLE, FIELD)                                                                \
+  MAPSCOPE_HISTORY_ROWS(WHOLE, FIELD)                                                              \
+  MAPSCOPE_HISTORY_RING_ROWS(WHOLE, FIELD)                                                         \
+  MAPSCOPE_HISTORY_RECORD_ROWS(WHOLE, FIELD)
 
 /* How many there are. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): terms of a sum */
 #define MAPSCOPE_ABI_ONE_WHOLE(type) +1
 #define MAPSCOPE_ABI_ONE_FIELD(type, name) +1
+/* NOLINTEND(bugprone-macro-parentheses) */
 #define MAPSCOPE_ABI_FIELDS (0 MAPSCOPE_ABI_ROWS(MAPSCOPE_ABI_ONE_WHOLE, MAPSCOPE_ABI_ONE_FIELD))
 #define MAPSCOPE_ABI_PLACES 4
 

@@ -158,18 +158,18 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), ignore) == 40
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), thread) == 56,
                        "stop_slot.thread");
 
-#define MAPSCOPE_STOP_SLOT_ROWS(whole, field)                                                      \
-  whole(stop_slot)                                                                                 \
-  field(stop_slot, events)                                                                         \
-  field(stop_slot, conditions)                                                                     \
-  field(stop_slot, map)                                                                            \
-  field(stop_slot, bucket)                                                                         \
-  field(stop_slot, progress)                                                                       \
-  field(stop_slot, key_hash)                                                                       \
-  field(stop_slot, ignore)                                                                         \
-  field(stop_slot, hits)                                                                           \
-  field(stop_slot, thread)                                                                         \
-  field(stop_slot, reported)
+#define MAPSCOPE_STOP_SLOT_ROWS(WHOLE, FIELD)                                                      \
+  WHOLE(stop_slot)                                                                                 \
+  FIELD(stop_slot, events)                                                                         \
+  FIELD(stop_slot, conditions)                                                                     \
+  FIELD(stop_slot, map)                                                                            \
+  FIELD(stop_slot, bucket)                                                                         \
+  FIELD(stop_slot, progress)                                                                       \
+  FIELD(stop_slot, key_hash)                                                                       \
+  FIELD(stop_slot, ignore)                                                                         \
+  FIELD(stop_slot, hits)                                                                           \
+  FIELD(stop_slot, thread)                                                                         \
+  FIELD(stop_slot, reported)
 
 /* All of them. */
 struct MAPSCOPE_STRUCT(stop_filter) {
@@ -186,13 +186,13 @@ MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "sto
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_filter), slots) == 64,
                        "stop_filter.slots");
 
-#define MAPSCOPE_STOP_FILTER_ROWS(whole, field)                                                    \
-  whole(stop_filter)                                                                               \
-  field(stop_filter, armed)                                                                        \
-  field(stop_filter, armed_slots)                                                                  \
-  field(stop_filter, assume_traced)                                                                \
-  field(stop_filter, only_map)                                                                     \
-  field(stop_filter, slots)
+#define MAPSCOPE_STOP_FILTER_ROWS(WHOLE, FIELD)                                                    \
+  WHOLE(stop_filter)                                                                               \
+  FIELD(stop_filter, armed)                                                                        \
+  FIELD(stop_filter, armed_slots)                                                                  \
+  FIELD(stop_filter, assume_traced)                                                                \
+  FIELD(stop_filter, only_map)                                                                     \
+  FIELD(stop_filter, slots)
 
 /* What mapscope_debug_stop is called with.
  *
@@ -232,27 +232,27 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), kind) == 96, "eve
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), moved_x) == 104, "event.moved_x");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), hint) == 120, "event.hint");
 
-#define MAPSCOPE_EVENT_ROWS(whole, field)                                                          \
-  whole(event)                                                                                     \
-  field(event, event)                                                                              \
-  field(event, slot)                                                                               \
-  field(event, slots)                                                                              \
-  field(event, thread)                                                                             \
-  field(event, map)                                                                                \
-  field(event, type)                                                                               \
-  field(event, bucket)                                                                             \
-  field(event, old_buckets)                                                                        \
-  field(event, buckets)                                                                            \
-  field(event, evacuated)                                                                          \
-  field(event, count)                                                                              \
-  field(event, key)                                                                                \
-  field(event, key_hash)                                                                           \
-  field(event, message)                                                                            \
-  field(event, kind)                                                                               \
-  field(event, flags)                                                                              \
-  field(event, moved_x)                                                                            \
-  field(event, moved_y)                                                                            \
-  field(event, hint)
+#define MAPSCOPE_EVENT_ROWS(WHOLE, FIELD)                                                          \
+  WHOLE(event)                                                                                     \
+  FIELD(event, event)                                                                              \
+  FIELD(event, slot)                                                                               \
+  FIELD(event, slots)                                                                              \
+  FIELD(event, thread)                                                                             \
+  FIELD(event, map)                                                                                \
+  FIELD(event, type)                                                                               \
+  FIELD(event, bucket)                                                                             \
+  FIELD(event, old_buckets)                                                                        \
+  FIELD(event, buckets)                                                                            \
+  FIELD(event, evacuated)                                                                          \
+  FIELD(event, count)                                                                              \
+  FIELD(event, key)                                                                                \
+  FIELD(event, key_hash)                                                                           \
+  FIELD(event, message)                                                                            \
+  FIELD(event, kind)                                                                               \
+  FIELD(event, flags)                                                                              \
+  FIELD(event, moved_x)                                                                            \
+  FIELD(event, moved_y)                                                                            \
+  FIELD(event, hint)
 
 #ifdef __cplusplus
 } // namespace mapscope

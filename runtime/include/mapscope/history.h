@@ -104,22 +104,22 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), moved) =
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), thread) == 60,
                        "history_record.thread");
 
-#define MAPSCOPE_HISTORY_RECORD_ROWS(whole, field)                                                 \
-  whole(history_record)                                                                            \
-  field(history_record, sequence)                                                                  \
-  field(history_record, clock)                                                                     \
-  field(history_record, map)                                                                       \
-  field(history_record, type)                                                                      \
-  field(history_record, count)                                                                     \
-  field(history_record, what.detail)                                                               \
-  field(history_record, what.buckets.bucket)                                                       \
-  field(history_record, what.buckets.second)                                                       \
-  field(history_record, moved)                                                                     \
-  field(history_record, event)                                                                     \
-  field(history_record, flags)                                                                     \
-  field(history_record, B)                                                                         \
-  field(history_record, old_B)                                                                     \
-  field(history_record, thread)
+#define MAPSCOPE_HISTORY_RECORD_ROWS(WHOLE, FIELD)                                                 \
+  WHOLE(history_record)                                                                            \
+  FIELD(history_record, sequence)                                                                  \
+  FIELD(history_record, clock)                                                                     \
+  FIELD(history_record, map)                                                                       \
+  FIELD(history_record, type)                                                                      \
+  FIELD(history_record, count)                                                                     \
+  FIELD(history_record, what.detail)                                                               \
+  FIELD(history_record, what.buckets.bucket)                                                       \
+  FIELD(history_record, what.buckets.second)                                                       \
+  FIELD(history_record, moved)                                                                     \
+  FIELD(history_record, event)                                                                     \
+  FIELD(history_record, flags)                                                                     \
+  FIELD(history_record, B)                                                                         \
+  FIELD(history_record, old_B)                                                                     \
+  FIELD(history_record, thread)
 
 struct MAPSCOPE_STRUCT(history_ring) {
   struct MAPSCOPE_STRUCT(history_ring) *next;      /*  0: of the list, or nil */
@@ -135,12 +135,12 @@ struct MAPSCOPE_STRUCT(history_ring) {
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_ring)) == 56, "history_ring");
 
-#define MAPSCOPE_HISTORY_RING_ROWS(whole, field)                                                   \
-  whole(history_ring)                                                                              \
-  field(history_ring, next)                                                                        \
-  field(history_ring, records)                                                                     \
-  field(history_ring, capacity)                                                                    \
-  field(history_ring, begun)
+#define MAPSCOPE_HISTORY_RING_ROWS(WHOLE, FIELD)                                                   \
+  WHOLE(history_ring)                                                                              \
+  FIELD(history_ring, next)                                                                        \
+  FIELD(history_ring, records)                                                                     \
+  FIELD(history_ring, capacity)                                                                    \
+  FIELD(history_ring, begun)
 
 /* The clock at three moments, from which a debugger computes the time of a
  * record. ticks: as in records; nanoseconds: CLOCK_MONOTONIC. The first was taken
@@ -157,15 +157,15 @@ struct MAPSCOPE_STRUCT(history) {
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history)) == 80, "history");
 
-#define MAPSCOPE_HISTORY_ROWS(whole, field)                                                        \
-  whole(history)                                                                                   \
-  field(history, life)                                                                             \
-  field(history, rings)                                                                            \
-  field(history, ticks)                                                                            \
-  field(history, nanoseconds)                                                                      \
-  field(history, wall)                                                                             \
-  field(history, pairs)                                                                            \
-  field(history, clock)
+#define MAPSCOPE_HISTORY_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(history)                                                                                   \
+  FIELD(history, life)                                                                             \
+  FIELD(history, rings)                                                                            \
+  FIELD(history, ticks)                                                                            \
+  FIELD(history, nanoseconds)                                                                      \
+  FIELD(history, wall)                                                                             \
+  FIELD(history, pairs)                                                                            \
+  FIELD(history, clock)
 
 #ifdef __cplusplus
 } // namespace mapscope

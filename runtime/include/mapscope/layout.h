@@ -207,20 +207,20 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(hmap), nevacuate) == 32, 
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(hmap), extra) == 40, "hmap.extra");
 
 /* What stands in `mapscope_abi` (abi.h) of the structs here and in debug.h and history.h, each list
- * behind its struct: whole(struct) says how large it is, field(struct, field) where a field lies,
+ * behind its struct: WHOLE(struct) says how large it is, FIELD(struct, field) where a field lies,
  * how wide it is and, of an array, how many there are. A new field that debuggers are to read
  * needs its line here, and no other. */
-#define MAPSCOPE_HMAP_ROWS(whole, field)                                                           \
-  whole(hmap)                                                                                      \
-  field(hmap, count)                                                                               \
-  field(hmap, flags)                                                                               \
-  field(hmap, B)                                                                                   \
-  field(hmap, noverflow)                                                                           \
-  field(hmap, hash0)                                                                               \
-  field(hmap, buckets)                                                                             \
-  field(hmap, oldbuckets)                                                                          \
-  field(hmap, nevacuate)                                                                           \
-  field(hmap, extra)
+#define MAPSCOPE_HMAP_ROWS(WHOLE, FIELD)                                                           \
+  WHOLE(hmap)                                                                                      \
+  FIELD(hmap, count)                                                                               \
+  FIELD(hmap, flags)                                                                               \
+  FIELD(hmap, B)                                                                                   \
+  FIELD(hmap, noverflow)                                                                           \
+  FIELD(hmap, hash0)                                                                               \
+  FIELD(hmap, buckets)                                                                             \
+  FIELD(hmap, oldbuckets)                                                                          \
+  FIELD(hmap, nevacuate)                                                                           \
+  FIELD(hmap, extra)
 
 /* How to read a key or an element. */
 struct MAPSCOPE_STRUCT(typeinfo) {
@@ -233,13 +233,13 @@ struct MAPSCOPE_STRUCT(typeinfo) {
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(typeinfo)) == 24, "typeinfo");
 
-#define MAPSCOPE_TYPEINFO_ROWS(whole, field)                                                       \
-  whole(typeinfo)                                                                                  \
-  field(typeinfo, kind)                                                                            \
-  field(typeinfo, size)                                                                            \
-  field(typeinfo, data_offset)                                                                     \
-  field(typeinfo, len_offset)                                                                      \
-  field(typeinfo, name)
+#define MAPSCOPE_TYPEINFO_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(typeinfo)                                                                                  \
+  FIELD(typeinfo, kind)                                                                            \
+  FIELD(typeinfo, size)                                                                            \
+  FIELD(typeinfo, data_offset)                                                                     \
+  FIELD(typeinfo, len_offset)                                                                      \
+  FIELD(typeinfo, name)
 
 /* Describes one map type; shared by all maps of the type in one program or
  * shared library. The functions are the runtime's own business. */
@@ -263,20 +263,20 @@ struct MAPSCOPE_STRUCT(maptype) {
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(maptype), key) == 56, "maptype.key");
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(maptype)) == 104, "maptype");
 
-#define MAPSCOPE_MAPTYPE_ROWS(whole, field)                                                        \
-  whole(maptype)                                                                                   \
-  field(maptype, abi)                                                                              \
-  field(maptype, name)                                                                             \
-  field(maptype, flags)                                                                            \
-  field(maptype, hash_kind)                                                                        \
-  field(maptype, bucketsize)                                                                       \
-  field(maptype, keysize)                                                                          \
-  field(maptype, elemsize)                                                                         \
-  field(maptype, keys_offset)                                                                      \
-  field(maptype, elems_offset)                                                                     \
-  field(maptype, overflow_offset)                                                                  \
-  field(maptype, key)                                                                              \
-  field(maptype, elem)
+#define MAPSCOPE_MAPTYPE_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(maptype)                                                                                   \
+  FIELD(maptype, abi)                                                                              \
+  FIELD(maptype, name)                                                                             \
+  FIELD(maptype, flags)                                                                            \
+  FIELD(maptype, hash_kind)                                                                        \
+  FIELD(maptype, bucketsize)                                                                       \
+  FIELD(maptype, keysize)                                                                          \
+  FIELD(maptype, elemsize)                                                                         \
+  FIELD(maptype, keys_offset)                                                                      \
+  FIELD(maptype, elems_offset)                                                                     \
+  FIELD(maptype, overflow_offset)                                                                  \
+  FIELD(maptype, key)                                                                              \
+  FIELD(maptype, elem)
 
 /* The rest of a map's header. The first three fields are Go's; the runtime
  * keeps more behind what stands here. */
@@ -313,26 +313,26 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), array_bytes) =
                        "mapextra.array_bytes");
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(mapextra)) == 144, "mapextra");
 
-#define MAPSCOPE_MAPEXTRA_ROWS(whole, field)                                                       \
-  whole(mapextra)                                                                                  \
-  field(mapextra, overflow)                                                                        \
-  field(mapextra, oldoverflow)                                                                     \
-  field(mapextra, nextOverflow)                                                                    \
-  field(mapextra, type)                                                                            \
-  field(mapextra, next)                                                                            \
-  field(mapextra, evacuating)                                                                      \
-  field(mapextra, evacuating_base)                                                                 \
-  field(mapextra, array_bytes)                                                                     \
-  field(mapextra, overflow_bytes)                                                                  \
-  field(mapextra, old_bytes)                                                                       \
-  field(mapextra, retired_bytes)                                                                   \
-  field(mapextra, overflow_buckets)                                                                \
-  field(mapextra, evacuated)                                                                       \
-  field(mapextra, evacuated_before)                                                                \
-  field(mapextra, growths)                                                                         \
-  field(mapextra, same_size_growths)                                                               \
-  field(mapextra, shrinks)                                                                         \
-  field(mapextra, rebuilds)
+#define MAPSCOPE_MAPEXTRA_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(mapextra)                                                                                  \
+  FIELD(mapextra, overflow)                                                                        \
+  FIELD(mapextra, oldoverflow)                                                                     \
+  FIELD(mapextra, nextOverflow)                                                                    \
+  FIELD(mapextra, type)                                                                            \
+  FIELD(mapextra, next)                                                                            \
+  FIELD(mapextra, evacuating)                                                                      \
+  FIELD(mapextra, evacuating_base)                                                                 \
+  FIELD(mapextra, array_bytes)                                                                     \
+  FIELD(mapextra, overflow_bytes)                                                                  \
+  FIELD(mapextra, old_bytes)                                                                       \
+  FIELD(mapextra, retired_bytes)                                                                   \
+  FIELD(mapextra, overflow_buckets)                                                                \
+  FIELD(mapextra, evacuated)                                                                       \
+  FIELD(mapextra, evacuated_before)                                                                \
+  FIELD(mapextra, growths)                                                                         \
+  FIELD(mapextra, same_size_growths)                                                               \
+  FIELD(mapextra, shrinks)                                                                         \
+  FIELD(mapextra, rebuilds)
 
 /* What the maps that are gone have done, in each shard of the registry. */
 struct MAPSCOPE_STRUCT(departed) {
@@ -345,22 +345,22 @@ struct MAPSCOPE_STRUCT(departed) {
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(departed)) == 48, "departed");
 
-#define MAPSCOPE_DEPARTED_ROWS(whole, field)                                                       \
-  whole(departed)                                                                                  \
-  field(departed, maps)                                                                            \
-  field(departed, growths)                                                                         \
-  field(departed, same_size_growths)                                                               \
-  field(departed, shrinks)                                                                         \
-  field(departed, rebuilds)                                                                        \
-  field(departed, evacuated)
+#define MAPSCOPE_DEPARTED_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(departed)                                                                                  \
+  FIELD(departed, maps)                                                                            \
+  FIELD(departed, growths)                                                                         \
+  FIELD(departed, same_size_growths)                                                               \
+  FIELD(departed, shrinks)                                                                         \
+  FIELD(departed, rebuilds)                                                                        \
+  FIELD(departed, evacuated)
 
 /* Of structs that are the runtime's own: a shard of the registry, and mapextra with what the
  * runtime keeps behind it, which ends the allocation of a header. */
-#define MAPSCOPE_RUNTIME_ROWS(whole, field)                                                        \
-  whole(registry_shard)                                                                            \
-  field(registry_shard, head)                                                                      \
-  field(registry_shard, departed)                                                                  \
-  whole(mapstate)
+#define MAPSCOPE_RUNTIME_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(registry_shard)                                                                            \
+  FIELD(registry_shard, head)                                                                      \
+  FIELD(registry_shard, departed)                                                                  \
+  WHOLE(mapstate)
 
 #ifdef __cplusplus
 } // namespace mapscope
