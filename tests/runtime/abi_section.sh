@@ -33,6 +33,10 @@ has_section() {
     echo "$1: .mapscope begins with '$found', not with the magic $magic" >&2
     exit 1
   fi
+  if ! grep -q 'hmap\.count' section.bin || ! grep -q 'history_record\.thread' section.bin; then
+    echo "$1: .mapscope does not name the fields of the structs" >&2
+    exit 1
+  fi
   if ! readelf -SW "$1" | grep -E '\.mapscope +PROGBITS' | grep -qE ' W?A[A-Za-z]* '; then
     echo "$1: .mapscope is not an allocated section:" >&2
     readelf -SW "$1" >&2

@@ -70,14 +70,16 @@ fi
 
 # The same layout in C, where mapscope_event and the others are struct tags.
 cat >headers.c <<'END'
-#include <mapscope/debug.h>
-#include <mapscope/history.h>
-#include <mapscope/layout.h>
+#include <mapscope/abi.h>
+struct mapscope_abi table;
 struct mapscope_stop_slot slot;
 struct mapscope_event event;
 struct mapscope_history_record record;
 int main(void) {
-  return sizeof slot == 64 && sizeof event == 128 && sizeof record == 64 ? 0 : 1;
+  return sizeof slot == 64 && sizeof event == 128 && sizeof record == 64 &&
+                 sizeof table == 40 + sizeof table.places + sizeof table.fields
+             ? 0
+             : 1;
 }
 END
 "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/runtime/include" headers.c -o headers
