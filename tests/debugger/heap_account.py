@@ -4,9 +4,10 @@
 
     heap_account.py ACCOUNT FILE [--stripped]
 
-ACCOUNT has a line for each owner of a map, tab-separated: address, entries, type, owner; and "# "
-lines of sizes (programs/go/service). Prints how many maps are missing, have wrong entries, type or owner;
---stripped: types may be candidates, and owners begin at addresses. Ends with status 1 if a map is
+ACCOUNT has a line for each owner of a map, tab-separated: address, entries, type, owner; and lines
+of sizes that begin with # (programs/go/service). Prints how many maps are missing, have wrong
+entries, type or owner; --stripped: types may be candidates, and owners begin at addresses. Ends
+with status 1 if a map is
 missing, or said to be something that it is not.
 """
 
