@@ -12,7 +12,7 @@ from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
-from .go.frames import Register, unwind, waiting_at, with_names
+from .go.frames import SWITCHES, Register, unwind, waiting_at, with_names
 from .go.functions import FunctionTables, Functions
 from .go.goroutines import Goroutine, find_g, running_for
 from .go.images import Image, find_images
@@ -137,14 +137,26 @@ class Session:
     def runtime_frames(self) -> List[Frame]:
         """The innermost frames of every thread."""
         if self._frames is None:
-            self._frames = [
-                frame
-                for thread, frames in groupby(
-                    _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
-                )
-                for frame in _bounded(self.named(frames, self._register_of(thread)), _INNERMOST)
-            ]
+            self._frames = []
+            of_threads = groupby(
+                _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
+            )
+            for number, frames in of_threads:
+                named = self.named(frames, self._register_of(number))
+                self._frames += self._with_own(number, list(_bounded(named, _INNERMOST)))
         return self._frames
+
+    def _with_own(self, number: int, frames: List[Frame]) -> List[Frame]:
+        """A thread's frames; where it is on the system's stack for a goroutine, which debuggers do
+        not look beyond, by Go's own table of functions on to that of the goroutine."""
+        switches = any(frame.function in SWITCHES for frame in frames)
+        if not switches or any(operation_of(frame.function) for frame in frames):
+            return frames
+        for thread in self.target.threads() if self.is_go() else ():
+            if thread.number == number:
+                own = self.own_frames(thread)
+                return own if any(operation_of(frame.function) for frame in own) else frames
+        return frames
 
     def _register_of(self, number: int) -> Register:
         """A thread's registers, which are read when one is asked for."""

@@ -21,7 +21,7 @@ from .functions import Functions
 #: where a goroutine's or a thread's stack begins
 _FIRST = re.compile(r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|kickoff)\Z")
 #: functions that run on the system stack for a goroutine, whose own stack waits in g.sched
-_SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
+SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
 #: what the kernel calls for a signal, and what that returns to, by version
 _SIGNAL_HANDLER = "runtime.sigtramp"
 _SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
@@ -150,7 +150,7 @@ def unwind(
         yield frame
         registers = None
         name = frame.function
-        if name in _SWITCHES and own is not None:
+        if name in SWITCHES and own is not None:
             switched, own = own(), None
             if switched is None:
                 return
