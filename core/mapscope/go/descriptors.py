@@ -260,14 +260,15 @@ class GoProgram:
         """
         return self._tables()[0].module
 
-    def goroutines(self) -> Iterator[Goroutine]:
+    def goroutines(self, unread: Optional[List[int]] = None) -> Iterator[Goroutine]:
         """Every goroutine that lives.
 
+        :param unread: addresses of those that cannot be read are added here
         :raises MapscopeError: if they cannot be found
         """
         symbols = self.symbols("runtime.allgs")
         functions = None if symbols else self.functions
-        return all_goroutines(self.memory, self.minor, symbols, functions)
+        return all_goroutines(self.memory, self.minor, symbols, functions, unread)
 
     def type_at(self, address: int) -> Type:
         """The Type of the descriptor at `address`.

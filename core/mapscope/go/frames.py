@@ -25,6 +25,8 @@ _SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runti
 #: what the kernel calls for a signal, and what that returns to, by version
 _SIGNAL_HANDLER = "runtime.sigtramp"
 _SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
+#: what a signal's handler lets a goroutine call, as if from the instruction that it was at
+_INJECTED = ("runtime.asyncPreempt", "runtime.sigpanic")
 #: a ucontext on amd64: rsp and rip among its registers (asm/sigcontext.h, sys/ucontext.h)
 _UC_RSP, _UC_RIP = 40 + 15 * 8, 40 + 16 * 8
 #: code of a function that is searched for a store, in bytes
@@ -43,6 +45,7 @@ Register = Callable[[str], Optional[int]]
 class GoFrame(Frame):
     """A frame found by the table of functions.
 
+    :ivar start: the function's first instruction
     :ivar cfa: the address above the return address
     """
 
@@ -74,11 +77,22 @@ class GoFrame(Frame):
         self.cfa = 0 if depth is None or depth < 0 else sp + depth + 8
         self._begins = depth in (0, 8) and pc - self.start < _BEGINNING
 
+    @property
+    def at(self) -> int:
+        """The instruction that it is at: of a caller a byte of its call."""
+        return self._at
+
     def pc(self) -> int:
         return self._pc
 
     def sp(self) -> int:
         return self._sp
+
+    def register(self, name: str) -> Optional[int]:
+        """A register of the frame; None: what it was is not known."""
+        if name in ("rsp", "rip"):
+            return self._sp if name == "rsp" else self._pc
+        return None if self._registers is None else self._registers(name)
 
     def place(self) -> str:
         return self._table.place(self._at)
@@ -171,7 +185,7 @@ def unwind(
         if frame.cfa <= sp and not inner:
             return
         # the kernel makes it "return" to the trampoline's first instruction
-        sp, inner = frame.cfa, name == _SIGNAL_HANDLER
+        sp, inner = frame.cfa, name == _SIGNAL_HANDLER or name in _INJECTED
 
 
 def waiting_at(memory: Memory, g: int, minor: int) -> Optional[Tuple[int, int]]:
