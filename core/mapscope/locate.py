@@ -7,8 +7,7 @@ map of the current stop); see docs/commands.md, "Naming a map".
 
 import re
 from dataclasses import dataclass
-from itertools import chain
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap, UsageError
 from .flavours.registry import FLAVOURS
@@ -85,10 +84,24 @@ def _map_in(
         if at_stop.reopen is not None:
             return at_stop.reopen(session)
     native = () if thread is None else thread.frames()
-    frames: Iterable[Frame] = chain(session.named(native), goroutine.frames)
-    view, problem = _map_of_frames(session, frames)
-    if view is not None:
-        return view
+    # what one kind of frame has lost, the other may tell; debug information is slow to read
+    ways: Sequence[Callable[[], Iterable[Frame]]] = (
+        lambda: session.named(native),
+        lambda: goroutine.frames,
+        goroutine.scoped,
+    )
+    best: Optional[MapView] = None
+    problem: Optional[MapscopeError] = None
+    for frames in ways:
+        for frame in frames():
+            view, wrong = _map_of_frames(session, (frame,))
+            problem = problem or wrong
+            if view is not None and (best is None or view.address == best.address):
+                best = view
+                if view.key is not None:
+                    return view
+    if best is not None:
+        return best
     raise problem or in_no_operation(goroutine)
 
 

@@ -1,33 +1,28 @@
 # SPDX-License-Identifier: MIT
 """A command for tests, in gdb and LLDB: are the variables of goroutines what the program says?
 
-    goroutines ACCOUNT [may be lost]
+    goroutines ACCOUNT
 
 ACCOUNT is what programs/go/parked has written: lines of a goroutine's id, a frame or nothing, an
 expression, and the only entry of the map that it names, or "!" and what a refusal of it must say.
-Of an optimised program a variable may be lost: then it is to be said so.
 """
 
 import json
-import re
 from pathlib import Path
 from typing import List
 
 from in_debugger import Failed, define, execute
 
-_LOST = re.compile(r"optimized out here|cannot tell: \S+ was in register")
-
 
 def wrong_with(id: str, frame: str, expression: str, expected: str) -> str:
-    """What `map entries` shows, if that is wrong; else "", or "lost"."""
+    """What `map entries` shows, if that is wrong; else ""."""
     options = f"--goroutine {id}" + (f" --frame {frame}" if frame else "")
     try:
         lines = execute(f"map entries {json.dumps(expression)} {options} --json").splitlines()
     except Failed as error:
         text = " ".join(str(error).split())
-        if expected.startswith("!") and expected[1:] in text and "internal" not in text:
-            return ""
-        return "lost" if _LOST.search(text) else text
+        right = expected.startswith("!") and expected[1:] in text and "internal" not in text
+        return "" if right else text
     entries = [json.loads(line) for line in lines if '"key"' in line]
     if expected.startswith("!") or entries != [json.loads(expected)]:
         return " ".join(lines)
@@ -36,21 +31,16 @@ def wrong_with(id: str, frame: str, expression: str, expected: str) -> str:
 
 def goroutines(argument: str) -> None:
     """Try all expressions of the account."""
-    account, _, may_be_lost = argument.partition(" ")
     wrong: List[str] = []
-    ids, tried, lost = set(), 0, 0
-    for line in Path(account.strip("'")).read_text(encoding="utf-8").splitlines():
+    ids, tried = set(), 0
+    for line in Path(argument.strip("'")).read_text(encoding="utf-8").splitlines():
         id, frame, expression, expected = line.split("\t")
         tried += 1
         ids.add(id)
         found = wrong_with(id, frame, expression, expected)
-        if found == "lost" and may_be_lost:
-            lost += 1
-        elif found:
+        if found:
             wrong.append(f"wrong: {expression} in {id}: expected {expected}, found {found}")
     print(f"{tried} expressions in {len(ids) - 1} goroutines, {len(wrong)} wrong", flush=True)
-    if may_be_lost:
-        print(f"{lost} lost", flush=True)
     for line in wrong:
         print(line, flush=True)
 
