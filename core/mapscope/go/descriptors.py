@@ -139,6 +139,11 @@ class GoProgram:
         return self._images[0].header if self._images else 0
 
     @property
+    def images(self) -> Tuple[Image, ...]:
+        """Its files."""
+        return tuple(self._images)
+
+    @property
     def file(self) -> str:
         """The file that the runtime is in; "": the program, or not told."""
         return self._images[0].file if self._images else ""

@@ -178,7 +178,7 @@ class GoPlan(Plan):
     def _type_name(self, maptype: int) -> str:
         if maptype not in self._type_names:
             try:
-                name = Session(self.host.target()).go.name_at(maptype)
+                name = Session(self.host.target()).for_type(maptype).go.name_at(maptype)
             except MapscopeError:
                 name = "map[?]?"
             self._type_names[maptype] = name
