@@ -112,7 +112,7 @@ class InGoroutine:
                 raise MapscopeError(self._unknown(root, frame))
             self.frame = frame if root in frame.locals() else None
             self._note_package(root, frame, outer)
-            return FrameNames(frame, self.scoped(), outer)
+            return self._names_of(frame, outer)
         own = [frame for frame in self.scoped() if frame.is_own()]
         innermost = own[0] if own else self.scoped()[0]
         for frame in own if root else []:
@@ -122,9 +122,12 @@ class InGoroutine:
                 if frame is not innermost:
                     self._require_one_meaning(root, frame, innermost, outer)
                 self.frame = frame
-                return FrameNames(frame, self.scoped(), outer)
+                return self._names_of(frame, outer)
         self._note_package(root, innermost, outer)
-        return FrameNames(innermost, self.scoped(), outer)
+        return self._names_of(innermost, outer)
+
+    def _names_of(self, frame: ScopedFrame, outer: Names) -> Names:
+        return FrameNames(frame, self.scoped(), outer, len(self.session.runtimes()) > 1)
 
     def _numbered(self, number: int) -> ScopedFrame:
         frames = self.scoped()

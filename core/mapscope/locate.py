@@ -12,6 +12,7 @@ from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap, UsageError
 from .flavours.registry import FLAVOURS
 from .go import expressions
+from .go.frame_variables import OwnPackages
 from .go.syntax import NotGo
 from .in_goroutine import InGoroutine, in_no_operation
 from .maps.key_text import parse_key
@@ -146,6 +147,10 @@ def evaluate(session: Session, expression: str) -> Variable:
     names = None if _is_debuggers(expression) else target.names()
     if names is None or not session.is_go():
         return target.evaluate(expression)
+    if names.frame is not None and len(session.runtimes()) > 1:
+        pc = names.frame.pc()
+        file = target.code_file(pc) if session.runtime_at(pc) is not None else None
+        names = names if file is None else OwnPackages(names, file)
     reading = _reading(session, names, target.evaluate)
     if names.frame is None or _is_in_go(session, names.frame):
         return expressions.evaluate(reading, expression)

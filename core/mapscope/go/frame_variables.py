@@ -102,6 +102,14 @@ class ScopedFrame(Frame):
             return []
         return [name.lstrip("&") for name in self._described.info.names(self._scope)]
 
+    def package_variable(self, name: str) -> Optional[Variable]:
+        """The variable with a full name of the file that the function is in."""
+        described = self._described
+        found = None if described is None else described.info.global_variable(name)
+        if described is None or found is None:
+            return None
+        return Variable(found[1], found[0] + described.bias)
+
     def local(self, name: str) -> Optional[Variable]:
         """What a programmer means by a name there; None: it is no parameter or local.
 
@@ -145,12 +153,17 @@ class FrameNames(Names):
 
     :param frames: all of them, whose names are hints
     :param outer: knows what packages have
+    :param several: of files that have packages of one name, as those of several Go runtimes, the
+        frame's own counts
     """
 
-    def __init__(self, frame: ScopedFrame, frames: List[ScopedFrame], outer: Names) -> None:
+    def __init__(
+        self, frame: ScopedFrame, frames: List[ScopedFrame], outer: Names, several: bool
+    ) -> None:
         self.frame: ScopedFrame = frame
         self._frames = frames
         self._outer = outer
+        self._several = several
 
     def local(self, name: str) -> Optional[Variable]:
         return self.frame.local(name)
@@ -159,6 +172,39 @@ class FrameNames(Names):
         return [name for frame in self._frames if frame.is_own() for name in frame.locals()]
 
     def package_variable(self, name: str) -> Optional[Variable]:
+        found = self.frame.package_variable(name) if self._several else None
+        return found or self._outer.package_variable(name)
+
+    def package_variables(self, pattern: str) -> List[str]:
+        return self._outer.package_variables(pattern)
+
+    def type(self, name: str) -> Optional[Type]:
+        return self._outer.type(name)
+
+
+class OwnPackages(Names):
+    """Names of a debugger's frame where several files have packages of one name, as those of
+    several Go runtimes: the file's own in which the frame is counts.
+
+    :param file: that one
+    """
+
+    def __init__(self, outer: Names, file: CodeFile) -> None:
+        self.frame = outer.frame
+        self._outer = outer
+        self._file = file
+
+    def local(self, name: str) -> Optional[Variable]:
+        return self._outer.local(name)
+
+    def locals(self) -> List[str]:
+        return self._outer.locals()
+
+    def package_variable(self, name: str) -> Optional[Variable]:
+        info = debug_info.of_file(self._file.identity, self._file.section)
+        found = info.global_variable(name)
+        if found is not None:
+            return Variable(found[1], found[0] + self._file.bias)
         return self._outer.package_variable(name)
 
     def package_variables(self, pattern: str) -> List[str]:

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Stops at any map of a process in which several Go runtimes can be: each library that was built
-for use by programs of other languages brings its own, of whichever version."""
+for use by programs of other languages brings its own, of whichever version. A plugin has copies of
+its program's functions, and runs them.
+"""
 
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
@@ -11,12 +13,11 @@ from ...program.values import escape
 from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, Point
+from .go_plan import NeverUsed
 
 #: makes the plan for the runtime that a session looks at
 MakeOne = Callable[[Stop, Host, Session], Plan]
 
-#: of Go's runtime, not of a plugin, which uses that of its program
-_MAIN = "runtime.main"
 #: what the loader runs of a library first, when all its addresses are in place
 _FIRST = ".init"
 
@@ -41,9 +42,11 @@ class EveryRuntime(Plan):
             except MapscopeError as error:
                 failed.append((program, error))
         if not self._plans:
-            raise failed[0][1]
+            raise next((why for _, why in failed if not isinstance(why, NeverUsed)), failed[0][1])
         for program, why in failed:
             self._told.add(program.place)
+            if isinstance(why, NeverUsed):
+                continue  # there is nothing that could occur
             self.notes.append(f"not covered: maps of {_name(program)}: {why}")
         return self
 
@@ -72,15 +75,16 @@ class EveryRuntime(Plan):
             if program.place in self._plans or program.place in self._told:
                 continue
             try:
-                if _has_main(program):
+                if program.functions is not None:  # it is relocated
                     self._cover(session, program)
                 else:
                     self._wait_for(program)
             except MapscopeError as error:
                 self._told.add(program.place)
-                self.host.say(
-                    f"{self.stop.name}: maps of {_name(program)} are not covered: {escape(str(error))}"
-                )
+                if isinstance(error, NeverUsed):
+                    continue
+                why = escape(str(error))
+                self.host.say(f"{self.stop.name}: maps of {_name(program)} are not covered: {why}")
 
     def _wait_for(self, program: GoProgram) -> None:
         """Wait until a library's addresses are in place: debuggers may be told of it when the
@@ -98,11 +102,14 @@ class EveryRuntime(Plan):
 
         self._waiting[place] = self.host.breakpoint(start, arrived, False)
 
-    def disarm(self) -> None:
-        for point in self._waiting.values():
-            if point is not None:
-                point.remove()
+    def _stop_waiting(self) -> None:
+        points = [point for point in self._waiting.values() if point is not None]
         self._waiting.clear()
+        for point in points:
+            point.remove()
+
+    def disarm(self) -> None:
+        self._stop_waiting()
         for plan in self._plans.values():
             plan.disarm()
         self._plans.clear()
@@ -117,6 +124,7 @@ class EveryRuntime(Plan):
         for place in list(self._plans)[1:]:
             self._plans.pop(place).disarm()
         self._told.clear()
+        self._stop_waiting()
         for plan in self._plans.values():
             plan.started()
 
@@ -128,12 +136,6 @@ class EveryRuntime(Plan):
 def _name(program: GoProgram) -> str:
     where = escape(program.file) or "the program"
     return f"the Go runtime in {where} (go1.{program.minor})" if program.minor else where
-
-
-def _has_main(program: GoProgram) -> bool:
-    """Whether a runtime's functions are known, and it is none of a plugin."""
-    table = program.functions
-    return table is not None and table.address_of(_MAIN) is not None
 
 
 def _initialiser(images: Tuple[Image, ...]) -> Optional[int]:
