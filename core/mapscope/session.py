@@ -27,7 +27,7 @@ _INNERMOST = 16
 #: frames of a thread or goroutine that are looked at for a write
 _DEEPEST = 64
 #: of goroutines that no thread runs (go/layouts.STATUSES)
-PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
+PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted", "_Gleaked")
 
 
 class Session:

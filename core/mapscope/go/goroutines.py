@@ -20,6 +20,8 @@ Register = Callable[[str], Optional[int]]
 
 #: goroutines that a program is taken to have, at most
 _MOST = 1 << 22
+#: statuses of those that have ended, whose g is kept for others
+_DEAD = ("_Gdead", "_Gdeadextra")
 #: a move from or an address of rip + displacement
 _RELATIVE = re.compile(
     rb"[\x48\x4c][\x8b\x8d\x89][\x05\x0d\x15\x1d\x25\x2d\x35\x3d](.{4})", re.DOTALL
@@ -105,8 +107,9 @@ def all_goroutines(
                 continue
             number = struct.unpack_from("<Q", raw, goid_at)[0]
             status = struct.unpack_from("<I", raw, status_at)[0] & ~layouts.GSCAN
-            name = layouts.STATUSES.get(status, f"status {status}")
-            if name != "_Gdead" and 0 < number < 1 << 48:
+            name = layouts.STATUSES.get(status) or layouts.LATER_STATUSES.get(status)
+            name = name or f"status {status}"
+            if name not in _DEAD and 0 < number < 1 << 48:
                 yield Goroutine(g, number, name)
         return
     raise MapscopeError("this program's goroutines (runtime.allgs) were not found")

@@ -228,6 +228,8 @@ STATUSES: Dict[int, str] = {
     8: "_Gcopystack",
     9: "_Gpreempted",
 }
+#: those since go1.26
+LATER_STATUSES: Dict[int, str] = {10: "_Gleaked", 11: "_Gdeadextra"}
 GSCAN = 0x1000
 
 # --- functions ---
