@@ -7,12 +7,12 @@ process is stopped.
 """
 
 import copy
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
-from .go.frames import SWITCHES, Register, unwind, waiting_at, with_names
+from .go.frames import SWITCHES, GoFrame, Register, unwind, waiting_at, with_names
 from .go.functions import FunctionTables, Functions
 from .go.goroutines import Goroutine, find_g, running_for
 from .go.images import Image, find_images
@@ -27,7 +27,7 @@ _INNERMOST = 16
 #: frames of a thread or goroutine that are looked at for a write
 _DEEPEST = 64
 #: of goroutines that no thread runs (go/layouts.STATUSES)
-_PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
+PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted", "_Gleaked")
 
 
 class Session:
@@ -196,6 +196,10 @@ class Session:
     def own_frames(self, thread: Thread) -> List[Frame]:
         """A thread's frames by Go's own table of functions, on from the system's stack to that
         of the goroutine for which the thread is on it."""
+        return list(self.unwound(thread, _DEEPEST))
+
+    def unwound(self, thread: Thread, most: int) -> List[GoFrame]:
+        """The same, so many at most, with what that table tells of them."""
         table = self.functions
         if table is None:
             return []
@@ -209,7 +213,7 @@ class Session:
 
         pc, sp = registers.get("rip", 0), registers.get("rsp", 0)
         found = unwind(self.memory, table, thread.number, pc, sp, own, registers.get)
-        return list(_bounded(found, _DEEPEST))
+        return list(islice(found, most))
 
     def parked_writers(self) -> List[Tuple[Goroutine, List[Frame]]]:
         """Goroutines that no thread runs, inside a write to a map, and their frames: one waits
@@ -226,7 +230,7 @@ class Session:
         for program in self.runtimes() or [self.go]:
             try:
                 for goroutine in program.goroutines():
-                    if goroutine.status not in _PARKED:
+                    if goroutine.status not in PARKED:
                         continue
                     place = waiting_at(self.memory, goroutine.address, program.minor)
                     if place is None or not self.memory.readable(place[1] & ~7, 8):

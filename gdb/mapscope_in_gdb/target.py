@@ -11,7 +11,7 @@ import gdb
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import Range
-from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
+from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
 from mapscope.program.values import escape
 from mapscope.session import Session
@@ -39,6 +39,7 @@ class GdbTarget(Target):
         self._shown = False
         self._core = core_dump.current()
         self._writable: Optional[List[Range]] = None
+        self._sections: Optional[List[Section]] = None
 
     def read_memory(self, address: int, size: int) -> memoryview:
         if self._core is not None:
@@ -65,9 +66,6 @@ class GdbTarget(Target):
         ):
             return ""
         return "file PROGRAM"
-
-    def program_file(self) -> str:
-        return core_dump.program()
 
     def misfit(self) -> str:
         return core_dump.fits()
@@ -118,6 +116,13 @@ class GdbTarget(Target):
                 start, end = int(match[1], 16), int(match[2], 16)
                 found.append(Section(match[3], start, end, match[4] or ""))
         return found
+
+    def code_file(self, address: int) -> Optional[CodeFile]:
+        from .code_file import code_file
+
+        if self._sections is None:
+            self._sections = self.sections()
+        return code_file(address, self._sections)
 
     def find_type(self, name: str) -> Optional[Type]:
         try:

@@ -205,6 +205,6 @@ def _heap_of(session: Session) -> GoHeap:
     """The heap of the runtime that a session looks at."""
     program = session.go
     sections = [
-        section for image in program.images() for section in image.sections if section.name in _DATA
+        section for image in program.images for section in image.sections if section.name in _DATA
     ]
     return find_heap(session.memory, program.minor, program.symbols("runtime.mheap_"), sections)

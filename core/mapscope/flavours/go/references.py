@@ -260,6 +260,12 @@ class References:
             if self.trail is not None:
                 self.trail.add(node, [address], [shape.size], [0], None, 0)
 
+    def add_value(self, node: Node, type: Type, data: bytes) -> None:
+        """A variable that is in registers, as its bytes."""
+        shape = self._shape(type)
+        if shape.edges and len(data) >= shape.size:
+            self._edges(node, shape, data[: shape.size], [0])
+
     def add_words(self, node: Node, words: Iterable[int]) -> None:
         """What may be pointers."""
         self._untyped.setdefault(node, []).extend(words)
