@@ -130,6 +130,11 @@ class ClassicMap(ClassicReader):
             bytes_rebuilt=self._bytes_rebuilt(entries) + held.header + held.indirect,
         )
 
+    def rebuilt(self) -> int:
+        """Bytes that a fresh map with as many entries as the header says would hold, about."""
+        held = self.held()
+        return self._bytes_rebuilt(self.count) + held.header + held.indirect
+
     def _bytes_rebuilt(self, entries: int) -> int:
         """Bytes of a fresh array with these entries and its overflow buckets, about."""
         if self.layout is None or not entries:

@@ -10,7 +10,7 @@ to everything else, without debug information.
 import re
 import struct
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Iterator, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
 
 from ...cells.layout import BucketLayout
 from ...classic.classic_map import ClassicMap
@@ -18,6 +18,8 @@ from ...classic.header import FLAG_NAMES, Header, Writing
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
 from ...maps.facts import Held, Life
+from ...maps.on_heap import HeapView
+from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
@@ -27,6 +29,7 @@ from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
 from .abi import MAGIC, Abi, abi_addresses, read_abi
+from .cpp_heap import CppHeapView
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
 NAME = "runtime"
@@ -173,6 +176,20 @@ class RuntimeMaps(Flavour):
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Every live map of the registry, of all copies of the runtime in the program."""
+        for hmap in self._registered(session):
+            try:
+                yield "", _open(session, hmap, None)
+            except MapscopeError as problem:
+                session.unread.append((f"the map at {hmap:#x}", str(problem)))
+
+    def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
+        if not self.present(session):
+            return []
+        addresses = self._registered(session)
+        return [CppHeapView(session, NAME, addresses, open_at, follow, progress)]
+
+    def _registered(self, session: Session) -> Iterator[int]:
+        """Addresses of the maps of the registries; what could not be read is told in `unread`."""
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
             seen: Set[int] = set()
@@ -193,10 +210,7 @@ class RuntimeMaps(Flavour):
                         what = f"the map at {hmap:#x}, and those behind it in the registry"
                         session.unread.append((what, str(error)))
                         break
-                    try:
-                        yield "", _open(session, hmap, None)
-                    except MapscopeError as problem:
-                        session.unread.append((f"the map at {hmap:#x}", str(problem)))
+                    yield hmap
                     hmap = following
 
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
