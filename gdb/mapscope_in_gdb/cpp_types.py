@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """C++ types of gdb as core's, and variables with their values."""
 
-from typing import Any, List, Optional
+import mmap
+import os
+from typing import Any, Dict, List, Optional, Tuple
 
 import gdb
 
@@ -15,6 +17,8 @@ from .types import describe
 _REFERENCES = (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF)
 _CLASSES = (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION)
 _NO_VALUES = (gdb.TYPE_CODE_FUNC, gdb.TYPE_CODE_METHOD, gdb.TYPE_CODE_VOID)
+#: what a file that has maps has somewhere: in names of functions, or of types
+_OURS = b"mapscope"
 #: bases of bases
 _DEEPEST = 64
 
@@ -107,6 +111,13 @@ def locals_of(frame: gdb.Frame) -> List[CppVariable]:
     try:
         block: Optional[gdb.Block] = frame.block()
         place = frame.find_sal()
+        symtab = place.symtab
+        if symtab is None:
+            return found
+        objfile = symtab.objfile
+        # debug information may be in a file of its own
+        if not has_maps(str((objfile.owner or objfile).filename or "")):
+            return found
     except (gdb.error, RuntimeError):
         return found
     while block is not None and not block.is_global and not block.is_static:
@@ -147,3 +158,27 @@ def variable_with_value(
         )
     except (gdb.error, RuntimeError, TypeError, ValueError, OverflowError, MapscopeError):
         return None
+
+
+#: by path, and when it was written
+_FILES: Dict[Tuple[str, int], bool] = {}
+
+
+def has_maps(path: str) -> bool:
+    """Whether a file has to do with maps: it names the library; so does one that is elsewhere."""
+    try:
+        key = (path, os.stat(path).st_mtime_ns)
+    except (OSError, ValueError):
+        return True
+    known = _FILES.get(key)
+    if known is None:
+        known = _FILES[key] = _names_maps(path)
+    return known
+
+
+def _names_maps(path: str) -> bool:
+    try:
+        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
+            return raw.find(_OURS) >= 0
+    except (OSError, ValueError):
+        return True

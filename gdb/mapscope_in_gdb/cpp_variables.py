@@ -6,7 +6,6 @@ information there is, the C library's too. Here the files of the program are gon
 their code: an address leads to its function, and that to all that its source file defines.
 """
 
-import mmap
 import re
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
@@ -14,11 +13,9 @@ import gdb
 
 from mapscope.program.cpp_types import CppVariable
 from mapscope.program.target import Section
-from .cpp_types import variable_with_value
+from .cpp_types import has_maps, variable_with_value
 from .frames import Selected
 
-#: what a file that has maps has somewhere: in names of functions, or of types
-_OURS = b"mapscope"
 #: bytes from one place that is looked at to the next: where no function is, and inside of one
 _STEP, _INSIDE = 16, 8
 #: places inside of functions that are looked at, for static variables of inner blocks
@@ -52,7 +49,7 @@ class Variables:
                 continue
             file = section.file or self._program
             if file not in files:
-                files[file] = _has_maps(file)
+                files[file] = has_maps(file)
             if files[file]:
                 yield from self._of_code(section.start, section.end)
         if self._inside > _MOST_INSIDE:
@@ -149,12 +146,3 @@ def _scope(block: gdb.Block) -> str:
             return f"{inner.function.name}::"
         inner = inner.superblock
     return ""
-
-
-def _has_maps(path: str) -> bool:
-    """Whether a file has to do with maps: it names the library; so it is if it is elsewhere."""
-    try:
-        with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as raw:
-            return raw.find(_OURS) >= 0
-    except (OSError, ValueError):
-        return not path or "/" not in path.lstrip("/")

@@ -30,6 +30,8 @@ _OURS = "mapscope"
 _NO_ADDRESS = lldb.LLDB_INVALID_ADDRESS
 #: variables of one name in one file; frames of a thread; blocks of a function
 _MANY, _FRAMES, _BLOCKS = 256, 64, 1 << 12
+#: names that are told
+_SOME = 4
 
 
 class LldbCppType(CppType):
@@ -56,7 +58,9 @@ class LldbCppType(CppType):
         self.tag = with_tuples(type, str(type.GetName() or "?"))
         if _UNNAMED.search(self.tag):
             self.tag = "(unnamed class)"
-        self.complete = self.form is not Form.CLASS or bool(self.size and type.IsTypeComplete())
+        # LLDB 19 prints an error of its own when it looks at what GCC 12 says of std::string
+        known = self.form is not Form.CLASS or self.tag.startswith("std::")
+        self.complete = known or bool(self.size and type.IsTypeComplete())
 
     @property
     def is_polymorphic(self) -> bool:
@@ -110,6 +114,8 @@ class LldbCppType(CppType):
 def locals_of(frame: lldb.SBFrame) -> List[CppVariable]:
     """Parameters and locals of a frame's function that have a value where it is."""
     found: List[CppVariable] = []
+    if not _has_maps(frame.GetModule()):
+        return found
     place = frame.GetLineEntry()
     for value in frame.GetVariables(True, True, False, True):
         if value.GetValueType() not in _OWN:
@@ -167,7 +173,7 @@ class Variables:
 
     def _of_module(self, module: lldb.SBModule) -> Iterator[CppVariable]:
         names: Set[str] = set()
-        functions: Dict[str, Set[int]] = {}
+        functions: Dict[str, Dict[int, str]] = {}
         for symbol in module.symbols:
             if symbol.GetType() not in (lldb.eSymbolTypeData, lldb.eSymbolTypeInvalid):
                 continue
@@ -177,20 +183,29 @@ class Variables:
             name = _SUFFIX.sub("", _ABI_TAG.sub("", name))
             if str(symbol.GetMangledName() or "").startswith(_OF_FUNCTION):
                 scope = name.rpartition("::")[0]
-                address = symbol.GetStartAddress().GetLoadAddress(self._target)
-                functions.setdefault(function_name(scope), set()).add(int(address))
+                start = symbol.GetStartAddress()
+                if start.GetSection().GetPermissions() & lldb.ePermissionsWritable:
+                    address = int(start.GetLoadAddress(self._target))
+                    functions.setdefault(function_name(scope), {})[address] = name
             else:
                 names.add(name.rpartition("::")[2] or name)
         for last in sorted(names):
             for value in module.FindGlobalVariables(self._target, last, _MANY):
                 yield from self._told_once(value)
+        unknown: List[str] = []
         for function, places in sorted(functions.items()):
-            yield from self._of_function(module, function, places)
+            if not function.startswith((_OURS, "std::")):
+                yield from self._of_function(module, function, places)
+                unknown += places.values()
+        if unknown:
+            some = ", ".join(unknown[:_SOME]) + (", ..." if len(unknown) > _SOME else "")
+            self._unread.append(f"static variables of functions that LLDB does not find: {some}")
 
     def _told_once(self, value: lldb.SBValue) -> Iterator[CppVariable]:
         name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
         if value.GetError().Fail():
-            if "thread" in str(value.GetError().GetCString() or ""):
+            own = "thread" in str(value.GetError().GetCString() or "")
+            if own and not name.startswith(_OURS):
                 self._threads.add(str(value.GetName() or ""))
             return
         one = _variable(name, value)
@@ -199,11 +214,11 @@ class Variables:
             yield one
 
     def _of_function(
-        self, module: lldb.SBModule, name: str, places: Set[int]
+        self, module: lldb.SBModule, name: str, places: Dict[int, str]
     ) -> Iterator[CppVariable]:
         """Static variables of a function.
 
-        :param places: where they are
+        :param places: where they are; those that are found are taken out
         """
         for context in module.FindFunctions(name, lldb.eFunctionNameTypeAuto):
             function = context.GetFunction()
@@ -217,7 +232,7 @@ class Variables:
                 if not block.IsValid():
                     continue
                 for value in block.GetVariables(self._target, False, False, True):
-                    if int(value.GetLoadAddress()) in places:
+                    if places.pop(int(value.GetLoadAddress()), None) is not None:
                         full = f"{_ABI_TAG.sub('', str(function.GetName() or name))}::"
                         one = _variable(full + str(value.GetName() or ""), value)
                         if one is not None and (one.name, one.address or 0) not in self._told:
@@ -249,7 +264,7 @@ class Variables:
                         found.add(name)
                         yield one
         if self._threads - found:
-            some = ", ".join(sorted(self._threads - found)[:4])
+            some = ", ".join(sorted(self._threads - found)[:_SOME])
             self._unread.append(
                 f"thread_local variables that LLDB cannot find from where the threads are: {some}"
             )

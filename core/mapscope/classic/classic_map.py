@@ -2,6 +2,7 @@
 """A classic map: what commands ask of it."""
 
 import math
+from functools import lru_cache
 from operator import or_
 from typing import Dict, List, Optional, Tuple
 
@@ -219,6 +220,7 @@ class ClassicMap(ClassicReader):
         check_classic(self, report, progress)
 
 
+@lru_cache(maxsize=1 << 12)
 def overflow_buckets(load: float) -> float:
     """Overflow buckets for each bucket of a map with a uniform hash, on average.
 

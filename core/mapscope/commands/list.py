@@ -9,6 +9,7 @@ from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..session import Session
 from .base import Command, Context, Result, unread_form, unread_lines
 from .inspect import size_text
 
@@ -94,6 +95,8 @@ class ListResult(Result):
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
+    if any(not row.name for row in rows):
+        _name(session, rows)
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     where = ": no runtime of mapscope's or of Go's was recognised in this program"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]
@@ -105,11 +108,24 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     return ListResult(rows, where, session.unread, list(not_listed))
 
 
+def _name(session: Session, rows: List[Row]) -> None:
+    """Names of maps that are no variables themselves."""
+    unread = len(session.unread)
+    names: Dict[int, str] = {}
+    for flavour in FLAVOURS:
+        if flavour.present(session):
+            names.update(flavour.names(session, session.target.progress))
+    del session.unread[unread:]  # the list tells what it could not read
+    for row in rows:
+        row.name = row.name or names.get(row.view.address or 0, "")
+
+
 COMMAND = Command(
     "list",
     "List the live maps: all maps of the C++ runtime (from its registry) and a Go program's\n"
-    "global variables that are maps; biggest first, growing ones marked. `retained` is memory\n"
-    "that a map keeps for a migration: its old array, and arrays not yet given back.\n\n"
+    "global variables that are maps; biggest first, growing ones marked; with the variable that\n"
+    "leads to each, where one was found. `retained` is memory that a map keeps for a migration:\n"
+    "its old array, and arrays not yet given back. map heap lists all maps of a Go program.\n\n"
     "example: map list",
     lambda parser: None,
     _run,

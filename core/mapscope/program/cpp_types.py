@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 from enum import Enum
 from typing import Dict, List, NamedTuple, Optional
 
+from .cpp_names import STRING
 from .types import Type
 
 
@@ -98,6 +99,8 @@ def alignment(type: CppType, known: Dict[str, int], depth: int = 0) -> int:
         return 8
     if type.form is Form.OTHER:
         return type.size if type.size in (1, 2, 4, 8, 16) else 1
+    if STRING.match(type.tag):
+        return 8
     found = known.get(type.tag)
     if found is not None:
         return found

@@ -42,6 +42,7 @@ class CppHeapView(HeapView):
     """All maps of the registry.
 
     :param addresses: of all maps, as the registry has them
+    :param figures: whether more than the owners is wanted
     """
 
     flavor = "runtime"
@@ -54,6 +55,7 @@ class CppHeapView(HeapView):
         open_map: Open,
         follow: bool,
         progress: Progress,
+        figures: bool = True,
     ) -> None:
         super().__init__()
         self.flavor = flavor
@@ -65,7 +67,8 @@ class CppHeapView(HeapView):
         before = len(session.unread)
         try:
             self._maps = dict.fromkeys(addresses)
-            self._measure()
+            if figures:
+                self._measure()
             if follow:
                 self._references = self._follow(0)
         except KeyboardInterrupt:
@@ -149,9 +152,9 @@ class CppHeapView(HeapView):
                 owner = owners.get(address, "")
                 yield map._replace(owner=owner, garbage=False if owner else None)
 
-    def owner_of(self, address: int) -> str:
-        """The path to a map that was found first; "": none was."""
-        return "" if self._references is None else self._references.owners.get(address, "")
+    def names(self) -> Dict[int, str]:
+        """The path to each map that one was found of."""
+        return {} if self._references is None else dict(self._references.owners)
 
     def owners(self, address: int, all: bool) -> Sequence[Owner]:
         references = self._follow(address)

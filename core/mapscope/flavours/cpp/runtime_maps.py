@@ -11,6 +11,7 @@ import re
 import struct
 from dataclasses import dataclass, replace
 from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from weakref import WeakKeyDictionary
 
 from ...cells.layout import BucketLayout
 from ...classic.classic_map import ClassicMap
@@ -36,6 +37,8 @@ NAME = "runtime"
 
 #: shards of a registry that are looked at; the library has far fewer
 _MAX_SHARDS = 1024
+#: bytes of a program's code up to which its variables are looked at for names alone
+_MOST_CODE = 8 << 20
 #: maps of a registry that are listed before it is called corrupt
 _MAX_LISTED = 1 << 22
 
@@ -188,6 +191,17 @@ class RuntimeMaps(Flavour):
         addresses = self._registered(session)
         return [CppHeapView(session, NAME, addresses, open_at, follow, progress)]
 
+    def names(self, session: Session, progress: Progress) -> Dict[int, str]:
+        code = sum(
+            section.end - section.start
+            for section in session.sections()
+            if section.name == ".text" and not section.file
+        )
+        if code > _MOST_CODE:
+            return {}
+        addresses = self._registered(session)
+        return CppHeapView(session, NAME, addresses, open_at, True, progress, False).names()
+
     def _registered(self, session: Session) -> Iterator[int]:
         """Addresses of the maps of the registries; what could not be read is told in `unread`."""
         for address in abi_addresses(session):
@@ -277,10 +291,8 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
-    type = _read_maptype(session, abi, maptype)
-    type.layout.validate()
+    type, key, elem = _types(session, abi, maptype, declared)
     header = _header(abi, raw)
-    key, elem = _preferred(session, maptype, type, declared)
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
 
@@ -314,6 +326,30 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     view.decoder = session.decoder()
     view.reopen = lambda later: _open(later, address, declared)
     return view
+
+
+#: of each session, by maptype: many maps have the same one
+_KNOWN: "WeakKeyDictionary[Session, Dict[int, Tuple[RuntimeMapType, Type, Type]]]" = (
+    WeakKeyDictionary()
+)
+
+
+def _types(
+    session: Session, abi: Abi, maptype: int, declared: Optional[Type]
+) -> Tuple[RuntimeMapType, Type, Type]:
+    """A maptype, and the key and element types.
+
+    :param declared: the mapscope::map type, if debug information gave it
+    """
+    known = _KNOWN.setdefault(session, {})
+    found = known.get(maptype) if declared is None else None
+    if found is None:
+        type = _read_maptype(session, abi, maptype)
+        type.layout.validate()
+        found = (type, *_preferred(session, maptype, type, declared))
+        if declared is None:
+            known[maptype] = found
+    return found
 
 
 class _State:
