@@ -153,9 +153,7 @@ def variable_with_value(
         address = value.address
         if address is None:
             return CppVariable(name, GdbCppType(type), None, bytes_of(value), thread)
-        return CppVariable(
-            name, GdbCppType(type), int(address) & ((1 << 64) - 1), None, thread
-        )
+        return CppVariable(name, GdbCppType(type), int(address) & ((1 << 64) - 1), None, thread)
     except (gdb.error, RuntimeError, TypeError, ValueError, OverflowError, MapscopeError):
         return None
 

@@ -118,7 +118,9 @@ class Variables:
     def _new(self, one: Optional[CppVariable]) -> Iterator[CppVariable]:
         if one is None:
             return
-        place = one.address if one.address is not None else int.from_bytes(one.data or b"", "little")
+        place = (
+            one.address if one.address is not None else int.from_bytes(one.data or b"", "little")
+        )
         if (one.name, place) not in self._told:
             self._told.add((one.name, place))
             yield one

@@ -16,11 +16,16 @@ from .inspect import size_text
 
 @dataclass
 class Row:
-    """One map."""
+    """One map.
+
+    :ivar name: of the variable that it is
+    :ivar owner: the way to it from a variable, indices and keys left out
+    """
 
     name: str
     view: MapView
     progress: object
+    owner: str = ""
 
 
 @dataclass
@@ -47,6 +52,7 @@ class ListResult(Result):
                     "address": hex(view.address or 0),
                     "type": view.type_name,
                     "name": row.name or None,
+                    "owner": row.owner or None,
                     "flavor": view.flavor,
                     "count": view.count,
                     "buckets": view.facts().buckets,
@@ -79,7 +85,8 @@ class ListResult(Result):
                 state = growth.kind
                 if isinstance(row.progress, float):
                     state += f" {row.progress * 100:.1f}%"
-            name = f"  {escape(row.name)}" if row.name else ""
+            name = row.name or row.owner
+            name = f"  {escape(name)}" if name else ""
             buckets = view.facts().buckets
             size = size_text(held.total if held else None)
             retained = size_text(held.retained) if held and held.retained else "" if held else "?"
@@ -95,8 +102,7 @@ class ListResult(Result):
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
-    if any(not row.name for row in rows):
-        _name(session, rows)
+    _add_owners(session, rows)
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     where = ": no runtime of mapscope's or of Go's was recognised in this program"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]
@@ -108,8 +114,8 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     return ListResult(rows, where, session.unread, list(not_listed))
 
 
-def _name(session: Session, rows: List[Row]) -> None:
-    """Names of maps that are no variables themselves."""
+def _add_owners(session: Session, rows: List[Row]) -> None:
+    """What maps are called."""
     unread = len(session.unread)
     names: Dict[int, str] = {}
     for flavour in FLAVOURS:
@@ -117,7 +123,7 @@ def _name(session: Session, rows: List[Row]) -> None:
             names.update(flavour.names(session, session.target.progress))
     del session.unread[unread:]  # the list tells what it could not read
     for row in rows:
-        row.name = row.name or names.get(row.view.address or 0, "")
+        row.owner = row.name or names.get(row.view.address or 0, "")
 
 
 COMMAND = Command(

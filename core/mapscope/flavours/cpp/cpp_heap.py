@@ -113,7 +113,8 @@ class CppHeapView(HeapView):
         unread: List[str] = []
         try:
             own = []
-            for variable in session.target.cpp_variables(unread):
+            variables = session.target.cpp_variables(unread)
+            for variable in sorted(variables, key=lambda variable: variable.name):
                 if variable.name.startswith("mapscope::"):
                     continue
                 if variable.thread:
@@ -158,9 +159,10 @@ class CppHeapView(HeapView):
 
     def owners(self, address: int, all: bool) -> Sequence[Owner]:
         references = self._follow(address)
-        hits = references.hits[: _MOST_OWNERS if all else 1]
-        if all and len(references.hits) > len(hits):
-            self.notes.append(f"{len(references.hits) - len(hits)} more references are not shown")
+        every = references.all_hits() if all else references.hits[:1]
+        hits = every[:_MOST_OWNERS]
+        if len(every) > len(hits):
+            self.notes.append(f"{len(every) - len(hits)} more references are not shown")
         return [self._owner(hit) for hit in hits]
 
     def _owner(self, hit: Hit) -> Owner:
@@ -189,7 +191,7 @@ class CppHeapView(HeapView):
         place = batch.place
         if place is None:
             return ""
-        label, index = _with_first(place.label), batch.index[number]
+        label, index = _with_first(place.label), batch.indices[number]
         if place.how in ("pointer", "optional"):
             return label
         if place.how == "variant":
@@ -211,7 +213,7 @@ class CppHeapView(HeapView):
             key, _ = self._open(self._session, batch_word(self._session, hit)).types()
         except MapscopeError:
             return "?"
-        return self._key(key, batch.index[number])
+        return self._key(key, batch.indices[number])
 
     def _key(self, type: Type, address: int) -> str:
         try:

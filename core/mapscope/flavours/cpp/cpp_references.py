@@ -8,7 +8,7 @@ links are bounded, and what impossible lengths say is not followed.
 """
 
 from collections import deque
-from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set
+from typing import Callable, Deque, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...errors import MapscopeError
 from ...maps.progress import Progress
@@ -24,6 +24,8 @@ _MOST_VALUES, _MOST_ELEMENTS = 1 << 22, 1 << 20
 _TOGETHER = 1 << 13
 #: steps of a path
 _DEEPEST = 64
+#: pointers to the same values that are kept
+_MOST_AGAIN = 1 << 18
 #: what follows a step that is taken again and again
 _AGAIN = "..."
 
@@ -83,7 +85,7 @@ class Batch(NamedTuple):
     :ivar data: of the only one, where it lies in no memory
     :ivar parent: that led to it, by its `place`
     :ivar above: which value of the parent's led to each; [] unless the way is kept
-    :ivar index: index or address of the key of each
+    :ivar indices: index or address of the key of each
     """
 
     node: Node
@@ -94,8 +96,7 @@ class Batch(NamedTuple):
     parent: Optional["Batch"] = None
     place: Optional[Place] = None
     above: Sequence[int] = ()
-    index: Sequence[int] = ()
-    variant: int = 0
+    indices: Sequence[int] = ()
 
 
 class Hit(NamedTuple):
@@ -151,6 +152,8 @@ class References:
         self._opened: Set[int] = set()
         self._classes: Dict[int, Optional[Shape]] = {}
         self._values = 0
+        #: pointers to what was looked at before, while the way is kept
+        self._again: List[Tuple[Batch, Place, int, Shape, int]] = []
         self.owners: Dict[int, str] = {}
         self.steps: Dict[str, Sequence[str]] = {}
         self.hits: List[Hit] = []
@@ -193,6 +196,22 @@ class References:
             for place in batch.shape.live:
                 self._how[place.how](batch, place, self._words(batch, place.offset))
             self.shapes.decide()
+
+    def all_hits(self) -> List[Hit]:
+        """Every reference to the map whose owners are wanted: also all pointers to a value that
+        holds it."""
+        holders: Dict[Tuple[int, int], List[Hit]] = {}
+        for hit in self.hits:
+            key = (id(hit.batch.shape), hit.batch.starts[hit.number])
+            holders.setdefault(key, []).append(hit)
+        found = list(self.hits)
+        for batch, place, number, shape, start in self._again:
+            for hit in holders.get((id(shape), start), ()):
+                label = joined(batch.arrow, place.label)
+                node = Node(batch.node, label, shape)
+                same = Batch(node, shape, [start], True, None, batch, place, [number], [0])
+                found.append(Hit(same, 0, hit.place))
+        return found
 
     def _words(self, batch: Batch, offset: int) -> List[int]:
         """The word at an offset of each value; 0 of what cannot be read."""
@@ -281,14 +300,15 @@ class References:
                 own, start = self._class_of(shape, word)
                 shapes[id(own)] = own
             if start in own.seen:
+                if self._wanted and own.live and len(self._again) < _MOST_AGAIN:
+                    self._again.append((batch, place, number, own, start))
                 continue
-            if not self._wanted or own.live:
-                own.seen.add(start)
+            own.seen.add(start)
             groups.setdefault(id(own), Found()).add(start, number)
         for which, found in groups.items():
             self._step(batch, place, shapes[which], found, True)
 
-    def _class_of(self, shape: Shape, start: int) -> "tuple[Shape, int]":
+    def _class_of(self, shape: Shape, start: int) -> Tuple[Shape, int]:
         """(the class that an object says it is of, where the whole of it begins)"""
         try:
             table = self._memory.read_word(start)

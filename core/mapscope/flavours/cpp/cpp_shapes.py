@@ -150,9 +150,7 @@ class Shapes:
 
     # --- what is in a type ---
 
-    def _add(
-        self, type: CppType, offset: int, label: str, depth: int, places: List[Place]
-    ) -> None:
+    def _add(self, type: CppType, offset: int, label: str, depth: int, places: List[Place]) -> None:
         """The places of a value, at an offset of another."""
         if depth > _DEEPEST or len(places) > _MOST_PLACES:
             return
@@ -175,9 +173,7 @@ class Shapes:
                     inner = f"{label}.{part.name}" if part.name else label
                     self._add(part.type, offset + part.offset, inner, depth + 1, places)
 
-    def _add_pointer(
-        self, target: CppType, offset: int, label: str, places: List[Place]
-    ) -> None:
+    def _add_pointer(self, target: CppType, offset: int, label: str, places: List[Place]) -> None:
         tag = target.tag
         if target.form is Form.OTHER:
             return
@@ -257,9 +253,7 @@ class Shapes:
             alternatives.append(self.of(found))
         if index is not None and union is not None:
             numbers = (index[0] - union[0], index[1].size)
-            places.append(
-                Place("variant", offset + union[0], label, tuple(alternatives), numbers)
-            )
+            places.append(Place("variant", offset + union[0], label, tuple(alternatives), numbers))
 
     def _add_container(
         self,
@@ -277,9 +271,7 @@ class Shapes:
             found, last = _find(type, "_M_start"), _find(type, "_M_finish")
             if found is not None and last is not None and found[1].form is Form.POINTER:
                 numbers: Tuple[int, ...] = (last[0] - found[0], first.size)
-                places.append(
-                    Place("vector", offset + found[0], label, (self.of(first),), numbers)
-                )
+                places.append(Place("vector", offset + found[0], label, (self.of(first),), numbers))
         elif kind == "deque":
             found, last = _find(type, "_M_start"), _find(type, "_M_finish")
             if found is not None and last is not None and first.size:

@@ -115,6 +115,8 @@ ints *pointer;
 ints &reference = *new ints;
 holder derived;
 node *circle;
+ints *twice;
+ints *again;
 thread_local ints own;
 static ints hidden;
 
@@ -189,6 +191,8 @@ void make() {
   stages.push_back(std::move(counting));
   pointer = new ints;
   fill(*pointer, 11, "shop::pointer");
+  twice = again = new ints;
+  fill(*again, 11, "shop::again");
   fill(reference, 12, "shop::reference");
   fill(derived.inherited, 13, "shop::derived.inherited");
   fill(derived.second, 14, "shop::derived.second");
