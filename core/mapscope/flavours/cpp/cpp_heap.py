@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Every map of the C++ runtime, by its registry, and the variables that refer to each."""
 
-import time
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from ...classic.classic_map import ClassicMap
 from ...errors import MapscopeError
@@ -11,7 +10,6 @@ from ...maps.on_heap import HeapMap, HeapView, Owner, Step
 from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.cpp_names import as_written
-from ...program.cpp_types import CppType
 from ...program.types import Type
 from ...program.values import text_form
 from ...session import Session
