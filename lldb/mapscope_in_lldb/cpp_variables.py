@@ -27,6 +27,8 @@ _MADE = re.compile(r"^(vtable|VTT|typeinfo|typeinfo name|guard variable|construc
 #: a variable of a function, by Itanium's mangling
 _OF_FUNCTION = "_ZZ"
 _OURS = "mapscope"
+#: classes of libstdc++ whose members are of no interest, and that have 32 bytes
+_NOT_ASKED = ("std::__cxx11::basic_string<char,", "std::function<")
 _NO_ADDRESS = lldb.LLDB_INVALID_ADDRESS
 #: variables of one name in one file; frames of a thread; blocks of a function
 _MANY, _FRAMES, _BLOCKS = 256, 64, 1 << 12
@@ -51,14 +53,18 @@ class LldbCppType(CppType):
             self.form = Form.ARRAY
         elif which & _CLASSES:
             self.form = Form.CLASS
-        self.size = 8 if self.is_reference else int(type.GetByteSize())
-        if self.form is Form.ARRAY:
-            each = int(type.GetArrayElementType().GetByteSize())
-            self.length = self.size // each if each else 0
         self.tag = with_tuples(type, str(type.GetName() or "?"))
         if _UNNAMED.search(self.tag):
             self.tag = "(unnamed class)"
-        # LLDB 19 prints an error of its own when it looks at what GCC 12 says of std::string
+        # LLDB 19 prints an error of its own when it looks at what GCC 12 says of these, also
+        # when it is asked for their size
+        if self.tag.startswith(_NOT_ASKED):
+            self.size = 32
+        else:
+            self.size = 8 if self.is_reference else int(type.GetByteSize())
+        if self.form is Form.ARRAY:
+            each = int(type.GetArrayElementType().GetByteSize())
+            self.length = self.size // each if each else 0
         known = self.form is not Form.CLASS or self.tag.startswith("std::")
         self.complete = known or bool(self.size and type.IsTypeComplete())
 

@@ -224,7 +224,7 @@ def test_vectors_that_are_garbage(first: int, last: int) -> None:
     program.add("good", MAP, words(map))
     program.add("bad", vector_of(node_type()), words(first, last, last))
     assert program.owners() == {map: "good"}
-    assert "1 containers that variables lead to are damaged" in program.notes()
+    assert "a container that variables lead to: damaged" in program.notes()
 
 
 def test_a_vector_whose_length_is_no_number_of_elements() -> None:

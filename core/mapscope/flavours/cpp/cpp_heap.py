@@ -239,12 +239,17 @@ def _with_first(label: str) -> str:
 
 def _notes_of(references: References) -> List[str]:
     found: List[str] = []
-    if references.unread:
-        found.append(f"{references.unread} values that variables lead to could not be read")
-    if references.damaged:
+    if not references.roots:
         found.append(
-            f"{references.damaged} containers that variables lead to are damaged, or not "
-            "constructed yet: not followed"
+            "no variables were found by debug information: who refers to a map is not known"
+        )
+    if references.unread:
+        some = "a value" if references.unread == 1 else f"{references.unread} values"
+        found.append(f"{some} that variables lead to could not be read")
+    if references.damaged:
+        some = "a container" if references.damaged == 1 else f"{references.damaged} containers"
+        found.append(
+            f"{some} that variables lead to: damaged, or not constructed yet, and not followed"
         )
     if references.cut or references.shapes.cut:
         found.append("there are more values or types than are followed: not all owners are known")

@@ -131,6 +131,9 @@ class References:
     :param wanted: the map whose every reference is kept; 0: none
     :ivar owners: the path that was found first, by map
     :ivar unread: values that could not be read
+    :ivar damaged: containers whose lengths or links are impossible
+    :ivar roots: variables to begin at
+    :ivar cut: whether there was more than is looked at
     """
 
     def __init__(
@@ -159,6 +162,7 @@ class References:
         self.hits: List[Hit] = []
         self.unread = 0
         self.damaged = 0
+        self.roots = 0
         self.cut = False
         self._how: Dict[str, Callable[[Batch, Place, List[int]], None]] = {
             "map": self._maps_at,
@@ -175,6 +179,7 @@ class References:
 
     def add(self, variable: CppVariable, name: str) -> None:
         """A variable to begin at."""
+        self.roots += 1
         shape = self.shapes.of(variable.type)
         address = variable.address or 0
         node = Node(None, name, shape)
