@@ -7,15 +7,17 @@ map of the current stop); see docs/commands.md, "Naming a map".
 
 import re
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
-from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap
+from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap, UsageError
 from .flavours.registry import FLAVOURS
 from .go import expressions
+from .go.frame_variables import OwnPackages
 from .go.syntax import NotGo
+from .in_goroutine import InGoroutine, in_no_operation
 from .maps.key_text import parse_key
 from .maps.view import MapView, Reopen
-from .program.target import Frame, Variable
+from .program.target import Frame, Names, Variable
 from .program.types import Kind, Type
 from .program.values import escape
 from .session import Session
@@ -43,19 +45,97 @@ def find_map(
     expression: Optional[str],
     type: Optional[str] = None,
     at_stop: Optional[AtStop] = None,
+    goroutine: Optional[InGoroutine] = None,
 ) -> MapView:
     """The map that the user named.
 
     :param expression: MAP as typed; None: the map of the current stop
     :param type: the value of --type
     :param at_stop: the current stop, if the program is at a map stop
+    :param goroutine: whose variables and operation are meant; None: the selected thread's
     :raises NotAMap: if it is none
     """
     session.require_memory()
     session.require_architecture()
+    if goroutine is not None:
+        return _map_in(goroutine, expression, type, at_stop)
     if expression is None:
         return _map_of_stop(session, at_stop)
     return map_of(session, evaluate(session, expression), expression, type)
+
+
+def _map_in(
+    goroutine: InGoroutine,
+    expression: Optional[str],
+    type: Optional[str],
+    at_stop: Optional[AtStop],
+) -> MapView:
+    """The map that a goroutine's variable is, or whose runtime function it is in."""
+    session = goroutine.session
+    if expression is not None:
+        value = evaluate_in(goroutine, expression)
+        try:
+            return map_of(session, value, expression, type)
+        except NotAMap as error:
+            if goroutine.frame is None:
+                raise
+            raise NotAMap(f"{error} ({goroutine.place(goroutine.frame)})") from None
+    thread = goroutine.thread
+    if at_stop is not None and thread is not None and at_stop.thread == thread.number:
+        if at_stop.reopen is not None:
+            return at_stop.reopen(session)
+    native = () if thread is None else thread.frames()
+    # what one kind of frame has lost, the other may tell; debug information is slow to read
+    ways: Sequence[Callable[[], Iterable[Frame]]] = (
+        lambda: session.named(native),
+        lambda: goroutine.frames,
+        goroutine.scoped,
+    )
+    best: Optional[MapView] = None
+    problem: Optional[MapscopeError] = None
+    for frames in ways:
+        for frame in frames():
+            view, wrong = _map_of_frames(session, (frame,))
+            problem = problem or wrong
+            if view is not None and (best is None or view.address == best.address):
+                best = view
+                if view.key is not None:
+                    return view
+    if best is not None:
+        return best
+    raise problem or in_no_operation(goroutine)
+
+
+def evaluate_in(goroutine: InGoroutine, expression: str) -> Variable:
+    """The value of an expression of Go in a goroutine's frames.
+
+    :raises MapscopeError: if it has none
+    """
+    names = goroutine.names(expression)
+
+    def foreign(text: str) -> Variable:
+        raise UsageError(f"{escape(text)}: registers are a thread's: leave out --goroutine")
+
+    try:
+        return expressions.evaluate(_reading(goroutine.session, names, foreign), expression)
+    except expressions.UnknownName as error:
+        doubt = goroutine.doubt()
+        hint = f" ({doubt})" if doubt else f"; goroutine {goroutine.number} is in"
+        hint += "" if doubt else f" {goroutine.list_frames()}"
+        raise expressions.UnknownName(f"{error}{hint}") from None
+
+
+def _reading(
+    session: Session, names: Names, foreign: Callable[[str], Variable]
+) -> expressions.Reading:
+    return expressions.Reading(
+        names,
+        session.memory,
+        session.go,
+        session.decoder(),
+        lambda map, key, what: _value_behind(session, map, key, what),
+        foreign,
+    )
 
 
 def evaluate(session: Session, expression: str) -> Variable:
@@ -67,14 +147,11 @@ def evaluate(session: Session, expression: str) -> Variable:
     names = None if _is_debuggers(expression) else target.names()
     if names is None or not session.is_go():
         return target.evaluate(expression)
-    reading = expressions.Reading(
-        names,
-        session.memory,
-        session.go,
-        session.decoder(),
-        lambda map, key, what: _value_behind(session, map, key, what),
-        target.evaluate,
-    )
+    if names.frame is not None and len(session.runtimes()) > 1:
+        pc = names.frame.pc()
+        file = target.code_file(pc) if session.runtime_at(pc) is not None else None
+        names = names if file is None else OwnPackages(names, file)
+    reading = _reading(session, names, target.evaluate)
     if names.frame is None or _is_in_go(session, names.frame):
         return expressions.evaluate(reading, expression)
     try:
@@ -273,8 +350,20 @@ def _map_of_stop(session: Session, current: Optional[AtStop]) -> MapView:
     selected thread is in."""
     if current is not None and current.reopen is not None:
         return current.reopen(session)
+    view, error = _map_of_frames(session, _selected_frames(session))
+    if view is not None:
+        return view
+    if error is not None:
+        raise error
+    raise NoStopMap("which map? The selected thread is in no map operation: name a MAP")
+
+
+def _map_of_frames(
+    session: Session, frames: Iterable[Frame]
+) -> Tuple[Optional[MapView], Optional[MapscopeError]]:
+    """The map whose runtime function frames are of; None: none; and what was wrong with one."""
     error: Optional[MapscopeError] = None
-    for frame in _selected_frames(session):
+    for frame in frames:
         for flavour in FLAVOURS:
             try:
                 view = flavour.from_frame(session, frame)
@@ -282,10 +371,8 @@ def _map_of_stop(session: Session, current: Optional[AtStop]) -> MapView:
                 error = error or problem
                 continue
             if view is not None:
-                return view
-    if error is not None:
-        raise error
-    raise NoStopMap("which map? The selected thread is in no map operation: name a MAP")
+                return view, None
+    return None, error
 
 
 def _word(session: Session, variable: Variable) -> int:

@@ -7,12 +7,12 @@ process is stopped.
 """
 
 import copy
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Dict, Iterable, Iterator, List, Optional, Tuple
 
 from .errors import MapscopeError, NeedsProcess, NoProgram
 from .go import descriptors
-from .go.frames import Register, unwind, waiting_at, with_names
+from .go.frames import SWITCHES, GoFrame, Register, unwind, waiting_at, with_names
 from .go.functions import FunctionTables, Functions
 from .go.goroutines import Goroutine, find_g, running_for
 from .go.images import Image, find_images
@@ -27,7 +27,7 @@ _INNERMOST = 16
 #: frames of a thread or goroutine that are looked at for a write
 _DEEPEST = 64
 #: of goroutines that no thread runs (go/layouts.STATUSES)
-_PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted")
+PARKED = ("_Grunnable", "_Gwaiting", "_Gpreempted", "_Gleaked")
 
 
 class Session:
@@ -137,14 +137,26 @@ class Session:
     def runtime_frames(self) -> List[Frame]:
         """The innermost frames of every thread."""
         if self._frames is None:
-            self._frames = [
-                frame
-                for thread, frames in groupby(
-                    _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
-                )
-                for frame in _bounded(self.named(frames, self._register_of(thread)), _INNERMOST)
-            ]
+            self._frames = []
+            of_threads = groupby(
+                _bounded(self.target.runtime_frames(), 4096), lambda frame: frame.thread
+            )
+            for number, frames in of_threads:
+                named = self.named(frames, self._register_of(number))
+                self._frames += self._with_own(number, list(_bounded(named, _INNERMOST)))
         return self._frames
+
+    def _with_own(self, number: int, frames: List[Frame]) -> List[Frame]:
+        """A thread's frames; where it is on the system's stack for a goroutine, which debuggers do
+        not look beyond, by Go's own table of functions on to that of the goroutine."""
+        switches = any(frame.function in SWITCHES for frame in frames)
+        if not switches or any(operation_of(frame.function) for frame in frames):
+            return frames
+        for thread in self.target.threads() if self.is_go() else ():
+            if thread.number == number:
+                own = self.own_frames(thread)
+                return own if any(operation_of(frame.function) for frame in own) else frames
+        return frames
 
     def _register_of(self, number: int) -> Register:
         """A thread's registers, which are read when one is asked for."""
@@ -184,6 +196,10 @@ class Session:
     def own_frames(self, thread: Thread) -> List[Frame]:
         """A thread's frames by Go's own table of functions, on from the system's stack to that
         of the goroutine for which the thread is on it."""
+        return list(self.unwound(thread, _DEEPEST))
+
+    def unwound(self, thread: Thread, most: int) -> List[GoFrame]:
+        """The same, so many at most, with what that table tells of them."""
         table = self.functions
         if table is None:
             return []
@@ -197,7 +213,7 @@ class Session:
 
         pc, sp = registers.get("rip", 0), registers.get("rsp", 0)
         found = unwind(self.memory, table, thread.number, pc, sp, own, registers.get)
-        return list(_bounded(found, _DEEPEST))
+        return list(islice(found, most))
 
     def parked_writers(self) -> List[Tuple[Goroutine, List[Frame]]]:
         """Goroutines that no thread runs, inside a write to a map, and their frames: one waits
@@ -214,7 +230,7 @@ class Session:
         for program in self.runtimes() or [self.go]:
             try:
                 for goroutine in program.goroutines():
-                    if goroutine.status not in _PARKED:
+                    if goroutine.status not in PARKED:
                         continue
                     place = waiting_at(self.memory, goroutine.address, program.minor)
                     if place is None or not self.memory.readable(place[1] & ~7, 8):

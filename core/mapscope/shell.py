@@ -5,6 +5,7 @@ What the adapters call; they print what `write` is given and show the one line
 of a MapscopeError on the debugger's error channel.
 """
 
+from itertools import chain
 from typing import Callable, Iterator, List
 
 from .commands import load
@@ -52,8 +53,11 @@ def _run(target: Target, stops: Callable[[], Stops], name: str, line: str, write
     misfit = target.misfit()
     if misfit:
         target.warn(f"mapscope: warning: {escape(misfit)}")
-    result = command.run(Context(Session(target), stops), args)
+    context = Context(Session(target), stops)
+    result = command.run(context, args)
     pieces = result.json() if args.json else result.text()
+    if context.said and not args.json:
+        pieces = chain((line + "\n" for line in context.said), pieces)
     if args.output is None:
         _print(result, pieces, write)
         return

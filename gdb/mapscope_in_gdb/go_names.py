@@ -79,8 +79,8 @@ class GdbNames(Names):
     def package_variable(self, name: str) -> Optional[Variable]:
         for look_up in (gdb.lookup_global_symbol, gdb.lookup_static_symbol):
             symbol = look_up(name)
-            if symbol is None:
-                continue
+            if symbol is None or not (symbol.is_function or symbol.is_variable):
+                continue  # runtime.m is a type
             if symbol.is_function:
                 return Variable(_FUNCTION, int(symbol.value().address))
             try:

@@ -12,7 +12,7 @@ from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import Range
 from mapscope.program.cpp_types import CppType, CppVariable
-from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
+from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
 from mapscope.program.values import escape
 from mapscope.session import Session
@@ -40,6 +40,7 @@ class GdbTarget(Target):
         self._shown = False
         self._core = core_dump.current()
         self._writable: Optional[List[Range]] = None
+        self._sections: Optional[List[Section]] = None
 
     def read_memory(self, address: int, size: int) -> memoryview:
         if self._core is not None:
@@ -66,9 +67,6 @@ class GdbTarget(Target):
         ):
             return ""
         return "file PROGRAM"
-
-    def program_file(self) -> str:
-        return core_dump.program()
 
     def misfit(self) -> str:
         return core_dump.fits()
@@ -120,6 +118,13 @@ class GdbTarget(Target):
                 found.append(Section(match[3], start, end, match[4] or ""))
         return found
 
+    def code_file(self, address: int) -> Optional[CodeFile]:
+        from .code_file import code_file
+
+        if self._sections is None:
+            self._sections = self.sections()
+        return code_file(address, self._sections)
+
     def find_type(self, name: str) -> Optional[Type]:
         try:
             return describe(gdb.lookup_type(name))
@@ -127,7 +132,7 @@ class GdbTarget(Target):
             return None
 
     def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        return cpp_variables.Variables(self.sections(), self.program_file(), unread).all()
+        return cpp_variables.Variables(self.sections(), core_dump.program(), unread).all()
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         return cpp_types.type_of_name(name)

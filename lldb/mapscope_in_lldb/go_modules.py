@@ -6,10 +6,11 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 import lldb
 
 from mapscope.errors import MapscopeError
+from mapscope.go import debug_info
 from mapscope.go.debug_info import GoDebugInfo, Scope
 from mapscope.program.dwarf import Machine
 from mapscope.program.memory import Buffer
-from mapscope.program.target import Variable
+from mapscope.program.target import CodeFile, Variable
 from mapscope.program.types import Kind, Type
 from .modules import is_go_module, section_bytes
 from .process import register_of
@@ -17,11 +18,28 @@ from .process import register_of
 Read = Callable[[int, int], Buffer]
 
 
+class LldbCodeFile(CodeFile):
+    """A Go module as core's file."""
+
+    def __init__(self, module: "GoModule", target: lldb.SBTarget) -> None:
+        self.name = module.name
+        self.identity = module
+        self.bias = module.bias(target)
+        self._module = module
+
+    def section(self, name: str) -> bytes:
+        return self._module.section(name)
+
+    def linked(self, name: str) -> Optional[int]:
+        return self._module.linked(name)
+
+
 class GoModule:
     """The program, if it is a Go program, or a Go plugin."""
 
     def __init__(self, module: lldb.SBModule) -> None:
         self._module = module
+        self.name = str(module.GetFileSpec())
         self._info: Optional[GoDebugInfo] = None
         self._scopes: Dict[Tuple[str, int, int], List[Scope]] = {}
 
@@ -29,8 +47,17 @@ class GoModule:
     def info(self) -> GoDebugInfo:
         """Its debug information; that of a stripped program is empty."""
         if self._info is None:
-            self._info = GoDebugInfo(lambda name: section_bytes(self._module, name))
+            self._info = debug_info.of_file(self, self.section)
         return self._info
+
+    def section(self, name: str) -> bytes:
+        """What a section of its file holds."""
+        return section_bytes(self._module, name)
+
+    def linked(self, name: str) -> Optional[int]:
+        """Where a section was linked to be; None: there is none."""
+        found = self._module.FindSection(name)
+        return int(found.GetFileAddress()) if found.IsValid() else None
 
     def bias(self, target: lldb.SBTarget) -> int:
         """What is to be added to addresses as linked."""

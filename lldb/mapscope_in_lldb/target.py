@@ -16,12 +16,12 @@ from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.memory import Buffer
 from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
-from mapscope.program.target import Frame, Names, Section, Target, Thread, Variable
+from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
 from mapscope.session import Session
 from . import core_dump, cpp_variables
 from .expressions import evaluate, no_code, one_line, variable_of
-from .go_modules import GoModule, go_module, go_modules
+from .go_modules import GoModule, LldbCodeFile, go_module, go_modules
 from .go_names import LldbNames
 from .modules import template_names
 from .process import is_core, is_there, register_of
@@ -189,9 +189,6 @@ class LldbTarget(Target):
             return "target create PROGRAM"
         return f"target create PROGRAM --core {core_dump.path_of(self.process.GetCoreFile())}"
 
-    def program_file(self) -> str:
-        return core_dump.path_of(self.native.GetExecutable())
-
     def misfit(self) -> str:
         return core_dump.fits(self.native)
 
@@ -268,6 +265,10 @@ class LldbTarget(Target):
         if start is not None and section.GetByteSize():
             end = int(start + section.GetByteSize())
             found.append(Section(str(section.GetName()), start, end, file))
+
+    def code_file(self, address: int) -> Optional[CodeFile]:
+        module = go_module(self.native.ResolveLoadAddress(address).GetModule())
+        return None if module is None else LldbCodeFile(module, self.native)
 
     def _native_type(self, name: str) -> lldb.SBType:
         """LLDB's type of a name; one that is not valid: there is none."""

@@ -65,27 +65,7 @@ def test_another_version_is_refused_by_name() -> None:
         with pytest.raises(LayoutUnknown) as caught:
             text(made.target, name, line)
         message = str(caught.value)
-        assert "version 7" in message and "these scripts read version 4" in message
-
-
-def test_an_abi_that_is_too_small() -> None:
-    made = program()
-    made.image.write_word(made.abi + 20, 64, 4)
-    with pytest.raises(LayoutUnknown, match="has 64 bytes, 296 expected"):
-        text(made.target, "inspect", "big")
-
-
-def test_an_impossible_abi() -> None:
-    made = program()
-    made.image.write_word(made.abi + 24, 0xFFFF, 2)  # hmap_size
-    with pytest.raises(Corrupt, match="impossible"):
-        text(made.target, "inspect", "big")
-
-
-def test_a_newer_abi_of_the_same_version_may_be_longer() -> None:
-    made = program()
-    made.image.write_word(made.abi + 20, 4000, 4)
-    assert len(dictionary(made.target, "big")) == 27
+        assert "version 7" in message and "these scripts read version 5" in message
 
 
 def test_every_offset_comes_from_the_program() -> None:

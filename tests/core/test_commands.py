@@ -415,7 +415,9 @@ def test_help_needs_no_program(name: str) -> None:
 
 def test_completion() -> None:
     assert shell.complete("entries", "--l") == ["--limit"]
-    assert set(shell.complete("inspect", "--")) == {"--type", "--json", "--help"}
+    assert set(shell.complete("inspect", "--")) == {
+        *("--type", "--goroutine", "--frame", "--json", "--help")
+    }
     assert shell.complete("bucket", "--o") == ["--old"]
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Names of C++ functions and types, as demanglers and compilers write them."""
 
+import time
 from typing import Optional
 
 import pytest
@@ -94,3 +95,15 @@ def test_a_type_is_written_without_what_it_has_anyway(spelled: str, written: Opt
         ),
     }
     assert as_written(spelled) == (written or expected[spelled])
+
+
+def test_names_are_made_plain_once_for_many_questions() -> None:
+    """A program has hundreds of instances, and each of its map types is looked for among them."""
+    names = [f"map<const key_{n} *, (anonymous namespace)::value_{n}>" for n in range(500)]
+    started = time.process_time()
+    assert same_template(names, "map<key_0 const*, {anonymous}::value_0>") == names[0]
+    once = time.process_time() - started
+    started = time.process_time()
+    for n in range(20):
+        assert same_template(names, f"map<key_{n} const*, {{anonymous}}::value_{n}>") == names[n]
+    assert time.process_time() - started < 10 * once

@@ -3,6 +3,7 @@
 short form of fuzz.py, which runs as many as one likes."""
 
 import json
+import os
 import random
 import tracemalloc
 from typing import Dict, List, Tuple
@@ -29,7 +30,7 @@ def _fuzzer() -> Fuzzer:
 
 
 @given(scene=_NUMBERS, damages=DAMAGES, chosen=LOOKS)
-@settings(max_examples=600)
+@settings(max_examples=600 if os.environ.get("MAPSCOPE_LONG") else 240)
 def test_damage(
     fuzzer: Fuzzer, scene: int, damages: List[Damage], chosen: List[Tuple[int, int]]
 ) -> None:

@@ -7,7 +7,7 @@ import pytest
 from codec import Block, Int, Text, Value
 from goprogram import GoProgram, number_map, text_map
 from image import FakeFrame, FakeTarget
-from looking import Json, Watcher, dictionary, lines, one
+from looking import Json, Watcher, dictionary, lines, one, one_in
 from model import HASH_WRITING, ITERATOR, MIN_TOP, SAME_SIZE_GROW, GoMap, mixed
 
 Program = Tuple[FakeTarget, GoMap]
@@ -290,7 +290,7 @@ def test_evacuate_of_a_bucket_that_was_moved_long_ago(
     model.fill({there[0]: value(model, 1)})  # moves its bucket, which may be ahead of nevacuate
     assert model.growing() and model.evacuated(bucket)
     assert (bucket < model.get("nevacuate")) == (bucket == 0)
-    with Watcher(target, model) as watcher:
+    with Watcher(target, model, only=one_in(3)) as watcher:
         for name in there:
             model.assign(name, value(model, 12345))
         for name in there[1:]:

@@ -203,9 +203,9 @@ def test_records_that_are_all_impossible() -> None:
 def test_shards_that_share_their_maps() -> None:
     program = CppProgram(shards=64)
     program.map("m", Int(8), Int(8)).fill({1: 1})
-    head = program.image.word(program.registry + program.offsets.registry_head)
+    head = program.image.word(program.registry + program.offsets.registry_shard["head"])
     for shard in range(64):
-        at = program.registry + shard * program.stride + program.offsets.registry_head
+        at = program.registry + shard * program.stride + program.offsets.registry_shard["head"]
         program.image.write_word(at, head)
     assert len(one(program.target, "list")["maps"]) == 1
 

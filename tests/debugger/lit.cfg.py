@@ -78,7 +78,8 @@ config.environment.update(
         "TERM": "dumb",
         "DEBUGINFOD_URLS": "",
         "HOME": config.suite_build,
-        "PYTHONDONTWRITEBYTECODE": "1",
+        # Compiled once, not in each of some hundred debuggers; and not in the source folder.
+        "PYTHONPYCACHEPREFIX": os.path.join(config.suite_build, "pycache"),
         # Commands for tests import in_debugger.
         "PYTHONPATH": config.suite,
     }

@@ -29,7 +29,8 @@ At begin the entries must be exactly before, and at end exactly after.
 
 A long operation can be stepped with few checks: --every N is the number of checks at one stride,
 after which the stride doubles, and --closely FUNCTION (of Go's runtime, any number of them) where
-it begins anew.
+it begins anew; --most N is the number of checks after which it runs to the next of those functions,
+or to the operation's end.
 """
 
 import argparse
@@ -241,19 +242,24 @@ class Stepper:
         """Step through one; say whether every check held."""
         instructions = wrong = 0
         first = ""
-        stride, left, steps = self.stride, self.every, 0
+        stride, left, steps, taken = self.stride, self.every, 0, 0
         try:
             checker.exactly(checker.before)
-            while not self.most or steps < self.most:
-                self.program.go_step(stride)
-                instructions += stride
+            while True:
+                if self.most and taken >= self.most:
+                    self.program.go_on()
+                    taken = 0
+                else:
+                    self.program.go_step(stride)
+                    instructions += stride
+                    taken += 1
                 steps += 1
                 left -= 1
                 pc = self.program.pc()
                 if pc == self.end:
                     break
                 if pc in self.closely:
-                    stride, left = self.stride, self.every
+                    stride, left, taken = self.stride, self.every, 0
                 elif self.every and left <= 0:
                     stride, left = 2 * stride, self.every
                 try:
@@ -264,8 +270,6 @@ class Stepper:
                         first += f"{error}\n{self.program.place()}"
                     if not self.keep:
                         break
-            else:
-                self.program.go_on()
             if self.program.pc() == self.end:
                 checker.exactly(checker.after)
         except (AssertionError, ValueError, Failed) as error:
@@ -296,7 +300,7 @@ def options_of(line: str) -> argparse.Namespace:
     parser.add_argument("--commands", default="", help="besides entries, by comma")
     parser.add_argument("--every", type=int, default=0, help="checks before the stride doubles")
     parser.add_argument("--closely", action="append", default=[], help="where it begins anew")
-    parser.add_argument("--most", type=int, default=0, help="steps of one operation; 0: all")
+    parser.add_argument("--most", type=int, default=0, help="steps before it goes on; 0: all")
     parser.add_argument("--keep-going", action="store_true", help="behind a wrong answer")
     parser.add_argument(
         "--zero",

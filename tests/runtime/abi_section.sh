@@ -5,11 +5,12 @@
 # be there, and begin with the magic, after section garbage collection,
 # link-time optimisation and strip, in static and in shared builds.
 #
-#   abi_section.sh COMPILER SOURCE_DIR WORK_DIR
+#   abi_section.sh COMPILER SOURCE_DIR OBJECTS WORK_DIR     (OBJECTS of library_objects.sh)
 set -euo pipefail
 compiler=$1
 source=$2
-work=$3
+objects=$3
+work=$4
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
@@ -33,6 +34,10 @@ has_section() {
     echo "$1: .mapscope begins with '$found', not with the magic $magic" >&2
     exit 1
   fi
+  if ! grep -q 'hmap\.count' section.bin || ! grep -q 'history_record\.thread' section.bin; then
+    echo "$1: .mapscope does not name the fields of the structs" >&2
+    exit 1
+  fi
   if ! readelf -SW "$1" | grep -E '\.mapscope +PROGBITS' | grep -qE ' W?A[A-Za-z]* '; then
     echo "$1: .mapscope is not an allocated section:" >&2
     readelf -SW "$1" >&2
@@ -41,33 +46,21 @@ has_section() {
   echo "$1: found"
 }
 
-compile() { # compile FOLDER FLAGS...: the library's objects
-  local folder=$1
-  shift
-  mkdir -p "$folder"
-  for file in "$source"/runtime/src/*.cpp; do
-    "$compiler" "${flags[@]}" "$@" -c "$file" -o "$folder/$(basename "$file" .cpp).o"
-  done
-}
-
-compile o2 -O2 -fPIC
-ar rcs o2/libmapscope_runtime.a o2/*.o
-"$compiler" "${flags[@]}" -O2 main.cpp -Lo2 -lmapscope_runtime -Wl,--gc-sections -o static
+"$compiler" "${flags[@]}" -O2 main.cpp -L"$objects/o2" -lmapscope_runtime -Wl,--gc-sections -o static
 strip static
 ./static
 has_section static
 
-"$compiler" -shared -Wl,--gc-sections o2/*.o -o libshared.so
+"$compiler" -shared -Wl,--gc-sections "$objects"/o2/*.o -o libshared.so
 strip libshared.so
 "$compiler" "${flags[@]}" -O2 main.cpp ./libshared.so -Wl,--gc-sections -o uses_shared
 ./uses_shared
 has_section libshared.so
 
-compile lto -O2 -flto
-"$compiler" "${flags[@]}" -O2 -flto main.cpp lto/*.o -Wl,--gc-sections -s -o lto_static
+"$compiler" "${flags[@]}" -O2 -flto main.cpp "$objects"/lto/*.o -Wl,--gc-sections -s -o lto_static
 ./lto_static
 has_section lto_static
 
-"$compiler" "${flags[@]}" -O0 main.cpp o2/*.o -o plain
+"$compiler" "${flags[@]}" -O0 main.cpp "$objects"/o2/*.o -o plain
 ./plain
 has_section plain

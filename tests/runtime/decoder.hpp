@@ -18,7 +18,11 @@
 
 #include <mapscope/layout.h>
 
+#include "abi_table.hpp"
+
 namespace decoder {
+
+using abi_table::offset;
 
 // Copies bytes from an address of the process looked at.
 using reader = std::function<void(uint64_t address, void *to, size_t bytes)>;
@@ -70,19 +74,18 @@ public:
       return result;
     }
     result.nil = false;
-    const auto &abi = mapscope_abi;
-    const uint64_t extra = get<uint64_t>(at_ + abi.hmap_extra);
+    const uint64_t extra = get<uint64_t>(at_ + offset<"hmap.extra">());
     if (extra == 0) {
       throw std::runtime_error("extra is nil");
     }
-    read_type(get<uint64_t>(extra + abi.mapextra_type));
-    result.count = get<uint64_t>(at_ + abi.hmap_count);
-    result.B = get<uint8_t>(at_ + abi.hmap_B);
-    const uint8_t flags = get<uint8_t>(at_ + abi.hmap_flags);
-    const uint64_t buckets = get<uint64_t>(at_ + abi.hmap_buckets);
-    const uint64_t oldbuckets = get<uint64_t>(at_ + abi.hmap_oldbuckets);
-    const uint64_t nevacuate = get<uint64_t>(at_ + abi.hmap_nevacuate);
-    const uint64_t evacuating = get<uint64_t>(extra + abi.mapextra_evacuating);
+    read_type(get<uint64_t>(extra + offset<"mapextra.type">()));
+    result.count = get<uint64_t>(at_ + offset<"hmap.count">());
+    result.B = get<uint8_t>(at_ + offset<"hmap.B">());
+    const uint8_t flags = get<uint8_t>(at_ + offset<"hmap.flags">());
+    const uint64_t buckets = get<uint64_t>(at_ + offset<"hmap.buckets">());
+    const uint64_t oldbuckets = get<uint64_t>(at_ + offset<"hmap.oldbuckets">());
+    const uint64_t nevacuate = get<uint64_t>(at_ + offset<"hmap.nevacuate">());
+    const uint64_t evacuating = get<uint64_t>(extra + offset<"mapextra.evacuating">());
     if (oldbuckets == 0) {
       if (buckets != 0) {
         walk_array(result, buckets, result.B, false);
@@ -104,7 +107,7 @@ public:
     walk_array(result, buckets, result.B, false);
     if (evacuating != 0) {
       find_in_flight(result, oldbuckets, buckets, old_B, evacuating - 1,
-                     get<uint64_t>(extra + abi.mapextra_evacuating_base));
+                     get<uint64_t>(extra + offset<"mapextra.evacuating_base">()));
     }
     return result;
   }
@@ -116,14 +119,13 @@ private:
     return value;
   }
   void read_type(uint64_t type) {
-    const auto &abi = mapscope_abi;
-    flags_ = get<uint32_t>(type + abi.maptype_flags);
-    bucketsize_ = get<uint32_t>(type + abi.maptype_bucketsize);
-    keysize_ = get<uint32_t>(type + abi.maptype_keysize);
-    elemsize_ = get<uint32_t>(type + abi.maptype_elemsize);
-    keys_offset_ = get<uint32_t>(type + abi.maptype_keys_offset);
-    elems_offset_ = get<uint32_t>(type + abi.maptype_elems_offset);
-    overflow_offset_ = get<uint32_t>(type + abi.maptype_overflow_offset);
+    flags_ = get<uint32_t>(type + offset<"maptype.flags">());
+    bucketsize_ = get<uint32_t>(type + offset<"maptype.bucketsize">());
+    keysize_ = get<uint32_t>(type + offset<"maptype.keysize">());
+    elemsize_ = get<uint32_t>(type + offset<"maptype.elemsize">());
+    keys_offset_ = get<uint32_t>(type + offset<"maptype.keys_offset">());
+    elems_offset_ = get<uint32_t>(type + offset<"maptype.elems_offset">());
+    overflow_offset_ = get<uint32_t>(type + offset<"maptype.overflow_offset">());
   }
 
   // A whole bucket, by address.

@@ -2,12 +2,17 @@
 //
 // The layout: that a map's bytes are what layout.h and the maptype say.
 #include <array>
+#include <map>
 #include <memory>
 #include <optional>
+#include <set>
+#include <stdexcept>
 #include <string>
 
 #include <mapscope/debug.h>
+#include <mapscope/history.h>
 
+#include "abi_table.hpp"
 #include "checks.hpp"
 #include "support.hpp"
 
@@ -52,40 +57,105 @@ BOOST_AUTO_TEST_CASE(a_map_is_one_pointer_nil_until_written) {
   BOOST_TEST(header(taken) == h);
 }
 
-BOOST_AUTO_TEST_CASE(the_abi_says_where_everything_is) {
+BOOST_AUTO_TEST_CASE(the_abi_begins_as_its_diagram_says) {
   const auto &abi = mapscope_abi;
   BOOST_TEST(std::string(abi.magic, 16) == std::string(MAPSCOPE_MAGIC, 16));
   BOOST_TEST(abi.version == MAPSCOPE_ABI_VERSION);
   BOOST_TEST(abi.size == sizeof abi);
+  BOOST_TEST(abi.places_at == 40U);
+  BOOST_TEST(abi.place_size == 40);
+  BOOST_TEST(abi.fields_at == 40U + abi.place_count * 40U);
+  BOOST_TEST(abi.field_size == 48);
+  BOOST_TEST(abi.size == abi.fields_at + abi.field_count * 48U);
   BOOST_TEST(reinterpret_cast<uintptr_t>(&abi) % 16 == 0U);
-  BOOST_TEST(abi.hmap_size == 48);
-  BOOST_TEST(abi.hmap_B == 9);
-  BOOST_TEST(abi.hmap_nevacuate == 32);
-  BOOST_TEST(abi.mapextra_type == 24);
-  BOOST_TEST(abi.mapextra_evacuating == 56);
-  BOOST_TEST(abi.maptype_size == 104);
-  BOOST_TEST(abi.maptype_elem == 80);
-  BOOST_TEST(abi.typeinfo_size == 24);
-  BOOST_TEST(abi.registry_shards > 0U);
-  BOOST_TEST(abi.registry != nullptr);
+}
+
+BOOST_AUTO_TEST_CASE(the_abi_says_where_everything_is) {
+  struct known {
+    const char *name;
+    uint32_t offset;
+    unsigned width;
+    unsigned count;
+  };
+  for (const known &expected : {
+           known{"hmap", 0, 48, 1},
+           {"hmap.B", 9, 1, 1},
+           {"hmap.noverflow", 10, 2, 1},
+           {"hmap.nevacuate", 32, 8, 1},
+           {"hmap.extra", 40, 8, 1},
+           {"mapextra.type", 24, 8, 1},
+           {"mapextra.evacuating", 56, 8, 1},
+           {"mapextra.rebuilds", 140, 4, 1},
+           {"maptype", 0, 104, 1},
+           {"maptype.abi", 0, 8, 1},
+           {"maptype.elem", 80, 24, 1},
+           {"typeinfo", 0, 24, 1},
+           {"typeinfo.len_offset", 14, 2, 1},
+           {"departed.evacuated", 40, 8, 1},
+           {"stop_filter.only_map", 16, 8, 1},
+           {"stop_filter.slots", 64, 64, MAPSCOPE_STOP_SLOTS},
+           {"stop_slot", 0, 64, 1},
+           {"stop_slot.thread", 56, 4, 1},
+           {"event", 0, 128, 1},
+           {"event.flags", 100, 4, 1},
+           {"event.hint", 120, 8, 1},
+           {"history.ticks", 16, 8, 3},
+           {"history_record.what.buckets.second", 44, 4, 1},
+           {"history_record.moved", 48, 2, 4},
+           {"history_record.thread", 60, 4, 1},
+       }) {
+    BOOST_TEST_CONTEXT(expected.name) {
+      const mapscope::abi_field &row = abi_table::field(expected.name);
+      BOOST_TEST(row.offset == expected.offset);
+      BOOST_TEST(row.width == expected.width);
+      BOOST_TEST(row.count == expected.count);
+    }
+  }
+  BOOST_CHECK_THROW(abi_table::field("hmap.colour"), std::runtime_error);
+}
+
+BOOST_AUTO_TEST_CASE(each_row_of_the_abi_is_in_a_struct_and_stands_once) {
+  std::map<std::string, const mapscope::abi_field *> rows;
+  for (const mapscope::abi_field &row : mapscope_abi.fields) {
+    BOOST_TEST(rows.emplace(row.name, &row).second);
+  }
+  BOOST_TEST(rows.size() > 100U);
+  for (const auto &[name, row] : rows) {
+    BOOST_TEST_CONTEXT(name) {
+      BOOST_TEST(row->width > 0);
+      BOOST_TEST(row->count > 0);
+      const auto whole = rows.find(name.substr(0, name.find('.')));
+      BOOST_REQUIRE((whole != rows.end()));
+      BOOST_TEST(row->offset + row->width * row->count <= whole->second->width);
+    }
+  }
+}
+
+BOOST_AUTO_TEST_CASE(the_abi_says_what_there_is_once) {
+  std::set<std::string> names;
+  for (const mapscope::abi_place &place : mapscope_abi.places) {
+    BOOST_TEST(names.insert(place.name).second);
+    BOOST_TEST(place.count > 0U);
+  }
+  BOOST_TEST((names == std::set<std::string>{"history", "registry", "stop_filter", "stop_hook"}));
+  const mapscope::abi_place &registry = abi_table::place("registry");
+  BOOST_TEST(registry.address.data != nullptr);
+  BOOST_TEST(registry.width == abi_table::field("registry_shard").width);
+  const mapscope::abi_place &filter = abi_table::place("stop_filter");
+  const mapscope::abi_place &hook = abi_table::place("stop_hook");
+  const mapscope::abi_place &history = abi_table::place("history");
 #ifdef MAPSCOPE_NO_DEBUG
-  BOOST_TEST(abi.stop_filter == nullptr);
-  BOOST_TEST((abi.stop_hook == nullptr));
+  BOOST_TEST(filter.address.data == nullptr);
+  BOOST_TEST((hook.address.hook == nullptr));
+  BOOST_TEST(history.address.data == nullptr);
 #else
-  BOOST_TEST(abi.stop_filter == &mapscope_stop_filter);
-  BOOST_TEST((abi.stop_hook == mapscope_debug_stop));
+  BOOST_TEST(filter.address.data == &mapscope_stop_filter);
+  BOOST_TEST((hook.address.hook == mapscope_debug_stop));
+  BOOST_TEST(history.address.data == &mapscope_history);
 #endif
-  BOOST_TEST(abi.stop_filter_slots == 64);
-  BOOST_TEST(abi.stop_slot_count == MAPSCOPE_STOP_SLOTS);
-  BOOST_TEST(abi.stop_slot_size == 64);
-  BOOST_TEST(abi.stop_slot_thread == 56);
-  BOOST_TEST(abi.event_size == 128);
-  BOOST_TEST(abi.event_flags == 100);
-  BOOST_TEST(abi.event_moved_x == 104);
-  BOOST_TEST(abi.event_moved_y == 112);
-  BOOST_TEST(abi.event_hint == 120);
-  BOOST_TEST(abi.stop_filter_assume_traced == 8);
-  BOOST_TEST(abi.stop_filter_only_map == 16);
+  BOOST_TEST(filter.width == sizeof(mapscope::stop_filter));
+  BOOST_TEST(hook.width == 0U);
+  BOOST_TEST(history.width == sizeof(mapscope::history));
 }
 
 BOOST_AUTO_TEST_CASE(the_maptype_describes_scalars) {

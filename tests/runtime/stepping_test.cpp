@@ -4,11 +4,16 @@
 // each single instruction of the library and reads the map from the child's memory. At every
 // stop, each entry must be found exactly once, but for the one that the child is
 // just writing.
+#include <algorithm>
+#include <climits>
 #include <csignal>
 #include <map>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include <sys/ptrace.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -200,6 +205,67 @@ template <class Map> void shrinking(uint64_t entries) {
   note.map = nullptr;
 }
 
+// The child's memory, and whether any of what was read of it has changed: one system call tells
+// that after an instruction, where to read a map anew takes dozens.
+class watched_memory {
+public:
+  explicit watched_memory(pid_t child) : child_(child), read_(decoder::read_process(child)) {}
+
+  void read(uint64_t address, void *to, size_t bytes) {
+    read_(address, to, bytes);
+    places_.emplace_back(address, address + bytes);
+  }
+
+  void forget() {
+    places_.clear();
+    spans_.clear();
+  }
+
+  // What was read since it was told to forget is what changes are looked for in, from now on;
+  // what lies between, too: the fewer the spans, the faster.
+  void remember() {
+    std::sort(places_.begin(), places_.end());
+    uint64_t end = 0;
+    size_t bytes = 0;
+    for (const auto &[from, to] : places_) {
+      if (!spans_.empty() && from / page <= (end - 1) / page) {
+        end = std::max(end, to);
+      } else {
+        spans_.push_back({reinterpret_cast<void *>(from), 0});
+        end = to;
+      }
+      iovec &span = spans_.back();
+      bytes -= span.iov_len;
+      span.iov_len = end - reinterpret_cast<uint64_t>(span.iov_base);
+      bytes += span.iov_len;
+    }
+    now_.resize(bytes);
+    if (spans_.size() > IOV_MAX || !get()) {
+      spans_.clear();
+    }
+    seen_ = now_;
+  }
+
+  // False if it cannot say.
+  bool unchanged() { return !spans_.empty() && get() && now_ == seen_; }
+
+private:
+  static constexpr uint64_t page = 4096;
+
+  bool get() {
+    const iovec local{now_.data(), now_.size()};
+    const ssize_t got = process_vm_readv(child_, &local, 1, spans_.data(), spans_.size(), 0);
+    return got == static_cast<ssize_t>(now_.size());
+  }
+
+  pid_t child_;
+  decoder::reader read_;
+  std::vector<std::pair<uint64_t, uint64_t>> places_; // from, to
+  std::vector<iovec> spans_;
+  std::string seen_; // what they held, one after the other
+  std::string now_;
+};
+
 // The parent's side.
 template <class Map> class observer {
   using K = typename Map::key_type;
@@ -207,7 +273,12 @@ template <class Map> class observer {
 
 public:
   observer(pid_t child, bool shrinks)
-      : child_(child), read_(decoder::read_process(child)), shrinks_(shrinks) {}
+      : child_(child), memory_(child), read_([this](uint64_t address, void *to, size_t bytes) {
+          memory_.read(address, to, bytes);
+        }),
+        shrinks_(shrinks) {}
+  observer(const observer &) = delete;
+  observer &operator=(const observer &) = delete;
 
   void run() {
     int status = 0;
@@ -218,7 +289,11 @@ public:
       model_[i] = 1;
     }
     for (;;) {
-      look();
+      if (!memory_.unchanged()) {
+        memory_.forget();
+        look();
+        memory_.remember();
+      }
       const auto how = now_.what == none ? PTRACE_CONT : PTRACE_SINGLESTEP;
       BOOST_REQUIRE(ptrace(how, child_, nullptr, nullptr) == 0);
       waitpid(child_, &status, 0);
@@ -334,6 +409,7 @@ private:
   }
 
   pid_t child_;
+  watched_memory memory_;
   decoder::reader read_;
   shared_note now_;
   uint64_t number_ = 0;

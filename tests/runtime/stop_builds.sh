@@ -6,11 +6,12 @@
 # with equal functions merged; without debug support it says that it is not
 # there. The headers for debuggers are C.
 #
-#   stop_builds.sh COMPILER SOURCE_DIR WORK_DIR
+#   stop_builds.sh COMPILER SOURCE_DIR OBJECTS WORK_DIR     (OBJECTS of library_objects.sh)
 set -euo pipefail
 compiler=$1
 source=$2
-work=$3
+objects=$3
+work=$4
 rm -rf "$work"
 mkdir -p "$work"
 cd "$work"
@@ -32,12 +33,10 @@ check() { # check PROGRAM
   "./$1"
 }
 
-compile o2 -O2 -fPIC
-ar rcs o2/libmapscope_runtime.a o2/*.o
-"$compiler" "${flags[@]}" -O2 "$program" -Lo2 -lmapscope_runtime -Wl,--gc-sections -s -o static
+"$compiler" "${flags[@]}" -O2 "$program" -L"$objects/o2" -lmapscope_runtime -Wl,--gc-sections -s -o static
 check static
 
-"$compiler" -shared -Wl,--gc-sections o2/*.o -s -o libshared.so
+"$compiler" -shared -Wl,--gc-sections "$objects"/o2/*.o -s -o libshared.so
 "$compiler" "${flags[@]}" -O2 "$program" ./libshared.so -Wl,--gc-sections -s -o uses_shared
 check uses_shared
 
@@ -45,8 +44,7 @@ check uses_shared
 "$compiler" "${flags[@]}" -O2 -fno-pie -no-pie "$program" ./libshared.so -o copies_data
 check copies_data
 
-compile lto_objects -O2 -flto
-"$compiler" "${flags[@]}" -O2 -flto "$program" lto_objects/*.o -Wl,--gc-sections -s -o lto
+"$compiler" "${flags[@]}" -O2 -flto "$program" "$objects"/lto/*.o -Wl,--gc-sections -s -o lto
 check lto
 
 compile o0 -O0 -g
@@ -54,7 +52,7 @@ compile o0 -O0 -g
 check unoptimised
 
 if command -v ld.gold >/dev/null; then
-  "$compiler" "${flags[@]}" -O2 -fuse-ld=gold "$program" o2/*.o -Wl,--gc-sections,--icf=all -o merged
+  "$compiler" "${flags[@]}" -O2 -fuse-ld=gold "$program" "$objects"/o2/*.o -Wl,--gc-sections,--icf=all -o merged
   check merged
 fi
 
@@ -70,14 +68,16 @@ fi
 
 # The same layout in C, where mapscope_event and the others are struct tags.
 cat >headers.c <<'END'
-#include <mapscope/debug.h>
-#include <mapscope/history.h>
-#include <mapscope/layout.h>
+#include <mapscope/abi.h>
+struct mapscope_abi table;
 struct mapscope_stop_slot slot;
 struct mapscope_event event;
 struct mapscope_history_record record;
 int main(void) {
-  return sizeof slot == 64 && sizeof event == 128 && sizeof record == 64 ? 0 : 1;
+  return sizeof slot == 64 && sizeof event == 128 && sizeof record == 64 &&
+                 sizeof table == 40 + sizeof table.places + sizeof table.fields
+             ? 0
+             : 1;
 }
 END
 "${CC:-cc}" -std=c11 -Wall -Wextra -Wpedantic -Werror -I"$source/runtime/include" headers.c -o headers

@@ -40,7 +40,7 @@ void fill(note &told) {
 }
 
 int main() {
-  if (mapscope_abi.stop_filter == nullptr || mapscope_abi.stop_hook == nullptr) {
+  if (abi_table::address("stop_filter") == 0 || abi_table::address("stop_hook") == 0) {
     std::puts("no stop filter");
     return 3;
   }

@@ -729,16 +729,17 @@ namespace {
 
 // Whether a stopped child's registry has the map, found by mapscope_abi.
 bool registered(const tracer::process &child, const mapscope::hmap *map) {
-  const auto &abi = mapscope_abi;
-  for (uint64_t i = 0; i < abi.registry_shards; i++) {
-    auto at = child.read<uint64_t>(reinterpret_cast<uintptr_t>(abi.registry) +
-                                   i * abi.registry_stride + abi.registry_head);
+  using abi_table::offset;
+  const auto &shards = abi_table::place("registry");
+  for (uint64_t i = 0; i < shards.count; i++) {
+    auto at = child.read<uint64_t>(abi_table::address("registry") + i * shards.width +
+                                   offset<"registry_shard.head">());
     while (at != 0) {
       if (at == reinterpret_cast<uintptr_t>(map)) {
         return true;
       }
-      const auto extra = child.read<uint64_t>(at + abi.hmap_extra);
-      at = child.read<uint64_t>(extra + abi.mapextra_next);
+      const auto extra = child.read<uint64_t>(at + offset<"hmap.extra">());
+      at = child.read<uint64_t>(extra + offset<"mapextra.next">());
     }
   }
   return false;

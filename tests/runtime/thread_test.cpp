@@ -38,11 +38,12 @@ template <class Work> void in_threads(Work work) {
 // The hmaps in the registry, found as a debugger finds them.
 std::multiset<uint64_t> registered(const decoder::reader &read) {
   std::multiset<uint64_t> maps;
-  const auto &abi = mapscope_abi;
-  for (uint32_t i = 0; i < abi.registry_shards; i++) {
+  using abi_table::offset;
+  const auto &shards = abi_table::place("registry");
+  for (uint32_t i = 0; i < shards.count; i++) {
     uint64_t h;
-    read(reinterpret_cast<uint64_t>(abi.registry) + uint64_t{i} * abi.registry_stride +
-             abi.registry_head,
+    read(abi_table::address("registry") + uint64_t{i} * shards.width +
+             offset<"registry_shard.head">(),
          &h, sizeof h);
     while (h != 0) {
       maps.insert(h);
@@ -50,8 +51,8 @@ std::multiset<uint64_t> registered(const decoder::reader &read) {
         throw std::runtime_error("the registry has no end");
       }
       uint64_t extra;
-      read(h + abi.hmap_extra, &extra, sizeof extra);
-      read(extra + abi.mapextra_next, &h, sizeof h);
+      read(h + offset<"hmap.extra">(), &extra, sizeof extra);
+      read(extra + offset<"mapextra.next">(), &h, sizeof h);
     }
   }
   return maps;

@@ -27,7 +27,11 @@
 
 #include <mapscope/debug.h>
 
+#include "abi_table.hpp"
+
 namespace tracer {
+
+using abi_table::offset;
 
 // What a debugger asks for; the fields are those of stop_slot.
 struct stop {
@@ -132,40 +136,39 @@ public:
 
   // Arms a slot; `slot` is its number.
   void arm(unsigned slot, const stop &wanted) {
-    const auto &abi = mapscope_abi;
     const uint64_t at = slot_address(slot);
-    write(at + abi.stop_slot_conditions, wanted.conditions);
-    write(at + abi.stop_slot_map, wanted.map);
-    write(at + abi.stop_slot_bucket, wanted.bucket);
-    write(at + abi.stop_slot_progress, wanted.progress);
-    write(at + abi.stop_slot_key_hash, wanted.key_hash);
-    write(at + abi.stop_slot_ignore, wanted.ignore);
-    write(at + abi.stop_slot_hits, uint64_t{0});
-    write(at + abi.stop_slot_thread, wanted.thread);
-    write(at + abi.stop_slot_reported, uint32_t{0});
-    write(at + abi.stop_slot_events, wanted.events);
+    write(at + offset<"stop_slot.conditions">(), wanted.conditions);
+    write(at + offset<"stop_slot.map">(), wanted.map);
+    write(at + offset<"stop_slot.bucket">(), wanted.bucket);
+    write(at + offset<"stop_slot.progress">(), wanted.progress);
+    write(at + offset<"stop_slot.key_hash">(), wanted.key_hash);
+    write(at + offset<"stop_slot.ignore">(), wanted.ignore);
+    write(at + offset<"stop_slot.hits">(), uint64_t{0});
+    write(at + offset<"stop_slot.thread">(), wanted.thread);
+    write(at + offset<"stop_slot.reported">(), uint32_t{0});
+    write(at + offset<"stop_slot.events">(), wanted.events);
     update();
   }
   void disarm(unsigned slot) {
-    write(slot_address(slot) + mapscope_abi.stop_slot_events, uint32_t{0});
+    write(slot_address(slot) + offset<"stop_slot.events">(), uint32_t{0});
     update();
   }
 
-  uint32_t armed() const { return read<uint32_t>(filter() + mapscope_abi.stop_filter_armed); }
+  uint32_t armed() const { return read<uint32_t>(filter() + offset<"stop_filter.armed">()); }
   uint32_t armed_slots() const {
-    return read<uint32_t>(filter() + mapscope_abi.stop_filter_armed_slots);
+    return read<uint32_t>(filter() + offset<"stop_filter.armed_slots">());
   }
   uint32_t events(unsigned slot) const {
-    return read<uint32_t>(slot_address(slot) + mapscope_abi.stop_slot_events);
+    return read<uint32_t>(slot_address(slot) + offset<"stop_slot.events">());
   }
   uint32_t conditions(unsigned slot) const {
-    return read<uint32_t>(slot_address(slot) + mapscope_abi.stop_slot_conditions);
+    return read<uint32_t>(slot_address(slot) + offset<"stop_slot.conditions">());
   }
   uint64_t hits(unsigned slot) const {
-    return read<uint64_t>(slot_address(slot) + mapscope_abi.stop_slot_hits);
+    return read<uint64_t>(slot_address(slot) + offset<"stop_slot.hits">());
   }
   uint64_t ignore(unsigned slot) const {
-    return read<uint64_t>(slot_address(slot) + mapscope_abi.stop_slot_ignore);
+    return read<uint64_t>(slot_address(slot) + offset<"stop_slot.ignore">());
   }
   pid_t pid() const { return child_; }
   // The thread that stands still.
@@ -185,10 +188,10 @@ public:
   }
 
 private:
-  static uint64_t hook() { return reinterpret_cast<uintptr_t>(mapscope_abi.stop_hook); }
-  static uint64_t filter() { return reinterpret_cast<uintptr_t>(mapscope_abi.stop_filter); }
+  static uint64_t hook() { return abi_table::address("stop_hook"); }
+  static uint64_t filter() { return abi_table::address("stop_filter"); }
   static uint64_t slot_address(unsigned slot) {
-    return filter() + mapscope_abi.stop_filter_slots + slot * mapscope_abi.stop_slot_size;
+    return filter() + offset<"stop_filter.slots">() + slot * abi_table::field("stop_slot").width;
   }
 
   // Also into memory that the child may not write to.
@@ -206,20 +209,20 @@ private:
     uint32_t slots = 0;
     uint64_t only_map = 0;
     bool several = false;
-    for (unsigned i = 0; i < mapscope_abi.stop_slot_count; i++) {
+    for (unsigned i = 0; i < abi_table::field("stop_filter.slots").count; i++) {
       all |= events(i);
       slots |= (events(i) != 0 ? uint32_t{1} : 0) << i;
       if ((events(i) & (MAPSCOPE_EVENT_ASSIGN | MAPSCOPE_EVENT_DELETE)) != 0) {
         const uint64_t map = (conditions(i) & MAPSCOPE_IF_MAP) != 0
-                                 ? read<uint64_t>(slot_address(i) + mapscope_abi.stop_slot_map)
+                                 ? read<uint64_t>(slot_address(i) + offset<"stop_slot.map">())
                                  : 0;
         several = several || map == 0 || (only_map != 0 && only_map != map);
         only_map = map;
       }
     }
-    write(filter() + mapscope_abi.stop_filter_only_map, several ? 0 : only_map);
-    write(filter() + mapscope_abi.stop_filter_armed_slots, slots);
-    write(filter() + mapscope_abi.stop_filter_armed, all);
+    write(filter() + offset<"stop_filter.only_map">(), several ? 0 : only_map);
+    write(filter() + offset<"stop_filter.armed_slots">(), slots);
+    write(filter() + offset<"stop_filter.armed">(), all);
   }
 
   // Whether the thread is at the breakpoint. If so, it returns from the hook.

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A C++ program with the mapscope runtime in an Image: mapscope_abi, maptypes,
-the registry, as runtime/include/mapscope/layout.h has them."""
+the registry, as runtime/include/mapscope/layout.h and abi.h have them."""
 
 import struct
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from codec import Block, Codec, Double, Int, StdString, Value
 from image import FakeTarget, Image, words
@@ -14,17 +14,18 @@ from mapscope.program.types import Kind, Type
 from model import HMAP, Hash, RuntimeMap, shape
 
 ABI = 0x600000
-ABI_SIZE = 296
+PLACE, FIELD = struct.Struct("<24sQII"), struct.Struct("<40sIHH")
 FILTER_SIZE = 1088
 #: where mapscope_debug_stop lies
 HOOK = 0x7000
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
+DEPARTED = ("maps", "growths", "same_size_growths", "shrinks", "rebuilds", "evacuated")
 HASH_CUSTOM, HASH_INTEGER, HASH_FLOAT, HASH_STRING = range(4)
 
 
 @dataclass
 class Offsets:
-    """What mapscope_abi says, in its order; the values are those of layout.h."""
+    """Where the fields of a program's structs lie; the values are those of layout.h."""
 
     hmap: Dict[str, int] = field(
         default_factory=lambda: {
@@ -48,6 +49,19 @@ class Offsets:
             "type": 24,
             "next": 32,
             "evacuating": 56,
+            "evacuating_base": 64,
+            "array_bytes": 72,
+            "overflow_bytes": 80,
+            "old_bytes": 88,
+            "retired_bytes": 96,
+            "overflow_buckets": 104,
+            "evacuated": 112,
+            "evacuated_before": 120,
+            "growths": 128,
+            "same_size_growths": 132,
+            "shrinks": 136,
+            "rebuilds": 140,
+            "size": 144,
         }
     )
     maptype: Dict[str, int] = field(
@@ -71,24 +85,35 @@ class Offsets:
         default_factory=lambda: {
             "size": 24,
             "kind": 0,
-            "bytes": 4,
+            "bytes": 4,  # typeinfo.size
             "data_offset": 12,
             "len_offset": 14,
             "name": 16,
         }
     )
-    registry_head: int = 0
+    departed: Dict[str, int] = field(
+        default_factory=lambda: {
+            "size": 48,
+            **{name: 8 * at for at, name in enumerate(DEPARTED)},
+        }
+    )
+    registry_shard: Dict[str, int] = field(
+        default_factory=lambda: {"size": 64, "head": 0, "departed": 16}
+    )
+    mapstate: Dict[str, int] = field(default_factory=lambda: {"size": 168})
     stop_filter: Dict[str, int] = field(
         default_factory=lambda: {
+            "size": 1088,
             "armed": 0,
             "armed_slots": 4,
+            "assume_traced": 8,
+            "only_map": 16,
             "slots": 64,
-            "slot_count": 16,
-            "slot_size": 64,
         }
     )
     stop_slot: Dict[str, int] = field(
         default_factory=lambda: {
+            "size": 64,
             "events": 0,
             "conditions": 4,
             "map": 8,
@@ -120,34 +145,14 @@ class Offsets:
             "message": 88,
             "kind": 96,
             "flags": 100,
+            "moved_x": 104,
+            "moved_y": 112,
+            "hint": 120,
         }
     )
-
-    assume_traced: int = 8
-    only_map: int = 16
-    moved_x: int = 104
-    moved_y: int = 112
-    hint: int = 120
-    more_extra: Dict[str, int] = field(
-        default_factory=lambda: {
-            "evacuating_base": 64,
-            "array_bytes": 72,
-            "overflow_bytes": 80,
-            "old_bytes": 88,
-            "retired_bytes": 96,
-            "overflow_buckets": 104,
-            "evacuated": 112,
-            "evacuated_before": 120,
-            "growths": 128,
-            "same_size_growths": 132,
-            "shrinks": 136,
-            "rebuilds": 140,
-        }
-    )
-    header_size: int = 216
-    departed: int = 16
     history: Dict[str, int] = field(
         default_factory=lambda: {
+            "size": 80,
             "clock": 76,
             "life": 0,
             "rings": 8,
@@ -158,7 +163,7 @@ class Offsets:
         }
     )
     history_ring: Dict[str, int] = field(
-        default_factory=lambda: {"next": 0, "records": 8, "capacity": 16, "begun": 24}
+        default_factory=lambda: {"size": 32, "next": 0, "records": 8, "capacity": 16, "begun": 24}
     )
     history_record: Dict[str, int] = field(
         default_factory=lambda: {
@@ -179,32 +184,99 @@ class Offsets:
             "thread": 60,
         }
     )
+    #: bytes of fields that are not as wide as in layout.h
+    widths: Dict[str, int] = field(default_factory=dict)
 
-    def table(self) -> List[int]:
-        """The 16-bit numbers of mapscope_abi that stand before the registry's."""
-        groups = (self.hmap, self.mapextra, self.maptype, self.typeinfo)
-        return [value for group in groups for value in group.values()] + [self.registry_head]
+    def rows(self) -> Dict[str, Tuple[int, int, int]]:
+        """The fields of mapscope_abi: (offset, width, count) by name."""
+        found: Dict[str, Tuple[int, int, int]] = {}
+        structs = {name: places for name, places in vars(self).items() if name != "widths"}
+        for struct_name, places in structs.items():
+            for key, value in places.items():
+                if key == "size":
+                    found[struct_name] = 0, value, 1
+                    continue
+                name = f"{struct_name}.{key}"
+                name = NAMES.get(name, name)
+                found[name] = value, self._width(name), COUNTS.get(name, 1)
+        return found
 
-    def stops(self) -> List[int]:
-        """Those of the stop filter, at its end."""
-        groups = (self.stop_filter, self.stop_slot, self.event)
-        numbers = [value for group in groups for value in group.values()]
-        numbers += [self.assume_traced, self.only_map]
-        numbers += [self.moved_x, self.moved_y, self.hint, *self.more_extra.values()]
-        numbers += [self.header_size, self.departed]
-        for group in (self.history, self.history_ring, self.history_record):
-            numbers += group.values()
-        return numbers + [0, 0, 0]
+    def _width(self, name: str) -> int:
+        whole = {
+            "maptype.key": self.typeinfo,
+            "maptype.elem": self.typeinfo,
+            "registry_shard.departed": self.departed,
+            "stop_filter.slots": self.stop_slot,
+        }
+        if name in whole:
+            return whole[name]["size"]
+        if name in self.widths:
+            return self.widths[name]
+        return next((width for width, names in WIDTHS.items() if name in names.split()), 8)
+
+
+#: of fields that are called otherwise here
+NAMES = {
+    "typeinfo.bytes": "typeinfo.size",
+    "history_record.detail": "history_record.what.detail",
+    "history_record.bucket": "history_record.what.buckets.bucket",
+    "history_record.second": "history_record.what.buckets.second",
+}
+#: how many there are of what is an array
+COUNTS = {
+    "stop_filter.slots": 16,
+    "history.ticks": 3,
+    "history.nanoseconds": 3,
+    "history_record.moved": 4,
+}
+#: bytes of what is not a word
+WIDTHS = {
+    1: "hmap.flags hmap.B history_record.event history_record.flags history_record.B "
+    "history_record.old_B",
+    2: "hmap.noverflow typeinfo.data_offset typeinfo.len_offset history_record.moved",
+    4: "hmap.hash0 mapextra.growths mapextra.same_size_growths mapextra.shrinks mapextra.rebuilds "
+    "maptype.flags maptype.hash_kind maptype.bucketsize maptype.keysize maptype.elemsize "
+    "maptype.keys_offset maptype.elems_offset maptype.overflow_offset typeinfo.kind typeinfo.size "
+    "stop_filter.armed stop_filter.armed_slots stop_filter.assume_traced stop_slot.events "
+    "stop_slot.conditions stop_slot.thread stop_slot.reported event.event event.slot event.slots "
+    "event.thread event.kind event.flags history_record.what.buckets.bucket "
+    "history_record.what.buckets.second history_record.thread history.pairs history.clock",
+}
+
+
+def table(
+    rows: Dict[str, Tuple[int, int, int]],
+    places: Dict[str, Tuple[int, int, int]],
+    version: int = 5,
+    longer: int = 0,
+) -> bytes:
+    """A mapscope_abi with these fields and places.
+
+    :param longer: bytes that its beginning and each of its rows have behind what is known of them
+    """
+    behind = bytes(longer)
+    place_rows = [PLACE.pack(name.encode(), *row) + behind for name, row in places.items()]
+    field_rows = [FIELD.pack(name.encode(), *row) + behind for name, row in rows.items()]
+    places_at = 40 + longer
+    fields_at = places_at + (PLACE.size + longer) * len(place_rows)
+    size = fields_at + (FIELD.size + longer) * len(field_rows)
+    raw = struct.pack("<16sII", MAGIC, version, size)
+    raw += struct.pack("<IHH", fields_at, FIELD.size + longer, len(field_rows))
+    raw += struct.pack("<IHH", places_at, PLACE.size + longer, len(place_rows))
+    return raw + behind + b"".join(place_rows + field_rows)
 
 
 def shuffled() -> Offsets:
-    """Another layout that version 4 could have: only what leads to the abi stays."""
+    """Another layout that version 5 could have: only what leads to the abi stays."""
     offsets = Offsets()
-    offsets.hmap.update(count=32, flags=7, B=6, noverflow=4, hash0=0)
+    offsets.hmap.update(count=32, flags=36, B=37, noverflow=4, hash0=0)
+    offsets.widths["hmap.count"] = 4
     offsets.hmap.update(buckets=24, oldbuckets=8, nevacuate=16)
     offsets.mapextra.update(nextOverflow=40, next=8, evacuating=64)
-    offsets.more_extra.update(evacuating_base=96, array_bytes=104, retired_bytes=72)
-    offsets.departed = 8
+    offsets.mapextra.update(evacuating_base=96, array_bytes=104, retired_bytes=72)
+    offsets.registry_shard.update(size=24, head=16, departed=0)
+    offsets.departed.update(size=12, **{name: 2 * at for at, name in enumerate(DEPARTED)})
+    offsets.widths.update({f"departed.{name}": 2 for name in DEPARTED})
     offsets.history_record.update(
         clock=32, map=40, type=8, count=16, detail=24, bucket=28, second=24
     )
@@ -212,7 +284,6 @@ def shuffled() -> Offsets:
     offsets.maptype.update(keysize=96, elemsize=92, keys_offset=88, elems_offset=84)
     offsets.maptype.update(overflow_offset=80, key=40, elem=8)
     offsets.typeinfo.update(size=32, kind=24, bytes=28, data_offset=10, len_offset=8, name=0)
-    offsets.registry_head = 16
     return offsets
 
 
@@ -221,16 +292,20 @@ class CppProgram:
 
     :param found_by: what leads to mapscope_abi: "symbol", "section" or "scan"
     :param debug: whether it has a stop filter
+    :param rows: fields of its mapscope_abi; None: all
+    :param longer: see `table`
     """
 
     def __init__(
         self,
         found_by: str = "symbol",
         offsets: Optional[Offsets] = None,
-        version: int = 4,
+        version: int = 5,
         shards: int = 4,
         stride: int = 64,
         debug: bool = True,
+        rows: Optional[Dict[str, Tuple[int, int, int]]] = None,
+        longer: int = 0,
     ) -> None:
         self.image = Image()
         self.target = FakeTarget(self.image)
@@ -238,26 +313,32 @@ class CppProgram:
         self.shards, self.stride = shards, stride
         self.registry = self.image.allocate(shards * stride, 64)
         self._maps = 0
-        table = self.offsets.table()
-        abi = struct.pack("<16sII", MAGIC, version, ABI_SIZE)
-        abi += struct.pack(f"<{len(table)}H", *table)
         self.filter = self.image.allocate(FILTER_SIZE, 64) if debug else 0
         self.hook = HOOK if debug else 0
         self.history = self.image.allocate(80, 8) if debug else 0
-        places = words(self.registry, self.filter, self.hook, self.history)
-        abi += struct.pack("<II", shards, stride) + places
-        stops = self.offsets.stops()
-        abi += struct.pack(f"<{len(stops)}H", *stops)
-        assert len(abi) == ABI_SIZE
-        data = bytes(4096 - 48)
+        places = {
+            "registry": (self.registry, stride, shards),
+            "stop_filter": (self.filter, FILTER_SIZE, 1),
+            "stop_hook": (self.hook, 0, 1),
+            "history": (self.history, 80, 1),
+        }
+        self.rows = self.offsets.rows() if rows is None else rows
+        abi = table(self.rows, places, version, longer)
+        self.abi_size = len(abi)
+        data = bytes(32768 - 48)
         self.abi = ABI + 48
         self.image.map_region(ABI, bytes(48) + abi + data[len(abi) :])
         if found_by == "symbol":
             self.target.symbol_table["mapscope_abi"] = [self.abi]
         elif found_by == "section":
-            self.target.section_list = [Section(".mapscope", self.abi, self.abi + ABI_SIZE)]
+            self.target.section_list = [Section(".mapscope", self.abi, self.abi + len(abi))]
         else:
-            self.target.section_list = [Section(".data.rel.ro", ABI, ABI + 4096)]
+            self.target.section_list = [Section(".data.rel.ro", ABI, ABI + 32768)]
+
+    def field_at(self, name: str) -> int:
+        """Where the row of a field stands in mapscope_abi."""
+        at = self.image.word(self.abi + 24, 4)
+        return self.abi + at + FIELD.size * list(self.rows).index(name)
 
     def maptype(self, key: Codec, elem: Codec, hash_kind: int) -> int:
         """A maptype; its address."""
@@ -311,8 +392,8 @@ class CppProgram:
         """
         kind = HASH_CUSTOM if hasher else built_in_kind(key)
         extra = self.offsets.mapextra
-        sizes = {field: size for field, (_, size) in HMAP.items()}
-        fields = {f: (self.offsets.hmap[f], size) for f, size in sizes.items()}
+        rows = self.offsets.rows()
+        fields = {name: rows[f"hmap.{name}"][:2] for name in HMAP}
         model = RuntimeMap(
             self.image,
             key,
@@ -320,14 +401,14 @@ class CppProgram:
             hasher or built_in_hash(key),
             hash0,
             fields,
-            self.offsets.header_size - 48,
-            {**extra, **self.offsets.more_extra},
+            self.offsets.mapstate["size"],
+            extra,
         )
         behind = model.address + 48
         self.image.write_word(behind + extra["type"], self.maptype(key, elem, kind))
         shard = self._maps % self.shards
         self._maps += 1
-        head = self.registry + shard * self.stride + self.offsets.registry_head
+        head = self.registry + shard * self.stride + self.offsets.registry_shard["head"]
         self.image.write_word(behind + extra["next"], self.image.word(head))
         self.image.write_word(head, model.address)
         type = Type(Kind.UINT, "unsigned long", 8)

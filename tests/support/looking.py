@@ -2,6 +2,7 @@
 """Runs commands as users do, and holds what they say against a model's truth."""
 
 import json
+import os
 import time
 from collections import Counter
 from typing import Any, Callable, Collection, Dict, List, Optional
@@ -71,6 +72,11 @@ def dictionary(target: FakeTarget, line: str = "m") -> Dict[Value, Value]:
     assert last == {"entries": len(entries), "complete": True, "error": None}
     assert head["count"] == len(entries)
     return found
+
+
+def one_in(stores: int) -> Callable[[int], bool]:
+    """For Watcher: look after one in so many stores; with scripts/test --long, after each."""
+    return lambda number: bool(os.environ.get("MAPSCOPE_LONG")) or number % stores == 0
 
 
 class Watcher:

@@ -11,7 +11,6 @@ import struct
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, Tuple
 
-import cppprogram
 import goprogram
 from codec import Block, Codec, Double, Int, StdString, Text, Value
 from cppprogram import CppProgram
@@ -180,7 +179,7 @@ def runtime_scene(
     scene.add("maptype", maptype, offsets.maptype["size"])
     for at in (8, 56 + 16, 80 + 16):
         scene.add("type name", image.word(maptype + at), 16)
-    scene.add("abi", program.abi, cppprogram.ABI_SIZE)
+    scene.add("abi", program.abi, program.abi_size)
     scene.add("registry", program.registry, program.shards * program.stride)
     scene.add("registry", other.address, 48 + 40)
     _history(scene, program, model)

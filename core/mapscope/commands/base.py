@@ -8,12 +8,14 @@ JSON are two renderings of it. Nothing here prints.
 import argparse
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 from ..errors import UsageError
-from ..locate import AtStop, find_map
+from ..in_goroutine import InGoroutine
+from ..locate import AtStop, evaluate, evaluate_in, find_map
 from ..maps.view import MapView
+from ..program.target import Variable
 from ..program.values import escape
 from ..session import Session
 from ..stops.all_stops import Stops
@@ -41,15 +43,46 @@ class Context:
     """What a command works with.
 
     :ivar stops: gives the debugger's stops
+    :ivar said: lines in front of the result's text, of how MAP was understood
     """
 
     session: Session
     stops: Callable[[], Stops]
+    said: List[str] = field(default_factory=list)
 
     def at_stop(self) -> Optional[AtStop]:
         """The map stop that the program is at."""
         current = self.stops().current
         return None if current is None else AtStop(current.occurrence.thread, current.reopen)
+
+    def map_of(self, args: argparse.Namespace) -> MapView:
+        """The map that the arguments of add_map name.
+
+        :raises NotAMap: if it is none
+        """
+        number, frame = args.goroutine, args.frame
+        if number is None:
+            if frame is not None:
+                raise UsageError(
+                    "--frame is one of --goroutine N; of the selected thread, select a frame "
+                    "with the debugger's own command"
+                )
+            return self.find_map(args.map, args.type)
+        self.session.require_memory()
+        self.session.require_architecture()
+        goroutine = InGoroutine(self.session, number, frame)
+        at_stop = self.at_stop() if args.map is None else None
+        view = find_map(self.session, args.map, args.type, at_stop, goroutine)
+        understood = goroutine.understood(args.map)
+        if understood:
+            self.said.append(understood)
+        return view
+
+    def evaluate(self, args: argparse.Namespace) -> Variable:
+        """The value of the MAP that the arguments of add_map name."""
+        if args.goroutine is None:
+            return evaluate(self.session, args.map)
+        return evaluate_in(InGoroutine(self.session, args.goroutine, args.frame), args.map)
 
     def find_map(self, expression: Optional[str], type: Optional[str] = None) -> MapView:
         """The map that the user named.
@@ -216,6 +249,19 @@ def add_map(parser: argparse.ArgumentParser) -> None:
         "--type",
         metavar="TYPE",
         help="a Go map's type where MAP is an address, as in 'map[string]int'",
+    )
+    parser.add_argument(
+        "--goroutine",
+        metavar="N",
+        type=natural,
+        help="MAP is of goroutine N, also of one that no thread runs: of its innermost frame that "
+        "has a local of that name; without MAP: the map that it is working on",
+    )
+    parser.add_argument(
+        "--frame",
+        metavar="K",
+        type=natural,
+        help="of --goroutine: its frame K, from the innermost, 0, on, each inlined one counted",
     )
 
 

@@ -107,7 +107,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
-    view = context.find_map(args.map, args.type)
+    view = context.map_of(args)
     return BucketResult(view, view.chain(args.bucket, args.old), session.target.element_limit())
 
 

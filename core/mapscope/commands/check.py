@@ -10,7 +10,6 @@ from typing import Dict, Iterator, List, Optional
 from ..activity import find_writers
 from ..errors import Corrupt, MapscopeError, NotAMap
 from ..flavours.registry import operation
-from ..locate import evaluate
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
 from ..program.types import Kind
@@ -126,9 +125,9 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     try:
-        view = context.find_map(args.map, args.type)
+        view = context.map_of(args)
     except (Corrupt, NotAMap) as error:
-        if not _is_declared(session, args.map, error):
+        if not _is_declared(context, args, error):
             raise
         report = Report(Activity)
         place = re.search(r" at (0x[0-9a-f]+)", str(error))
@@ -148,11 +147,11 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     return CheckResult(f"{escape(view.type_name)} {where}", view, report)
 
 
-def _is_declared(session: Session, expression: Optional[str], error: MapscopeError) -> bool:
+def _is_declared(context: Context, args: argparse.Namespace, error: MapscopeError) -> bool:
     """Whether debug information says that there is a map where memory looks like none."""
-    if expression is None:
+    if args.map is None:
         return False
-    type = evaluate(session, expression).type
+    type = context.evaluate(args).type
     if type.kind is Kind.POINTER:
         type = type.target()
     if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP):

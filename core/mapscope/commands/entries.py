@@ -193,7 +193,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     limit = args.limit
     if limit is None and not args.json:
         limit = elements
-    view = context.find_map(args.map, args.type)
+    view = context.map_of(args)
     view.types()
     return EntriesResult(
         view, session, limit or None, args.offset, args.match, args.where, elements

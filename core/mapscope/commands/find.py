@@ -110,7 +110,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     try:
-        view = context.find_map(args.map, args.type)
+        view = context.map_of(args)
     except NoStopMap:
         raise UsageError("map find needs a MAP and a KEY here; see map find --help") from None
     key, _ = view.types()

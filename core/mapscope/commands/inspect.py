@@ -202,7 +202,7 @@ def inspect(view: MapView, session: Optional[Session] = None) -> InspectResult:
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
-    return inspect(context.find_map(args.map, args.type), session)
+    return inspect(context.map_of(args), session)
 
 
 COMMAND = Command(

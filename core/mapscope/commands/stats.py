@@ -268,7 +268,7 @@ def _histogram(title: str, values: Dict[int, int], none: str) -> Iterator[str]:
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
-    if args.map is None:
+    if args.map is None and args.goroutine is None and args.frame is None:
         totals = Totals()
         counted: Dict[str, int] = {}
         for _, view in list_maps(session):
@@ -290,7 +290,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         if session.unread and not known:
             totals.created = totals.life = None
         return totals
-    view = context.find_map(args.map, args.type)
+    view = context.map_of(args)
     if view.address is not None:
         view.types()
         return StatsResult(view, view.distribution(session.target.progress))

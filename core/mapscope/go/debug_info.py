@@ -14,7 +14,7 @@ import contextlib
 import re
 import struct
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError
 from ..program import dwarf
@@ -38,6 +38,10 @@ _ENCODINGS = {
 # abi.Kind
 _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
 _NUL = b"\0"
+#: in a function's name: whichever types it was made for
+_ANY = "[...]"
+#: files whose debug information is kept
+_MOST_FILES = 8
 _DECL_LINE = 0x3B
 #: entries that are types
 _TYPES = (dwarf.STRUCTURE, dwarf.TYPEDEF, dwarf.POINTER, dwarf.ARRAY, dwarf.BASE_TYPE)
@@ -86,6 +90,23 @@ class Scope:
     function: str
     entries: Tuple[Entry, ...]
     frame_base: bytes
+
+
+_kept: Dict[Hashable, "GoDebugInfo"] = {}
+
+
+def of_file(identity: Hashable, section: Callable[[str], bytes]) -> "GoDebugInfo":
+    """The debug information of a file, which is kept as long as it is among the last used.
+
+    :param identity: what no other file has, nor this one when it has changed
+    """
+    found = _kept.pop(identity, None)
+    if found is None:
+        found = GoDebugInfo(section)
+    while len(_kept) >= _MOST_FILES:
+        _kept.pop(next(iter(_kept)))
+    _kept[identity] = found
+    return found
 
 
 class GoDebugInfo:
@@ -207,6 +228,16 @@ class GoDebugInfo:
                 yield entry
             at = info.find(wanted, at + 1)
 
+    def _instances(self, name: bytes, codes: List[int]) -> Iterator[Entry]:
+        """Entries of a function of type parameters, as the table of functions calls all of its
+        instances, main.F[...]: the name begins them, with the types."""
+        parts = [re.escape(part) for part in name.split(_ANY.encode())]
+        pattern = rb"\[[^\0]{1,4000}\]".join(parts) + _NUL
+        for match in re.finditer(pattern, self.dwarf.info):
+            entry = self._entry(match.start() - 1, codes)
+            if entry is not None:
+                yield entry
+
     def _entry(self, offset: int, codes: List[int]) -> Optional[Entry]:
         """What may be an entry with one of these abbreviations."""
         if offset < 0 or self.dwarf.info[offset] not in codes:
@@ -265,7 +296,8 @@ class GoDebugInfo:
     def _find_function(self, name: str, start: int) -> Optional[Entry]:
         name = re.sub(r"\.abi(0|internal)$", "", name)
         codes = self.dwarf.starting_with_name(dwarf.SUBPROGRAM, ())
-        for entry in self._named(name.encode(), codes):
+        found = self._instances if _ANY in name else self._named
+        for entry in found(name.encode(), codes):
             if self.dwarf.address(entry, dwarf.LOW_PC) == start:
                 return entry
             if dwarf.LOW_PC in entry.values:

@@ -139,6 +139,11 @@ class GoProgram:
         return self._images[0].header if self._images else 0
 
     @property
+    def images(self) -> Tuple[Image, ...]:
+        """Its files."""
+        return tuple(self._images)
+
+    @property
     def file(self) -> str:
         """The file that the runtime is in; "": the program, or not told."""
         return self._images[0].file if self._images else ""
@@ -245,10 +250,6 @@ class GoProgram:
                 self._functions = found[0] if len(found) == 1 else FunctionTables(found)
         return self._functions
 
-    def images(self) -> List[Image]:
-        """Its files."""
-        return self._images
-
     def modules(self) -> List[int]:
         """Addresses of the moduledata of all its files; none where none was found."""
         try:
@@ -272,14 +273,15 @@ class GoProgram:
         """
         return self._tables()[0].module
 
-    def goroutines(self) -> Iterator[Goroutine]:
+    def goroutines(self, unread: Optional[List[int]] = None) -> Iterator[Goroutine]:
         """Every goroutine that lives.
 
+        :param unread: addresses of those that cannot be read are added here
         :raises MapscopeError: if they cannot be found
         """
         symbols = self.symbols("runtime.allgs")
         functions = None if symbols else self.functions
-        return all_goroutines(self.memory, self.minor, symbols, functions)
+        return all_goroutines(self.memory, self.minor, symbols, functions, unread)
 
     def type_at(self, address: int) -> Type:
         """The Type of the descriptor at `address`.

@@ -167,15 +167,16 @@ class _Evaluator:
         match = _PARAMETER.match(value.type.name)
         if match is None:
             return value
+        plain = replace(value, type=_shape_named(value.type))
         try:
             dictionary = self._names.local(".dict")
             if dictionary is None:
-                return value
+                return plain
             place = self._word(dictionary) + 8 * int(match[1])
             type = self._reading.go.type_at(self._memory.read_word(place))
         except MapscopeError:
-            return value
-        return replace(value, type=type) if type.size == value.type.size else value
+            return plain
+        return replace(value, type=type) if type.size == value.type.size else plain
 
     def _package(self) -> str:
         frame = self._names.frame
@@ -527,6 +528,17 @@ def type_name(type: Type) -> str:
     if type.kind is Kind.POINTER and type.name.endswith("*"):
         return f"*{type_name(type.target())}"
     return type.name
+
+
+def _shape_named(type: Type) -> Type:
+    """A type that is called .paramN, by the name that its shape has: that of what it is made of."""
+    if type.kind is Kind.GO_MAP:
+        return replace(type, name=f"map[{type_name(type.key_type())}]{type_name(type.target())}")
+    if type.kind is Kind.POINTER:
+        return replace(type, name=f"*{type_name(type.target())}")
+    if type.kind is Kind.SLICE:
+        return replace(type, name=f"[]{type_name(type.target())}")
+    return type
 
 
 def _part(value: Variable, field: Field) -> Variable:

@@ -10,7 +10,7 @@ runtime/asm_amd64.s (systemstack, mcall), runtime/sys_linux_amd64.s (the signal 
 import itertools
 import re
 import struct
-from typing import Callable, Iterable, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import MemoryUnreadable
 from ..program.memory import Memory
@@ -21,10 +21,21 @@ from .functions import Functions
 #: where a goroutine's or a thread's stack begins
 _FIRST = re.compile(r"runtime\.(goexit|mstart|mstart0|rt0_go|mcall|morestack|kickoff)\Z")
 #: functions that run on the system stack for a goroutine, whose own stack waits in g.sched
-_SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
+SWITCHES = ("runtime.systemstack", "runtime.mcall", "runtime.morestack", "runtime.asmcgocall")
 #: what the kernel calls for a signal, and what that returns to, by version
 _SIGNAL_HANDLER = "runtime.sigtramp"
 _SIGNAL_RETURN = ("runtime.sigreturn__sigaction", "runtime.sigreturn")
+#: what a signal's handler lets a goroutine call, as if from the instruction that it was at; the
+#: first keeps all registers on the stack (runtime/preempt_amd64.s)
+_PREEMPTED = "runtime.asyncPreempt"
+_INJECTED = (_PREEMPTED, "runtime.sigpanic")
+#: mov of a register to rsp, rsp + 8 bits or rsp + 32 bits
+_STORE = re.compile(
+    rb"([\x48\x4c])\x89(?:([\x04\x0c\x14\x1c\x24\x2c\x34\x3c])\x24"
+    rb"|([\x44\x4c\x54\x5c\x64\x6c\x74\x7c])\x24(.)"
+    rb"|([\x84\x8c\x94\x9c\xa4\xac\xb4\xbc])\x24(.{4}))",
+    re.DOTALL,
+)
 #: a ucontext on amd64: rsp and rip among its registers (asm/sigcontext.h, sys/ucontext.h)
 _UC_RSP, _UC_RIP = 40 + 15 * 8, 40 + 16 * 8
 #: code of a function that is searched for a store, in bytes
@@ -34,6 +45,8 @@ _CODE = 1 << 16
 _BEGINNING = 40
 #: of a frame, in which words are looked at; those of the runtime's map functions are smaller
 _FRAME = 2048
+#: registers by their numbers in instructions
+_NUMBERED = "rax rcx rdx rbx rsp rbp rsi rdi r8 r9 r10 r11 r12 r13 r14 r15".split()
 #: registers that can hold a value of Go code (abi-internal.md: rsp and r14 are its own)
 _GENERAL = "rax rbx rcx rdx rsi rdi r8 r9 r10 r11 r12 r13 r15".split()
 
@@ -43,6 +56,7 @@ Register = Callable[[str], Optional[int]]
 class GoFrame(Frame):
     """A frame found by the table of functions.
 
+    :ivar start: the function's first instruction
     :ivar cfa: the address above the return address
     """
 
@@ -74,11 +88,22 @@ class GoFrame(Frame):
         self.cfa = 0 if depth is None or depth < 0 else sp + depth + 8
         self._begins = depth in (0, 8) and pc - self.start < _BEGINNING
 
+    @property
+    def at(self) -> int:
+        """The instruction that it is at: of a caller a byte of its call."""
+        return self._at
+
     def pc(self) -> int:
         return self._pc
 
     def sp(self) -> int:
         return self._sp
+
+    def register(self, name: str) -> Optional[int]:
+        """A register of the frame; None: what it was is not known."""
+        if name in ("rsp", "rip"):
+            return self._sp if name == "rsp" else self._pc
+        return None if self._registers is None else self._registers(name)
 
     def place(self) -> str:
         return self._table.place(self._at)
@@ -108,6 +133,24 @@ class GoFrame(Frame):
     def spilled(self, index: int) -> Optional[int]:
         slot = self.cfa + 8 * index
         return slot if self.cfa and self._is_stored(slot - self._sp) else None
+
+    def kept(self) -> Dict[str, int]:
+        """Addresses of where the function, on its way here, has stored registers: for one that
+        does nothing else before."""
+        found: Dict[str, int] = {}
+        size = self._pc - self.start
+        if not 0 < size <= _CODE:
+            return found
+        try:
+            code = bytes(self._memory.read(self.start, size))
+        except MemoryUnreadable:
+            return found
+        for prefix, plain, near, short, far, long in _STORE.findall(code):
+            number = (plain or near or far)[0] >> 3 & 7 | (8 if prefix == b"\x4c" else 0)
+            offset = int.from_bytes(short or long, "little")
+            if _NUMBERED[number] in _GENERAL:
+                found.setdefault(_NUMBERED[number], self._sp + offset)
+        return found
 
     def _is_stored(self, offset: int) -> bool:
         """Whether the function, on its way here, has code that stores a register to rsp+offset:
@@ -150,7 +193,7 @@ def unwind(
         yield frame
         registers = None
         name = frame.function
-        if name in _SWITCHES and own is not None:
+        if name in SWITCHES and own is not None:
             switched, own = own(), None
             if switched is None:
                 return
@@ -171,7 +214,21 @@ def unwind(
         if frame.cfa <= sp and not inner:
             return
         # the kernel makes it "return" to the trampoline's first instruction
-        sp, inner = frame.cfa, name == _SIGNAL_HANDLER
+        sp, inner = frame.cfa, name == _SIGNAL_HANDLER or name in _INJECTED
+        if name == _PREEMPTED:
+            registers = _kept(memory, frame.kept())
+
+
+def _kept(memory: Memory, places: Dict[str, int]) -> Register:
+    """Registers that are kept in memory."""
+
+    def register(name: str) -> Optional[int]:
+        try:
+            return memory.read_word(places[name]) if name in places else None
+        except MemoryUnreadable:
+            return None
+
+    return register
 
 
 def waiting_at(memory: Memory, g: int, minor: int) -> Optional[Tuple[int, int]]:

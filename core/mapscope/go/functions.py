@@ -9,7 +9,7 @@ its parts are.
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Optional, Protocol, Sequence, Tuple
+from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Buffer
@@ -63,6 +63,9 @@ class Functions(Protocol):
     def address_of(self, name: str) -> Optional[int]:
         """The first instruction of a function; None: the program has none of that name."""
 
+    def addresses_of(self, name: str) -> List[int]:
+        """The same of all functions of that name: a plugin has copies of its program's."""
+
 
 class FunctionTables:
     """The functions of several modules: of a program and its plugins, or of all of a process.
@@ -91,6 +94,10 @@ class FunctionTables:
         """The first instruction of a function; None: no module has one of that name."""
         found = (table.address_of(name) for table in self._tables)
         return next((address for address in found if address is not None), None)
+
+    def addresses_of(self, name: str) -> List[int]:
+        """The same of all functions of that name: a plugin has copies of its program's."""
+        return [address for table in self._tables for address in table.addresses_of(name)]
 
     def _table(self, pc: int) -> Optional[Functions]:
         return next((table for table in self._tables if table.at(pc) is not None), None)
@@ -187,6 +194,11 @@ class FunctionTable:
                 text = names[start : names.find(b"\0", start)] if start >= 0 else b""
                 self._by_name[text] = self._text + offset
         return self._by_name.get(name.encode())
+
+    def addresses_of(self, name: str) -> List[int]:
+        """The same, in a list."""
+        address = self.address_of(name)
+        return [] if address is None else [address]
 
     # --- the tables ---
 

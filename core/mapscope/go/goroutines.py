@@ -20,6 +20,8 @@ Register = Callable[[str], Optional[int]]
 
 #: goroutines that a program is taken to have, at most
 _MOST = 1 << 22
+#: statuses of those that have ended, whose g is kept for others
+_DEAD = ("_Gdead", "_Gdeadextra")
 #: a move from or an address of rip + displacement
 _RELATIVE = re.compile(
     rb"[\x48\x4c][\x8b\x8d\x89][\x05\x0d\x15\x1d\x25\x2d\x35\x3d](.{4})", re.DOTALL
@@ -71,13 +73,24 @@ def running_for(word: Word, g: int, minor: int) -> Optional[int]:
     return word(m + layouts.m(minor).at("curg")) if m else None
 
 
+def kernel_thread(word: Word, g: int, minor: int) -> Optional[int]:
+    """The kernel's id of the thread that runs a goroutine (g.m.procid); None or 0: not known."""
+    m = word(g + layouts.g(minor).at("m"))
+    return word(m + layouts.m(minor).at("procid")) if m else None
+
+
 def all_goroutines(
-    memory: Memory, minor: int, symbols: List[int], functions: Optional[Functions]
+    memory: Memory,
+    minor: int,
+    symbols: List[int],
+    functions: Optional[Functions],
+    unread: Optional[List[int]] = None,
 ) -> Iterator[Goroutine]:
     """Every goroutine that lives (runtime.allgs).
 
     :param symbols: where the linker's symbol runtime.allgs is
     :param functions: where there are no symbols: code that uses it
+    :param unread: addresses of those that cannot be read are added here
     :raises MapscopeError: if they cannot be found
     """
     layout = layouts.g(minor)
@@ -89,11 +102,14 @@ def all_goroutines(
         size = max(goid_at, status_at) + 8
         for g, raw in zip(found, memory.gather(found, size)):
             if raw is None:
+                if unread is not None:
+                    unread.append(g)
                 continue
             number = struct.unpack_from("<Q", raw, goid_at)[0]
             status = struct.unpack_from("<I", raw, status_at)[0] & ~layouts.GSCAN
-            name = layouts.STATUSES.get(status, f"status {status}")
-            if name != "_Gdead" and 0 < number < 1 << 48:
+            name = layouts.STATUSES.get(status) or layouts.LATER_STATUSES.get(status)
+            name = name or f"status {status}"
+            if name not in _DEAD and 0 < number < 1 << 48:
                 yield Goroutine(g, number, name)
         return
     raise MapscopeError("this program's goroutines (runtime.allgs) were not found")

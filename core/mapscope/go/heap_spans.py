@@ -98,6 +98,7 @@ class GoHeap:
         self.unread = 0
         self._spans: List[Span] = []
         self._arenas: Dict[int, int] = {}
+        self._last: Optional[Span] = None
         # all together: nearly all spans of a process are of the heap
         for first in range(0, len(place.spans), _TOGETHER):
             self._read(place.spans[first : first + _TOGETHER])
@@ -173,11 +174,25 @@ class GoHeap:
 
     def span_of(self, address: int) -> Optional[Span]:
         """The span that an address is in."""
+        last = self._last  # what is allocated together is asked for together
+        if last is not None and last.start <= address < last.start + last.size:
+            return last
         index = bisect_right(self._starts, address) - 1
         if index < 0:
             return None
         span = self._spans[index]
-        return span if address < span.start + span.size else None
+        if address >= span.start + span.size:
+            return None
+        self._last = span
+        return span
+
+    def value_at(self, address: int) -> int:
+        """Bytes of the object whose value begins at an address; 0: none does."""
+        span = self.span_of(address)
+        if span is None:
+            return 0
+        number, rest = divmod(address - span.start - span.header, span.elemsize)
+        return 0 if rest or not 0 <= number < span.nelems else span.elemsize - span.header
 
     def object_at(self, address: int) -> Optional[Object]:
         """The object that an address is in, allocated or not."""

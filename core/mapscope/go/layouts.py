@@ -219,8 +219,9 @@ GOBUF = Struct("runtime.gobuf", 0, dict(sp=0, pc=8))
 
 
 def m(minor: int) -> Struct:
-    """runtime.m; what lies before curg changed in 1.25."""
-    return Struct("runtime.m", 0, dict(g0=0, curg=184 if minor >= 25 else 192))
+    """runtime.m; what lies before procid changed in 1.25."""
+    before = 0 if minor >= 25 else 8
+    return Struct("runtime.m", 0, dict(g0=0, procid=64 + before, curg=184 + before))
 
 
 # --- the heap ---
@@ -282,6 +283,8 @@ STATUSES: Dict[int, str] = {
     8: "_Gcopystack",
     9: "_Gpreempted",
 }
+#: those since go1.26
+LATER_STATUSES: Dict[int, str] = {10: "_Gleaked", 11: "_Gdeadextra"}
 GSCAN = 0x1000
 
 # --- functions ---

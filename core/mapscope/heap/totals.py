@@ -15,6 +15,8 @@ _LARGE, _NEARLY_EMPTY = 1024, 1 / 8
 _MANY, _SMALL = 10000, 8
 #: share of a Swiss map's cells that are tombstones, from which on they are told
 _TOMBSTONES = 1 / 4
+#: candidates for a type that are named
+_NAMED = 3
 #: maps that are named of each finding
 _EXAMPLES = 3
 
@@ -110,7 +112,9 @@ def type_text(map: HeapMap) -> str:
         return map.type
     if not map.candidates:
         return "?"
-    return "one of " + ", ".join(map.candidates)
+    more = len(map.candidates) - _NAMED
+    text = "one of " + ", ".join(map.candidates[:_NAMED])
+    return f"{text} and {more} more" if more > 0 else text
 
 
 def owner_text(map: HeapMap) -> str:
@@ -187,8 +191,8 @@ class Totals:
             if group.maps >= _MANY:
                 each = group.bytes // group.maps
                 text = (
-                    f"{group.maps} small maps of type {name}, {each} bytes each for "
-                    f"{group.entries / group.maps:.1f} entries: a struct or a slice may do"
+                    f"{group.maps} small maps of type {name}, {each} bytes each, with "
+                    f"{group.entries / group.maps:.2g} entries on average"
                 )
                 found.append(Finding("small", text, group.maps, group.bytes, ()))
         found.sort(key=lambda finding: (-finding.bytes, finding.code))
@@ -217,7 +221,7 @@ _TEXTS = {
     "emptied": "{n} large {maps} with fewer than one cell in eight used: only a new map gives the "
     "memory back",
     "tombstones": "{n} {maps} with a quarter or more of the cells lost to deleted entries",
-    "overflow": "{n} {maps} with many overflow buckets for few entries: churn, which a new map ends",
+    "overflow": "{n} {maps} with many overflow buckets for few entries: a new map ends that",
     "chains": "{n} {maps} with longer chains than random hashes give: look at the keys' hashes",
 }
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Names of C++ types, as compilers write them in debug information and as people do."""
 
+import functools
 import re
 from typing import Dict, Iterable, List, Optional, Tuple
 
@@ -132,6 +133,8 @@ def same_template(names: Iterable[str], wanted: str) -> Optional[str]:
     return found[0] if len(found) == 1 else None
 
 
+# For each map type of a program, all of its template instances are asked about anew.
+@functools.lru_cache(maxsize=4096)
 def _plain(name: str) -> str:
     name = name.replace("{anonymous}", "(anonymous namespace)")  # as GCC writes it
     name = re.sub(r"\b(const|volatile)\b", "", name)

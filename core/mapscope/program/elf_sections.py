@@ -1,109 +1,104 @@
 # SPDX-License-Identifier: MIT
-"""Sections of ELF files of x86-64, by name, read from the files themselves.
+"""Sections of an ELF file on this machine, by name, as bytes.
 
-Facts: elf(5); System V ABI, chapter 4, "Section compression"; .zdebug_* as Go's linker wrote it
-until 1.18 (cmd/link/internal/ld/dwarf.go).
+For a debugger that does not hand them out. Facts: elf(5), "Section header (Shdr)"; the gABI's
+"Section Compression" (SHF_COMPRESSED); .zdebug_ of Go's linker before 1.19, of GNU's before
+2.26. What is read may be damaged: it is bounded, and what is not there is empty.
 """
 
 import os
 import struct
 import zlib
-from typing import Dict, NamedTuple, Optional
+from typing import Dict, Tuple
 
 from .elf_file import ElfFile
 
+_HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
-_COMPRESSED, _NOBITS = 0x800, 8
-#: bytes of a section, unpacked, and sections of a file, at most
-_MOST_BYTES, _MOST_SECTIONS = 1 << 31, 1 << 16
-
-
-class ElfSection(NamedTuple):
-    """A section's header.
-
-    :ivar address: as linked
-    """
-
-    type: int
-    flags: int
-    address: int
-    offset: int
-    size: int
+_COMPRESSION = struct.Struct("<IIQQ")
+_NO_BITS, _COMPRESSED, _ZLIB = 8, 0x800, 1
+#: sections of a file, bytes of their names, and of one section, at most
+_MOST_SECTIONS, _MOST_NAMES, _MOST_BYTES = 1 << 16, 1 << 22, 1 << 30
 
 
 class ElfSections:
     """The sections of a file.
 
+    :ivar addresses: of each, as linked, by name
     :ivar identity: changes when the file does
     :raises OSError: if it cannot be opened
     """
 
     def __init__(self, path: str) -> None:
-        self._path = path
+        self.path = path
         state = os.stat(path)
-        self.identity = hash((state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
+        self.identity = (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+        #: name -> (flags, offset, size) of those that have bytes in the file
+        self._places: Dict[str, Tuple[int, int, int]] = {}
+        self.addresses: Dict[str, int] = {}
         file = ElfFile(path)
         try:
-            self._sections = _sections(file)
+            self._read_headers(file)
         finally:
             file.close()
 
-    def find(self, name: str) -> Optional[ElfSection]:
-        """The section with a name."""
-        return self._sections.get(name)
+    def _read_headers(self, file: ElfFile) -> None:
+        head = file.read(0, _HEADER.size)
+        if len(head) < _HEADER.size or head[:6] != b"\x7fELF\x02\x01":
+            return
+        fields = _HEADER.unpack(head)
+        start, size, count, names_at = fields[6], fields[11], fields[12], fields[13]
+        if size != _SECTION.size or not start:
+            return
+        if count == 0:  # there are more than the header can say: the first section has it
+            first = file.read(start, size)
+            count = _SECTION.unpack(first)[5] if len(first) == size else 0
+        raw = file.read(start, size * min(count, _MOST_SECTIONS))
+        headers = list(_SECTION.iter_unpack(raw[: len(raw) - len(raw) % size]))
+        if names_at >= len(headers):
+            return
+        names = file.read(headers[names_at][4], min(headers[names_at][5], _MOST_NAMES))
+        for name_at, kind, flags, address, offset, length, *_ in headers:
+            end = names.find(b"\0", name_at)
+            name = names[name_at : end if end >= 0 else None].decode("utf-8", "replace")
+            self.addresses.setdefault(name, address)
+            if kind != _NO_BITS:
+                self._places.setdefault(name, (flags, offset, length))
 
-    def contents(self, name: str) -> bytes:
-        """Its bytes, unpacked; none where it is not there or cannot be read.
-
-        :param name: as .debug_info; .zdebug_info is found, too
-        """
-        section = self.find(name)
-        if section is None and name.startswith(".debug_"):
-            return _unpacked(self._read(self.find(".z" + name[1:])), 12)
-        raw = self._read(section)
-        if section is not None and section.flags & _COMPRESSED:
-            kind = struct.unpack_from("<I", raw)[0] if len(raw) >= 24 else 0
-            return _unpacked(raw, 24) if kind == 1 else b""
-        return raw
-
-    def _read(self, section: Optional[ElfSection]) -> bytes:
-        if section is None or section.type == _NOBITS or section.size > _MOST_BYTES:
+    def section(self, name: str) -> bytes:
+        """What a section holds, uncompressed; nothing where there is none."""
+        place, old = self._places.get(name), False
+        if place is None and name.startswith(".debug_"):
+            place, old = self._places.get(".z" + name[1:]), True
+        if place is None or place[2] > _MOST_BYTES:
             return b""
+        flags, offset, size = place
         try:
-            file = ElfFile(self._path)
+            file = ElfFile(self.path)
         except OSError:
             return b""
         try:
-            return file.read(section.offset, section.size)
+            raw = file.read(offset, size)
         finally:
             file.close()
+        if old:
+            if raw[:4] != b"ZLIB" or len(raw) < 12:
+                return raw
+            return _inflated(raw[12:], int.from_bytes(raw[4:12], "big"))
+        if flags & _COMPRESSED:
+            if len(raw) < _COMPRESSION.size:
+                return b""
+            kind, _, whole, _ = _COMPRESSION.unpack_from(raw)
+            return _inflated(raw[_COMPRESSION.size :], whole) if kind == _ZLIB else b""
+        return raw
 
 
-def _unpacked(raw: bytes, header: int) -> bytes:
-    """What zlib has packed behind a header that tells how much it is."""
-    unpacker = zlib.decompressobj()
+def _inflated(raw: bytes, size: int) -> bytes:
+    """So many bytes out of a compressed piece; none where it has others."""
+    if size > _MOST_BYTES:
+        return b""
     try:
-        return unpacker.decompress(raw[header:], _MOST_BYTES) if len(raw) > header else b""
+        found = zlib.decompressobj().decompress(raw, size) if size else b""
     except zlib.error:
         return b""
-
-
-def _sections(file: ElfFile) -> Dict[str, ElfSection]:
-    head = file.read(0, 64)
-    if len(head) < 64 or head[:6] != b"\x7fELF\x02\x01":
-        return {}
-    table = struct.unpack_from("<Q", head, 40)[0]
-    size, count, names_at = struct.unpack_from("<HHH", head, 58)
-    if size != _SECTION.size:
-        return {}
-    raw = file.read(table, size * min(count, _MOST_SECTIONS))
-    headers = list(_SECTION.iter_unpack(raw[: len(raw) - len(raw) % size]))
-    if names_at >= len(headers):
-        return {}
-    names = file.read(headers[names_at][4], min(headers[names_at][5], 1 << 24))
-    found: Dict[str, ElfSection] = {}
-    for name, kind, flags, address, offset, length, *_ in headers:
-        end = names.find(b"\0", name)
-        text = names[name : max(end, name)].decode("utf-8", "replace")
-        found.setdefault(text, ElfSection(kind, flags, address, offset, length))
-    return found
+    return found if len(found) == size else b""

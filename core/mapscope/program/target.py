@@ -7,7 +7,7 @@ else in core knows that there is a debugger.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, Hashable, Iterator, List, Optional, Tuple
 
 from .cpp_types import CppType, CppVariable
 from .memory import Buffer
@@ -153,6 +153,27 @@ class Names(ABC):
         """The type with a full name, from debug information."""
 
 
+class CodeFile(ABC):
+    """A file of the process that has code, and the debug information of that code.
+
+    :ivar name: of the file
+    :ivar identity: what no other file has, nor this one when it has changed
+    :ivar bias: what is added to addresses as linked
+    """
+
+    name: str
+    identity: Hashable
+    bias: int
+
+    @abstractmethod
+    def section(self, name: str) -> bytes:
+        """What a section holds; nothing where there is none."""
+
+    @abstractmethod
+    def linked(self, name: str) -> Optional[int]:
+        """Where a section was linked to be; None: there is none."""
+
+
 class Target(ABC):
     """What core asks of a debugger. All of it read-only."""
 
@@ -169,10 +190,6 @@ class Target(ABC):
 
     def lacks_program(self) -> str:
         """How to load the program that the memory is of, where none is loaded; "": one is."""
-        return ""
-
-    def program_file(self) -> str:
-        """The path of the program's file on this machine; "": not known."""
         return ""
 
     def misfit(self) -> str:
@@ -209,6 +226,10 @@ class Target(ABC):
     @abstractmethod
     def sections(self) -> List[Section]:
         """All loaded sections of the program and its libraries."""
+
+    def code_file(self, address: int) -> Optional[CodeFile]:
+        """The file that has the code at an address; None: none that can be read."""
+        return None
 
     @abstractmethod
     def find_type(self, name: str) -> Optional[Type]:

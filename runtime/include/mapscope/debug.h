@@ -5,7 +5,7 @@
  *
  * What this header knows: the table that a debugger fills in, and what the
  * program tells it at a stop. What it must not know: any debugger. The sizes
- * and offsets below are also in `mapscope_abi` (layout.h), where debuggers take
+ * and offsets below are also in `mapscope_abi` (abi.h), where debuggers take
  * them from. docs/debug.md describes the use.
  *
  *   mapscope_stop_filter
@@ -158,6 +158,19 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), ignore) == 40
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_slot), thread) == 56,
                        "stop_slot.thread");
 
+#define MAPSCOPE_STOP_SLOT_ROWS(WHOLE, FIELD)                                                      \
+  WHOLE(stop_slot)                                                                                 \
+  FIELD(stop_slot, events)                                                                         \
+  FIELD(stop_slot, conditions)                                                                     \
+  FIELD(stop_slot, map)                                                                            \
+  FIELD(stop_slot, bucket)                                                                         \
+  FIELD(stop_slot, progress)                                                                       \
+  FIELD(stop_slot, key_hash)                                                                       \
+  FIELD(stop_slot, ignore)                                                                         \
+  FIELD(stop_slot, hits)                                                                           \
+  FIELD(stop_slot, thread)                                                                         \
+  FIELD(stop_slot, reported)
+
 /* All of them. */
 struct MAPSCOPE_STRUCT(stop_filter) {
   uint32_t armed;          /*  0: OR of the slots' events; the one word that a write looks at */
@@ -172,6 +185,14 @@ struct MAPSCOPE_STRUCT(stop_filter) {
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(stop_filter)) == 1088, "stop_filter");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(stop_filter), slots) == 64,
                        "stop_filter.slots");
+
+#define MAPSCOPE_STOP_FILTER_ROWS(WHOLE, FIELD)                                                    \
+  WHOLE(stop_filter)                                                                               \
+  FIELD(stop_filter, armed)                                                                        \
+  FIELD(stop_filter, armed_slots)                                                                  \
+  FIELD(stop_filter, assume_traced)                                                                \
+  FIELD(stop_filter, only_map)                                                                     \
+  FIELD(stop_filter, slots)
 
 /* What mapscope_debug_stop is called with.
  *
@@ -210,6 +231,28 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), key) == 72, "even
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), kind) == 96, "event.kind");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), moved_x) == 104, "event.moved_x");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(event), hint) == 120, "event.hint");
+
+#define MAPSCOPE_EVENT_ROWS(WHOLE, FIELD)                                                          \
+  WHOLE(event)                                                                                     \
+  FIELD(event, event)                                                                              \
+  FIELD(event, slot)                                                                               \
+  FIELD(event, slots)                                                                              \
+  FIELD(event, thread)                                                                             \
+  FIELD(event, map)                                                                                \
+  FIELD(event, type)                                                                               \
+  FIELD(event, bucket)                                                                             \
+  FIELD(event, old_buckets)                                                                        \
+  FIELD(event, buckets)                                                                            \
+  FIELD(event, evacuated)                                                                          \
+  FIELD(event, count)                                                                              \
+  FIELD(event, key)                                                                                \
+  FIELD(event, key_hash)                                                                           \
+  FIELD(event, message)                                                                            \
+  FIELD(event, kind)                                                                               \
+  FIELD(event, flags)                                                                              \
+  FIELD(event, moved_x)                                                                            \
+  FIELD(event, moved_y)                                                                            \
+  FIELD(event, hint)
 
 #ifdef __cplusplus
 } // namespace mapscope

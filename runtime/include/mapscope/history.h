@@ -5,7 +5,7 @@
  * them while the program is stopped, or from its core dump.
  *
  * What this header knows: how the records lie in memory. What it must not
- * know: any debugger. The offsets below are also in `mapscope_abi` (layout.h),
+ * know: any debugger. The offsets below are also in `mapscope_abi` (abi.h),
  * where debuggers take them from. docs/debug.md describes the use.
  *
  *   mapscope_history
@@ -104,6 +104,23 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), moved) =
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(history_record), thread) == 60,
                        "history_record.thread");
 
+#define MAPSCOPE_HISTORY_RECORD_ROWS(WHOLE, FIELD)                                                 \
+  WHOLE(history_record)                                                                            \
+  FIELD(history_record, sequence)                                                                  \
+  FIELD(history_record, clock)                                                                     \
+  FIELD(history_record, map)                                                                       \
+  FIELD(history_record, type)                                                                      \
+  FIELD(history_record, count)                                                                     \
+  FIELD(history_record, what.detail)                                                               \
+  FIELD(history_record, what.buckets.bucket)                                                       \
+  FIELD(history_record, what.buckets.second)                                                       \
+  FIELD(history_record, moved)                                                                     \
+  FIELD(history_record, event)                                                                     \
+  FIELD(history_record, flags)                                                                     \
+  FIELD(history_record, B)                                                                         \
+  FIELD(history_record, old_B)                                                                     \
+  FIELD(history_record, thread)
+
 struct MAPSCOPE_STRUCT(history_ring) {
   struct MAPSCOPE_STRUCT(history_ring) *next;      /*  0: of the list, or nil */
   struct MAPSCOPE_STRUCT(history_record) *records; /*  8 */
@@ -117,6 +134,13 @@ struct MAPSCOPE_STRUCT(history_ring) {
   uint32_t thread;                              /* 52: which */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history_ring)) == 56, "history_ring");
+
+#define MAPSCOPE_HISTORY_RING_ROWS(WHOLE, FIELD)                                                   \
+  WHOLE(history_ring)                                                                              \
+  FIELD(history_ring, next)                                                                        \
+  FIELD(history_ring, records)                                                                     \
+  FIELD(history_ring, capacity)                                                                    \
+  FIELD(history_ring, begun)
 
 /* The clock at three moments, from which a debugger computes the time of a
  * record. ticks: as in records; nanoseconds: CLOCK_MONOTONIC. The first was taken
@@ -132,6 +156,16 @@ struct MAPSCOPE_STRUCT(history) {
   uint32_t clock;                              /* 76: MAPSCOPE_CLOCK_... */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(history)) == 80, "history");
+
+#define MAPSCOPE_HISTORY_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(history)                                                                                   \
+  FIELD(history, life)                                                                             \
+  FIELD(history, rings)                                                                            \
+  FIELD(history, ticks)                                                                            \
+  FIELD(history, nanoseconds)                                                                      \
+  FIELD(history, wall)                                                                             \
+  FIELD(history, pairs)                                                                            \
+  FIELD(history, clock)
 
 #ifdef __cplusplus
 } // namespace mapscope

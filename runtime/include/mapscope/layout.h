@@ -5,8 +5,8 @@
  * What this header knows: where every byte of a map lies and in which order a
  * write stores them. What it must not know: how maps are used (map.hpp) and
  * how the algorithms work (runtime/src). Debuggers read maps by this layout;
- * they take every number in it from `mapscope_abi` in the process, never from
- * a copy of this file.
+ * they take every number in it from `mapscope_abi` (abi.h) in the process, never
+ * from a copy of this file.
  *
  * hmap, bmap and mapextra have the fields and offsets of Go 1.19
  * (runtime/map.go there), so one picture serves both.
@@ -176,8 +176,7 @@ namespace mapscope {
 #endif
 
 struct MAPSCOPE_STRUCT(mapextra);
-struct MAPSCOPE_STRUCT(abi);
-struct MAPSCOPE_STRUCT(event);
+struct MAPSCOPE_STRUCT(abi); /* abi.h */
 
 /* One bucket. What follows tophash has the sizes that the maptype says. */
 struct MAPSCOPE_STRUCT(bmap) {
@@ -207,6 +206,22 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(hmap), oldbuckets) == 24,
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(hmap), nevacuate) == 32, "hmap.nevacuate");
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(hmap), extra) == 40, "hmap.extra");
 
+/* What stands in `mapscope_abi` (abi.h) of the structs here and in debug.h and history.h, each list
+ * behind its struct: WHOLE(struct) says how large it is, FIELD(struct, field) where a field lies,
+ * how wide it is and, of an array, how many there are. A new field that debuggers are to read
+ * needs its line here, and no other. */
+#define MAPSCOPE_HMAP_ROWS(WHOLE, FIELD)                                                           \
+  WHOLE(hmap)                                                                                      \
+  FIELD(hmap, count)                                                                               \
+  FIELD(hmap, flags)                                                                               \
+  FIELD(hmap, B)                                                                                   \
+  FIELD(hmap, noverflow)                                                                           \
+  FIELD(hmap, hash0)                                                                               \
+  FIELD(hmap, buckets)                                                                             \
+  FIELD(hmap, oldbuckets)                                                                          \
+  FIELD(hmap, nevacuate)                                                                           \
+  FIELD(hmap, extra)
+
 /* How to read a key or an element. */
 struct MAPSCOPE_STRUCT(typeinfo) {
   uint32_t kind;        /*  0: MAPSCOPE_KIND_... */
@@ -217,6 +232,14 @@ struct MAPSCOPE_STRUCT(typeinfo) {
   const char *name;     /* 16: the compiler's name of the type */
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(typeinfo)) == 24, "typeinfo");
+
+#define MAPSCOPE_TYPEINFO_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(typeinfo)                                                                                  \
+  FIELD(typeinfo, kind)                                                                            \
+  FIELD(typeinfo, size)                                                                            \
+  FIELD(typeinfo, data_offset)                                                                     \
+  FIELD(typeinfo, len_offset)                                                                      \
+  FIELD(typeinfo, name)
 
 /* Describes one map type; shared by all maps of the type in one program or
  * shared library. The functions are the runtime's own business. */
@@ -240,6 +263,21 @@ struct MAPSCOPE_STRUCT(maptype) {
 MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(maptype), key) == 56, "maptype.key");
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(maptype)) == 104, "maptype");
 
+#define MAPSCOPE_MAPTYPE_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(maptype)                                                                                   \
+  FIELD(maptype, abi)                                                                              \
+  FIELD(maptype, name)                                                                             \
+  FIELD(maptype, flags)                                                                            \
+  FIELD(maptype, hash_kind)                                                                        \
+  FIELD(maptype, bucketsize)                                                                       \
+  FIELD(maptype, keysize)                                                                          \
+  FIELD(maptype, elemsize)                                                                         \
+  FIELD(maptype, keys_offset)                                                                      \
+  FIELD(maptype, elems_offset)                                                                     \
+  FIELD(maptype, overflow_offset)                                                                  \
+  FIELD(maptype, key)                                                                              \
+  FIELD(maptype, elem)
+
 /* The rest of a map's header. The first three fields are Go's; the runtime
  * keeps more behind what stands here. */
 struct MAPSCOPE_STRUCT(mapextra) {
@@ -252,7 +290,7 @@ struct MAPSCOPE_STRUCT(mapextra) {
   void *iterators;                             /* 48: live iterators, or nil */
   uint64_t evacuating;      /* 56: 1 + the old bucket that evacuate is moving now, else 0 */
   uint64_t evacuating_base; /* 64: cells before its first one in the X chain; see evacuate */
-  /* Bytes of memory that the map holds, besides its header (abi.header_size) and
+  /* Bytes of memory that the map holds, besides its header (hmap and mapstate) and
    * what keys and elements hold themselves. */
   uint64_t array_bytes;      /* 72: `buckets`, with the spare buckets behind it */
   uint64_t overflow_bytes;   /* 80: overflow buckets outside the array, with those not yet used */
@@ -275,6 +313,27 @@ MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(mapextra), array_bytes) =
                        "mapextra.array_bytes");
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(mapextra)) == 144, "mapextra");
 
+#define MAPSCOPE_MAPEXTRA_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(mapextra)                                                                                  \
+  FIELD(mapextra, overflow)                                                                        \
+  FIELD(mapextra, oldoverflow)                                                                     \
+  FIELD(mapextra, nextOverflow)                                                                    \
+  FIELD(mapextra, type)                                                                            \
+  FIELD(mapextra, next)                                                                            \
+  FIELD(mapextra, evacuating)                                                                      \
+  FIELD(mapextra, evacuating_base)                                                                 \
+  FIELD(mapextra, array_bytes)                                                                     \
+  FIELD(mapextra, overflow_bytes)                                                                  \
+  FIELD(mapextra, old_bytes)                                                                       \
+  FIELD(mapextra, retired_bytes)                                                                   \
+  FIELD(mapextra, overflow_buckets)                                                                \
+  FIELD(mapextra, evacuated)                                                                       \
+  FIELD(mapextra, evacuated_before)                                                                \
+  FIELD(mapextra, growths)                                                                         \
+  FIELD(mapextra, same_size_growths)                                                               \
+  FIELD(mapextra, shrinks)                                                                         \
+  FIELD(mapextra, rebuilds)
+
 /* What the maps that are gone have done, in each shard of the registry. */
 struct MAPSCOPE_STRUCT(departed) {
   uint64_t maps;              /*  0: destroyed */
@@ -286,159 +345,22 @@ struct MAPSCOPE_STRUCT(departed) {
 };
 MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(departed)) == 48, "departed");
 
-/* What a debugger needs to know to read all of the above, the one constant
- * `mapscope_abi`. It lies in the section .mapscope, is 16-byte aligned, and is
- * found by symbol, by section, or by a scan for the magic. */
-#define MAPSCOPE_MAGIC "\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
-#define MAPSCOPE_ABI_VERSION 4
-struct MAPSCOPE_STRUCT(abi) {
-  char magic[16];   /*   0: MAPSCOPE_MAGIC, without a closing NUL */
-  uint32_t version; /*  16: MAPSCOPE_ABI_VERSION */
-  uint32_t size;    /*  20: bytes of this struct */
-  /* hmap: size, then offsets */
-  uint16_t hmap_size;       /*  24 */
-  uint16_t hmap_count;      /*  26 */
-  uint16_t hmap_flags;      /*  28 */
-  uint16_t hmap_B;          /*  30 */
-  uint16_t hmap_noverflow;  /*  32 */
-  uint16_t hmap_hash0;      /*  34 */
-  uint16_t hmap_buckets;    /*  36 */
-  uint16_t hmap_oldbuckets; /*  38 */
-  uint16_t hmap_nevacuate;  /*  40 */
-  uint16_t hmap_extra;      /*  42 */
-  /* mapextra: offsets */
-  uint16_t mapextra_overflow;     /*  44 */
-  uint16_t mapextra_oldoverflow;  /*  46 */
-  uint16_t mapextra_nextOverflow; /*  48 */
-  uint16_t mapextra_type;         /*  50 */
-  uint16_t mapextra_next;         /*  52 */
-  uint16_t mapextra_evacuating;   /*  54 */
-  /* maptype: bytes up to the function pointers, then offsets */
-  uint16_t maptype_size;            /*  56 */
-  uint16_t maptype_abi;             /*  58 */
-  uint16_t maptype_name;            /*  60 */
-  uint16_t maptype_flags;           /*  62 */
-  uint16_t maptype_hash_kind;       /*  64 */
-  uint16_t maptype_bucketsize;      /*  66 */
-  uint16_t maptype_keysize;         /*  68 */
-  uint16_t maptype_elemsize;        /*  70 */
-  uint16_t maptype_keys_offset;     /*  72 */
-  uint16_t maptype_elems_offset;    /*  74 */
-  uint16_t maptype_overflow_offset; /*  76 */
-  uint16_t maptype_key;             /*  78 */
-  uint16_t maptype_elem;            /*  80 */
-  /* typeinfo: size, then offsets */
-  uint16_t typeinfo_size;        /*  82 */
-  uint16_t typeinfo_kind;        /*  84 */
-  uint16_t typeinfo_bytes;       /*  86: offset of typeinfo.size */
-  uint16_t typeinfo_data_offset; /*  88 */
-  uint16_t typeinfo_len_offset;  /*  90 */
-  uint16_t typeinfo_name;        /*  92 */
-  /* the registry of live maps: `registry` points at registry_shards heads */
-  uint16_t registry_head;   /*  94: offset of the head pointer in a shard */
-  uint32_t registry_shards; /*  96 */
-  uint32_t registry_stride; /* 100: bytes from one shard to the next */
-  const void *registry;     /* 104 */
-  const void *stop_filter;  /* 112: mapscope_stop_filter; nil: this runtime has none */
-  /* 120: mapscope_debug_stop; nil: this runtime has none */
-  void (*stop_hook)(const struct MAPSCOPE_STRUCT(event) *);
-  const void *history; /* 128: mapscope_history; nil: this runtime has none */
-  /* the stop filter (debug.h): offsets, the number of slots and their size */
-  uint16_t stop_filter_armed;       /* 136 */
-  uint16_t stop_filter_armed_slots; /* 138 */
-  uint16_t stop_filter_slots;       /* 140 */
-  uint16_t stop_slot_count;         /* 142 */
-  uint16_t stop_slot_size;          /* 144 */
-  /* stop_slot: offsets */
-  uint16_t stop_slot_events;     /* 146 */
-  uint16_t stop_slot_conditions; /* 148 */
-  uint16_t stop_slot_map;        /* 150 */
-  uint16_t stop_slot_bucket;     /* 152 */
-  uint16_t stop_slot_progress;   /* 154 */
-  uint16_t stop_slot_key_hash;   /* 156 */
-  uint16_t stop_slot_ignore;     /* 158 */
-  uint16_t stop_slot_hits;       /* 160 */
-  uint16_t stop_slot_thread;     /* 162 */
-  uint16_t stop_slot_reported;   /* 164 */
-  /* event: size, then offsets */
-  uint16_t event_size;        /* 166 */
-  uint16_t event_event;       /* 168 */
-  uint16_t event_slot;        /* 170 */
-  uint16_t event_slots;       /* 172 */
-  uint16_t event_thread;      /* 174 */
-  uint16_t event_map;         /* 176 */
-  uint16_t event_type;        /* 178 */
-  uint16_t event_bucket;      /* 180 */
-  uint16_t event_old_buckets; /* 182 */
-  uint16_t event_buckets;     /* 184 */
-  uint16_t event_evacuated;   /* 186 */
-  uint16_t event_count;       /* 188 */
-  uint16_t event_key;         /* 190 */
-  uint16_t event_key_hash;    /* 192 */
-  uint16_t event_message;     /* 194 */
-  uint16_t event_kind;        /* 196 */
-  uint16_t event_flags;       /* 198 */
-  /* stop_filter, again */
-  uint16_t stop_filter_assume_traced; /* 200 */
-  uint16_t stop_filter_only_map;      /* 202 */
-  /* event, again */
-  uint16_t event_moved_x; /* 204 */
-  uint16_t event_moved_y; /* 206 */
-  uint16_t event_hint;    /* 208 */
-  /* mapextra, again */
-  uint16_t mapextra_evacuating_base;   /* 210 */
-  uint16_t mapextra_array_bytes;       /* 212 */
-  uint16_t mapextra_overflow_bytes;    /* 214 */
-  uint16_t mapextra_old_bytes;         /* 216 */
-  uint16_t mapextra_retired_bytes;     /* 218 */
-  uint16_t mapextra_overflow_buckets;  /* 220 */
-  uint16_t mapextra_evacuated;         /* 222 */
-  uint16_t mapextra_evacuated_before;  /* 224 */
-  uint16_t mapextra_growths;           /* 226 */
-  uint16_t mapextra_same_size_growths; /* 228 */
-  uint16_t mapextra_shrinks;           /* 230 */
-  uint16_t mapextra_rebuilds;          /* 232 */
-  /* bytes of a header as it is allocated, but for stateful hashes and equalities */
-  uint16_t header_size; /* 234 */
-  /* registry: offset in a shard of what the maps that are gone have done (departed) */
-  uint16_t registry_departed; /* 236 */
-  /* history (history.h): offsets */
-  uint16_t history_clock;       /* 238 */
-  uint16_t history_life;        /* 240 */
-  uint16_t history_rings;       /* 242 */
-  uint16_t history_ticks;       /* 244 */
-  uint16_t history_nanoseconds; /* 246 */
-  uint16_t history_pairs;       /* 248 */
-  uint16_t history_wall;        /* 250 */
-  /* history_ring: offsets */
-  uint16_t history_ring_next;     /* 252 */
-  uint16_t history_ring_records;  /* 254 */
-  uint16_t history_ring_capacity; /* 256 */
-  uint16_t history_ring_begun;    /* 258 */
-  /* history_record: size, then offsets */
-  uint16_t history_record_size;     /* 260 */
-  uint16_t history_record_sequence; /* 262 */
-  uint16_t history_record_clock;    /* 264 */
-  uint16_t history_record_map;      /* 266 */
-  uint16_t history_record_type;     /* 268 */
-  uint16_t history_record_count;    /* 270 */
-  uint16_t history_record_detail;   /* 272 */
-  uint16_t history_record_bucket;   /* 274 */
-  uint16_t history_record_second;   /* 276 */
-  uint16_t history_record_moved;    /* 278 */
-  uint16_t history_record_event;    /* 280 */
-  uint16_t history_record_flags;    /* 282 */
-  uint16_t history_record_B;        /* 284 */
-  uint16_t history_record_old_B;    /* 286 */
-  uint16_t history_record_thread;   /* 288 */
-  uint16_t reserved[3];             /* 290: 0 */
-};
-MAPSCOPE_STATIC_ASSERT(sizeof(struct MAPSCOPE_STRUCT(abi)) == 296, "abi");
-MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), maptype_size) == 56,
-                       "abi.maptype_size");
-MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), registry) == 104, "abi.registry");
-MAPSCOPE_STATIC_ASSERT(offsetof(struct MAPSCOPE_STRUCT(abi), stop_filter_armed) == 136,
-                       "abi.stop_filter_armed");
+#define MAPSCOPE_DEPARTED_ROWS(WHOLE, FIELD)                                                       \
+  WHOLE(departed)                                                                                  \
+  FIELD(departed, maps)                                                                            \
+  FIELD(departed, growths)                                                                         \
+  FIELD(departed, same_size_growths)                                                               \
+  FIELD(departed, shrinks)                                                                         \
+  FIELD(departed, rebuilds)                                                                        \
+  FIELD(departed, evacuated)
+
+/* Of structs that are the runtime's own: a shard of the registry, and mapextra with what the
+ * runtime keeps behind it, which ends the allocation of a header. */
+#define MAPSCOPE_RUNTIME_ROWS(WHOLE, FIELD)                                                        \
+  WHOLE(registry_shard)                                                                            \
+  FIELD(registry_shard, head)                                                                      \
+  FIELD(registry_shard, departed)                                                                  \
+  WHOLE(mapstate)
 
 #ifdef __cplusplus
 } // namespace mapscope

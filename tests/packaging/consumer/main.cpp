@@ -5,7 +5,7 @@
 #include <iostream>
 #include <string>
 
-#include <mapscope/layout.h>
+#include <mapscope/abi.h>
 #include <mapscope/map.hpp>
 
 int main() {

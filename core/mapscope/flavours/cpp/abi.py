@@ -1,13 +1,27 @@
 # SPDX-License-Identifier: MIT
 """mapscope_abi: what a program on the runtime says of its own structs.
 
-Every size and offset is taken from it (runtime/include/mapscope/layout.h), so that a program
-built against another version is refused by name, never misread."""
+It is a table of names (runtime/include/mapscope/abi.h). Every size, offset and width is looked up
+there by name, so that a program whose fields lie elsewhere is read as it is, and one of another
+version, or without a name that is needed, is refused by that, never misread."""
 
+import re
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Dict, Iterator, List, Tuple
+from operator import itemgetter
+from typing import (
+    Any,
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Tuple,
+)
+from weakref import WeakKeyDictionary
 
 from ...errors import Corrupt, LayoutUnknown, MemoryUnreadable
 from ...program.memory import Memory
@@ -16,10 +30,7 @@ from ...session import Session
 MAGIC = b"\x7fmapscope\xc7\x1d\x8a\xe4\x05\xb2\x93"
 
 
-VERSION = 4
-
-
-_ABI_SIZE = 296
+VERSION = 5
 
 
 _ABI_SYMBOL = "mapscope_abi"
@@ -35,180 +46,206 @@ _DATA_SECTIONS = (".data.rel.ro", ".rodata", ".data", ".data.rel.ro.local")
 _SCAN_LIMIT = 64 << 20
 
 
-@dataclass(frozen=True)
-class Abi:
-    """The program's mapscope_abi, field for field as in layout.h."""
+# the form of the table (abi.h): its beginning, a place, a field
+_HEAD = struct.Struct("<16sIIIHHIHH")
+_PLACE = struct.Struct("<24sQII")
+_FIELD = struct.Struct("<40sIHH")
+
+
+#: bytes of the whole table and of a row, rows of each kind
+_MOST_BYTES, _LARGEST_ROW, _MOST_ROWS = 1 << 20, 1024, 4096
+
+
+#: largest struct of the runtime that is taken for one, in bytes
+_LARGEST = 4096
+
+
+#: bytes of what is read as one number
+_WIDEST = 8
+
+
+#: widths that Python unpacks
+_CODES = {1: "B", 2: "H", 4: "I", 8: "Q"}
+
+
+_NAME = re.compile(rb"([A-Za-z_][A-Za-z0-9_]*(?:\.[A-Za-z_][A-Za-z0-9_]*)*)\0")
+
+
+#: what leads from a map to its table, the same in every version
+EXTRA, TYPE, TABLE = 40, 24, 0
+_LEADS_HERE = {"hmap.extra": EXTRA, "mapextra.type": TYPE, "maptype.abi": TABLE}
+
+
+#: bytes of every hmap; mapextra is behind it
+HMAP = 48
+
+
+class Field(NamedTuple):
+    """A field of a struct; without a dot in its name: the struct itself.
+
+    :ivar width: bytes; of an array those of one of its pieces
+    :ivar pieces: 1, or how many an array has
+    """
+
+    name: str
+    offset: int
+    width: int
+    pieces: int
+
+
+class Place(NamedTuple):
+    """Something that there is once in a copy of the runtime.
+
+    :ivar address: 0: this copy has none
+    :ivar width: bytes of one of its pieces
+    :ivar pieces: how many lie behind each other
+    """
 
     address: int
-    version: int
-    size: int
-    hmap_size: int
-    hmap_count: int
-    hmap_flags: int
-    hmap_B: int
-    hmap_noverflow: int
-    hmap_hash0: int
-    hmap_buckets: int
-    hmap_oldbuckets: int
-    hmap_nevacuate: int
-    hmap_extra: int
-    mapextra_overflow: int
-    mapextra_oldoverflow: int
-    mapextra_nextOverflow: int
-    mapextra_type: int
-    mapextra_next: int
-    mapextra_evacuating: int
-    maptype_size: int
-    maptype_abi: int
-    maptype_name: int
-    maptype_flags: int
-    maptype_hash_kind: int
-    maptype_bucketsize: int
-    maptype_keysize: int
-    maptype_elemsize: int
-    maptype_keys_offset: int
-    maptype_elems_offset: int
-    maptype_overflow_offset: int
-    maptype_key: int
-    maptype_elem: int
-    typeinfo_size: int
-    typeinfo_kind: int
-    typeinfo_bytes: int
-    typeinfo_data_offset: int
-    typeinfo_len_offset: int
-    typeinfo_name: int
-    registry_head: int
-    registry_shards: int
-    registry_stride: int
-    registry: int
-    stop_filter: int
-    stop_hook: int
-    history: int
-    stop_filter_armed: int
-    stop_filter_armed_slots: int
-    stop_filter_slots: int
-    stop_slot_count: int
-    stop_slot_size: int
-    stop_slot_events: int
-    stop_slot_conditions: int
-    stop_slot_map: int
-    stop_slot_bucket: int
-    stop_slot_progress: int
-    stop_slot_key_hash: int
-    stop_slot_ignore: int
-    stop_slot_hits: int
-    stop_slot_thread: int
-    stop_slot_reported: int
-    event_size: int
-    event_event: int
-    event_slot: int
-    event_slots: int
-    event_thread: int
-    event_map: int
-    event_type: int
-    event_bucket: int
-    event_old_buckets: int
-    event_buckets: int
-    event_evacuated: int
-    event_count: int
-    event_key: int
-    event_key_hash: int
-    event_message: int
-    event_kind: int
-    event_flags: int
-    stop_filter_assume_traced: int
-    stop_filter_only_map: int
-    event_moved_x: int
-    event_moved_y: int
-    event_hint: int
-    mapextra_evacuating_base: int
-    mapextra_array_bytes: int
-    mapextra_overflow_bytes: int
-    mapextra_old_bytes: int
-    mapextra_retired_bytes: int
-    mapextra_overflow_buckets: int
-    mapextra_evacuated: int
-    mapextra_evacuated_before: int
-    mapextra_growths: int
-    mapextra_same_size_growths: int
-    mapextra_shrinks: int
-    mapextra_rebuilds: int
-    header_size: int
-    registry_departed: int
-    history_clock: int
-    history_life: int
-    history_rings: int
-    history_ticks: int
-    history_nanoseconds: int
-    history_pairs: int
-    history_wall: int
-    history_ring_next: int
-    history_ring_records: int
-    history_ring_capacity: int
-    history_ring_begun: int
-    history_record_size: int
-    history_record_sequence: int
-    history_record_clock: int
-    history_record_map: int
-    history_record_type: int
-    history_record_count: int
-    history_record_detail: int
-    history_record_bucket: int
-    history_record_second: int
-    history_record_moved: int
-    history_record_event: int
-    history_record_flags: int
-    history_record_B: int
-    history_record_old_B: int
-    history_record_thread: int
+    width: int
+    pieces: int
 
 
-_ABI_LAYOUT = struct.Struct("<16s2I36HIIQQQQ77H6x")
+class Record:
+    """Some fields of one struct, numbers all, taken out of its bytes together."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self._spans = [(field.offset, field.offset + field.width) for field in fields]
+        self._form, self._pick = _form(fields)
+
+    def read(self, raw: bytes, at: int = 0) -> Sequence[int]:
+        """The numbers, in the order that was asked for, of the struct that begins at `at`."""
+        if self._form is not None:
+            found: Sequence[int] = self._pick(self._form.unpack_from(raw, at))
+            return found
+        number = int.from_bytes
+        return [number(raw[at + start : at + end], "little") for start, end in self._spans]
 
 
-#: largest struct of the runtime that is taken for one, in bytes; slots that fit a mask
-_LARGEST, _MOST_SLOTS = 4096, 32
+def _form(fields: Sequence[Field]) -> Tuple[Optional[struct.Struct], Callable[..., Any]]:
+    """How fields are unpacked at once, and put in their order; None where one of them is of an
+    odd width, or lies over another one."""
+    order = sorted(range(len(fields)), key=lambda index: fields[index].offset)
+    form, end = "<", 0
+    for index in order:
+        _, offset, width, _ = fields[index]
+        if width not in _CODES or offset < end:
+            return None, tuple
+        form += f"{offset - end}x{_CODES[width]}"
+        end = offset + width
+    places = [order.index(index) for index in range(len(fields))]
+    if len(places) == 1:  # of which itemgetter would make no sequence
+        return struct.Struct(form), tuple
+    return struct.Struct(form), itemgetter(*places)
 
 
-#: prefix of an offset's name: which of the sizes below it lies in
-_STRUCTS = {
-    "hmap": "hmap_size",
-    "mapextra": "mapextra_size",
-    "maptype": "maptype_size",
-    "typeinfo": "typeinfo_size",
-    "stop_slot": "stop_slot_size",
-    "event": "event_size",
-    "history_record": "history_record_size",
-}
+class Abi:
+    """A program's mapscope_abi.
+
+    :ivar address: where it is
+    """
+
+    def __init__(
+        self, address: int, fields: Mapping[str, Field], places: Mapping[str, Place]
+    ) -> None:
+        self.address = address
+        self._fields = fields
+        self._places = places
+        self._records: Dict[Tuple[str, ...], Record] = {}
+
+    def place(self, name: str) -> Place:
+        """Where something is that there is once.
+
+        :raises LayoutUnknown: if the table does not name it
+        """
+        found = self._places.get(name)
+        if found is None:
+            raise self._missing(name)
+        return found
+
+    def size(self, name: str) -> int:
+        """Bytes of a struct.
+
+        :raises LayoutUnknown: if the table does not name it
+        """
+        return self._find(name).width
+
+    def field(self, name: str) -> Field:
+        """A field that holds one number: "hmap.count", "history.ticks[2]".
+
+        :raises LayoutUnknown: if the table does not name it, or says that it is no number
+        """
+        whole, bracket, index = name.partition("[")
+        found = self._find(whole)
+        at = int(index[:-1]) if bracket else 0
+        if found.width > _WIDEST or (at >= found.pieces if bracket else found.pieces != 1):
+            raise LayoutUnknown(
+                f"mapscope_abi at {self.address:#x} has {found.pieces} x {found.width} bytes for "
+                f"{whole}, from which these scripts cannot read {name}; {_USE}"
+            )
+        return Field(name, found.offset + at * found.width, found.width, 1)
+
+    def offset(self, name: str) -> int:
+        """Where a field lies that holds one number; see `field`."""
+        return self.field(name).offset
+
+    def record(self, struct_name: str, *names: str) -> Record:
+        """Some fields of a struct; looked up once in a program.
+
+        :raises LayoutUnknown: see `field`
+        """
+        key = (struct_name, *names)
+        found = self._records.get(key)
+        if found is None:
+            found = Record([self.field(f"{struct_name}.{name}") for name in names])
+            self._records[key] = found
+        return found
+
+    def part(self, name: str, struct_name: str) -> Field:
+        """A field that is a struct, or an array of structs.
+
+        :raises LayoutUnknown: if the table does not name both
+        :raises Corrupt: if the one has no room for the other
+        """
+        found, size = self._find(name), self.size(struct_name)
+        if found.width < size:
+            raise Corrupt(
+                f"mapscope_abi at {self.address:#x} is impossible: {name} has {found.width} "
+                f"bytes, {struct_name} {size}"
+            )
+        return found
+
+    def encode(self, name: str, value: int) -> bytes:
+        """A number as a field holds it.
+
+        :raises LayoutUnknown: if it does not fit
+        """
+        width = self.field(name).width
+        if value >> 8 * width:
+            raise LayoutUnknown(
+                f"mapscope_abi at {self.address:#x} has {width} bytes for {name}: {value:#x} does "
+                f"not fit; {_USE}"
+            )
+        return value.to_bytes(width, "little")
+
+    def _find(self, name: str) -> Field:
+        found = self._fields.get(name)
+        if found is None:
+            raise self._missing(name)
+        return found
+
+    def _missing(self, name: str) -> LayoutUnknown:
+        return LayoutUnknown(
+            f"mapscope_abi at {self.address:#x} does not name {name}, which these scripts need; "
+            + _USE
+        )
 
 
-#: bytes of what is not a word (layout.h, debug.h, history.h)
-_WIDTHS: Dict[str, int] = {
-    **dict.fromkeys(("hmap_flags", "hmap_B"), 1),
-    "hmap_noverflow": 2,
-    "hmap_hash0": 4,
-    **dict.fromkeys(
-        (
-            *("mapextra_growths", "mapextra_same_size_growths", "mapextra_shrinks"),
-            *("mapextra_rebuilds", "maptype_flags", "maptype_hash_kind", "maptype_bucketsize"),
-            *("maptype_keysize", "maptype_elemsize", "maptype_keys_offset"),
-            *("maptype_elems_offset", "maptype_overflow_offset", "typeinfo_kind"),
-            *("typeinfo_bytes", "stop_slot_events", "stop_slot_conditions", "stop_slot_thread"),
-            *("stop_slot_reported", "event_event", "event_slot", "event_slots", "event_thread"),
-            *("event_kind", "event_flags", "history_record_bucket", "history_record_second"),
-            "history_record_thread",
-        ),
-        4,
-    ),
-    **dict.fromkeys(("typeinfo_data_offset", "typeinfo_len_offset"), 2),
-    **dict.fromkeys(
-        (
-            *("history_record_event", "history_record_flags"),
-            *("history_record_B", "history_record_old_B"),
-        ),
-        1,
-    ),
-}
+_USE = "use those that came with the program's library"
+
+
+#: of each command's memory, the tables that were read from it
+_known: "WeakKeyDictionary[Memory, Dict[int, Abi]]" = WeakKeyDictionary()
 
 
 def read_abi(memory: Memory, address: int) -> Abi:
@@ -217,6 +254,14 @@ def read_abi(memory: Memory, address: int) -> Abi:
     :raises LayoutUnknown: if it is of another version
     :raises Corrupt: if it is none, or impossible
     """
+    tables = _known.setdefault(memory, {})
+    found = tables.get(address)
+    if found is None:
+        found = tables[address] = _read(memory, address)
+    return found
+
+
+def _read(memory: Memory, address: int) -> Abi:
     head = memory.read(address, 24)
     if not head.startswith(MAGIC):
         raise Corrupt(f"no mapscope_abi at {address:#x}")
@@ -224,51 +269,90 @@ def read_abi(memory: Memory, address: int) -> Abi:
     if version != VERSION:
         raise LayoutUnknown(
             f"mapscope layout version {version} (mapscope_abi at {address:#x}) not recognised: "
-            f"these scripts read version {VERSION}; use those that came with the program's library"
+            f"these scripts read version {VERSION}; {_USE}"
         )
-    if size < _ABI_SIZE:
+    if not _HEAD.size <= size <= _MOST_BYTES:
         raise LayoutUnknown(
             f"mapscope_abi at {address:#x} has {size} bytes, "
-            f"{_ABI_SIZE} expected for version {version}"
+            f"{_HEAD.size} to {_MOST_BYTES} expected for version {version}"
         )
-    abi, reason = _understood(address, memory.read(address, _ABI_SIZE))
-    if reason:
-        raise Corrupt(f"mapscope_abi at {address:#x} is impossible: {reason}")
-    return abi
+    try:
+        return _understood(address, memory.read(address, size))
+    except _Impossible as error:
+        raise Corrupt(f"mapscope_abi at {address:#x} is impossible: {error}") from None
+
+
+class _Impossible(Exception):
+    """What no table can say."""
 
 
 @lru_cache(maxsize=8)
-def _understood(address: int, raw: bytes) -> Tuple[Abi, str]:
-    """The fields of a mapscope_abi, and what is impossible about them; "": nothing."""
-    _, *numbers = _ABI_LAYOUT.unpack(raw)
-    abi = Abi(address, *numbers)
-    sizes = {name: number for name, number in vars(abi).items() if name.endswith("_size")}
-    sizes["mapextra_size"] = abi.header_size - abi.hmap_size
-    for name, size in sizes.items():
-        if not 0 < size <= _LARGEST:
-            return abi, f"{name} is {size}, 1 to {_LARGEST} expected"
-    if abi.stop_slot_count > _MOST_SLOTS:
-        return abi, f"stop_slot_count is {abi.stop_slot_count}, at most {_MOST_SLOTS} expected"
-    widths = {**_WIDTHS, "maptype_key": abi.typeinfo_size, "maptype_elem": abi.typeinfo_size}
-    widths["history_record_moved"] = 8
-    for name, offset in vars(abi).items():
-        struct_size = _STRUCTS.get(_prefix(name), "")
-        if struct_size and name not in sizes and name != "stop_slot_count":
-            if offset + widths.get(name, 8) > sizes[struct_size]:
-                return abi, f"{name} is {offset}, beyond {sizes[struct_size]} bytes"
-    return abi, ""
+def _understood(address: int, raw: bytes) -> Abi:
+    """The table that a program's bytes are.
+
+    :raises _Impossible: if they are none
+    """
+    _, _, _, fields_at, field_size, field_count, *of_places = _HEAD.unpack_from(raw)
+    fields: Dict[str, Field] = {}
+    for name, *numbers in _rows(raw, "field", _FIELD, fields_at, field_size, field_count):
+        if name in fields:
+            raise _Impossible(f"{name} stands in it twice")
+        fields[name] = Field(name, *numbers)
+    for field in fields.values():
+        _check(field, fields.get(field.name.partition(".")[0]))
+    places: Dict[str, Place] = {}
+    for name, *numbers in _rows(raw, "place", _PLACE, *of_places):
+        if name in places:
+            raise _Impossible(f"{name} stands in it twice")
+        places[name] = Place(*numbers)
+    return Abi(address, fields, places)
 
 
-def _prefix(name: str) -> str:
-    """Of the struct that a field of Abi is an offset in."""
-    return next((prefix for prefix in _STRUCTS if name.startswith(prefix + "_")), "")
+def _rows(
+    raw: bytes, what: str, form: struct.Struct, at: int, size: int, count: int
+) -> Iterator[Tuple[str, int, int, int]]:
+    """The rows of a table: a name and three numbers each, perhaps more behind them."""
+    if not form.size <= size <= _LARGEST_ROW:
+        raise _Impossible(f"a {what} of {size} bytes, {form.size} to {_LARGEST_ROW} expected")
+    if count > _MOST_ROWS or at < _HEAD.size or at + count * size > len(raw):
+        raise _Impossible(f"{count} {what}s of {size} bytes at {at} of {len(raw)} bytes")
+    for number in range(count):
+        name, first, second, third = form.unpack_from(raw, at + number * size)
+        match = _NAME.match(name)
+        if match is None:
+            raise _Impossible(f"{what} number {number} has no name")
+        yield match[1].decode("ascii"), first, second, third
+
+
+def _check(field: Field, whole: Optional[Field]) -> None:
+    """Refuse a row that cannot be.
+
+    :param whole: of the struct that it is a field of
+    """
+    name, offset, width, pieces = field
+    if whole is None:
+        raise _Impossible(f"{name} is in a struct that does not stand in it")
+    if field is whole:
+        if not 0 < width <= _LARGEST or offset or pieces != 1:
+            raise _Impossible(
+                f"{name} has {pieces} x {width} bytes at {offset}, "
+                f"1 x 1 to {_LARGEST} at 0 expected"
+            )
+        if name == "hmap" and width != HMAP:
+            raise _Impossible(f"hmap has {width} bytes, {HMAP} expected")
+    elif not width or not pieces or offset + width * pieces > whole.width:
+        raise _Impossible(
+            f"{name} has {pieces} x {width} bytes at {offset}, within {whole.width} expected"
+        )
+    if offset != _LEADS_HERE.get(name, offset):
+        raise _Impossible(f"{name} is at {offset}, {_LEADS_HERE[name]} expected")
 
 
 def abi_of(session: Session, address: int) -> Abi:
     """The mapscope_abi of the copy of the runtime that the map at `address` belongs to."""
-    extra = session.memory.read_word(address + 40)
-    maptype = session.memory.read_word(extra + 24)
-    return read_abi(session.memory, session.memory.read_word(maptype))
+    word = session.memory.read_word
+    maptype = word(word(address + EXTRA) + TYPE)
+    return read_abi(session.memory, word(maptype + TABLE))
 
 
 def all_abis(session: Session) -> List[Abi]:

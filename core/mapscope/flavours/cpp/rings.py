@@ -5,11 +5,10 @@ What this knows: how the two kinds of rings lie in memory, which records are who
 and how their clock is read. What it must not know: how events are shown.
 """
 
-import struct
 from dataclasses import dataclass, field
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
-from ...errors import LayoutUnknown, MapscopeError, MemoryUnreadable
+from ...errors import MapscopeError, MemoryUnreadable
 from ...program.values import escape
 from ...session import Session
 from .abi import Abi, all_abis
@@ -35,6 +34,21 @@ _BUSY = 1 << 63
 _NO_OLD_B = 0xFF
 
 _CLOCK_NONE, _CLOCK_NANOSECONDS, _CLOCK_TSC = 0, 1, 2
+
+# names of fields, each as long as what they are read into
+_HISTORY = (
+    *("clock", "life", "rings", "wall", "pairs"),
+    *("ticks[0]", "ticks[1]", "ticks[2]"),
+    *("nanoseconds[0]", "nanoseconds[1]", "nanoseconds[2]"),
+)
+_RECORD = (
+    *("sequence", "event", "flags", "B", "old_B", "clock", "thread", "map", "type", "count"),
+    "what.detail",
+)
+_EVACUATION = (
+    *("what.buckets.bucket", "what.buckets.second"),
+    *("moved[0]", "moved[1]", "moved[2]", "moved[3]"),
+)
 
 #: rings of evacuations that are followed before the list is called endless
 _MAX_RINGS = 1 << 16
@@ -115,7 +129,7 @@ def read_history(session: Session) -> History:
             f"no history in this program: it is {what}, and only the runtime's maps record what "
             f"happens to them{hint}"
         )
-    kept = [abi for abi in abis if abi.history]
+    kept = [abi for abi in abis if abi.place("history").address]
     if not kept:
         raise NoHistory(
             "no history in this program: its runtime was built without debug support "
@@ -157,29 +171,24 @@ class _Reader:
         self._result = result
         self._types: Dict[int, Optional[str]] = {}
         self._records = 0
-        if not 64 <= abi.history_record_size <= 4096:
-            raise LayoutUnknown(
-                f"a history record of {abi.history_record_size} bytes is not one that these "
-                "scripts read"
-            )
+        self._record = abi.record("history_record", *_RECORD)
+        self._evacuation = abi.record("history_record", *_EVACUATION)
+        self._record_size = abi.size("history_record")
+        self._ring = abi.record("history_ring", "records", "capacity", "begun", "next")
+        self._ring_size = abi.size("history_ring")
 
     def read(self) -> None:
         """Add all whole records to the result."""
         abi, memory = self._abi, self._memory
-        start = abi.history
-        kind = self._u32(start + abi.history_clock)
+        raw = memory.read(abi.place("history").address, abi.size("history"))
+        kind, life, ring, wall, pairs, *times = abi.record("history", *_HISTORY).read(raw)
         if kind == _CLOCK_NONE:
             return
-        ticks = list(struct.unpack("<3Q", memory.read(start + abi.history_ticks, 24)))
-        times = list(struct.unpack("<3Q", memory.read(start + abi.history_nanoseconds, 24)))
-        self._clock = _Clock(kind, ticks, times, self._u32(start + abi.history_pairs))
-        wall = memory.read_word(start + abi.history_wall)
+        self._clock = _Clock(kind, times[:3], times[3:], pairs)
         started = self._result.started
         self._result.started = wall if started is None else min(started, wall)
-        life = memory.read_word(start + abi.history_life)
         if life:
             self._read_ring(life, "life")
-        ring = memory.read_word(start + abi.history_rings)
         seen: Set[int] = set()
         while ring:
             if ring in seen or len(seen) >= _MAX_RINGS:
@@ -187,20 +196,19 @@ class _Reader:
                 return
             seen.add(ring)
             try:
-                self._read_ring(ring, "evacuations")
-                ring = memory.read_word(ring + abi.history_ring_next)
+                ring = self._read_ring(ring, "evacuations")
             except MemoryUnreadable as error:
                 self._result.problems.append(f"evacuations: {error}")
                 return
 
-    def _read_ring(self, ring: int, name: str) -> None:
-        abi, memory, size = self._abi, self._memory, self._abi.history_record_size
-        records = memory.read_word(ring + abi.history_ring_records)
-        capacity = memory.read_word(ring + abi.history_ring_capacity)
-        begun = memory.read_word(ring + abi.history_ring_begun)
+    def _read_ring(self, ring: int, name: str) -> int:
+        """Add the records of a ring; the address of the next one."""
+        memory, size = self._memory, self._record_size
+        raw = memory.read(ring, self._ring_size)
+        records, capacity, begun, following = self._ring.read(raw)
         if not capacity or capacity & (capacity - 1) or capacity > 1 << 30 or begun >= _BUSY:
             self._problem(f"{name}: impossible ring at {ring:#x}")
-            return
+            return following
         kept = min(begun, capacity, _MAX_RECORDS, max(0, _MAX_ALL - self._records))
         self._records += kept
         self._result.lost += begun - kept
@@ -215,24 +223,25 @@ class _Reader:
                 continue
             for at in range(0, len(raw), size):
                 self._result.events.extend(self._events(raw, at, name))
+        return following
 
     def _events(self, raw: bytes, at: int, ring: str) -> Iterator[Event]:
         """Of one record: none if it is not whole, two if it tells of two evacuations."""
-        abi = self._abi
-
-        def u64(offset: int) -> int:
-            return int.from_bytes(raw[at + offset : at + offset + 8], "little")
-
-        def u32(offset: int) -> int:
-            return int.from_bytes(raw[at + offset : at + offset + 4], "little")
-
-        sequence = u64(abi.history_record_sequence)
+        (
+            sequence,
+            number,
+            flags,
+            B,
+            old_B,
+            clock,
+            thread,
+            map,
+            type,
+            count,
+            detail,
+        ) = self._record.read(raw, at)
         if not sequence or sequence & _BUSY:
             return
-        number = raw[at + abi.history_record_event]
-        flags = raw[at + abi.history_record_flags]
-        B, old_B = raw[at + abi.history_record_B], raw[at + abi.history_record_old_B]
-        clock = u64(abi.history_record_clock)
         kind = _kind(B, old_B)
         name = _GROWTHS.get(kind or "") if number == _GROW else _NAMES.get(number)
         if name is None or B > 63:
@@ -244,25 +253,24 @@ class _Reader:
             sequence,
             clock,
             self._clock.seconds(clock),
-            u32(abi.history_record_thread),
-            u64(abi.history_record_map),
-            self._type(u64(abi.history_record_type)),
-            u64(abi.history_record_count),
+            thread,
+            map,
+            self._type(type),
+            count,
             1 << B,
             None if kind is None else 1 << old_B,
             kind,
         )
         if number != _EVACUATE:
-            event.detail = u64(abi.history_record_detail)
+            event.detail = detail
             event.note = self._note(number, flags, event.detail)
             yield event
             return
-        moved = struct.unpack_from("<4H", raw, at + abi.history_record_moved)
-        buckets = (u32(abi.history_record_bucket), u32(abi.history_record_second))
+        bucket, second, *moved = self._evacuation.read(raw, at)
         for which in (0, 1) if flags & _SECOND else (0,):
             bit = _SECOND_EVACUATED if which else _EVACUATED
             part = Event(**vars(event))
-            part.bucket = buckets[which]
+            part.bucket = second if which else bucket
             part.moved_x, part.moved_y = moved[2 * which : 2 * which + 2]
             part.finished = bool(flags & bit)
             yield part
@@ -291,9 +299,6 @@ class _Reader:
         """Note what is wrong, within bounds."""
         if len(self._result.problems) < _MAX_PROBLEMS:
             self._result.problems.append(text)
-
-    def _u32(self, address: int) -> int:
-        return int.from_bytes(self._memory.read(address, 4), "little")
 
 
 def _kind(B: int, old_B: int) -> Optional[str]:

@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 """Maps of the mapscope C++ runtime.
 
-Every size and offset is taken from the program's own `mapscope_abi`
-(runtime/include/mapscope/layout.h), so that a program built against another
+Every size, offset and width is taken from the program's own `mapscope_abi`
+(runtime/include/mapscope/abi.h), so that a program built against another
 version is refused by name, never misread. An hmap leads to its maptype and so
 to everything else, without debug information.
 """
 
 import re
-import struct
 from dataclasses import dataclass, replace
-from typing import Callable, Dict, Iterator, List, Optional, Set, Tuple
+from functools import lru_cache
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 from weakref import WeakKeyDictionary
 
 from ...cells.layout import BucketLayout
@@ -29,13 +29,13 @@ from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
-from .abi import MAGIC, Abi, abi_addresses, read_abi
+from .abi import EXTRA, HMAP, MAGIC, TABLE, TYPE, Abi, Record, abi_addresses, read_abi
 from .cpp_heap import CppHeapView
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
 NAME = "runtime"
 
-#: shards of a registry that are looked at; the library has far fewer
+#: shards of a registry that is taken for one; the library has far fewer
 _MAX_SHARDS = 1024
 #: bytes of a program's code up to which its variables are looked at for names alone
 _MOST_CODE = 8 << 20
@@ -206,20 +206,19 @@ class RuntimeMaps(Flavour):
         """Addresses of the maps of the registries; what could not be read is told in `unread`."""
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
+            _places(abi)  # what it lacks is said once, not for each map
             seen: Set[int] = set()
-            for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
-                head = abi.registry + shard * abi.registry_stride + abi.registry_head
+            head, following_at = abi.offset("registry_shard.head"), abi.offset("mapextra.next")
+            for shard, start in enumerate(_shards(abi)):
                 try:
-                    hmap = session.memory.read_word(head)
+                    hmap = session.memory.read_word(start + head)
                 except MemoryUnreadable as error:
                     session.unread.append((f"maps of shard {shard} of the registry", str(error)))
                     continue
                 while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
                     seen.add(hmap)
                     try:
-                        following = session.memory.read_word(
-                            hmap + abi.hmap_size + abi.mapextra_next
-                        )
+                        following = session.memory.read_word(hmap + HMAP + following_at)
                     except MemoryUnreadable as error:
                         what = f"the map at {hmap:#x}, and those behind it in the registry"
                         session.unread.append((what, str(error)))
@@ -235,9 +234,10 @@ class RuntimeMaps(Flavour):
         gone, sums = 0, [0] * 5
         for address in addresses:
             abi = read_abi(session.memory, address)
-            for shard in range(min(abi.registry_shards, _MAX_SHARDS)):
-                start = abi.registry + shard * abi.registry_stride + abi.registry_departed
-                maps, *counts = struct.unpack("<6Q", session.memory.read(start, 48))
+            at = abi.part("registry_shard.departed", "departed").offset
+            record, size = abi.record("departed", *_DEPARTED), abi.size("departed")
+            for start in _shards(abi):
+                maps, *counts = record.read(session.memory.read(start + at, size))
                 gone += maps
                 sums = [total + count for total, count in zip(sums, counts)]
         return gone, Life(*sums)
@@ -257,13 +257,28 @@ class RuntimeMaps(Flavour):
         return function == _FATAL
 
 
+def _shards(abi: Abi) -> Iterator[int]:
+    """Addresses of the shards of a registry.
+
+    :raises Corrupt: if it is none
+    """
+    registry, size = abi.place("registry"), abi.size("registry_shard")
+    if not 0 < registry.pieces <= _MAX_SHARDS or registry.width < size:
+        raise Corrupt(
+            f"mapscope_abi at {abi.address:#x} is impossible: a registry of {registry.pieces} "
+            f"shards of {registry.width} bytes, 1 to {_MAX_SHARDS} of at least {size} expected"
+        )
+    for shard in range(registry.pieces):
+        yield registry.address + shard * registry.width
+
+
 def looks_like_hmap(memory: Memory, address: int) -> bool:
     """hmap.extra points right behind the hmap, and leads to a mapscope_abi."""
     try:
-        if address % 8 or memory.read_word(address + 40) != address + 48:
+        if address % 8 or memory.read_word(address + EXTRA) != address + HMAP:
             return False
-        maptype = memory.read_word(address + 48 + 24)
-        abi = memory.read_word(maptype)
+        maptype = memory.read_word(address + HMAP + TYPE)
+        abi = memory.read_word(maptype + TABLE)
         return memory.read(abi, len(MAGIC)) == MAGIC
     except MemoryUnreadable:
         return False
@@ -275,24 +290,25 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     :param declared: the mapscope::map type, if debug information gave it
     """
     memory = session.memory
-    # The two offsets below are what leads to the abi; all others come from it.
+    # The offsets below are what leads to the abi; all others come from it.
     try:
-        extra = memory.read_word(address + 40)
-        if extra != address + 48:
+        extra = memory.read_word(address + EXTRA)
+        if extra != address + HMAP:
             raise NotAMap(
                 f"no mapscope map at {address:#x}: extra is {extra:#x}, not right behind it "
                 "(not constructed yet, destroyed, or no map)"
             )
-        maptype = memory.read_word(extra + 24)
-        abi = read_abi(memory, memory.read_word(maptype))
-        raw = memory.read(address, abi.hmap_size)
-        state = _State(abi, memory.read(extra, abi.header_size - abi.hmap_size))
+        maptype = memory.read_word(extra + TYPE)
+        abi = read_abi(memory, memory.read_word(maptype + TABLE))
+        raw = memory.read(address, HMAP)
+        places = _places(abi)
+        state = _State(places, memory.read(extra, places.extra_size))
     except MemoryUnreadable as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     type, key, elem = _types(session, abi, maptype, declared)
-    header = _header(abi, raw)
+    header = _header(places, raw)
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
 
@@ -352,30 +368,65 @@ def _types(
     return found
 
 
+# names of fields, each as long as what they are read into
+_MAPEXTRA = (
+    *("nextOverflow", "evacuating", "evacuating_base", "overflow_buckets"),
+    *("array_bytes", "overflow_bytes", "old_bytes", "retired_bytes"),
+    *("growths", "same_size_growths", "shrinks", "rebuilds"),
+    *("evacuated", "evacuated_before"),
+)
+_DEPARTED = ("maps", "growths", "same_size_growths", "shrinks", "rebuilds", "evacuated")
+_HMAP = ("count", "flags", "B", "noverflow", "hash0", "buckets", "oldbuckets", "nevacuate")
+_MAPTYPE = ("name", "flags", "hash_kind")
+_LAYOUT = ("bucketsize", "keys_offset", "elems_offset", "overflow_offset", "keysize", "elemsize")
+_TYPEINFO = ("kind", "size", "name", "data_offset", "len_offset")
+
+
+class _Places(NamedTuple):
+    """What is read of each map, by the program's table."""
+
+    hmap: Record
+    mapextra: Record
+    extra_size: int
+    header_size: int  # of the allocation
+    maptype: Record
+    maptype_size: int
+    layout: Record
+    typeinfo: Record
+    types: Tuple[int, ...]  # where the key's and the element's typeinfo are in a maptype
+
+
+@lru_cache(maxsize=8)
+def _places(abi: Abi) -> _Places:
+    """The places in maps of one copy of the runtime.
+
+    :raises LayoutUnknown: if its table lacks a name
+    :raises Corrupt: if it is impossible
+    """
+    return _Places(
+        abi.record("hmap", *_HMAP),
+        abi.record("mapextra", *_MAPEXTRA),
+        abi.size("mapextra"),
+        HMAP + abi.size("mapstate"),
+        abi.record("maptype", *_MAPTYPE),
+        abi.size("maptype"),
+        abi.record("maptype", *_LAYOUT),
+        abi.record("typeinfo", *_TYPEINFO),
+        tuple(abi.part(name, "typeinfo").offset for name in ("maptype.key", "maptype.elem")),
+    )
+
+
 class _State:
     """A map's mapextra."""
 
-    def __init__(self, abi: Abi, raw: bytes) -> None:
-        def u64(offset: int) -> int:
-            return int.from_bytes(raw[offset : offset + 8], "little")
-
-        def u32(offset: int) -> int:
-            return int.from_bytes(raw[offset : offset + 4], "little")
-
-        self._header = abi.header_size
-        self.nextOverflow = u64(abi.mapextra_nextOverflow)
-        self.evacuating = u64(abi.mapextra_evacuating)
-        self.evacuating_base = u64(abi.mapextra_evacuating_base)
-        self.overflow_buckets = u64(abi.mapextra_overflow_buckets)
-        self._array = u64(abi.mapextra_array_bytes)
-        self._overflow = u64(abi.mapextra_overflow_bytes)
-        self._old = u64(abi.mapextra_old_bytes)
-        self._retired = u64(abi.mapextra_retired_bytes)
-        self._growths = u32(abi.mapextra_growths)
-        self._same_size = u32(abi.mapextra_same_size_growths)
-        self._shrinks = u32(abi.mapextra_shrinks)
-        self._rebuilds = u32(abi.mapextra_rebuilds)
-        self._evacuated = u64(abi.mapextra_evacuated) + u64(abi.mapextra_evacuated_before)
+    def __init__(self, places: _Places, raw: bytes) -> None:
+        self._header = places.header_size
+        fields = places.mapextra.read(raw)
+        self.nextOverflow, self.evacuating, self.evacuating_base, self.overflow_buckets = fields[:4]
+        self._array, self._overflow, self._old, self._retired = fields[4:8]
+        self._growths, self._same_size, self._shrinks, self._rebuilds = fields[8:12]
+        evacuated, evacuated_before = fields[12:]
+        self._evacuated = evacuated + evacuated_before
 
     def held(self) -> Held:
         """Memory, by the program's own count."""
@@ -454,22 +505,17 @@ def map_type_name(key: Type, elem: Type) -> str:
     return f"mapscope::map<{key.name}, {elem.name}>"
 
 
-def _header(abi: Abi, raw: bytes) -> Header:
-    def word(offset: int) -> int:
-        value: int = struct.unpack_from("<Q", raw, offset)[0]
-        return value
-
+def _header(places: _Places, raw: bytes) -> Header:
+    count, flags, B, noverflow, hash0, buckets, old, nevacuate = places.hmap.read(raw)
     header = Header(
-        count=word(abi.hmap_count),
-        flags=raw[abi.hmap_flags],
-        B=raw[abi.hmap_B],
-        noverflow=struct.unpack_from("<H", raw, abi.hmap_noverflow)[0],
-        hash0=struct.unpack_from("<I", raw, abi.hmap_hash0)[0],
-        buckets=word(abi.hmap_buckets),
+        count=count,
+        flags=flags,
+        B=B,
+        noverflow=noverflow,
+        hash0=hash0,
+        buckets=buckets,
         flag_names=_FLAGS,
     )
-    old = word(abi.hmap_oldbuckets)
-    nevacuate = word(abi.hmap_nevacuate)
     if not old:
         return header
     if nevacuate & _NOT_INSTALLED:
@@ -487,56 +533,40 @@ def _header(abi: Abi, raw: bytes) -> Header:
 
 def _read_maptype(session: Session, abi: Abi, address: int) -> RuntimeMapType:
     memory = session.memory
-    raw = memory.read(address, abi.maptype_size)
-
-    def u32(offset: int) -> int:
-        value: int = struct.unpack_from("<I", raw, offset)[0]
-        return value
-
-    flags = u32(abi.maptype_flags)
+    places = _places(abi)
+    raw = memory.read(address, places.maptype_size)
+    pointer, flags, hash_kind = places.maptype.read(raw)
+    size, keys, elems, overflow, keysize, elemsize = places.layout.read(raw)
     layout = BucketLayout(
-        size=u32(abi.maptype_bucketsize),
-        keys=u32(abi.maptype_keys_offset),
-        elems=u32(abi.maptype_elems_offset),
-        overflow=u32(abi.maptype_overflow_offset),
-        keysize=u32(abi.maptype_keysize),
-        elemsize=u32(abi.maptype_elemsize),
+        size=size,
+        keys=keys,
+        elems=elems,
+        overflow=overflow,
+        keysize=keysize,
+        elemsize=elemsize,
         indirect_key=bool(flags & _INDIRECT_KEY),
         indirect_elem=bool(flags & _INDIRECT_ELEM),
     )
 
-    def typeinfo(offset: int) -> Type:
-        kind = u32(offset + abi.typeinfo_kind)
-        size = u32(offset + abi.typeinfo_bytes)
-        pointer = struct.unpack_from("<Q", raw, offset + abi.typeinfo_name)[0]
+    def typeinfo(at: int) -> Type:
+        kind, size, pointer, data_at, len_at = places.typeinfo.read(raw, at)
         try:
             name = escape(memory.read_cstring(pointer))
         except MemoryUnreadable:
             name = f"{size} bytes"
         core, expected = _KINDS.get(kind, (Kind.OPAQUE, 0))
-        data_at, len_at = (
-            struct.unpack_from("<H", raw, offset + at)[0]
-            for at in (abi.typeinfo_data_offset, abi.typeinfo_len_offset)
-        )
         if (expected and size != expected) or (
             core is Kind.STRING and max(data_at, len_at) + 8 > size
         ):
             raise Corrupt(f"impossible type {name}: {core.value} of {size} bytes")
         return Type(core, name, size, data_offset=data_at, len_offset=len_at)
 
-    pointer = struct.unpack_from("<Q", raw, abi.maptype_name)[0]
     try:
         name = escape(memory.read_cstring(pointer))
     except MemoryUnreadable:
         name = "mapscope::map"
-    return RuntimeMapType(
-        name,
-        flags,
-        u32(abi.maptype_hash_kind),
-        layout,
-        typeinfo(abi.maptype_key),
-        typeinfo(abi.maptype_elem),
-    )
+    key, elem = map(typeinfo, places.types)
+    return RuntimeMapType(name, flags, hash_kind, layout, key, elem)
 
 
 def _prefer(found: Optional[Type], told: Type) -> Type:

@@ -38,11 +38,15 @@ _CODE = 256
 
 
 def key_hash(
-    session: Session, maptype: Optional[MapType], seed: int
+    session: Session,
+    maptype: Optional[MapType],
+    seed: int,
+    hashes: Optional[MemoryHash] = None,
 ) -> Tuple[Optional[KeyHash], str]:
     """The hash function of a map.
 
     :param seed: hmap.hash0 or Map.seed
+    :param hashes: what memory_hash gave before, for those that ask often
     :return: (the function, "") or (None, why it cannot be computed)
     """
     if maptype is None:
@@ -50,7 +54,7 @@ def key_hash(
     try:
         type = maptype.key
         name, steps = _function(session, maptype)
-        hashes = memory_hash(session)
+        hashes = hashes or memory_hash(session)
     except MapscopeError as error:
         return None, str(error)
     known = _DynamicTypes(session)

@@ -8,11 +8,15 @@ Facts: runtime/map.go (hmap) of Go 1.17 to 1.23, runtime/map_noswiss.go of 1.24 
 internal/runtime/maps/map.go (Map) of 1.24 to 1.27.
 """
 
-from typing import List, NamedTuple, Optional, Sequence
+import struct
+from array import array
+from bisect import bisect_left
+from functools import lru_cache
+from typing import Dict, NamedTuple, Optional, Sequence, Tuple
 
 from ...errors import MemoryUnreadable
 from ...go import layouts
-from ...go.heap_spans import GoHeap, Object, Span
+from ...go.heap_spans import GoHeap, Span
 from ...maps.progress import Progress
 
 #: flags that a classic map can have
@@ -23,6 +27,7 @@ _MOST_LOG = 40
 #: empty map
 _LEAST_SEED = 1 << 40
 _CELLS = layouts.CELLS
+_SIX = struct.Struct("<6Q")
 
 
 class Header(NamedTuple):
@@ -48,16 +53,75 @@ class Header(NamedTuple):
 
 
 class Headers:
-    """All of a heap.
+    """All of a heap, by address.
 
     :ivar unread: spans that could not be read
     :ivar unproven: objects that may be empty maps or something else
+    :ivar addresses: of each
+    :ivar data: of each, and so on, as Header has it
     """
 
     def __init__(self) -> None:
-        self.found: List[Header] = []
         self.unread = 0
         self.unproven = 0
+        self.addresses = array("Q")
+        self.entries = array("Q")
+        self.data = array("Q")
+        self.log = array("Q")
+        self._seeds = array("Q")
+        self._others: Dict[int, Tuple[int, int, int, bool]] = {}
+
+    def add(
+        self,
+        address: int,
+        entries: int,
+        data: int,
+        log: int,
+        seed: int,
+        others: Optional[Tuple[int, int, int, bool]] = None,
+    ) -> None:
+        """Append one.
+
+        :param others: old, noverflow, extra and same_size, if not all of them are 0
+        """
+        if others is not None:
+            self._others[len(self.addresses)] = others
+        self.addresses.append(address)
+        self.entries.append(entries)
+        self.data.append(data)
+        self.log.append(log)
+        self._seeds.append(seed)
+
+    def __len__(self) -> int:
+        return len(self.addresses)
+
+    def __getitem__(self, number: int) -> Header:
+        old, noverflow, extra, same_size = self._others.get(number, _NO_OTHERS)
+        return Header(
+            self.addresses[number],
+            self.entries[number],
+            self.data[number],
+            old,
+            self.log[number],
+            noverflow,
+            extra,
+            same_size,
+            self._seeds[number],
+        )
+
+    def old(self, number: int) -> int:
+        """One's old buckets; 0: none."""
+        return self._others.get(number, _NO_OTHERS)[0]
+
+    def number_of(self, address: int) -> Optional[int]:
+        """Which one is at an address; None: none is."""
+        number = bisect_left(self.addresses, address)
+        if number < len(self.addresses) and self.addresses[number] == address:
+            return number
+        return None
+
+
+_NO_OTHERS = (0, 0, 0, False)
 
 
 def header_class(minor: int, swiss: bool) -> int:
@@ -95,6 +159,7 @@ def _classic(
     extra_at = layouts.hmap(heap.minor).at("extra") // 8
     wanted = 1 << 2 | 1 << 3 | 1 << extra_at
     whole = (1 << words) - 1
+    begins = heap.value_at
     all_words = memoryview(raw).cast("Q")
     for number in live:
         at = number * words
@@ -110,26 +175,17 @@ def _classic(
             if count or old or extra or log or state & 0xFF or all_words[at + 4]:
                 continue
         else:
-            if count > 16 * (1 << log) + 8 or not _array(heap, data, 16 << log):
+            if count > 16 * (1 << log) + 8 or begins(data) < 16 << log:
                 continue
             old_log = log if state & layouts.SAME_SIZE_GROW else log - 1
-            if old and (old_log < 0 or not _array(heap, old, 16 << old_log)):
+            if old and (old_log < 0 or begins(old) < 16 << old_log):
                 continue
-            if extra and not _array(heap, extra, 24):
+            if extra and begins(extra) < 24:
                 continue
-        result.found.append(
-            Header(
-                span.start + number * span.elemsize,
-                count,
-                data,
-                old,
-                log,
-                state >> 16 & 0xFFFF,
-                extra,
-                bool(state & layouts.SAME_SIZE_GROW),
-                state >> 32,
-            )
-        )
+        noverflow, same_size = state >> 16 & 0xFFFF, bool(state & layouts.SAME_SIZE_GROW)
+        others = (old, noverflow, extra, same_size) if old or noverflow or extra else None
+        address = span.start + number * span.elemsize
+        result.add(address, count, data, log, state >> 32, others)
 
 
 def _swiss(
@@ -137,12 +193,14 @@ def _swiss(
 ) -> None:
     words = span.elemsize // 8
     whole = (1 << words) - 1
-    all_words = memoryview(raw).cast("Q")
+    rows = list(_SIX.iter_unpack(raw))
+    # mostly all of a span are maps: then no object is looked at by itself
+    only_maps = bits & (1 << words * span.nelems) - 1 == _repeated(words, span.nelems)
+    begins = heap.value_at
     for number in live:
-        at = number * words
-        if bits >> at & whole != 1 << 2:
+        if not only_maps and bits >> number * words & whole != 1 << 2:
             continue
-        used, seed, data, length, state, _ = all_words[at : at + 6].tolist()
+        used, seed, data, length, state, _ = rows[number]
         depth, shift, writing = state & 0xFF, state >> 8 & 0xFF, state >> 16 & 0xFF
         if not seed or writing > 1 or state >> 32 or depth > _MOST_LOG:
             continue
@@ -155,30 +213,29 @@ def _swiss(
                 if seed < _LEAST_SEED:
                     result.unproven += 1
                     continue
-            elif not _array(heap, data, 16):
+            elif begins(data) < 16:
                 continue
-        elif not data or length != 1 << depth or shift & 63 != (64 - depth) & 63:
-            # a directory that is being doubled has its depth before its length
-            if not (data and writing and 2 * length == 1 << depth):
+        else:
+            if not data or length != 1 << depth or shift & 63 != (64 - depth) & 63:
+                # a directory that is being doubled has its depth before its length
+                if not (data and writing and 2 * length == 1 << depth):
+                    continue
+            if begins(data) < 8 * length or not _is_directory(heap, data):
                 continue
-        if length and (not _array(heap, data, 8 * length) or not _is_directory(heap, data)):
-            continue
-        result.found.append(
-            Header(span.start + number * span.elemsize, used, data, 0, length, 0, 0, False, seed)
-        )
+        result.add(span.start + number * span.elemsize, used, data, length, seed)
 
 
-def _array(heap: GoHeap, address: int, least: int) -> Optional[Object]:
-    """The object whose value begins at an address, if it has so many bytes."""
-    found = heap.object_at(address)
-    return found if found is not None and found.start == address and found.size >= least else None
+@lru_cache(maxsize=16)
+def _repeated(words: int, count: int) -> int:
+    """A bit for the third word of each of so many objects."""
+    return sum(1 << number * words + 2 for number in range(count))
 
 
 def _is_directory(heap: GoHeap, address: int) -> bool:
     """Whether the first entry of a directory leads to a table."""
     try:
         table = heap.memory.read_word(address)
-        if _array(heap, table, layouts.TABLE.size) is None:
+        if heap.value_at(table) < layouts.TABLE.size:
             return False
         _, capacity, _, depth, _, groups, mask = layouts.TABLE_FIELDS.unpack(
             heap.memory.read(table, layouts.TABLE.size)
@@ -189,5 +246,5 @@ def _is_directory(heap: GoHeap, address: int) -> bool:
         0 < capacity <= layouts.MAX_TABLE_CAPACITY
         and capacity == _CELLS * (mask + 1)
         and depth <= _MOST_LOG
-        and _array(heap, groups, 16 * (mask + 1)) is not None
+        and heap.value_at(groups) >= 16 * (mask + 1)
     )

@@ -8,25 +8,26 @@ runtime/stack.go (where a stack begins) of Go 1.17 to 1.27.
 
 import struct
 from bisect import bisect_right
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
-from ...go.debug_info import GoDebugInfo
 from ...go.descriptors import GoProgram
-from ...go.frames import unwind, waiting_at
+from ...go.frame_variables import STRIPPED, Described, ScopedFrame, described_at, scoped
+from ...go.frames import GoFrame, unwind, waiting_at
 from ...go.goroutines import find_g, running_for
-from ...program.elf_sections import ElfSections
+from ...go.images import Image
+from ...program.target import CodeFile
 from ...program.types import Type
 from ...session import Session
 from .references import References
 
 #: bytes of one stack, and of all, that are looked at
 _MOST_STACK, _MOST_STACKS = 64 << 20, 2 << 30
+#: frames of a stack, and frames of all that are looked at by name
+_DEEPEST, _NAMED_FRAMES = 256, 4096
 #: words of data that are looked at together
 _TOGETHER = 1 << 17
-
-_known: Dict[Tuple[str, int], Tuple[GoDebugInfo, int]] = {}
 
 
 class Roots:
@@ -43,25 +44,37 @@ class Roots:
         self._references = references
         self.notes: List[str] = []
         self.typed = False
+        self._named_frames = 0
         self._named: List[Tuple[int, int]] = []
+        self._known: List[Tuple[CodeFile, Described]] = []
         references.closure_of = self._closure
 
     # --- variables ---
 
     def add_variables(self) -> None:
         """Packages' variables, by debug information."""
-        for file, start in self._files():
-            found = debug_info_of(file)
-            if found is None:
+        for image in self._program.images:
+            described = self._described(image)
+            if described is None:
                 continue
-            info, text = found
-            bias = info.bias = start - text if start else 0
+            if described.lacks:
+                if not described.lacks.endswith(STRIPPED):
+                    self.notes.append(described.lacks)
+                continue
+            info, bias = described.info, described.bias
+            info.bias = bias
             try:
                 for name, address, type in info.variables():
                     self._add_variable(name, address + bias, type)
                     self.typed = True
             except MapscopeError as error:
-                self.notes.append(f"variables of {file}: {error}")
+                self.notes.append(f"variables of {image.file or 'the program'}: {error}")
+
+    def _described(self, image: Image) -> Optional[Described]:
+        """The debug information of a file."""
+        text = next((s.start for s in image.sections if s.name == ".text"), 0)
+        file_of = self._session.target.code_file
+        return described_at(self._memory, text, file_of, self._known) if text else None
 
     def _add_variable(self, name: str, address: int, type: Type) -> None:
         if name.startswith("runtime.") or type.size < 8:
@@ -75,25 +88,14 @@ class Roots:
         function = None if table is None else table.at(code)
         if function is None:
             return None
-        for file, start in self._files():
-            found = debug_info_of(file)
-            if found is not None:
-                try:
-                    bias = start - found[1] if start else 0
-                    type = found[0].captured(function.name, function.start - bias)
-                except MapscopeError:
-                    continue
-                if type is not None:
-                    return type
-        return None
-
-    def _files(self) -> Iterator[Tuple[str, int]]:
-        """(file, where its .text lies) of each file that has Go code."""
-        for image in self._program.images():
-            file = image.file or self._session.target.program_file()
-            text = next((s.start for s in image.sections if s.name == ".text"), 0)
-            if file:
-                yield file, text
+        image = next((one for one in self._program.images if one.holds(code)), None)
+        described = None if image is None else self._described(image)
+        if described is None or described.lacks:
+            return None
+        try:
+            return described.info.captured(function.name, function.start - described.bias)
+        except MapscopeError:
+            return None
 
     # --- data ---
 
@@ -181,31 +183,53 @@ class Roots:
         ]
         if not some:
             return
-        for function, first, end in self._frames(pc, sp, len(words)):
+        frames = self._unwound(pc, sp)
+        if self.typed and self._named_frames < _NAMED_FRAMES:
+            self._add_locals(number, frames)
+        for function, first, end in _parts(frames, sp, len(words)):
             part = [(at, word) for at, word in some if first <= at < end]
             if part:
                 node = self._references.root(f"{function} (goroutine {number})")
                 self._references.search_words(node, part, words)
 
-    def _frames(self, pc: int, sp: int, count: int) -> List[Tuple[str, int, int]]:
-        """(function, number of its frame's first word, of the one behind its last)."""
+    def _unwound(self, pc: int, sp: int) -> List[GoFrame]:
         table = self._session.functions
-        found: List[Tuple[str, int]] = []
+        found: List[GoFrame] = []
         if table is not None and pc:
             try:
                 for frame in unwind(self._memory, table, 0, pc, sp):
-                    if len(found) >= 256:
+                    if len(found) >= _DEEPEST:
                         break
-                    found.append((frame.function, (frame.sp() - sp) // 8))
+                    found.append(frame)
             except MapscopeError:
                 pass
-        if not found:
-            return [("goroutine", 0, count)]
-        ends = [at for _, at in found[1:]] + [count]
-        return [
-            (name, 0 if number == 0 else at, end)
-            for number, ((name, at), end) in enumerate(zip(found, ends))
-        ]
+        return found
+
+    def _add_locals(self, number: int, frames: List[GoFrame]) -> None:
+        """Parameters and locals of a goroutine's frames, by debug information."""
+        table = self._session.functions
+        if table is None:
+            return
+        file_of = self._session.target.code_file
+        for frame in scoped(self._memory, table, frames, file_of):
+            if not frame.has_variables or not frame.is_own():
+                continue
+            self._named_frames += 1
+            for name in frame.locals():
+                self._add_local(number, frame, name)
+
+    def _add_local(self, number: int, frame: ScopedFrame, name: str) -> None:
+        try:
+            variable = frame.local(name)
+        except MapscopeError:
+            return  # what the stack holds of it is looked at word by word
+        if variable is None or variable.type.size < 8:
+            return
+        node = self._references.root(f"{frame.function} (goroutine {number}).{name}")
+        if variable.address is not None:
+            self._references.add_variable(node, variable.type, variable.address)
+        elif variable.data is not None:
+            self._references.add_value(node, variable.type, variable.data)
 
     def _running(self) -> Dict[int, Tuple[int, int]]:
         """By the address of a g: where the thread is that runs it."""
@@ -228,18 +252,12 @@ class Roots:
         return found
 
 
-def debug_info_of(file: str) -> Optional[Tuple[GoDebugInfo, int]]:
-    """The debug information in a program's file, and where its .text is linked to; None: there is
-    none."""
-    try:
-        sections = ElfSections(file)
-    except OSError:
-        return None
-    key = (file, sections.identity)
-    if key not in _known:
-        text = sections.find(".text")
-        while len(_known) >= 4:
-            _known.pop(next(iter(_known)))
-        _known[key] = GoDebugInfo(sections.contents), text.address if text else 0
-    info, start = _known[key]
-    return (info, start) if info.present() else None
+def _parts(frames: List[GoFrame], sp: int, count: int) -> List[Tuple[str, int, int]]:
+    """(function, number of its frame's first word, of the one behind its last)"""
+    if not frames:
+        return [("goroutine", 0, count)]
+    starts = [(frame.sp() - sp) // 8 for frame in frames]
+    return [
+        (frame.function, 0 if number == 0 else starts[number], end)
+        for number, (frame, end) in enumerate(zip(frames, starts[1:] + [count]))
+    ]

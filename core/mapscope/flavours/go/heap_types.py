@@ -10,6 +10,7 @@ Facts: runtime/malloc.go (heap objects' headers), internal/abi and runtime/type.
 """
 
 import re
+import struct
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
@@ -18,10 +19,11 @@ from ...go.descriptors import GoProgram
 from ...go.size_classes import allocated
 from ...go.heap_spans import GoHeap, Object
 from ...go.key_hash import GoKeyHash
+from ...go.memhash import MemoryHash
 from ...program.types import Kind, Type
 from ...session import Session
-from .hash_function import key_hash
-from .heap_headers import Header
+from .hash_function import key_hash, memory_hash
+from .heap_headers import Header, Headers
 from .map_types import MapType, map_type
 from .references import tables_of
 
@@ -31,7 +33,9 @@ _DESCRIPTOR = re.compile(rb"\x08\0{7}\x08\0{7}.{4}.\x08\x08[\x15\x35]", re.DOTAL
 #: bytes of type descriptors that are searched, and map types that are looked at
 _MOST_BYTES, _MOST_TYPES = 256 << 20, 1 << 16
 #: keys of one map whose hashes are tried
-_KEYS = 16
+_KEYS = 8
+#: of a float64
+_EXPONENT = 0x7FF << 52
 #: pieces of a path in front of a package's name
 _FOLDERS = re.compile(r"[\w.~%-]+/")
 _CELLS = layouts.CELLS
@@ -146,16 +150,18 @@ class Prover:
     """
 
     def __init__(
-        self, session: Session, heap: GoHeap, table: MapTypeTable, headers: Sequence[Header]
+        self, session: Session, heap: GoHeap, table: MapTypeTable, headers: Headers
     ) -> None:
         self._session = session
-        self._headers = {header.address for header in headers}
+        self._headers = headers
         self._program = session.go
         self._memory = session.memory
         self._heap = heap
         self._table = table
         self._swiss = session.go.has_swiss_maps
         self._hashes: Dict[int, Optional[GoKeyHash]] = {}
+        self._memory_hash: Optional[MemoryHash] = None
+        self._bits: Dict[int, Optional[int]] = {}  # by a span's first byte
         self._sizes: Dict[Tuple[int, bool, int], List[MapType]] = {}
 
     def find(self, header: Header) -> Sequence[MapType]:
@@ -168,7 +174,10 @@ class Prover:
         if not possible:
             possible = self._of_size(array, header, count)
         if len(possible) > 1 or not named:
-            possible = [type for type in possible if self._fits(type, header, array)]
+            known: Dict[object, bool] = {}  # of types that hash the same bytes in the same way
+            bits = self._bits_of(array)
+            possible = [t for t in possible if self._fits_pointers(t, array, bits)]
+            possible = [type for type in possible if self._fits(type, header, known)]
         return _apart(possible)
 
     def _first_array(self, header: Header) -> Tuple[Optional[Object], int]:
@@ -214,16 +223,27 @@ class Prover:
             self._sizes[key] = known
         return known
 
-    def _fits(self, type: MapType, header: Header, array: Object) -> bool:
-        """Whether a map's cells can be of a type."""
+    def _fits(self, type: MapType, header: Header, known: Dict[object, bool]) -> bool:
+        """Whether a map's cells can be of a type.
+
+        :param known: of this map, whether its keys' hashes fit
+        """
         try:
-            if not self._fits_pointers(type, array):
-                return False
             cells = self._cells(type, header)
         except MemoryUnreadable:
             return True  # nothing speaks against it
         if not cells.keys:
             return True
+        if not self._fits_values(type, cells.values):
+            return False
+        layout = type.layout
+        key = (type.key.name, layout.keys, layout.keysize, layout.size)
+        if key not in known:
+            known[key] = self._fits_hashes(type, header, cells)
+        return known[key]
+
+    def _fits_hashes(self, type: MapType, header: Header, cells: Cells) -> bool:
+        """Whether keys lie where a type's hashes of them say."""
         function = self._function(type)
         if function is None:
             return True
@@ -235,8 +255,6 @@ class Prover:
                 return False
             keys = [key or b"" for key in read]
         mask = 0 if self._swiss else (1 << header.log) - 1
-        if not self._fits_values(type, cells.values):
-            return False
         for found, top, place in zip(
             function.many(keys, [header.seed] * len(keys)), cells.tops, cells.places
         ):
@@ -260,8 +278,10 @@ class Prover:
             return all(value[:1] <= b"\1" for value in values)
         words = [int.from_bytes(value[:8], "little") for value in values if len(value) >= 8]
         words = [word for word in words if word]
+        if elem.kind is Kind.FLOAT and elem.size == 8 and words:
+            return any(word & _EXPONENT for word in words)  # else all are subnormal: small integers
         if elem.kind is Kind.GO_MAP:
-            return all(word in self._headers for word in words)
+            return all(self._headers.number_of(word) is not None for word in words)
         if elem.kind is Kind.FUNC:
             codes = self._memory.gather(words, 8)
             table = self._session.functions
@@ -270,25 +290,56 @@ class Prover:
                 for code in codes
             )
         if elem.kind is Kind.POINTER and elem.element is not None:
-            size = elem.target().size
-            return all(word not in self._headers or size in (0, 8) for word in words)
+            return all(self._fits_object(word, elem.target(), 1) for word in words)
         if elem.kind is Kind.EMPTY_INTERFACE:
             ranges = self._program.type_ranges()
             return all(any(low <= word < high for low, high in ranges) for word in words)
+        if elem.kind is Kind.INTERFACE and elem.go_type:
+            # a table of methods begins with the interface's own type
+            tables = self._memory.gather(words, 8)
+            return all(int.from_bytes(table or b"", "little") == elem.go_type for table in tables)
+        if elem.kind is Kind.SLICE:
+            for value in values:
+                data, length, capacity = struct.unpack("<3Q", value[:24])
+                if length > capacity or (length and not data):
+                    return False
+                if data and capacity and not self._fits_object(data, elem.target(), capacity):
+                    return False
         return True
 
-    def _fits_pointers(self, type: MapType, array: Object) -> bool:
-        """Whether the collector sees pointers where a type has them."""
-        span = array.span
-        wanted, last = self._table.pointer_words(type)
-        if bool(wanted) == span.noscan:
+    def _fits_object(self, address: int, type: Type, count: int) -> bool:
+        """Whether so many values of a type can begin at an address, as far as the heap tells."""
+        if type.size and self._headers.number_of(address) is not None:
             return False
+        found = self._heap.object_at(address)
+        if found is None:
+            return True  # a variable, or what is linked into the program
+        if found.span.noscan and pointer_bits(type):
+            return False
+        return address + type.size * count <= found.start + found.size
+
+    def _bits_of(self, array: Object) -> Optional[int]:
+        """Where in an array the collector sees pointers; None: that is not told."""
+        span = array.span
         if span.noscan or (self._program.minor >= 22 and span.elemsize > layouts.BITS_IN_SPAN):
-            return True
-        bits = self._heap.pointer_bits(span)
+            return None
+        if span.start not in self._bits:
+            while len(self._bits) >= 1 << 14:
+                self._bits.pop(next(iter(self._bits)))
+            try:
+                self._bits[span.start] = self._heap.pointer_bits(span)
+            except MemoryUnreadable:
+                self._bits[span.start] = None
+        bits = self._bits[span.start]
+        return None if bits is None else bits >> (array.start - span.start) // 8
+
+    def _fits_pointers(self, type: MapType, array: Object, bits: Optional[int]) -> bool:
+        """Whether the collector sees pointers where a type has them."""
+        wanted, last = self._table.pointer_words(type)
+        if bool(wanted) == array.span.noscan:
+            return False
         if bits is None:
             return True
-        bits >>= (array.start - span.start) // 8
         # a bitmap until Go 1.21 may say nothing of what lies behind an object's last pointer
         words = type.layout.size // 8 if self._program.minor >= 22 else last
         return bits & (1 << words) - 1 == wanted
@@ -331,7 +382,12 @@ class Prover:
 
     def _function(self, type: MapType) -> Optional[GoKeyHash]:
         if id(type) not in self._hashes:
-            found = key_hash(self._session, type, 0)[0]
+            try:
+                if self._memory_hash is None:
+                    self._memory_hash = memory_hash(self._session)
+            except MapscopeError:
+                return None
+            found = key_hash(self._session, type, 0, self._memory_hash)[0]
             self._hashes[id(type)] = found if isinstance(found, GoKeyHash) else None
         return self._hashes[id(type)]
 

@@ -8,7 +8,7 @@ from ...maps.on_heap import HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
 from ...program.types import Type
 from ...session import Session
-from .heap_headers import Header, Headers, find_headers
+from .heap_headers import Headers, find_headers
 from .heap_roots import Roots
 from .heap_sizes import Sizes
 from .heap_types import MapTypeTable, Prover, with_descriptors
@@ -50,7 +50,7 @@ class GoHeapView(HeapView):
         self._session = session
         self._swiss = swiss
         self.heap = _heap_of(session)
-        self._headers: List[Header] = []
+        self._headers = Headers()
         self._types: List[Optional[MapType]] = []
         self._candidates: Dict[int, Sequence[MapType]] = {}
         self._nodes: List[Optional[Node]] = []
@@ -68,7 +68,7 @@ class GoHeapView(HeapView):
         self._nodes += [None] * (len(self._headers) - len(self._nodes))
 
     def _take(self, found: Headers) -> None:
-        self._headers = found.found
+        self._headers = found
         if self.heap.unread:
             self.notes.append(f"{self.heap.unread} spans of the heap could not be read")
         if found.unread:
@@ -101,13 +101,9 @@ class GoHeapView(HeapView):
                 references.run()
                 self._prove(references, prover)
         finally:
-            self._nodes = [None] * len(self._headers)
-            self._types = [None] * len(self._headers)
-            for number, held in references.held.items():
-                self._nodes[number] = held.node
-                self._types[number] = held.type
+            self._nodes, self._types = references.nodes, references.types
         for number in range(min(len(self._headers), _MOST_PROVED)):
-            if number not in references.held:
+            if self._nodes[number] is None:
                 self._guess(number, prover)
         self.notes += roots.notes
         if references.unread:
@@ -119,14 +115,17 @@ class GoHeapView(HeapView):
         tried: Set[int] = set(self._candidates)
         while True:
             todo = [
-                n for n, held in references.held.items() if held.type is None and n not in tried
+                number
+                for number, node in enumerate(references.nodes)
+                if node is not None and references.types[number] is None and number not in tried
             ]
             if not todo:
                 return
             for number in todo:
                 tried.add(number)
                 found = prover.find(self._headers[number])
-                node = references.held[number].node
+                node = references.nodes[number]
+                assert node is not None
                 if len(found) == 1:
                     references.add_map(node, number, found[0])
                 else:
@@ -148,7 +147,8 @@ class GoHeapView(HeapView):
         sizes = Sizes(self.heap, self._swiss)
         step = 1 << 14
         for first in range(0, len(self._headers), step):
-            headers = self._headers[first : first + step]
+            last = min(first + step, len(self._headers))
+            headers = [self._headers[number] for number in range(first, last)]
             types = self._types[first : first + step]
             for number, (header, type, size) in enumerate(
                 zip(headers, types, sizes.measure(headers, types)), first
@@ -191,7 +191,7 @@ class GoHeapView(HeapView):
         return known
 
     def has(self, address: int) -> bool:
-        return any(header.address == address for header in self._headers)
+        return self._headers.number_of(address) is not None
 
     def owners(self, address: int, all: bool) -> Sequence[Owner]:
         trail = Trail(address)
@@ -205,6 +205,6 @@ def _heap_of(session: Session) -> GoHeap:
     """The heap of the runtime that a session looks at."""
     program = session.go
     sections = [
-        section for image in program.images() for section in image.sections if section.name in _DATA
+        section for image in program.images for section in image.sections if section.name in _DATA
     ]
     return find_heap(session.memory, program.minor, program.symbols("runtime.mheap_"), sections)

@@ -12,7 +12,6 @@ Facts: runtime/mgcmark.go (what is a pointer), runtime/type.go and internal/abi,
 import struct
 from array import array
 from collections import OrderedDict
-from dataclasses import dataclass
 from typing import (
     Callable,
     Dict,
@@ -32,7 +31,7 @@ from ...go.descriptors import GoProgram
 from ...go.heap_spans import GoHeap, Object
 from ...program.memory import Memory
 from ...program.types import VOID, Kind, Type
-from .heap_headers import Header
+from .heap_headers import Header, Headers
 from .map_types import MapType, map_type
 
 #: elements of an array that are taken apart where it lies
@@ -113,17 +112,6 @@ class Shape:
         self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
         self.seen: Set[int] = set()
         self.longest: Dict[int, int] = {}  # of arrays
-
-
-@dataclass
-class Held:
-    """A map's header that was reached.
-
-    :ivar type: None: through a pointer that says nothing of it
-    """
-
-    node: Node
-    type: Optional[MapType]
 
 
 class Reached(NamedTuple):
@@ -215,8 +203,10 @@ class References:
     """Follows references through a heap.
 
     :ivar heap: that is looked at
-    :ivar held: the maps that were reached, by the number of their header
+    :ivar nodes: of each map, by the number of its header, the path that led there; None: none did
+    :ivar types: the same of its type; None: nothing told
     :ivar unread: how many objects could not be read
+    :ivar unread_types: names of types that could not be read, whose values were not followed
     :ivar objects: how many were visited
     """
 
@@ -224,14 +214,13 @@ class References:
         self,
         program: GoProgram,
         heap: GoHeap,
-        headers: Sequence[Header],
+        headers: Headers,
         typed: Callable[[Type], MapType],
     ) -> None:
         self._program = program
         self.heap = heap
         self._memory = heap.memory
         self._headers = headers
-        self._number = {header.address: number for number, header in enumerate(headers)}
         self._typed = typed
         self._shapes: Dict[object, Shape] = {}
         self._keep: List[Type] = []
@@ -251,8 +240,10 @@ class References:
         self._ranges = program.type_ranges()
         self.trail: Optional[Trail] = None
         self._holder_of_word: Dict[int, Tuple[int, Optional[Shape], int]] = {}
-        self.held: Dict[int, Held] = {}
+        self.nodes: List[Optional[Node]] = [None] * len(headers)
+        self.types: List[Optional[MapType]] = [None] * len(headers)
         self.unread = 0
+        self.unread_types: Set[str] = set()
         self.objects = 0
 
     # --- roots ---
@@ -269,13 +260,19 @@ class References:
             if self.trail is not None:
                 self.trail.add(node, [address], [shape.size], [0], None, 0)
 
+    def add_value(self, node: Node, type: Type, data: bytes) -> None:
+        """A variable that is in registers, as its bytes."""
+        shape = self._shape(type)
+        if shape.edges and len(data) >= shape.size:
+            self._edges(node, shape, data[: shape.size], [0])
+
     def add_words(self, node: Node, words: Iterable[int]) -> None:
         """What may be pointers."""
         self._untyped.setdefault(node, []).extend(words)
 
     def add_map(self, node: Node, number: int, type: MapType) -> None:
         """A map whose type was found by other means."""
-        self._reach_maps(node, [self._headers[number].address], type, NOWHERE)
+        self._reach_maps(node, [self._headers.addresses[number]], type, NOWHERE)
 
     def add_contents(self, node: Node, number: int) -> None:
         """A map whose type is not known: what its cells hold is searched word by word."""
@@ -590,18 +587,20 @@ class References:
         if trail is not None and at is not NOWHERE and trail.target in addresses:
             for holder in at.all(trail.target):
                 trail.hits.append((node, holder, at.shape, at.offset))
+        number_of = self._headers.number_of
         if trail is not None and at is not NOWHERE:
-            fresh = [address for address in addresses if address in self._number]
+            fresh = [address for address in addresses if number_of(address) is not None]
             self._track(node, fresh, [MAP_BYTES] * len(fresh), at)
+        nodes, types = self.nodes, self.types
         for address in addresses:
-            number = self._number.get(address)
+            number = number_of(address)
             if number is None:
                 continue
-            known = self.held.get(number)
-            if known is None:
-                self.held[number] = Held(node, type)
-            elif known.type is None and type is not None:
-                known.type = type
+            if nodes[number] is None:
+                nodes[number] = node
+                types[number] = type
+            elif types[number] is None and type is not None:
+                types[number] = type
             else:
                 continue
             numbers.append(number)
@@ -647,27 +646,24 @@ class References:
     def _push_contents(self, node: Node, shape: Shape, numbers: List[int]) -> None:
         addresses: List[int] = []
         counts: List[int] = []
-        directories: List[Header] = []
-        swiss = self._program.has_swiss_maps
         owners: List[int] = []
+        directories: List[Header] = []
+        headers = self._headers
+        swiss = self._program.has_swiss_maps
         for number in numbers:
-            header = self._headers[number]
-            if not header.data:
+            data, log = headers.data[number], headers.log[number]
+            if not data:
                 continue
-            if swiss:
-                if header.log:
-                    directories.append(header)
-                else:
-                    addresses.append(header.data)
-                    counts.append(1)
-                    owners.append(header.address)
+            if swiss and log:
+                directories.append(headers[number])
                 continue
-            addresses.append(header.data)
-            counts.append(1 << header.log)
-            owners.append(header.address)
-            if header.old:
+            addresses.append(data)
+            counts.append(1 if swiss else 1 << log)
+            owners.append(headers.addresses[number])
+            if not swiss and headers.old(number):
+                header = headers[number]
                 addresses.append(header.old)
-                counts.append(1 << (header.log if header.same_size else header.log - 1))
+                counts.append(1 << (log if header.same_size else log - 1))
                 owners.append(header.address)
         if self.trail is None:
             for data, count in self.groups_of(directories):
@@ -706,7 +702,7 @@ class References:
             if found is None or found.span.noscan or found.start in self._seen_untyped:
                 continue
             self._seen_untyped.add(found.start)
-            if found.start in self._number:
+            if self._headers.number_of(found.start) is not None:
                 maps.append(found.start)
                 continue
             try:
@@ -804,9 +800,21 @@ class References:
                 known = self._shapes[key] = self._shape(described)
                 return known
             edges: List[Edge] = []
-            self._collect(type, 0, "", False, edges, 0)
+            try:
+                self._collect(type, 0, "", False, edges, 0)
+            except MapscopeError:  # a type that cannot be read leads nowhere
+                self.unread_types.add(type.name)
+                edges = []
             known = self._shapes[key] = Shape(type, edges)
         return known
+
+    def _target(self, type: Type) -> Type:
+        """What a pointer or slice leads to; VOID: that has no type, or none that can be read."""
+        try:
+            return type.target() if type.element is not None else VOID
+        except MapscopeError:
+            self.unread_types.add(type.name)
+            return VOID
 
     def _described(self, type: Type) -> Optional[Type]:
         """What the program's own descriptor says of a type from debug information, so that one
@@ -859,12 +867,12 @@ class References:
                         for edge in some
                     ]
         elif kind is Kind.POINTER:
-            target = type.target() if type.element is not None else VOID
+            target = self._target(type)
             pointer = Kind.POINTER if target.kind is not Kind.VOID else Kind.VOID
             edges.append(Edge(offset, pointer, label, frozen, target))
         elif kind is Kind.SLICE:
             inner = label if frozen else label + "[]"
-            edges.append(Edge(offset, kind, inner, frozen, type.target()))
+            edges.append(Edge(offset, kind, inner, frozen, self._target(type)))
         elif kind in (Kind.GO_MAP, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.CHAN):
             edges.append(Edge(offset, kind, label, frozen, type))
         elif kind is Kind.FUNC:

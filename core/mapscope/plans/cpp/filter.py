@@ -2,11 +2,10 @@
 """The runtime's in-process stop filter (runtime/include/mapscope/debug.h): slots
 that are written, and events that are read."""
 
-import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Dict, Optional
 
-from ...errors import MapscopeError, UsageError
+from ...errors import LayoutUnknown, MapscopeError, UsageError
 from ...flavours.cpp.abi import Abi
 from ...stops.host import Host
 from ...stops.request import Request
@@ -40,10 +39,13 @@ FLAG_MIGRATING, FLAG_KEY_HASH, FLAG_BY_CLEAR, FLAG_BY_DESTROY, FLAG_NEW_KEY = 1,
 NO_BUCKET = (1 << 64) - 1
 _WRITES = ASSIGN | DELETE
 
+#: slots that fit the runtime's masks
+_MOST_SLOTS = 32
+
 
 @dataclass(frozen=True)
 class Event:
-    """What mapscope_debug_stop was called with."""
+    """What mapscope_debug_stop was called with; its fields are those of the runtime's event."""
 
     event: int
     slots: int
@@ -65,43 +67,18 @@ class Event:
     thread: int
 
 
+_EVENT_FIELDS = tuple(field.name for field in fields(Event))
+
+
 def read_event(host: Host, abi: Abi, address: int) -> Event:
     """The event that the hook's first argument points at."""
-    raw = bytes(host.target().read_memory(address, abi.event_size))
-
-    def u32(offset: int) -> int:
-        value: int = struct.unpack_from("<I", raw, offset)[0]
-        return value
-
-    def u64(offset: int) -> int:
-        value: int = struct.unpack_from("<Q", raw, offset)[0]
-        return value
-
-    return Event(
-        u32(abi.event_event),
-        u32(abi.event_slots),
-        u64(abi.event_map),
-        u64(abi.event_type),
-        u64(abi.event_bucket),
-        u64(abi.event_old_buckets),
-        u64(abi.event_buckets),
-        u64(abi.event_evacuated),
-        u64(abi.event_count),
-        u64(abi.event_key),
-        u64(abi.event_key_hash),
-        u64(abi.event_message),
-        u32(abi.event_kind),
-        u32(abi.event_flags),
-        u64(abi.event_moved_x),
-        u64(abi.event_moved_y),
-        u64(abi.event_hint),
-        u32(abi.event_thread),
-    )
+    raw = bytes(host.target().read_memory(address, abi.size("event")))
+    return Event(*abi.record("event", *_EVENT_FIELDS).read(raw))
 
 
 @dataclass
 class Slot:
-    """What a stop_slot is to hold."""
+    """What a stop_slot is to hold; the fields are those of the runtime's."""
 
     events: int
     conditions: int = 0
@@ -165,6 +142,10 @@ def slot_for(request: Request, map: Optional[int]) -> Slot:
     return slot
 
 
+#: fields of a stop_slot that are filled in at once; `events` makes it count, and comes last
+_SLOT_FIELDS = tuple(field.name for field in fields(Slot) if field.name != "events")
+
+
 class Filter:
     """The filter of one copy of the runtime.
 
@@ -175,10 +156,17 @@ class Filter:
     def __init__(self, host: Host, abi: Abi) -> None:
         self._host = host
         self.abi = abi
-        if not abi.stop_filter or not abi.stop_hook:
+        self._at, self.hook = abi.place("stop_filter").address, abi.place("stop_hook").address
+        if not self._at or not self.hook:
             raise MapscopeError(
                 "this program's runtime was built without debug support (MAPSCOPE_NO_DEBUG): "
                 "it cannot stop at events of its maps"
+            )
+        self._slots = abi.part("stop_filter.slots", "stop_slot")
+        if self._slots.pieces > _MOST_SLOTS:
+            raise LayoutUnknown(
+                f"the program's stop filter has {self._slots.pieces} slots, at most {_MOST_SLOTS} "
+                "expected"
             )
 
     def allocate(self, first: int = 0) -> int:
@@ -187,83 +175,80 @@ class Filter:
         :param first: where to begin: events for a slot that was freed may still be on their way
         :raises UsageError: if all are in use
         """
-        count = self.abi.stop_slot_count
+        count = self._slots.pieces
         for number in ((first + step) % count for step in range(count)):
-            if not self._word(number, self.abi.stop_slot_events, 4):
+            if not self._get(number, "events"):
                 return number
         raise UsageError(
-            f"all {self.abi.stop_slot_count} slots of the program's stop filter are in use: "
+            f"all {count} slots of the program's stop filter are in use: "
             "delete a stop (map break list)"
         )
 
     def arm(self, number: int, slot: Slot) -> None:
         """Fill a slot in, `events` last, and let the program see it."""
-        abi, start = self.abi, self._start(number)
-        self._write(start + abi.stop_slot_events, 0, 4)
-        raw = bytearray(abi.stop_slot_size)
-        for offset, layout, value in (
-            (abi.stop_slot_conditions, "<I", slot.conditions),
-            (abi.stop_slot_map, "<Q", slot.map),
-            (abi.stop_slot_bucket, "<Q", slot.bucket),
-            (abi.stop_slot_progress, "<Q", slot.progress),
-            (abi.stop_slot_key_hash, "<Q", slot.key_hash),
-            (abi.stop_slot_ignore, "<Q", slot.ignore),
-            (abi.stop_slot_thread, "<I", slot.thread),
-        ):
-            struct.pack_into(layout, raw, offset, value)
-        self._host.write_memory(start, bytes(raw))
-        self._write(start + abi.stop_slot_events, slot.events, 4)
+        self._set(number, "events", 0)
+        raw = bytearray(self.abi.size("stop_slot"))
+        for field in _SLOT_FIELDS:
+            name = f"stop_slot.{field}"
+            at, value = self.abi.offset(name), self.abi.encode(name, getattr(slot, field))
+            raw[at : at + len(value)] = value
+        self._host.write_memory(self._start(number), bytes(raw))
+        self._set(number, "events", slot.events)
         if self._host.hides_from_program():
-            self._write(abi.stop_filter + abi.stop_filter_assume_traced, 1, 4)
+            self._write(self._at, "stop_filter.assume_traced", 1)
         self._summarise()
 
     def disarm(self, number: int) -> None:
         """Free a slot."""
-        self._write(self._start(number) + self.abi.stop_slot_events, 0, 4)
+        self._set(number, "events", 0)
         self._summarise()
 
     def set_events(self, number: int, events: int) -> None:
         """Switch a slot off (0) or on again; counts are kept."""
-        self._write(self._start(number) + self.abi.stop_slot_events, events, 4)
+        self._set(number, "events", events)
         self._summarise()
 
     def set_key_hash(self, number: int, key_hash: int) -> None:
         """After the map's hash0 has changed."""
-        self._write(self._start(number) + self.abi.stop_slot_key_hash, key_hash, 8)
+        self._set(number, "key_hash", key_hash)
 
     def hits(self, number: int) -> int:
         """Matches so far, those passed over included."""
-        return self._word(number, self.abi.stop_slot_hits, 8)
+        return self._get(number, "hits")
 
     def is_gone(self, number: int) -> bool:
         """Whether the program has disarmed the slot because its map was destroyed."""
-        conditions = self._word(number, self.abi.stop_slot_conditions, 4)
-        return bool(conditions & MAP_GONE) and not self._word(number, self.abi.stop_slot_events, 4)
+        conditions = self._get(number, "conditions")
+        return bool(conditions & MAP_GONE) and not self._get(number, "events")
 
     def _summarise(self) -> None:
         """What sums up all slots: only_map, armed_slots, armed, in this order."""
-        abi = self.abi
         armed = slots = 0
         maps = set()
-        for number in range(abi.stop_slot_count):
-            events = self._word(number, abi.stop_slot_events, 4)
+        for number in range(self._slots.pieces):
+            events = self._get(number, "events")
             armed |= events
             slots |= (1 << number) if events else 0
             if events & _WRITES:
-                conditions = self._word(number, abi.stop_slot_conditions, 4)
-                maps.add(self._word(number, abi.stop_slot_map, 8) if conditions & IF_MAP else 0)
+                conditions = self._get(number, "conditions")
+                maps.add(self._get(number, "map") if conditions & IF_MAP else 0)
         only = maps.pop() if len(maps) == 1 else 0
-        self._write(abi.stop_filter + abi.stop_filter_only_map, only, 8)
-        self._write(abi.stop_filter + abi.stop_filter_armed_slots, slots, 4)
-        self._write(abi.stop_filter + abi.stop_filter_armed, armed, 4)
+        self._write(self._at, "stop_filter.only_map", only)
+        self._write(self._at, "stop_filter.armed_slots", slots)
+        self._write(self._at, "stop_filter.armed", armed)
 
     def _start(self, number: int) -> int:
-        abi = self.abi
-        return abi.stop_filter + abi.stop_filter_slots + number * abi.stop_slot_size
+        return self._at + self._slots.offset + number * self._slots.width
 
-    def _word(self, number: int, offset: int, size: int) -> int:
-        raw = self._host.target().read_memory(self._start(number) + offset, size)
+    def _get(self, number: int, name: str) -> int:
+        """A field of a slot."""
+        _, offset, width, _ = self.abi.field(f"stop_slot.{name}")
+        raw = self._host.target().read_memory(self._start(number) + offset, width)
         return int.from_bytes(bytes(raw), "little")
 
-    def _write(self, address: int, value: int, size: int) -> None:
-        self._host.write_memory(address, value.to_bytes(size, "little"))
+    def _set(self, number: int, name: str, value: int) -> None:
+        self._write(self._start(number), f"stop_slot.{name}", value)
+
+    def _write(self, start: int, name: str, value: int) -> None:
+        """Store a field of the struct that begins at `start`."""
+        self._host.write_memory(start + self.abi.offset(name), self.abi.encode(name, value))

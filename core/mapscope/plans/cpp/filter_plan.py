@@ -153,7 +153,7 @@ class RuntimePlan(Plan):
                 continue
             try:
                 abi = read_abi(session.memory, address)
-                if abi.stop_filter or not self._waits_for(session, abi):
+                if abi.place("stop_filter").address or not self._waits_for(session, abi):
                     self._arm_slot(abi)
             except MapscopeError as error:
                 self._say_once(address, str(error))
@@ -189,7 +189,7 @@ class RuntimePlan(Plan):
 
     def _add_hook(self, filter: Filter) -> None:
         """A breakpoint at the filter's hook, unless one is there."""
-        hook = filter.abi.stop_hook
+        hook = filter.hook
         if self.host.function(HOOK) == hook:
             if not self._by_name:
                 self._show_hook()
@@ -227,7 +227,7 @@ class RuntimePlan(Plan):
         """The hook was called, by one of the copies of the runtime."""
         hook = hit.register("rip")
         for filter, number in self._slots:
-            if filter.abi.stop_hook == hook:
+            if filter.hook == hook:
                 event = stop_filter.read_event(self.host, filter.abi, hit.register("rdi"))
                 if event.slots >> number & 1 and self._slot.accepts(event):
                     return self.on_event(hit, filter, number, event)

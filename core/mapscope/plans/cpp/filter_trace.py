@@ -50,7 +50,8 @@ class RuntimeTrace(RuntimePlan):
         if event.event == stop_filter.CREATE:
             return created_line(map, event.hint, event.buckets)
         if event.event == stop_filter.GROW:
-            raw = self.host.target().read_memory(map + filter.abi.hmap_noverflow, 2)
+            _, at, width, _ = filter.abi.field("hmap.noverflow")
+            raw = self.host.target().read_memory(map + at, width)
             over = int.from_bytes(bytes(raw), "little")
             return grow_line(map, kind, event.old_buckets, event.buckets, event.count, over)
         if event.event == stop_filter.EVACUATED:

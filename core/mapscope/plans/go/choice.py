@@ -11,6 +11,7 @@ from ...stops.engine import Plan, Stop
 from ...stops.host import Host
 from ...stops.request import Request
 from ..flavour_plans import FlavourPlans
+from .every_runtime import EveryRuntime
 from .go_plan import AtStart, waits_for_start
 from .go_trace import ClassicTrace, SwissTrace
 from .rare_functions import (
@@ -39,12 +40,19 @@ class GoPlans(FlavourPlans):
     def make(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
         if view is not None and view.runtime:
             session = session.for_runtime(session.runtime_at(view.runtime))
-        if stop.request.event != "trace":
-            return make(stop, host, session, view)
-        if waits_for_start(host):
+        if stop.request.event == "trace" and waits_for_start(host):
             return AtStart(stop, host, self.make)
-        trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
-        return trace(stop, host, session, view)
+        if view is None and host.state() == "live":
+            return EveryRuntime(stop, host, lambda stop, host, at: _make(stop, host, at, None))
+        return _make(stop, host, session, view)
+
+
+def _make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
+    """The plan at one runtime."""
+    if stop.request.event != "trace":
+        return make(stop, host, session, view)
+    trace = SwissTrace if session.go.has_swiss_maps else ClassicTrace
+    return trace(stop, host, session, view)
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

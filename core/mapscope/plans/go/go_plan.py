@@ -14,6 +14,10 @@ from ...stops.occurrence import Occurrence
 from .go_runtime import GoHeader, GoRuntime
 
 
+class NeverUsed(UsageError):
+    """The program has not the function that an event would be noticed at: it never occurs."""
+
+
 class GoPlan(Plan):
     """What all of them share: points, the map, and what is said of an event."""
 
@@ -78,19 +82,21 @@ class GoPlan(Plan):
         names = self.go.variants(base)
         if not names:
             name = base if "." in base else f"runtime.{base}"
-            if self.go.function("runtime.main") is None:
+            known = self.go.function("runtime.main") is not None or self.go.functions() is not None
+            why = "it never uses it"
+            if not known:
                 why = "where its functions are is not known yet: run it to main"
-            else:
-                why = "it never uses it"
-            raise UsageError(
+            raise (NeverUsed if known else UsageError)(
                 f"the program has no function {name} ({why}): nothing can be stopped at there"
             )
         for name in names:
             self.at(name, on_hit)
 
     def at(self, name: str, on_hit: OnHit) -> None:
-        """A breakpoint on one function."""
+        """A breakpoint on one function, and on its copies in plugins."""
         self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
+        for address in self.go.copies(name):
+            self._keep(self.go.breakpoint_at(address, self._guarded(on_hit)))
 
     def code(self, address: int, on_hit: OnHit) -> Point:
         """A breakpoint at an instruction, which the user does not see."""
@@ -178,7 +184,7 @@ class GoPlan(Plan):
     def _type_name(self, maptype: int) -> str:
         if maptype not in self._type_names:
             try:
-                name = Session(self.host.target()).go.name_at(maptype)
+                name = Session(self.host.target()).for_type(maptype).go.name_at(maptype)
             except MapscopeError:
                 name = "map[?]?"
             self._type_names[maptype] = name

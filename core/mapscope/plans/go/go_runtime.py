@@ -130,6 +130,7 @@ class GoRuntime:
         self.minor = minor
         self.swiss = swiss
         self._functions: Optional[Functions] = None
+        self._own: Optional[Functions] = None  # without those of other runtimes
         self._looked_for_functions = False
         if swiss:
             self.write_mark = layouts.swiss_map(minor).at("writing")
@@ -156,9 +157,17 @@ class GoRuntime:
         """The first instruction of a function; None: the program has none of that name."""
         found = None if self._place else self._host.function(name)
         if found is None:
-            table = self.functions()
-            found = None if table is None else table.address_of(name)
+            self.functions()
+            found = None if self._own is None else self._own.address_of(name)
         return found
+
+    def copies(self, name: str) -> List[int]:
+        """First instructions of a function's further copies: a plugin has its own of those that
+        it uses."""
+        self.functions()
+        first = self.function(name)
+        found = [] if self._own is None else self._own.addresses_of(name)
+        return [address for address in dict.fromkeys(found) if address != first]
 
     def function_start(self, address: int) -> Optional[int]:
         """The first instruction of the function that an instruction belongs to, whatever is
@@ -176,6 +185,7 @@ class GoRuntime:
             if self._place:
                 session = session.for_runtime(session.runtime_at(self._place))
             self._functions = session.functions
+            self._own = session.go.functions if session.is_go() else None
         return self._functions
 
     def read(self, address: int, size: int) -> Buffer:
@@ -201,16 +211,25 @@ class GoRuntime:
         address = self.function(name)
         if address is None:
             raise MapscopeError(f"the program has no function {name}")
+        offset = self._behind_check(address)
+        handler = self._once(on_hit, address + offset)
+        if self._place or self._host.function(name) is None:  # no symbols, or not its
+            return self._host.breakpoint(address + offset, handler, visible)
+        return self._host.function_breakpoint(name, offset, handler, visible)
+
+    def breakpoint_at(self, address: int, on_hit: OnHit) -> Point:
+        """The same at a copy of a function; the user does not see it."""
+        place = address + self._behind_check(address)
+        return self._host.breakpoint(place, self._once(on_hit, place), False)
+
+    def _behind_check(self, address: int) -> int:
+        """Bytes of a function up to behind the check for room on the stack."""
         try:
             code = bytes(self._host.target().read_memory(address, 24))
         except MemoryUnreadable:
             code = b""
         check = _STACK_CHECK.match(code)
-        offset = check.end() if check else 0
-        handler = self._once(on_hit, address + offset)
-        if self._place or self._host.function(name) is None:  # no symbols, or not its
-            return self._host.breakpoint(address + offset, handler, visible)
-        return self._host.function_breakpoint(name, offset, handler, visible)
+        return check.end() if check else 0
 
     def _once(self, on_hit: OnHit, place: int) -> OnHit:
         """A handler that is not called twice for one arrival.

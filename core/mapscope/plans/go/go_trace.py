@@ -63,7 +63,7 @@ class GoTrace(GoPlan):
         elif self.go.variants("makemap_small"):
             self.function("makemap_small", self._on_make_small)
         if self.go.function("runtime.makemap") is not None:
-            self._keep(self.go.breakpoint("runtime.makemap", self._guarded(self._on_make), False))
+            self.at("runtime.makemap", self._on_make)
 
     def made(self, address: int, hint: int) -> None:
         """A map was made."""

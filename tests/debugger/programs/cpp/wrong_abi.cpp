@@ -3,7 +3,7 @@
 // A program with a map in a layout of the future: its mapscope_abi has a
 // version that no script knows, and hmap's fields lie elsewhere. It does not
 // link the runtime.
-#include <mapscope/layout.h>
+#include <mapscope/abi.h>
 
 #include <cstdio>
 #include <cstring>
@@ -17,8 +17,8 @@ constexpr mapscope::abi future() {
     abi.magic[i] = magic[i];
   abi.version = MAPSCOPE_ABI_VERSION + 98;
   abi.size = sizeof abi;
-  abi.hmap_size = 64;
-  abi.hmap_count = 56;
+  abi.fields[0] = {"hmap", 0, 64, 1};
+  abi.fields[1] = {"hmap.count", 56, 8, 1};
   return abi;
 }
 

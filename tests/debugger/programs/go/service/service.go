@@ -3,11 +3,15 @@
 // A service whose maps are reached in every way that Go has; it writes down
 // each one's address, type, count and where it hangs:
 //
-//	service PARTS [ACCOUNT]
+//	service [--trap] [--empty N] [PARTS [ACCOUNT]]
+//
+// --trap stops by a breakpoint instruction, for builds whose functions have no
+// names for a debugger. --empty has a map of N entries, which are deleted.
 package main
 
 import (
 	"bufio"
+	"flag"
 	"fmt"
 	"os"
 	"reflect"
@@ -32,14 +36,20 @@ var (
 	count    func(string) int
 	account  *bufio.Writer
 	released chan struct{}
+	emptied  map[uint64]uint64
+	regrown  map[uint64]uint64
 )
 
 // Where a debugger stops.
 //
 //go:noinline
-func checkpoint() {}
+func checkpoint(trap bool) {
+	if trap {
+		runtime.Breakpoint()
+	}
+}
 
-// note writes a line of the account. Only the word that a map is gets kept.
+// note writes a line of the account; a map has one for each owner.
 func note(m interface{}, owner string) {
 	v := reflect.ValueOf(m)
 	if account != nil && !v.IsNil() {
@@ -147,6 +157,10 @@ func listAll(d *depot.Depot) {
 		}
 	}
 	note(d.Typed.Entries(), "main.central.Typed.entries")
+	for _, part := range d.Typed.Entries() { // these have two owners
+		note(part.Attrs, "main.central.Typed.entries[].Attrs")
+		note(part.Sizes[1], "main.central.Typed.entries[].Sizes[]")
+	}
 	note(d.Stored, "main.central.Stored")
 	for _, value := range d.Stored {
 		if reflect.ValueOf(value).Kind() == reflect.Map {
@@ -178,13 +192,49 @@ func listAll(d *depot.Depot) {
 	note(shelves.table[2], "main.shelves.table[]")
 }
 
-func main() {
-	parts := 1000
-	if len(os.Args) > 1 {
-		parts, _ = strconv.Atoi(os.Args[1])
+// heapBytes is what the process itself says of its heap.
+func heapBytes() int64 {
+	var stats runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&stats)
+	return int64(stats.HeapAlloc)
+}
+
+// emptyOne writes down how much of an emptied map a new one of its entries
+// would give back, and what both take.
+func emptyOne(entries int) {
+	none := heapBytes()
+	emptied = map[uint64]uint64{}
+	for i := 0; i < entries; i++ {
+		emptied[uint64(i)] = uint64(i)
 	}
-	if len(os.Args) > 2 {
-		file, err := os.Create(os.Args[2])
+	full := heapBytes()
+	for i := 10; i < entries; i++ {
+		delete(emptied, uint64(i))
+	}
+	before := heapBytes()
+	regrown = make(map[uint64]uint64, len(emptied))
+	for key, value := range emptied {
+		regrown[key] = value
+	}
+	after := heapBytes()
+	if account != nil {
+		fmt.Fprintf(account, "# emptied %d bytes %d wasted %d\n", entries, full-none, before-none-(after-before))
+	}
+	note(emptied, "main.emptied")
+	note(regrown, "main.regrown")
+}
+
+func main() {
+	trap := flag.Bool("trap", false, "stop by a breakpoint instruction")
+	empty := flag.Int("empty", 0, "entries of a map that is emptied")
+	flag.Parse()
+	parts := 1000
+	if flag.NArg() > 0 {
+		parts, _ = strconv.Atoi(flag.Arg(0))
+	}
+	if flag.NArg() > 1 {
+		file, err := os.Create(flag.Arg(1))
 		if err != nil {
 			panic(err)
 		}
@@ -208,11 +258,14 @@ func main() {
 		<-done
 	}
 	listAll(central)
+	if *empty > 0 {
+		emptyOne(*empty)
+	}
+	runtime.GC()
 	if account != nil {
 		account.Flush()
 	}
-	runtime.GC()
-	checkpoint()
+	checkpoint(*trap)
 	close(released)
 	fmt.Println(len(hits), count("end"))
 }
