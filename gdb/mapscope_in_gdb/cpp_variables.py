@@ -12,6 +12,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import gdb
 
 from mapscope.program.cpp_types import CppVariable
+from mapscope.program.elf_sections import data_symbols
 from mapscope.program.target import Section
 from .cpp_types import has_maps, variable_with_value
 from .frames import Selected
@@ -21,6 +22,9 @@ _STEP, _INSIDE = 16, 8
 #: places inside of functions that are looked at, for static variables of inner blocks
 _MOST_INSIDE = 1 << 18
 _ABI_TAG = re.compile(r"\[abi:\w+\]")
+_WRITABLE = (".data", ".bss")
+#: variables that are looked for by their symbols
+_MOST_SYMBOLS = 1 << 16
 #: blocks around a place
 _DEEPEST = 64
 
@@ -52,6 +56,7 @@ class Variables:
                 files[file] = has_maps(file)
             if files[file]:
                 yield from self._of_code(section.start, section.end)
+                yield from self._of_symbols(file, section.start)
         if self._inside > _MOST_INSIDE:
             self._unread.append(
                 "the program has so much code that inner blocks of some functions were not looked "
@@ -76,13 +81,49 @@ class Variables:
                 yield from self._of_blocks(block)
             at = max(function.end, at + 1)
 
+    def _of_symbols(self, path: str, text: int) -> Iterator[CppVariable]:
+        """Variables of source files that have no code, by the linker's symbols.
+
+        :param text: where the file's code is
+        """
+        try:
+            found = list(data_symbols(path, text))
+        except OSError:
+            return
+        known = {place for _, place in self._told}
+        ranges = [(s.start, s.end) for s in self._sections if s.name in _WRITABLE]
+        for name, address in found[:_MOST_SYMBOLS]:
+            if address in known or not any(start <= address < end for start, end in ranges):
+                continue
+            symbol = _symbol_of(name)
+            symtab = None if symbol is None else symbol.symtab
+            if symtab is not None:
+                yield from self._of_blocks_of(
+                    symtab.static_block(), symtab.global_block(), str(symtab.filename)
+                )
+            if symbol is not None:
+                # what the file says that uses the variable may be all that gdb finds
+                one = variable_with_value(_ABI_TAG.sub("", str(symbol.name)), symbol, None)
+                if one is not None and one.address in (None, address):
+                    yield from self._new(one)
+
     def _of_unit(self, function: gdb.Block) -> Iterator[CppVariable]:
         """Variables of the source file that a function is in."""
         static, every = function.static_block, function.global_block
         if static is None or every is None:
             return
         symtab = None if function.function is None else function.function.symtab
-        unit = (every.start, every.end, str(symtab.filename) if symtab is not None else "")
+        name = str(symtab.filename) if symtab is not None else ""
+        yield from self._of_blocks_of(static, every, name)
+
+    def _of_blocks_of(
+        self, static: gdb.Block, every: gdb.Block, name: str
+    ) -> Iterator[CppVariable]:
+        """Variables of a source file.
+
+        :param every: has those that other files know
+        """
+        unit = (every.start, every.end, name)
         if unit in self._units:
             return
         self._units.add(unit)
@@ -124,6 +165,17 @@ class Variables:
         if (one.name, place) not in self._told:
             self._told.add((one.name, place))
             yield one
+
+
+def _symbol_of(mangled: str) -> Optional[gdb.Symbol]:
+    """The variable that the linker calls so; None: debug information has none."""
+    try:
+        name = mangled
+        if mangled.startswith("_Z"):
+            name = gdb.execute(f"demangle -l c++ -- {mangled}", to_string=True).strip()
+        return gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
+    except (gdb.error, RuntimeError, ValueError):
+        return None
 
 
 def _function_of(block: Optional[gdb.Block]) -> Optional[gdb.Block]:

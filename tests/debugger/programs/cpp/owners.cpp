@@ -115,6 +115,7 @@ ints *pointer;
 ints &reference = *new ints;
 holder derived;
 node *circle;
+extern ints *elsewhere;
 ints *twice;
 ints *again;
 thread_local ints own;
@@ -191,6 +192,8 @@ void make() {
   stages.push_back(std::move(counting));
   pointer = new ints;
   fill(*pointer, 11, "shop::pointer");
+  elsewhere = new ints;
+  fill(*elsewhere, 30, "shop::elsewhere");
   twice = again = new ints;
   fill(*again, 11, "shop::again");
   fill(reference, 12, "shop::reference");
