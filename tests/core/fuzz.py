@@ -191,8 +191,10 @@ def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
         + ([f"{address} --type {scene.type}"] if scene.type else [])
     )
     for name in SUMMARIES:
-        if name == "list" or name == "stop" or name == "writers":
+        if name in ("list", "stop", "writers"):
             yield name, ""
+        elif name == "heap":
+            yield from ((name, line) for line in ("", "--by owner", "--no-owners --sort wasted"))
         elif name == "break":
             for event in ("grow", "evacuate", "done", "assign", "delete", "clear", "race"):
                 yield from ((name, f"{event} {map} --ignore 0") for map in maps)

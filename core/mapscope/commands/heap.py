@@ -101,7 +101,8 @@ class HeapResult(Result):
     def text(self) -> Iterator[str]:
         totals = self.totals.all
         if not totals.maps:
-            yield "no maps found\n"
+            number = sum(map(len, self.views))
+            yield f"none of {number} maps is such a one\n" if number else "no maps found\n"
             yield from (f"note: {escape(note)}\n" for note in self.notes)
             return
         yield from self._maps_text() if self.by == "map" else self._groups_text()

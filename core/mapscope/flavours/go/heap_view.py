@@ -49,7 +49,7 @@ class GoHeapView(HeapView):
         self.flavor = "go-swiss" if swiss else "go-classic"
         self._session = session
         self._swiss = swiss
-        self.heap = _heap_of(session)
+        self.heap = heap_of(session)
         self._headers = Headers()
         self._types: List[Optional[MapType]] = []
         self._candidates: Dict[int, Sequence[MapType]] = {}
@@ -201,7 +201,7 @@ class GoHeapView(HeapView):
         return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))
 
 
-def _heap_of(session: Session) -> GoHeap:
+def heap_of(session: Session) -> GoHeap:
     """The heap of the runtime that a session looks at."""
     program = session.go
     sections = [

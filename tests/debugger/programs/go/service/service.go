@@ -3,10 +3,11 @@
 // A service whose maps are reached in every way that Go has; it writes down
 // each one's address, type, count and where it hangs:
 //
-//	service [--trap] [--empty N] [PARTS [ACCOUNT]]
+//	service [--trap] [--empty N] [--other MIB] [PARTS [ACCOUNT]]
 //
 // --trap stops by a breakpoint instruction, for builds whose functions have no
-// names for a debugger. --empty has a map of N entries, which are deleted.
+// names for a debugger. --empty has a map of N entries, which are deleted, and
+// --other so much memory in objects that are no maps.
 package main
 
 import (
@@ -36,9 +37,18 @@ var (
 	count    func(string) int
 	account  *bufio.Writer
 	released chan struct{}
+	texts    [][]byte
+	rest     *filler
 	emptied  map[uint64]uint64
 	regrown  map[uint64]uint64
 )
+
+// A filler takes 128 bytes and leads on to others.
+type filler struct {
+	next *filler
+	text []byte
+	more [12]int64
+}
 
 // Where a debugger stops.
 //
@@ -228,6 +238,7 @@ func emptyOne(entries int) {
 func main() {
 	trap := flag.Bool("trap", false, "stop by a breakpoint instruction")
 	empty := flag.Int("empty", 0, "entries of a map that is emptied")
+	other := flag.Int("other", 0, "MiB of other objects")
 	flag.Parse()
 	parts := 1000
 	if flag.NArg() > 0 {
@@ -258,6 +269,15 @@ func main() {
 		<-done
 	}
 	listAll(central)
+	for i := 0; i < *other; i++ {
+		// three quarters in objects without pointers, as texts are
+		for n := 0; n < 768; n++ {
+			texts = append(texts, make([]byte, 1024))
+		}
+		for n := 0; n < 2048; n++ {
+			rest = &filler{next: rest, text: texts[len(texts)-1]}
+		}
+	}
 	if *empty > 0 {
 		emptyOne(*empty)
 	}
