@@ -67,15 +67,15 @@ class _Harmless:
             gdb.execute(f"set {name} on", to_string=True)
 
 
-def _full_name(type: gdb.Type, depth: int = 0) -> str:
+def full_name(type: gdb.Type, depth: int = 0) -> str:
     """A type's name without aliases, as LLDB has it."""
     type = type.strip_typedefs()
     if type.code == gdb.TYPE_CODE_PTR and depth < _DEEPEST:
-        target = _full_name(type.target(), depth + 1)
+        target = full_name(type.target(), depth + 1)
         return target + ("*" if target.endswith("*") else " *")
     if type.code == gdb.TYPE_CODE_ARRAY and depth < _DEEPEST:
         low, high = type.range()
-        return f"{_full_name(type.target(), depth + 1)}[{int(high) - int(low) + 1}]"
+        return f"{full_name(type.target(), depth + 1)}[{int(high) - int(low) + 1}]"
     if depth == 0:
         type = type.unqualified()
     unnamed = type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and not type.name
@@ -101,7 +101,7 @@ class GdbValue(CppValue):
             self.value = value
             self._type = type
             self.form = _FORMS.get(type.code, Form.OTHER)
-            self.tag = _full_name(type)
+            self.tag = full_name(type)
             self.complete = self.form is not Form.CLASS or bool(
                 int(type.sizeof) and (type.fields() or not self.tag.startswith("mapscope::"))
             )

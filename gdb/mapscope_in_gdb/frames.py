@@ -7,7 +7,9 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError
+from mapscope.program.cpp_types import CppVariable
 from mapscope.program.target import Frame, Thread, Variable
+from .cpp_types import locals_of
 from .expressions import variable_of
 from .types import is_go_map
 
@@ -91,6 +93,10 @@ class GdbFrame(Frame):
                 return variable_of(value)
             except (gdb.error, ValueError, MapscopeError):
                 return None
+
+    def cpp_locals(self) -> List[CppVariable]:
+        with Selected(self._thread):
+            return locals_of(self._frame)
 
     def spilled(self, index: int) -> Optional[int]:
         with Selected(self._thread):

@@ -11,11 +11,12 @@ import gdb
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import Range
+from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
 from mapscope.program.values import escape
 from mapscope.session import Session
-from . import core_dump
+from . import core_dump, cpp_types, cpp_variables
 from .cpp import GdbScope, speaks_cpp
 from .expressions import Language, parse, value_at, variable_of
 from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
@@ -129,6 +130,12 @@ class GdbTarget(Target):
             return describe(gdb.lookup_type(name))
         except (gdb.error, RuntimeError):
             return None
+
+    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+        return cpp_variables.Variables(self.sections(), core_dump.program(), unread).all()
+
+    def cpp_type(self, name: str) -> Optional[CppType]:
+        return cpp_types.type_of_name(name)
 
     def selected_frames(self) -> Iterator[Frame]:
         thread = gdb.selected_thread()

@@ -13,12 +13,13 @@ import lldb
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
 from mapscope.program.core_file import CoreFile, Range
 from mapscope.program.cpp_names import function_name, same_template
+from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.memory import Buffer
 from mapscope.program.process_memory import ProcessMemory, is_traced_by, why_refused
 from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
 from mapscope.session import Session
-from . import core_dump
+from . import core_dump, cpp_variables
 from .expressions import evaluate, no_code, one_line, variable_of
 from .go_modules import GoModule, LldbCodeFile, go_module, go_modules
 from .go_names import LldbNames
@@ -269,7 +270,8 @@ class LldbTarget(Target):
         module = go_module(self.native.ResolveLoadAddress(address).GetModule())
         return None if module is None else LldbCodeFile(module, self.native)
 
-    def find_type(self, name: str) -> Optional[Type]:
+    def _native_type(self, name: str) -> lldb.SBType:
+        """LLDB's type of a name; one that is not valid: there is none."""
         found = self.native.FindFirstType(name)
         if not found.IsValid() and "<" in name:
             # as the debug information spells it
@@ -283,7 +285,18 @@ class LldbTarget(Target):
                     break
         if not found.IsValid() and _POINTER.match(name):
             found = self.native.EvaluateExpression(f"({name})0", no_code()).GetType()
+        return found
+
+    def find_type(self, name: str) -> Optional[Type]:
+        found = self._native_type(name)
         return describe(found) if found.IsValid() and found.GetByteSize() else None
+
+    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+        return cpp_variables.Variables(self.native, self.process, unread).all()
+
+    def cpp_type(self, name: str) -> Optional[CppType]:
+        found = self._native_type(name)
+        return cpp_variables.LldbCppType(found) if found.IsValid() else None
 
     # --- threads and frames ---
 
@@ -475,6 +488,9 @@ class LldbFrame(Frame):
         if self.go is None or self._scope is None:
             return []
         return [name.lstrip("&") for name in self.go.names(self.native, self._scope)]
+
+    def cpp_locals(self) -> List[CppVariable]:
+        return [] if self.go is not None else cpp_variables.locals_of(self.native)
 
     def maps(self) -> List[Tuple[str, Variable]]:
         """Its parameters and locals that are Go maps."""

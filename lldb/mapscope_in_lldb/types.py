@@ -37,7 +37,7 @@ def spelled(native: lldb.SBType) -> str:
 
     GetUnqualifiedType takes those of what a pointer points at as well.
     """
-    name = _with_tuples(native, str(native.GetName() or "?"), 0)
+    name = with_tuples(native, str(native.GetName() or "?"))
     if native.IsPointerType():
         name = _LAST_QUALIFIERS.sub("", name)
     else:
@@ -45,7 +45,7 @@ def spelled(native: lldb.SBType) -> str:
     return as_written(name)
 
 
-def _with_tuples(native: lldb.SBType, name: str, depth: int) -> str:
+def with_tuples(native: lldb.SBType, name: str, depth: int = 0) -> str:
     """The name of a type with what LLDB 19 leaves out of it: the elements of a std::tuple."""
     if _NO_TUPLE not in name or depth > _MAX_DEPTH:
         return name
@@ -53,7 +53,7 @@ def _with_tuples(native: lldb.SBType, name: str, depth: int) -> str:
     if type.IsPointerType() or type.IsReferenceType():
         target = type.GetPointeeType() if type.IsPointerType() else type.GetDereferencedType()
         inner = str(target.GetName() or "?")
-        return name.replace(inner, _with_tuples(target, inner, depth + 1), 1)
+        return name.replace(inner, with_tuples(target, inner, depth + 1), 1)
     type, start = type.GetUnqualifiedType(), name.find("<")
     parts, end = template_arguments(name, start)
     if name[:start].endswith("std::tuple") and not parts:
@@ -72,7 +72,7 @@ def _with_tuples(native: lldb.SBType, name: str, depth: int) -> str:
 def _argument(type: lldb.SBType, index: int, name: str, depth: int) -> str:
     """An argument of a class template, by its name."""
     found = type.GetTemplateArgumentType(index)
-    return _with_tuples(found, name, depth + 1) if found.IsValid() else name
+    return with_tuples(found, name, depth + 1) if found.IsValid() else name
 
 
 def _lazy(native: lldb.SBType, depth: int) -> Callable[[], Type]:

@@ -2,6 +2,7 @@
 """A classic map: what commands ask of it."""
 
 import math
+from functools import lru_cache
 from operator import or_
 from typing import Dict, List, Optional, Tuple
 
@@ -130,6 +131,11 @@ class ClassicMap(ClassicReader):
             bytes_rebuilt=self._bytes_rebuilt(entries) + held.header + held.indirect,
         )
 
+    def rebuilt(self) -> int:
+        """Bytes that a fresh map with as many entries as the header says would hold, about."""
+        held = self.held()
+        return self._bytes_rebuilt(self.count) + held.header + held.indirect
+
     def _bytes_rebuilt(self, entries: int) -> int:
         """Bytes of a fresh array with these entries and its overflow buckets, about."""
         if self.layout is None or not entries:
@@ -214,6 +220,7 @@ class ClassicMap(ClassicReader):
         check_classic(self, report, progress)
 
 
+@lru_cache(maxsize=1 << 12)
 def overflow_buckets(load: float) -> float:
     """Overflow buckets for each bucket of a map with a uniform hash, on average.
 

@@ -9,17 +9,23 @@ from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..session import Session
 from .base import Command, Context, Result, unread_form, unread_lines
 from .inspect import size_text
 
 
 @dataclass
 class Row:
-    """One map."""
+    """One map.
+
+    :ivar name: of the variable that it is
+    :ivar owner: the way to it from a variable, indices and keys left out
+    """
 
     name: str
     view: MapView
     progress: object
+    owner: str = ""
 
 
 @dataclass
@@ -46,6 +52,7 @@ class ListResult(Result):
                     "address": hex(view.address or 0),
                     "type": view.type_name,
                     "name": row.name or None,
+                    "owner": row.owner or None,
                     "flavor": view.flavor,
                     "count": view.count,
                     "buckets": view.facts().buckets,
@@ -78,7 +85,8 @@ class ListResult(Result):
                 state = growth.kind
                 if isinstance(row.progress, float):
                     state += f" {row.progress * 100:.1f}%"
-            name = f"  {escape(row.name)}" if row.name else ""
+            name = row.name or row.owner
+            name = f"  {escape(name)}" if name else ""
             buckets = view.facts().buckets
             size = size_text(held.total if held else None)
             retained = size_text(held.retained) if held and held.retained else "" if held else "?"
@@ -94,6 +102,7 @@ class ListResult(Result):
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
+    _add_owners(session, rows)
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     where = ": no runtime of mapscope's or of Go's was recognised in this program"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]
@@ -105,11 +114,24 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     return ListResult(rows, where, session.unread, list(not_listed))
 
 
+def _add_owners(session: Session, rows: List[Row]) -> None:
+    """What maps are called."""
+    unread = len(session.unread)
+    names: Dict[int, str] = {}
+    for flavour in FLAVOURS:
+        if flavour.present(session):
+            names.update(flavour.names(session, session.target.progress))
+    del session.unread[unread:]  # the list tells what it could not read
+    for row in rows:
+        row.owner = row.name or names.get(row.view.address or 0, "")
+
+
 COMMAND = Command(
     "list",
     "List the live maps: all maps of the C++ runtime (from its registry) and a Go program's\n"
-    "global variables that are maps; biggest first, growing ones marked. `retained` is memory\n"
-    "that a map keeps for a migration: its old array, and arrays not yet given back.\n\n"
+    "global variables that are maps; biggest first, growing ones marked; with the variable that\n"
+    "leads to each, where one was found. `retained` is memory that a map keeps for a migration:\n"
+    "its old array, and arrays not yet given back. map heap lists all maps of a Go program.\n\n"
     "example: map list",
     lambda parser: None,
     _run,

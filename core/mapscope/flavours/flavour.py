@@ -2,7 +2,7 @@
 """What a kind of map offers to the rest: how it is recognised, and opened."""
 
 from abc import ABC, abstractmethod
-from typing import Iterator, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..maps.facts import Life
 from ..maps.on_heap import HeapView
@@ -69,6 +69,11 @@ class Flavour(ABC):
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """(name, map) of all maps that can be listed; the name is a variable's, or ""."""
         return iter(())
+
+    def names(self, session: Session, progress: Progress) -> Dict[int, str]:
+        """What people call maps that enumerate_maps has no name of, by address, where that is
+        found out at once: a variable, or the way from one to the map."""
+        return {}
 
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         """Every map of the process; none: they cannot be found.

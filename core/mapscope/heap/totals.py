@@ -27,7 +27,7 @@ SORTS: Dict[str, Callable[[HeapMap], int]] = {
     "entries": lambda map: map.entries,
     "retained": lambda map: map.retained,
 }
-_GOROUTINE = re.compile(r" \(goroutine \d+\)")
+_GOROUTINE = re.compile(r" \((?:goroutine|thread) \d+\)")
 
 
 @dataclass

@@ -9,11 +9,11 @@ from GCC 8 on). What this must not know: what a map is.
 import re
 from abc import ABC, abstractmethod
 from difflib import get_close_matches
-from enum import Enum
 from typing import Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError
 from .cpp_names import as_written
+from .cpp_types import Form as Form
 from .target import Variable
 from .values import escape
 
@@ -22,15 +22,6 @@ _DEEPEST = 16
 _MOST = 512
 #: names among which similar ones are looked for
 _NAMES = 20_000
-
-
-class Form(Enum):
-    """What can be done with a value."""
-
-    CLASS = "class"
-    POINTER = "pointer"
-    ARRAY = "array"
-    OTHER = "other"
 
 
 class CppValue(ABC):

@@ -7,15 +7,20 @@ For a debugger that does not hand them out. Facts: elf(5), "Section header (Shdr
 """
 
 import os
+import re
 import struct
 import zlib
-from typing import Dict, Tuple
+from typing import Dict, Iterator, Tuple
 
 from .elf_file import ElfFile
 
 _HEADER = struct.Struct("<16sHHIQQQIHHHHHH")
 _SECTION = struct.Struct("<IIQQQQIIQQ")
 _COMPRESSION = struct.Struct("<IIQQ")
+_SYMBOL = struct.Struct("<IBBHQQ")
+_OBJECT = 1
+#: names of variables; those of functions' own, of tables and of guards are not theirs
+_NAME = re.compile(r"^(?!_Z(?:Z|GV|T))[\w.$]+$")
 _NO_BITS, _COMPRESSED, _ZLIB = 8, 0x800, 1
 #: sections of a file, bytes of their names, and of one section, at most
 _MOST_SECTIONS, _MOST_NAMES, _MOST_BYTES = 1 << 16, 1 << 22, 1 << 30
@@ -91,6 +96,26 @@ class ElfSections:
             kind, _, whole, _ = _COMPRESSION.unpack_from(raw)
             return _inflated(raw[_COMPRESSION.size :], whole) if kind == _ZLIB else b""
         return raw
+
+
+def data_symbols(path: str, text: int) -> Iterator[Tuple[str, int]]:
+    """(name, address) of a file's variables, as its linker has them.
+
+    :param text: where the section .text is in memory
+    :raises OSError: if the file cannot be opened
+    """
+    sections = ElfSections(path)
+    linked = sections.addresses.get(".text")
+    if linked is None:
+        return
+    raw, names = sections.section(".symtab"), sections.section(".strtab")
+    for at, info, _, index, value, _ in _SYMBOL.iter_unpack(raw[: len(raw) - len(raw) % 24]):
+        if info & 15 != _OBJECT or not index:
+            continue
+        end = names.find(b"\0", at)
+        name = names[at : end if end >= 0 else None].decode("utf-8", "replace")
+        if name and _NAME.match(name):
+            yield name, value - linked + text
 
 
 def _inflated(raw: bytes, size: int) -> bytes:

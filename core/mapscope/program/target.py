@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Dict, Hashable, Iterator, List, Optional, Tuple
 
+from .cpp_types import CppType, CppVariable
 from .memory import Buffer
 from .types import Type
 
@@ -84,6 +85,10 @@ class Frame(ABC):
         """What it holds where debug information names nothing: the words of its part of the
         stack, in order, and before them the registers if it is the innermost and they are
         known. Not more than some hundreds."""
+        return []
+
+    def cpp_locals(self) -> List[CppVariable]:
+        """Parameters and locals of a C++ function that have a value where it is."""
         return []
 
     @abstractmethod
@@ -249,6 +254,18 @@ class Target(ABC):
     @abstractmethod
     def frame_maps(self) -> List[Tuple[str, Variable]]:
         """Locals and parameters of the selected thread's frames that are maps."""
+
+    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+        """Variables of the program's C++ parts that are of no one call of a function: of
+        namespaces, classes and files, static ones of functions, and every thread's own.
+
+        :param unread: what could not be looked at is added here
+        """
+        return iter(())
+
+    def cpp_type(self, name: str) -> Optional[CppType]:
+        """The C++ class of a name, as a demangler writes it; None: it is not known."""
+        return None
 
     @abstractmethod
     def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:

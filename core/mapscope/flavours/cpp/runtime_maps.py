@@ -10,7 +10,8 @@ to everything else, without debug information.
 import re
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Callable, Dict, Iterator, NamedTuple, Optional, Set, Tuple
+from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from weakref import WeakKeyDictionary
 
 from ...cells.layout import BucketLayout
 from ...classic.classic_map import ClassicMap
@@ -18,6 +19,8 @@ from ...classic.header import FLAG_NAMES, Header, Writing
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
 from ...maps.facts import Held, Life
+from ...maps.on_heap import HeapView
+from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
@@ -27,12 +30,15 @@ from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
 from .abi import EXTRA, HMAP, MAGIC, TABLE, TYPE, Abi, Record, abi_addresses, read_abi
+from .cpp_heap import CppHeapView
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
 NAME = "runtime"
 
 #: shards of a registry that is taken for one; the library has far fewer
 _MAX_SHARDS = 1024
+#: bytes of a program's code up to which its variables are looked at for names alone
+_MOST_CODE = 8 << 20
 #: maps of a registry that are listed before it is called corrupt
 _MAX_LISTED = 1 << 22
 
@@ -173,6 +179,31 @@ class RuntimeMaps(Flavour):
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Every live map of the registry, of all copies of the runtime in the program."""
+        for hmap in self._registered(session):
+            try:
+                yield "", _open(session, hmap, None)
+            except MapscopeError as problem:
+                session.unread.append((f"the map at {hmap:#x}", str(problem)))
+
+    def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
+        if not self.present(session):
+            return []
+        addresses = self._registered(session)
+        return [CppHeapView(session, NAME, addresses, open_at, follow, progress)]
+
+    def names(self, session: Session, progress: Progress) -> Dict[int, str]:
+        code = sum(
+            section.end - section.start
+            for section in session.sections()
+            if section.name == ".text" and not section.file
+        )
+        if code > _MOST_CODE:
+            return {}
+        addresses = self._registered(session)
+        return CppHeapView(session, NAME, addresses, open_at, True, progress, False).names()
+
+    def _registered(self, session: Session) -> Iterator[int]:
+        """Addresses of the maps of the registries; what could not be read is told in `unread`."""
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
             _places(abi)  # what it lacks is said once, not for each map
@@ -192,10 +223,7 @@ class RuntimeMaps(Flavour):
                         what = f"the map at {hmap:#x}, and those behind it in the registry"
                         session.unread.append((what, str(error)))
                         break
-                    try:
-                        yield "", _open(session, hmap, None)
-                    except MapscopeError as problem:
-                        session.unread.append((f"the map at {hmap:#x}", str(problem)))
+                    yield hmap
                     hmap = following
 
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
@@ -279,10 +307,8 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
-    type = _read_maptype(session, abi, maptype)
-    type.layout.validate()
+    type, key, elem = _types(session, abi, maptype, declared)
     header = _header(places, raw)
-    key, elem = _preferred(session, maptype, type, declared)
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
 
@@ -316,6 +342,30 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
     view.decoder = session.decoder()
     view.reopen = lambda later: _open(later, address, declared)
     return view
+
+
+#: of each session, by maptype: many maps have the same one
+_KNOWN: "WeakKeyDictionary[Session, Dict[int, Tuple[RuntimeMapType, Type, Type]]]" = (
+    WeakKeyDictionary()
+)
+
+
+def _types(
+    session: Session, abi: Abi, maptype: int, declared: Optional[Type]
+) -> Tuple[RuntimeMapType, Type, Type]:
+    """A maptype, and the key and element types.
+
+    :param declared: the mapscope::map type, if debug information gave it
+    """
+    known = _KNOWN.setdefault(session, {})
+    found = known.get(maptype) if declared is None else None
+    if found is None:
+        type = _read_maptype(session, abi, maptype)
+        type.layout.validate()
+        found = (type, *_preferred(session, maptype, type, declared))
+        if declared is None:
+            known[maptype] = found
+    return found
 
 
 # names of fields, each as long as what they are read into

@@ -39,7 +39,7 @@ class GoMaps(Flavour):
     # Go keeps no list of its maps
     not_listed = (
         "only global variables that are maps are listed: those in fields, elements and frames, "
-        "and what pointers lead to, are not; name them, as in main.server.cache"
+        "and what pointers lead to, are not: use map heap, or name them, as in main.server.cache"
     )
 
     @abstractmethod
