@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A key-value server of the tests' own, looked into by a debugger in the middle of a migration.
 
-    kv_server.py FOLDER SERVER [--keys N] [--step NAME...] -- DEBUGGER [OPTIONS...]
+    kv_server.py FOLDER SERVER [--keys N] [--busy] -- DEBUGGER [OPTIONS...]
 
 SERVER is "redis-7.0" and so on, as `scripts/toolchains servers` has it, or the path of a server.
 It listens on a socket in FOLDER alone, and is ended whatever happens.
@@ -11,7 +11,8 @@ It is filled with N strings and with a hash, a set and a sorted set that are tab
 and with small values of every type; nothing migrates unless somebody asks. Then the debugger is
 attached: it writes all entries of the database, of its expires and of those three as JSON. After it
 has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME:
-they must be equal. The same with --core FILE of the server, while it goes on.
+they must be equal. With --busy the debugger is attached with its own options alone, while the
+server is asked for keys, fields and members all the time, so that it migrates.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -24,6 +25,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from typing import Any, Dict, Iterator, List, Optional, Tuple
@@ -350,6 +352,37 @@ def compare(server: Server, folder: Path, keys: int) -> int:
     return comparison.wrong
 
 
+def busy(server: Server, words: List[str]) -> int:
+    """Run the debugger while the server works."""
+    ended = threading.Event()
+
+    def ask() -> None:
+        at = 0
+        while not ended.is_set():
+            at += 1
+            try:
+                server.client.many(
+                    [
+                        ("GET", f"key:{at % 100}"),
+                        ("SISMEMBER", "set", f"member{at}"),
+                        ("HGET", "hash", f"field{at}"),
+                        ("ZSCORE", "zset", f"element{at}"),
+                    ]
+                )
+            except OSError:
+                pass  # it stands still
+            time.sleep(0.002)
+
+    client = threading.Thread(target=ask)
+    client.start()
+    try:
+        done = subprocess.run([*words, "-p", str(server.process.pid)], check=False)
+        return done.returncode
+    finally:
+        ended.set()
+        client.join()
+
+
 def find_server(name: str) -> Tuple[Optional[Path], str]:
     """(the program, ""), or (None, why there is none)."""
     if "/" in name:
@@ -376,6 +409,7 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("server")
     parser.add_argument("--keys", type=int, default=100000)
+    parser.add_argument("--busy", action="store_true")
     parser.add_argument("debugger", nargs="+")
     arguments = parser.parse_args()
     program, reason = find_server(arguments.server)
@@ -388,6 +422,8 @@ def main() -> int:
     try:
         server.fill(arguments.keys)
         words = [*arguments.debugger]
+        if arguments.busy:
+            return busy(server, words)
         for line in commands(folder, arguments.keys):
             words += ["-ex", line]
         words += ["-ex", "detach", "-p", str(server.process.pid)]

@@ -153,10 +153,12 @@ class ChainedMap(MapView):
                 for piece in self.nodes.walk(table, first, end):
                     if table:
                         seen.update(piece.ids)
-                    elif seen and not seen.isdisjoint(piece.ids):
-                        kept = [i for i, id in enumerate(piece.ids) if id not in seen]
-                        moved += len(piece) - len(kept)
-                        piece = piece.only(kept)
+                    elif tables.migrating:
+                        seen_too = {i for i, id in enumerate(piece.ids) if id in seen}
+                        seen_too.update(self.nodes.doubtful(piece))
+                        if seen_too:
+                            moved += len(seen_too)
+                            piece = piece.only([i for i in range(len(piece)) if i not in seen_too])
                     found += len(piece)
                     if piece:
                         yield piece, False

@@ -139,6 +139,11 @@ class Nodes(ABC):
         """
         return Lost()
 
+    def doubtful(self, piece: Piece) -> Sequence[int]:
+        """Indices of what hangs in the first table, and may be memory that was given back:
+        entries that are moved already."""
+        return ()
+
     def where(self, piece: Piece, index: int, array: str) -> Where:
         """The place of an entry."""
         return NodeWhere(array, piece.buckets[index], piece.nodes[index], piece.cells[index])

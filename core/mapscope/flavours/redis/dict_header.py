@@ -82,9 +82,11 @@ def _of_six(memory: Memory, raw: bytes) -> DictHeader:
     paused = struct.unpack_from("<H", raw, 88)[0]
     halves = (words[2:6], words[6:10])
     for table, size, mask, _ in halves:
-        if size and (size & (size - 1) or mask != size - 1 or size > 1 << MAX_EXP):
+        if size & (size - 1) or mask & (mask + 1) or size > 1 << MAX_EXP:
             raise NotAMap(f"{size} buckets with mask {mask:#x}")
-    arrays, sizes, used = ([half[at] for half in halves] for at in (0, 1, 3))
+    # one of which another is just being copied over has the parts of two
+    whole = [h if h[2] == h[1] - 1 else (h[0], 0, 0, h[3]) for h in halves]
+    arrays, sizes, used = ([half[at] for half in whole] for at in (0, 1, 3))
     return _checked(memory, "6.2", words[0], arrays, sizes, used, index, paused)
 
 
@@ -100,14 +102,15 @@ def _checked(
 ) -> DictHeader:
     # A table is put in its place, and taken away, in several stores.
     here = [bool(table and size) for table, size in zip(arrays, sizes)]
-    if here[1] and arrays[0] == arrays[1]:
+    if here[1] and (arrays[0] == arrays[1] or (layout == "6.2" and not here[0])):
         # the end of a migration: the second table was copied over the first
         here[0], arrays, sizes, used = True, arrays[1:] * 2, sizes[1:] * 2, used[1:] * 2
         here[1] = False
     for table, size in zip(arrays, sizes):
         if table % 8 or table + 8 * size > ADDRESS_LIMIT or (table and table < 4096):
             raise NotAMap(f"a table at {table:#x}")
-    if index < -1 or index > max(sizes[0], 0):
+    migrating = index >= 0 and here[1]
+    if index < -1 or index >> MAX_EXP > 0 or (migrating and index > sizes[0]):
         raise NotAMap(f"rehashidx is {index}, with {sizes[0]} old buckets")
     if index >= 0 and not here[0]:
         raise NotAMap(f"rehashidx is {index}, and there is no table")
@@ -120,7 +123,6 @@ def _checked(
             raise NotAMap(f"{count} entries in {size} buckets")
     if not memory.readable(type, 64):
         raise NotAMap(f"its dictType at {type:#x} cannot be read")
-    migrating = index >= 0 and here[1]
     tables = Tables(
         (arrays[0] if here[0] else 0, arrays[1] if migrating else 0),
         (sizes[0] if here[0] else 0, sizes[1] if migrating else 0),

@@ -14,6 +14,7 @@ from ...chained.two_tables import Lost, Nodes, Piece, Tables
 from ...errors import MemoryUnreadable
 from ...maps.batches import Column
 from ...maps.problems import MAX_PROBLEMS, Problem
+from ...maps.view import Hashing
 from ...program.memory import Memory
 from ...program.types import Type
 from ...program.values import Decoded, Decoder
@@ -35,13 +36,20 @@ class DictNodes(Nodes):
     """The chains of one dict."""
 
     def __init__(
-        self, memory: Memory, tables: Tables, holds: Holds, count: Count, find_lost: FindLost
+        self,
+        memory: Memory,
+        tables: Tables,
+        holds: Holds,
+        count: Count,
+        hashing: Hashing,
+        find_lost: FindLost,
     ) -> None:
         self.problems = []
         self.tables = tables
         self.holds = holds
         self.memory = memory
         self._count = count
+        self._hashing = hashing
         self._find_lost = find_lost
         self._marked_2: Optional[str] = None
 
@@ -133,6 +141,7 @@ class DictNodes(Nodes):
     ) -> Tuple[Piece, List[int]]:
         """The same where pointers are marked, or lead nowhere."""
         piece, following = Piece(table), []
+        self._decide(table, buckets, links)
         kinds = [self._kind(link) for link in links]
         raws = self.memory.gather([link & ~7 for link in links], _SHORT)
         ends = self.memory.gather([(link & ~7) + 16 for link in links], 8)
@@ -166,32 +175,44 @@ class DictNodes(Nodes):
         return piece, following
 
     def _kind(self, link: int) -> Optional[str]:
-        """What a marked pointer leads to; None: not known."""
+        """What a pointer leads to; None: not known."""
         mark = link & 7
         if not mark:
             return NODE
+        if self.holds.value != NONE:
+            return None
         if mark & 1:
             return KEY
-        if mark == 4:
-            return SHORT_NODE
-        if mark != 2:
-            return None
-        if self._marked_2 is None:
-            self._marked_2 = self._try(link & ~7)
-        return self._marked_2
+        return SHORT_NODE if mark == 4 else self._marked_2 if mark == 2 else None
 
-    def _try(self, at: int) -> Optional[str]:
-        """Versions differ in what 010 means: what there is tells."""
+    def _decide(self, table: int, buckets: Sequence[int], links: Sequence[int]) -> None:
+        """Versions differ in what 010 means: what there is tells. A key is a text whose hash
+        belongs to its bucket."""
+        if self._marked_2 is not None or self.holds.value != NONE:
+            return
+        for bucket, link in zip(buckets, links):
+            if link & 7 != 2:
+                continue
+            at = link & ~7
+            try:
+                key = self.memory.read_word(at)
+            except MemoryUnreadable:
+                key = 0
+            short, even = self._is_key(key, table, bucket), self._is_key(at, table, bucket)
+            if short != even:
+                self._marked_2 = SHORT_NODE if short else KEY
+                return
+
+    def _is_key(self, at: int, table: int, bucket: int) -> bool:
         mstr = self.holds.key == MSTR
-        try:
-            key = self.memory.read_word(at)
-        except MemoryUnreadable:
-            key = 0
-        short = bool(key) and (self.holds.key != POINTER and is_text(self.memory, key, mstr))
-        even = self.holds.key != POINTER and is_text(self.memory, at, mstr)
-        if short == even:
-            return None
-        return SHORT_NODE if short else KEY
+        if self.holds.key == POINTER or not at or not is_text(self.memory, at, mstr):
+            return False
+        known, _ = self._hashing()
+        if known is None:
+            return True
+        slot = TextColumn(texts_at(self.memory, [at], mstr), [at]).data(0)
+        key_hash = known.many([slot or b""])[0]
+        return key_hash is not None and key_hash & (self.tables.sizes[table] - 1) == bucket
 
     def _note(self, text: str, code: str, address: int, table: int, bucket: int) -> None:
         if len(self.problems) < MAX_PROBLEMS:
@@ -220,6 +241,23 @@ class DictNodes(Nodes):
             raw = self.memory.gather(piece.values, 8)
             return Column(type, None, raw, lambda index: piece.values[index])
         return _words(type, piece.values, piece.slots)
+
+    def doubtful(self, piece: Piece) -> Sequence[int]:
+        """Of a dict without values, whose nodes may be given back while their bucket still leads
+        to them (7.2 and later): keys that belong elsewhere."""
+        if self.holds.value != NONE:
+            return ()
+        known, _ = self._hashing()
+        if known is None:
+            return ()
+        keys = self.keys(piece)
+        slots = [keys.data(at) for at in range(len(piece))]
+        mask = self.tables.sizes[0] - 1
+        return [
+            at
+            for at, key_hash in enumerate(known.many([slot or b"" for slot in slots]))
+            if key_hash is None or key_hash & mask != piece.buckets[at]
+        ]
 
     def lost(self, moved: int, found: int) -> Lost:
         return self._find_lost(self, moved, found)

@@ -17,6 +17,7 @@ from ...maps.view import Hashing
 from ...program.memory import ADDRESS_LIMIT
 from ...session import Session
 from .dict_nodes import DictNodes
+from .dict_types import NONE
 
 #: words of each thread's stack that are tried, and threads
 _WORDS, _THREADS = 512, 64
@@ -47,12 +48,12 @@ class FindLost:
         chains: Dict[int, Piece] = {}
         reachable: Dict[int, Set[int]] = {}
         for word in dict.fromkeys(words):
-            for link in self._links(word):
+            for link in self._links(nodes, word):
                 self._try(nodes, link, chains, reachable)
         lost = _joined(chains)
         if abs(missing - len(lost)) <= 1 and lost:
             return Lost(lost)
-        if lost or abs(missing) > 1 or (missing > 0 and not moved):
+        if lost or missing > 0 or missing < -1:
             return Lost(None, _problem(missing, "threads' registers and stacks do not show them"))
         return Lost()
 
@@ -71,10 +72,12 @@ class FindLost:
                 break
 
     @staticmethod
-    def _links(word: int) -> Iterator[int]:
-        """What may be a pointer to an entry."""
+    def _links(nodes: DictNodes, word: int) -> Iterator[int]:
+        """What may be a pointer to an entry, or to a key that is one without its mark."""
         if 4096 <= word < ADDRESS_LIMIT:
             yield word
+            if nodes.holds.value == NONE and not word & 7:
+                yield word | 2
 
     def _try(
         self,

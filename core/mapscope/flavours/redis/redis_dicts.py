@@ -167,7 +167,7 @@ def open_dict(session: Session, address: int) -> ChainedMap:
     def count(at: int) -> int:
         return read_dict(session.memory, at).tables.count
 
-    nodes = DictNodes(session.memory, header.tables, holds, count, find_lost)
+    nodes = DictNodes(session.memory, header.tables, holds, count, hashing, find_lost)
     view = ChainedMap(
         session.memory,
         address,
