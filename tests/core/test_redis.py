@@ -66,20 +66,25 @@ def test_keys_in_place_of_entries_may_be_even() -> None:
 def test_entries_after_every_store_of_a_migration(version: str, type: str, buckets: int) -> None:
     map = filled(version, type, odd=None if version != "8.0" else 3)
     expected = truth(map)
-    stores = lost = 0
+    stores = lost = unsure = 0
 
     def look(address: int) -> None:
-        nonlocal stores, lost
+        nonlocal stores, lost, unsure
         stores += 1
         rows = lines(map.program.target, "entries", f"{map.address:#x} --where")
         found = sorted((row["key"], row["value"]) for row in rows[1:-1])
+        if type == "setDictType" and "cannot tell" in (rows[-1]["error"] or ""):
+            # a key alone in a register, between two stores: it may be what a client asks for
+            assert not rows[-1]["complete"] and len(found) == len(expected) - 1
+            unsure += 1
+            return
         assert found == expected, (stores, rows[-1])
         lost += sum(row.get("in_flight", False) for row in rows[1:-1])
 
     map.image.after_store = look
     map.grow(buckets)
     map.finish()
-    assert stores > 100 and lost > 5
+    assert stores > 100 and lost > 5 and unsure <= stores // 20
     assert not map.rehashing and entries(map) == expected
 
 
@@ -97,7 +102,8 @@ def test_buckets_that_are_moved_out_of_order(type: str) -> None:
 def assert_same(map: Dict, expected: List[Any]) -> None:
     """At any moment."""
     rows = lines(map.program.target, "entries", hex(map.address))
-    assert sorted((row["key"], row["value"]) for row in rows[1:-1]) == expected
+    found = sorted((row["key"], row["value"]) for row in rows[1:-1])
+    assert found == expected or "cannot tell" in rows[-1]["error"]
 
 
 def test_what_no_register_has_cannot_be_told() -> None:

@@ -31,7 +31,7 @@ FUNCTIONS = (
 def siphash(text: bytes, seed: bytes = SEED) -> int:
     """SipHash-1-2 of one text, step by step."""
     k0, k1 = struct.unpack("<2Q", seed)
-    v = [0x736F6D6570736575 ^ k0, 0x646F72616E646F6D ^ k1]
+    v: List[int] = [0x736F6D6570736575 ^ k0, 0x646F72616E646F6D ^ k1]
     v += [0x6C7967656E657261 ^ k0, 0x7465646279746573 ^ k1]
 
     def turn(at: int, by: int) -> None:

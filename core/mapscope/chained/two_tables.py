@@ -3,7 +3,7 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
-from typing import Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..maps.batches import Column, NodeWhere, Where
 from ..maps.problems import Problem
@@ -131,11 +131,11 @@ class Nodes(ABC):
     def bucket_address(self, table: int, bucket: int) -> int:
         """Where a bucket lies."""
 
-    def lost(self, moved: int, found: int) -> Lost:
+    def lost(self, moved: Set[int], found: Tuple[int, int]) -> Lost:
         """Entries that are on their way from one table to the other, and in none.
 
-        :param moved: entries that were seen in both
-        :param found: all that were seen, each once
+        :param moved: old buckets that have entries which were seen in both
+        :param found: of each table, all that were seen, each once
         """
         return Lost()
 

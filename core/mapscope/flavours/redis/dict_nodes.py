@@ -29,7 +29,7 @@ NODE, SHORT_NODE, KEY = "entry", "entry without a value", "key"
 _FEW = 512
 
 #: finds entries that no table leads to: (moved, found) -> them
-FindLost = Callable[["DictNodes", int, int], Lost]
+FindLost = Callable[["DictNodes", Set[int], Tuple[int, int]], Lost]
 
 
 class DictNodes(Nodes):
@@ -259,7 +259,7 @@ class DictNodes(Nodes):
             if key_hash is None or key_hash & mask != piece.buckets[at]
         ]
 
-    def lost(self, moved: int, found: int) -> Lost:
+    def lost(self, moved: Set[int], found: Tuple[int, int]) -> Lost:
         return self._find_lost(self, moved, found)
 
 

@@ -50,8 +50,8 @@ def head_of(raw: Optional[bytes]) -> Optional[Object]:
     if raw is None or len(raw) < 16:
         return None
     type, encoding = raw[0] & 15, raw[0] >> 4
-    references = int.from_bytes(raw[4:8], "little", signed=True)
-    if type >= len(TYPES) or encoding not in ENCODINGS or references <= 0:
+    references = int.from_bytes(raw[4:8], "little")
+    if type >= len(TYPES) or encoding not in ENCODINGS or not references:
         return None
     if not _FITS[type] & (1 << encoding):
         return None
@@ -80,6 +80,9 @@ class ObjectColumn(Column):
     :param pointers: to each
     :param count: entries of the table at an address
     """
+
+    #: where a stream{rax 0, length 8, ...} has its length
+    stream_length = 8
 
     def __init__(self, memory: Memory, pointers: Sequence[int], count: Count) -> None:
         super().__init__(OBJECT, None, [], lambda index: pointers[index])
@@ -151,8 +154,8 @@ class ObjectColumn(Column):
         length: Decoded = None
         if head.encoding == _QUICKLIST:  # quicklist{head 0, tail 8, count 16}
             length = self._memory.read_word(at + 16)
-        elif head.encoding == _STREAM:  # stream{rax 0, length 8}
-            length = self._memory.read_word(at + 8)
+        elif head.encoding == _STREAM:
+            length = self._memory.read_word(at + self.stream_length)
         elif head.encoding == _INTSET:  # intset{encoding 0, length 4}
             length = int.from_bytes(self._memory.read(at + 4, 4), "little")
         elif head.encoding in (_LISTPACK, 5):

@@ -42,15 +42,27 @@ class RedisDicts(Flavour):
 
     name = NAME
     not_listed = (
-        "hashes, sets and sorted sets that are dicts of their own are not listed: map entries db0 "
+        "hashes, sets and sorted sets that are tables of their own are not listed: map entries db0 "
         "shows their addresses; nor are databases without a table"
     )
 
     def present(self, session: Session) -> bool:
         return program_of(session).present
 
-    def _has_databases(self, session: Session) -> bool:
+    def has_databases(self, session: Session) -> bool:
+        """Whether the keyspace lies in such maps."""
         return self.present(session) and program_of(session).has_databases
+
+    def databases(self, session: Session) -> Tuple[List[Database], List[Tuple[str, str]]]:
+        """(all tables of all databases, what could not be read and why)."""
+        return program_of(session).databases()
+
+    def open(self, session: Session, address: int) -> ChainedMap:
+        """The map at an address.
+
+        :raises NotAMap: if there is none
+        """
+        return open_dict(session, address)
 
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
         """A dict, as debug information has it."""
@@ -81,7 +93,7 @@ class RedisDicts(Flavour):
 
     def from_name(self, session: Session, name: str) -> Optional[MapView]:
         match = _NAMED.fullmatch(name)
-        if match is None or not self._has_databases(session):
+        if match is None or not self.has_databases(session):
             return None
         number, part, inner = int(match[1]), match[2] or KEYS, match[3]
         found = self._database(session, number, part)
@@ -94,7 +106,7 @@ class RedisDicts(Flavour):
 
         :raises NotAMap: if there is no such database
         """
-        every, _ = program_of(session).databases()
+        every, _ = self.databases(session)
         found = [one for one in every if (one.number, one.part) == (number, part)]
         if not found:
             last = max((one.number for one in every), default=-1)
@@ -114,19 +126,19 @@ class RedisDicts(Flavour):
             )
         for one in found:
             if slot is None or one.slot == slot:
-                return open_dict(session, one.dict)
+                return self.open(session, one.dict)
         raise NotAMap(f"{escape(name)}: that slot has no dict")
 
     def _nested(self, session: Session, found: List[Database], name: str, inner: str) -> MapView:
         """The table that is the value of a key."""
         for one in found:
-            view = open_dict(session, one.dict)
+            view = self.open(session, one.dict)
             key, _ = view.types()
             at = view.find(parse_key(key, inner))
             if at.where is None:
                 continue
             if isinstance(at.value, NestedMap):
-                return open_dict(session, at.value.address)
+                return self.open(session, at.value.address)
             raise NotAMap(f"the value of {escape(name)} is no table: map find shows what it is")
         raise NotAMap(f"{escape(name)}: there is no such key")
 
@@ -134,17 +146,17 @@ class RedisDicts(Flavour):
         return _OPERATIONS.get(function)
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
-        if not self._has_databases(session):
+        if not self.has_databases(session):
             return
         try:
-            found, unread = program_of(session).databases()
+            found, unread = self.databases(session)
         except MapscopeError as error:
             session.unread.append(("databases", str(error)))
             return
         session.unread += unread
         for one in found:
             try:
-                view = open_dict(session, one.dict)
+                view = self.open(session, one.dict)
             except MapscopeError as error:
                 session.unread.append((one.name, str(error)))
                 continue

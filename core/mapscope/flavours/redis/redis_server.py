@@ -55,7 +55,13 @@ class Database:
 
 
 class RedisProgram:
-    """What is known of one server process, looked up when it is asked for."""
+    """What is known of one server process, looked up when it is asked for.
+
+    :ivar seed_names: of the variable that has the seed, and of the function that returns its
+        address
+    """
+
+    seed_names = ("dict_hash_function_seed", "dictGetHashFunctionSeed")
 
     def __init__(self, session: Session) -> None:
         self._target = session.target
@@ -104,7 +110,8 @@ class RedisProgram:
         return self._seed
 
     def _find_seed(self) -> Tuple[Optional[bytes], str]:
-        at = self.symbol("dict_hash_function_seed") or self._returned("dictGetHashFunctionSeed")
+        variable, function = self.seed_names
+        at = self.symbol(variable) or self._returned(function)
         if at is None:
             return None, "where the process keeps the seed of its hash is not known"
         try:
