@@ -71,7 +71,12 @@ def test_entries_after_every_store_of_a_migration(version: str, type: str, bucke
     def look(address: int) -> None:
         nonlocal stores, lost, unsure
         stores += 1
-        rows = lines(map.program.target, "entries", f"{map.address:#x} --where")
+        try:
+            rows = lines(map.program.target, "entries", f"{map.address:#x} --where")
+        except NotAMap as error:
+            assert "just starting or ending" in str(error)
+            unsure += 1
+            return
         found = sorted((row["key"], row["value"]) for row in rows[1:-1])
         if type == "setDictType" and "cannot tell" in (rows[-1]["error"] or ""):
             # a key alone in a register, between two stores: it may be what a client asks for
@@ -84,7 +89,7 @@ def test_entries_after_every_store_of_a_migration(version: str, type: str, bucke
     map.image.after_store = look
     map.grow(buckets)
     map.finish()
-    assert stores > 100 and lost > 5 and unsure <= stores // 20
+    assert stores > 100 and lost > 5 and unsure <= stores // 16
     assert not map.rehashing and entries(map) == expected
 
 
@@ -99,9 +104,37 @@ def test_buckets_that_are_moved_out_of_order(type: str) -> None:
     map.finish()
 
 
+@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+def test_the_end_of_a_migration_as_compilers_order_its_stores(type: str) -> None:
+    map = filled("7.0", type)
+    expected = truth(map)
+    map.grow(16)
+    told: List[str] = []
+
+    def look(address: int) -> None:
+        try:
+            rows = lines(map.program.target, "entries", hex(map.address))
+        except NotAMap as error:
+            told.append(str(error))
+            return
+        found = sorted((row["key"], row["value"]) for row in rows[1:-1])
+        if found != expected:
+            assert not rows[-1]["complete"], rows[-1]
+            told.append(rows[-1]["error"])
+
+    map.image.after_store = look
+    map.finish_as_compiled()
+    assert 2 < len(told) < 8 and "just starting or ending" in told[0]
+    assert entries(map) == expected
+
+
 def assert_same(map: Dict, expected: List[Any]) -> None:
     """At any moment."""
-    rows = lines(map.program.target, "entries", hex(map.address))
+    try:
+        rows = lines(map.program.target, "entries", hex(map.address))
+    except NotAMap as error:
+        assert "just starting or ending" in str(error)
+        return
     found = sorted((row["key"], row["value"]) for row in rows[1:-1])
     assert found == expected or "cannot tell" in rows[-1]["error"]
 
@@ -114,7 +147,11 @@ def test_what_no_register_has_cannot_be_told() -> None:
     def look(address: int) -> None:
         held = dict(map.program.thread.held)
         map.program.thread.held.clear()
-        rows = lines(map.program.target, "entries", hex(map.address))
+        try:
+            rows = lines(map.program.target, "entries", hex(map.address))
+        except NotAMap as error:
+            assert "just starting or ending" in str(error)
+            return
         map.program.thread.held.clear()
         map.program.thread.held.update(held)
         found = sorted((row["key"], row["value"]) for row in rows[1:-1])

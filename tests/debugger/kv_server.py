@@ -368,6 +368,9 @@ def busy(server: Server, words: List[str]) -> int:
                         ("SISMEMBER", "set", f"member{at}"),
                         ("HGET", "hash", f"field{at}"),
                         ("ZSCORE", "zset", f"element{at}"),
+                        ("SET", f"new:{at % 50}", "value"),
+                        ("DEL", f"new:{at % 50}"),
+                        ("DEL", "none"),
                     ]
                 )
             except OSError:

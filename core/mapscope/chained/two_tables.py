@@ -128,6 +128,10 @@ class Nodes(ABC):
         """Their values."""
 
     @abstractmethod
+    def sought(self, argument: int) -> Column:
+        """The one key that a function of the program is called with."""
+
+    @abstractmethod
     def bucket_address(self, table: int, bucket: int) -> int:
         """Where a bucket lies."""
 

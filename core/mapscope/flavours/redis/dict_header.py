@@ -10,6 +10,7 @@ flag. What follows at 56 is metadata.
 
 import struct
 from dataclasses import dataclass
+from typing import Optional
 
 from ...chained.two_tables import Tables
 from ...errors import MemoryUnreadable, NotAMap
@@ -18,6 +19,10 @@ from ...program.memory import ADDRESS_LIMIT, Memory
 #: log2 of the most buckets that a table can have
 MAX_EXP = 40
 SIZES = {"6.2": 96, "7.0": 56}
+
+
+class Busy(NotAMap):
+    """A map whose header cannot be understood between two of its stores."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +54,20 @@ def read_dict(memory: Memory, address: int) -> DictHeader:
         raw = memory.read(address, SIZES["7.0"])
     except MemoryUnreadable as error:
         raise NotAMap(f"no dict at {address:#x}: {error}") from None
+    busy: Optional[Busy] = None
     try:
         return _of_seven(memory, raw)
+    except Busy as error:
+        busy, reason = error, ""
     except NotAMap as error:
         reason = str(error)
     try:
         return _of_six(memory, memory.read(address, SIZES["6.2"]))
+    except Busy:
+        raise
     except (NotAMap, MemoryUnreadable):
+        if busy is not None:
+            raise busy from None
         raise NotAMap(
             f"no dict of Redis 6.2 to 8.0 at {address:#x}: {reason}; name a dict, as db0.keys "
             "(map list)"
@@ -102,7 +114,14 @@ def _checked(
 ) -> DictHeader:
     # A table is put in its place, and taken away, in several stores.
     here = [bool(table and size) for table, size in zip(arrays, sizes)]
-    if here[1] and (arrays[0] == arrays[1] or (layout == "6.2" and not here[0])):
+    if index == -1 and not arrays[1] and (used[1] or sizes[1]):
+        # compilers clear the second table before they put what it was into the first
+        raise Busy(
+            "a migration of this dict is just starting or ending, and which table it has is in a "
+            "register: go a few instructions on (stepi, finish)"
+        )
+    ends = index == -1 and used[1] > 0  # the order of its stores is the compiler's
+    if here[1] and (ends or arrays[0] == arrays[1] or (layout == "6.2" and not here[0])):
         # the end of a migration: the second table was copied over the first
         here[0], arrays, sizes, used = True, arrays[1:] * 2, sizes[1:] * 2, used[1:] * 2
         here[1] = False

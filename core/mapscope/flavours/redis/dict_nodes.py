@@ -227,6 +227,12 @@ class DictNodes(Nodes):
         texts = texts_at(self.memory, piece.keys, self.holds.key == MSTR)
         return TextColumn(texts, piece.keys)
 
+    def sought(self, argument: int) -> Column:
+        if self.holds.key == POINTER:
+            return _words(self.holds.key_type, [argument], [0])
+        # fields of hashes are looked for as sds, whatever they are kept as
+        return TextColumn(texts_at(self.memory, [argument]), [argument])
+
     def values(self, piece: Piece) -> Column:
         kind, type = self.holds.value, self.holds.value_type
         if kind == ROBJ:

@@ -13,6 +13,7 @@ from typing import Tuple
 from ...chained.two_tables import Tables
 from ...errors import MemoryUnreadable, NotAMap
 from ...program.memory import ADDRESS_LIMIT, Memory
+from ..redis.dict_header import Busy
 
 #: bytes of the header that are read, and of a bucket
 SIZE, BUCKET = 72, 64
@@ -63,7 +64,13 @@ def read_table(memory: Memory, address: int) -> TableHeader:
             raise no(f"a table at {table:#x}")
     here = [bool(table and size) for table, size in zip(arrays, sizes)]
     migrating = index >= 0 and here[1]
-    if here[1] and arrays[0] == arrays[1]:
+    if index == -1 and not arrays[1] and (used[1] or sizes[1]):
+        # compilers clear the second table before they put what it was into the first
+        raise Busy(
+            "a migration of this hashtable is just starting or ending, and which table it has is "
+            "in a register: go a few instructions on (stepi, finish)"
+        )
+    if here[1] and (arrays[0] == arrays[1] or (index == -1 and used[1])):
         # the end of a migration: the second table was copied over the first
         sizes[0], used[0], here[0], migrating = sizes[1], used[1], True, False
     if index < -1 or index >> _MAX_EXP > 0 or (migrating and index > sizes[0]):
