@@ -168,7 +168,8 @@ class ChainedMap(MapView):
         if is_cut_short(self.problems):
             return
         found = sum(counts)
-        if tables.migrating and self.nodes.loses and (moved or found != tables.count):
+        odd = bool(moved) or found != tables.count or counts[1] != tables.used[1]
+        if tables.migrating and self.nodes.loses and odd:
             lost = self.nodes.lost(moved, (counts[0], counts[1]))
             if lost.piece is not None:
                 found = tables.count

@@ -97,9 +97,8 @@ class FindChildren:
                     return
                 if key_hash >> 56 != raw[1 + piece.cells[at]]:
                     return
-            if not piece:
-                return
-            yield piece
+            if piece:
+                yield piece
             if not children:
                 return
             word = children[0][1]

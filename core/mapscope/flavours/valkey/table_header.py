@@ -70,7 +70,8 @@ def read_table(memory: Memory, address: int) -> TableHeader:
             "a migration of this hashtable is just starting or ending, and which table it has is "
             "in a register: go a few instructions on (stepi, finish)"
         )
-    if here[1] and (arrays[0] == arrays[1] or (index == -1 and used[1])):
+    ends = (index == -1 and used[1] > 0) or (index > sizes[0] and not used[0])
+    if here[1] and (arrays[0] == arrays[1] or ends):
         # the end of a migration: the second table was copied over the first
         sizes[0], used[0], here[0], migrating = sizes[1], used[1], True, False
     if index < -1 or index >> _MAX_EXP > 0 or (migrating and index > sizes[0]):
