@@ -1,22 +1,23 @@
 # SPDX-License-Identifier: MIT
 """Values of the keyspace: robj, by type and encoding (src/server.h, object.c; 6.2 to 8.0)."""
 
-from dataclasses import dataclass
-from typing import Callable, List, Optional, Sequence
+from typing import Callable, List, NamedTuple, Optional, Sequence
 
 from ...errors import MapscopeError
 from ...maps.batches import Column
 from ...program.memory import Memory
 from ...program.types import Kind, Type
 from ...program.values import (
+    LONG,
     Decoded,
     Decoder,
     NestedMap,
     StructValue,
     Unreadable,
+    json_text,
     text_or_bytes,
 )
-from .sds import Text, texts_at
+from .sds import Text, many_json, texts_at
 
 OBJECT = Type(Kind.OPAQUE, "robj", 16)
 
@@ -36,8 +37,7 @@ _UNCOUNTED = 0xFFFF
 Count = Callable[[int], int]
 
 
-@dataclass(frozen=True)
-class Object:
+class Object(NamedTuple):
     """The head of one, and where its value is."""
 
     type: int
@@ -118,7 +118,16 @@ class ObjectColumn(Column):
 
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
         self._load()
-        return [0 if text is None else text[1] for text in (self._texts[at] for at in order)]
+        lengths = [0 if text is None else text[1] for text in self._texts]
+        return [lengths[at] for at in order] if max(lengths, default=0) >= LONG else None
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        self._load()
+        found = many_json(self._memory, [self._texts[at] for at in order])
+        return [
+            json_text(self.value(at, decoder)) if text is None else text
+            for at, text in zip(order, found)
+        ]
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         head = self._load()[index]

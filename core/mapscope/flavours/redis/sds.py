@@ -5,13 +5,13 @@ Since 8.0 the fields of hashes are mstr (src/mstr.h), whose headers are others.
 """
 
 import struct
-from typing import Callable, List, Optional, Sequence, Tuple
+from typing import List, Optional, Sequence, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
 from ...maps.batches import Column
 from ...program.memory import MAX_BYTES, Memory
 from ...program.types import Kind, Type
-from ...program.values import Decoded, Decoder, Unreadable
+from ...program.values import LONG, Decoded, Decoder, Unreadable, json_strings, json_text
 
 #: (address of a text, its bytes)
 Text = Tuple[int, int]
@@ -24,11 +24,10 @@ _SLOT = struct.Struct("<QQ")
 TEXT = Type(Kind.STRING, "sds", 16, data_offset=0, len_offset=8)
 
 
-def sds_length(front: bytes, long: Callable[[], bytes]) -> Optional[int]:
+def _sds_length(front: bytes, memory: Memory, pointer: int) -> Optional[int]:
     """The length that an sds header tells; None: no header looks like that.
 
     :param front: what lies in front of the text, 9 bytes
-    :param long: gives the 17 bytes in front of it
     """
     kind = front[8] & 7
     if kind == 0:
@@ -40,43 +39,38 @@ def sds_length(front: bytes, long: Callable[[], bytes]) -> Optional[int]:
     elif kind == 3:
         length, room = struct.unpack_from("<II", front, 0)
     elif kind == 4:
-        length, room = struct.unpack_from("<QQ", long(), 0)
+        length, room = struct.unpack("<QQ", memory.read(pointer - 17, 16))
     else:
         return None
     return int(length) if length <= room and length <= MAX_BYTES else None
 
 
-def mstr_length(front: bytes, long: Callable[[], bytes]) -> Optional[int]:
+def _mstr_length(front: bytes, memory: Memory, pointer: int) -> Optional[int]:
     """The length that an mstr header tells; the 8 bytes of a long one are in front."""
     kind = front[8] & 3
     if kind == 0:
         return front[8] >> 3
     if kind == 1:
         return front[7]
-    if kind == 2:
-        return int.from_bytes(front[6:8], "little")
-    length = int.from_bytes(front[:8], "little")
+    length = int.from_bytes(front[6:8] if kind == 2 else front[:8], "little")
     return length if length <= MAX_BYTES else None
 
 
 def texts_at(memory: Memory, pointers: Sequence[int], mstr: bool = False) -> List[Optional[Text]]:
     """Where the texts of strings are; None: there is no string."""
-    length_of = mstr_length if mstr else sds_length
+    length_of = _mstr_length if mstr else _sds_length
     fronts = memory.gather([pointer - _FRONT for pointer in pointers], _FRONT)
     result: List[Optional[Text]] = []
     for pointer, front in zip(pointers, fronts):
         if front is None:
             front = _short_front(memory, pointer)
-        length = None
-
-        def long(at: int = pointer) -> bytes:
-            return memory.read(at - 17, 17)
-
-        if front is not None:
-            try:
-                length = length_of(front, long)
-            except MemoryUnreadable:
-                pass
+        elif not front[8] & 7:  # short ones are many
+            result.append((pointer, front[8] >> 3))
+            continue
+        try:
+            length = None if front is None else length_of(front, memory, pointer)
+        except MemoryUnreadable:
+            length = None
         result.append(None if length is None else (pointer, length))
     return result
 
@@ -106,9 +100,12 @@ class TextColumn(Column):
     """Strings; each slot is a pointer and a length."""
 
     def __init__(self, texts: Sequence[Optional[Text]], pointers: Sequence[int]) -> None:
-        raw = [None if text is None else _SLOT.pack(*text) for text in texts]
-        super().__init__(TEXT, None, raw, lambda index: pointers[index])
+        super().__init__(TEXT, None, [], lambda index: pointers[index])
         self._texts = texts
+
+    def data(self, index: int) -> Optional[bytes]:
+        text = self._texts[index]
+        return None if text is None else _SLOT.pack(*text)
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         raw = self.data(index)
@@ -118,3 +115,28 @@ class TextColumn(Column):
 
     def lengths(self) -> Optional[Sequence[int]]:
         return [-1 if text is None else text[1] for text in self._texts]
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        lengths = [0 if text is None else text[1] for text in self._texts]
+        return [lengths[at] for at in order] if max(lengths, default=0) >= LONG else None
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        found = many_json(decoder.memory, [self._texts[at] for at in order])
+        return [
+            json_text(self.value(at, decoder)) if text is None else text
+            for at, text in zip(order, found)
+        ]
+
+
+def many_json(memory: Memory, texts: Sequence[Optional[Text]]) -> List[Optional[str]]:
+    """The JSON of many strings that are not long; None of the others, and of what cannot be
+    read."""
+    which = [at for at, text in enumerate(texts) if text is not None and 0 < text[1] < LONG]
+    some = [text for text in texts if text is not None and 0 < text[1] < LONG]
+    pieces = memory.gather_ranges([start for start, _ in some], [length for _, length in some])
+    result: List[Optional[str]] = [None] * len(texts)
+    forms = json_strings([piece or b"" for piece in pieces])
+    for at, piece, form in zip(which, pieces, forms):
+        if piece is not None:
+            result[at] = form
+    return result
