@@ -2,10 +2,12 @@
 """Redis's dicts in memory made up: layouts, marks of pointers, and every store of a migration."""
 
 import json
+import random
 from typing import Any, List, Optional
 
 import pytest
 
+from image import HEAP
 from looking import lines, one, text
 from mapscope.errors import MapscopeError, NotAMap
 from mapscope.flavours.redis import siphash as fast
@@ -298,3 +300,43 @@ def test_without_the_seed_all_entries_are_looked_at() -> None:
     found = one(map.program.target, "find", f"{map.address:#x} 'key 3'")
     assert found["found"] and found["method"] == "scan" and "seed" in found["note"]
     assert json.loads(json.dumps(found))["hash"] is None
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+def test_damaged_memory_costs_a_line(version: str, type: str) -> None:
+    map = filled(version, type)
+    map.grow(16)
+    for _ in range(3):
+        map.step()
+    image, address = map.image, hex(map.address)
+    end = image.allocate(8)
+    saved, dice = image.save(), random.Random(version + type)
+    looks = ["inspect", "entries", "check", "stats", "find", "bucket"]
+    answered = 0
+    for turn in range(240):
+        image.restore(saved)
+        for _ in range(dice.randrange(1, 4)):
+            near = map.address if dice.random() < 0.5 else HEAP
+            at = near + 8 * dice.randrange(7 if near == map.address else (end - HEAP) // 8)
+            word = image.word(at)
+            image.write_word(
+                at,
+                dice.choice(
+                    [
+                        word ^ 1 << dice.randrange(64),
+                        dice.getrandbits(64),
+                        HEAP + dice.randrange(0, end - HEAP, 8),
+                        dice.randrange(40),
+                    ]
+                ),
+            )
+        name = looks[turn % len(looks)]
+        words = {"find": "'key 3'", "bucket": "2"}.get(name, "")
+        try:
+            text(map.program.target, name, f"{address} {words}")
+            lines(map.program.target, name, f"{address} {words}")
+            answered += 1
+        except MapscopeError as error:
+            assert "\n" not in str(error) and "internal error" not in str(error)
+    assert answered > 60

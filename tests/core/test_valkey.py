@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: MIT
 """Valkey's hashtables in memory made up: entries of every kind, and every store of a migration."""
 
+import random
 from typing import Any, List
 
 import pytest
 
+from image import HEAP
 from looking import lines, one, text
-from mapscope.errors import NotAMap
+from mapscope.errors import MapscopeError, NotAMap
 from redisprogram import siphash
 from valkeyprogram import EXPS, PAUSE, USED, Table, filled
 
@@ -117,3 +119,34 @@ def test_a_type_that_is_not_known_is_refused() -> None:
     map.program.target.symbols_at[type] = "clientHashtableType"
     with pytest.raises(NotAMap, match="whose entries are not known"):
         text(map.program.target, "entries", hex(map.address))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_damaged_memory_costs_a_line(version: str, kind: str) -> None:
+    map = filled(version, kind, 60, 4)
+    map.grow(8)
+    map.step()
+    image, address = map.image, hex(map.address)
+    end = image.allocate(8)
+    saved, dice = image.save(), random.Random(version + kind)
+    looks = ["inspect", "entries", "check", "stats", "find", "bucket"]
+    answered = 0
+    for turn in range(180):
+        image.restore(saved)
+        for _ in range(dice.randrange(1, 4)):
+            near = map.address if dice.random() < 0.5 else HEAP
+            at = near + 8 * dice.randrange(9 if near == map.address else (end - HEAP) // 8)
+            word = image.word(at)
+            wrong = [word ^ 1 << dice.randrange(64), dice.getrandbits(64), dice.randrange(40)]
+            wrong.append(HEAP + dice.randrange(0, end - HEAP, 8))
+            image.write_word(at, dice.choice(wrong))
+        name = looks[turn % len(looks)]
+        words = {"find": "'key 3'", "bucket": "2"}.get(name, "")
+        try:
+            text(map.program.target, name, f"{address} {words}")
+            lines(map.program.target, name, f"{address} {words}")
+            answered += 1
+        except MapscopeError as error:
+            assert "\n" not in str(error) and "internal error" not in str(error)
+    assert answered > 40

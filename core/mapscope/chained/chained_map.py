@@ -149,6 +149,8 @@ class ChainedMap(MapView):
                     continue  # the migration is ending: the table may be given back already
                 start = 0 if whole and self.nodes.keeps_old else tables.index
             for first in range(start, tables.sizes[table], STEP):
+                if self.nodes.gave_up:
+                    break
                 progress(done, total)
                 end = min(tables.sizes[table], first + STEP)
                 for piece in self.nodes.walk(table, first, end):

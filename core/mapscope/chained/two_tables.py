@@ -9,6 +9,10 @@ from ..maps.batches import Column, NodeWhere, Where
 from ..maps.problems import Problem
 
 
+#: times that the second table may be larger than the first for lost entries to be looked for
+_MOST_TIMES = 1 << 12
+
+
 @dataclass(frozen=True)
 class Tables:
     """The header of a map, checked.
@@ -53,10 +57,11 @@ class Tables:
         return "double" if new == 2 * old else "grow" if new > old else "shrink"
 
     def destinations(self, bucket: int) -> range:
-        """Buckets of the second table that entries of a bucket of the first go to."""
+        """Buckets of the second table that entries of a bucket of the first go to; none where
+        they are too many."""
         old, new = self.sizes
         if new > old:
-            return range(bucket, new, old)
+            return range(bucket, new if new // old <= _MOST_TIMES else bucket, old)
         first = bucket & (new - 1)
         return range(first, first + 1)
 
@@ -162,6 +167,8 @@ class Nodes(ABC):
 
     #: of a bucket
     bucket_bytes = 8
+    #: whether so much of the tables cannot be read that the rest is left
+    gave_up = False
     #: whether buckets that are migrated can still be read
     keeps_old = True
     #: whether an entry may be in both tables for a while, and in none

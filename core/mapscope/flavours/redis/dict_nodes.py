@@ -70,6 +70,8 @@ class DictNodes(Nodes):
 
     def _heads(self, table: int, first: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
         """(first bucket, pointers) of what can be read of the table."""
+        if self.gave_up:
+            return
         try:
             raw = self.memory.read_chunk(self.bucket_address(table, first), 8 * (end - first))
             yield first, raw.cast("Q").tolist()
@@ -81,6 +83,7 @@ class DictNodes(Nodes):
                 return
             text = f"buckets {first} to {end - 1} of table {table}: {error}"
             self._note(text, "unreadable", error.address, table, first)
+            self.gave_up = len(self.problems) >= MAX_PROBLEMS
 
     def _follow(self, table: int, buckets: List[int], links: List[int]) -> Iterator[Piece]:
         """Chains, all of them one node further at a time."""

@@ -78,6 +78,8 @@ class TableNodes(Nodes):
 
     def _read(self, table: int, first: int, end: int) -> Iterator[Tuple[int, bytes]]:
         """(first bucket, bytes) of what can be read of the table."""
+        if self.gave_up:
+            return
         try:
             size = BUCKET * (end - first)
             yield first, bytes(self.memory.read_chunk(self.bucket_address(table, first), size))
@@ -89,6 +91,7 @@ class TableNodes(Nodes):
                 return
             text = f"buckets {first} to {end - 1} of table {table}: {error}"
             self._note(text, "unreadable", error.address, table, first)
+            self.gave_up = len(self.problems) >= MAX_PROBLEMS
 
     @staticmethod
     def take(
