@@ -70,7 +70,8 @@ class FindResult(Result):
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, key {escape(self.key)}\n"
         if found.hash is not None:
-            yield f"  hash       {found.hash:#018x}, {view.mark} {found.tophash:#04x}\n"
+            mark = "" if found.tophash is None else f", {view.mark} {found.tophash:#04x}"
+            yield f"  hash       {found.hash:#018x}{mark}\n"
         if found.note:
             yield f"  note       {found.note}\n"
         for candidate in found.candidates:

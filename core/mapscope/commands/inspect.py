@@ -5,7 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import BucketFacts, Coverage, Growth, Held, Summary, TableFacts
+from ..maps.facts import BucketFacts, ChainFacts, Coverage, Growth, Held, Summary, TableFacts
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -61,6 +61,15 @@ class InspectResult(Result):
             f"{optional(self.summary.tombstones)} tombstones\n"
         )
 
+    def _chain_lines(self, facts: ChainFacts) -> Iterator[str]:
+        """The parts of a map of two tables."""
+        held = self.summary.held
+        sizes = [f"{size} buckets" for size in facts.sizes if size is not None]
+        yield f"  tables     {' -> '.join(sizes) or 'none yet'}, "
+        yield f"{size_text(held.total) if held else '?'} in all\n"
+        for note in facts.notes:
+            yield f"  note       {escape(note)}\n"
+
     def _head(self) -> Dict[str, object]:
         """What every map has."""
         view = self.view
@@ -112,10 +121,13 @@ class InspectResult(Result):
             )
             chains = _chains(summary.chains, summary.read is not None)
             yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
-        yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
+        if isinstance(facts, ChainFacts):
+            yield from self._chain_lines(facts)
+        else:
+            yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
         if summary.growth is not None:
             yield from _growth_lines(summary.growth, view)
-        if size is None:
+        if size is None and not isinstance(facts, ChainFacts):
             yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
         yield from problem_lines(view.problems)
 

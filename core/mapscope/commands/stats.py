@@ -89,6 +89,7 @@ class StatsResult(Result):
             yield from _histogram(
                 f"entries per old bucket not evacuated{what}", found.old_cells, none
             )
+        if found.old_cells and (found.old_chains or found.unit == "bucket"):
             yield from _histogram(
                 f"buckets per old chain not evacuated{what}", found.old_chains, none
             )

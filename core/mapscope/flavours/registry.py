@@ -7,9 +7,14 @@ from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
+from .redis.redis_dicts import RedisDicts
+from .valkey.valkey_tables import ValkeyTables
 
 #: in the order in which they are asked
-FLAVOURS: Tuple[Flavour, ...] = (RuntimeMaps(), GoClassicMaps(), GoSwissMaps())
+FLAVOURS: Tuple[Flavour, ...] = (
+    *(RuntimeMaps(), GoClassicMaps(), GoSwissMaps()),
+    *(ValkeyTables(), RedisDicts()),
+)
 
 
 def operation(function: str) -> Optional[str]:

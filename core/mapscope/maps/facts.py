@@ -66,6 +66,25 @@ class TableFacts(Facts):
         return form
 
 
+@dataclass(frozen=True)
+class ChainFacts(Facts):
+    """Of a map of two tables, of which one is emptied into the other a bucket at a time.
+
+    :ivar notes: what else its header tells, a line each, for readers
+    :ivar paused: how many forbid steps of the migration at this moment
+    :ivar sizes: buckets of both tables, None: there is none
+    """
+
+    sizes: Tuple[Optional[int], Optional[int]]
+    paused: int
+    notes: Tuple[str, ...] = ()
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = dict(vars(self))
+        del form["hash0"]  # the seed is the process's, not the map's
+        return {**form, "sizes": list(self.sizes), "notes": list(self.notes)}
+
+
 @dataclass
 class Growth:
     """A migration in progress; see docs/commands.md, inspect."""

@@ -273,6 +273,11 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "the program stopped in the middle of a write: so it should look",
         "finish the write (finish), and check again",
     ),
+    "lost": (
+        "the program stopped in the middle of moving a chain, and the rest of it is known to a "
+        f"register alone; or {_STRAY}",
+        "finish the step (finish), and look again",
+    ),
     "hash-skipped": ("", "everything else was checked; map check --help"),
     "type-needed": ("", "--type 'map[K]V' for an address in a Go program"),
     "interrupted": ("", "what was found up to there is shown"),

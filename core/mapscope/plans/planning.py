@@ -12,9 +12,10 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .redis.table_plans import TablePlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), RuntimePlans())
+PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), TablePlans(), RuntimePlans())
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
