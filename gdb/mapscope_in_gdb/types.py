@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
-from mapscope.program.types import Field, Kind, Type
+from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
 
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
@@ -71,7 +71,7 @@ def _describe(native: gdb.Type, depth: int) -> Type:
     if code == gdb.TYPE_CODE_ARRAY:
         return _array(native, type, name, depth)
     if code == gdb.TYPE_CODE_STRUCT:
-        return _struct(native, type, name, depth)
+        return replace(_struct(native, type, name, depth), as_class=lambda: _class(type))
     if code == gdb.TYPE_CODE_FUNC:
         # a Go func value is a pointer that cmd/link describes as the function itself
         return Type(Kind.FUNC, name, 8, native=native)
@@ -283,6 +283,26 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
         element = places["array"].type.strip_typedefs().target()
         return Type(Kind.SLICE, name, size, element=_lazy(element, depth + 1), native=native)
     return Type(Kind.STRUCT, name, size, tuple(fields), native=native)
+
+
+def _class(type: gdb.Type) -> CppClass:
+    """What debug information says of a class."""
+    type = type.unqualified().strip_typedefs()
+    parts: List[Part] = []
+    for field in type.fields():
+        if not hasattr(field, "bitpos") or field.bitpos is None or field.bitsize:
+            continue  # static, a virtual base, some bits
+        label = "" if field.is_base_class else str(field.name or "")
+        parts.append(Part(label, int(field.bitpos) // 8, _describe(field.type, 1)))
+
+    def argument(index: int) -> Optional[Type]:
+        try:
+            found = type.template_argument(index)
+        except (gdb.error, RuntimeError):
+            return None
+        return _describe(found, 1) if isinstance(found, gdb.Type) else None
+
+    return CppClass(str(type.name or ""), tuple(parts), argument)
 
 
 def _is_go_name(name: str) -> bool:

@@ -34,7 +34,10 @@ from .process import is_core, is_there, register_of
 from .target import LldbTarget
 
 #: functions that are not the user's
-_OURS = re.compile(r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/)")
+_OURS = re.compile(
+    r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
+    r"|std::(?:_Hashtable<|__detail::_|unordered_))"
+)
 #: frames in which the user's is looked for
 _DEPTH = 64
 #: debug registers of x86, each watching up to 8 aligned bytes

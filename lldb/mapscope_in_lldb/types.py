@@ -6,12 +6,13 @@ present at all; core's go_dwarf reads it.
 """
 
 import re
+from dataclasses import replace
 from typing import Callable, Iterator, List, Optional, Tuple
 
 import lldb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
-from mapscope.program.types import Field, Kind, Type
+from mapscope.program.types import CppClass, Field, Kind, Part, Type
 
 #: deepest nesting of types looked into
 _MAX_DEPTH = 12
@@ -106,7 +107,8 @@ def _describe(native: lldb.SBType, depth: int) -> Type:
             Kind.ARRAY, name, size, element=_lazy(element, depth + 1), length=length, native=native
         )
     if which & _CLASSES:
-        return _struct(native, type, name, size, depth)
+        made = _struct(native, type, name, size, depth)
+        return replace(made, as_class=lambda: _class(type))
     if which == lldb.eTypeClassFunction:
         return Type(Kind.FUNC, name, 8, native=native)
     return Type(_scalar(type, size), name, size, native=native)
@@ -175,6 +177,24 @@ def _fields(type: lldb.SBType, depth: int) -> Optional[List[Field]]:
             )
         )
     return fields
+
+
+def _class(type: lldb.SBType) -> CppClass:
+    """What debug information says of a class."""
+    bases = int(type.GetNumberOfDirectBaseClasses())
+    parts: List[Part] = []
+    for at, member in enumerate(_members(type)):
+        if member.IsBitfield():
+            continue
+        label = "" if at < bases else str(member.GetName() or "")
+        inner = _describe(member.GetType(), 1)
+        parts.append(Part(label, int(member.GetOffsetInBytes()), inner))
+
+    def argument(index: int) -> Optional[Type]:
+        found = type.GetTemplateArgumentType(index)
+        return _describe(found, 1) if found.IsValid() else None
+
+    return CppClass(str(type.GetName() or ""), tuple(parts), argument)
 
 
 def _members(type: lldb.SBType) -> Iterator[lldb.SBTypeMember]:

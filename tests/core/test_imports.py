@@ -14,7 +14,18 @@ ROOT = Path(__file__).resolve().parents[2]
 SIDES = {"core": "mapscope", "gdb": "mapscope_in_gdb", "lldb": "mapscope_in_lldb"}
 #: core's packages and the files beside them, each above what it may import
 ORDER = (
-    *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "flavours"),
+    *(
+        "errors",
+        "program",
+        "go",
+        "session",
+        "maps",
+        "cells",
+        "classic",
+        "swiss",
+        "nodes",
+        "flavours",
+    ),
     *("locate", "activity", "stops", "plans", "commands", "shell"),
 )
 

@@ -5,7 +5,15 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import BucketFacts, Coverage, Growth, Held, Summary, TableFacts
+from ..maps.facts import (
+    BucketFacts,
+    Coverage,
+    Growth,
+    Held,
+    LibraryFacts,
+    Summary,
+    TableFacts,
+)
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -35,7 +43,7 @@ class InspectResult(Result):
                 "spare": summary.spare,
             }
         form["bytes"] = summary.held.form() if summary.held else dict.fromkeys(Held().form())
-        if isinstance(facts, BucketFacts):
+        if isinstance(facts, BucketFacts) or summary.chains:
             form["chains"] = (
                 None
                 if summary.read is not None and not summary.chains
@@ -60,6 +68,23 @@ class InspectResult(Result):
             f"  slots      {optional(facts.growth_left)} left before a table grows, "
             f"{optional(self.summary.tombstones)} tombstones\n"
         )
+
+    def _library_lines(self, facts: LibraryFacts) -> Iterator[str]:
+        """The parts of a library's table."""
+        summary, held = self.summary, self.summary.held
+        yield (
+            f"  {self.view.unit + 's':<10} {optional(facts.buckets)} of "
+            f"{optional(facts.bucket_bytes)} bytes, "
+            f"{size_text(held.total if held else None)} in all"
+        )
+        if held is not None and held.nodes is not None:
+            yield f", {size_text(held.nodes)} of it in nodes"
+        yield "\n"
+        if summary.chains or summary.read is not None:
+            chains = _chains(summary.chains, summary.read is not None, "node")
+            yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
+        stored = "stored with each entry" if facts.hash_stored else "not stored"
+        yield f"  hash       {escape(facts.hash) or 'not known'}, {stored}\n"
 
     def _head(self) -> Dict[str, object]:
         """What every map has."""
@@ -91,6 +116,10 @@ class InspectResult(Result):
         if view.address is None:
             return
         size = facts.bucket_bytes
+        if isinstance(facts, LibraryFacts):
+            yield from self._library_lines(facts)
+            yield from problem_lines(view.problems)
+            return
         if isinstance(facts, TableFacts):
             yield from self._group_lines(facts)
         elif isinstance(facts, BucketFacts) and size is None:
@@ -153,17 +182,18 @@ def size_text(size: Optional[int]) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def _chains(chains: Dict[int, int], partial: bool) -> str:
+def _chains(chains: Dict[int, int], partial: bool, unit: str = "bucket") -> str:
     """Chain lengths, longest last.
 
     :param partial: whether not all could be looked at
+    :param unit: what the lengths count
     """
     if not chains:
         return "?" if partial else "none"
     parts = [f"{number} of {length}" for length, number in chains.items()]
     if len(parts) > 8:
         parts = parts[:7] + ["..."] + parts[-1:]
-    return ", ".join(parts) + (" bucket" if list(chains) == [1] else " buckets")
+    return ", ".join(parts) + (f" {unit}" if list(chains) == [1] else f" {unit}s")
 
 
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:

@@ -7,9 +7,17 @@ from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
+from .std_unordered import std_tables
 
 #: in the order in which they are asked
-FLAVOURS: Tuple[Flavour, ...] = (RuntimeMaps(), GoClassicMaps(), GoSwissMaps())
+FLAVOURS: Tuple[Flavour, ...] = (
+    RuntimeMaps(),
+    GoClassicMaps(),
+    GoSwissMaps(),
+    std_tables.StdTables(),
+)
+#: those of tables of libraries, by name
+LIBRARIES: Tuple[str, ...] = (std_tables.NAME,)
 
 
 def operation(function: str) -> Optional[str]:

@@ -12,9 +12,10 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .libraries.library_plans import LibraryPlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), RuntimePlans())
+PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), RuntimePlans(), LibraryPlans())
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

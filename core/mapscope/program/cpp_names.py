@@ -21,6 +21,8 @@ _DEFAULTS: Dict[str, Dict[int, str]] = {
     "std::map": {2: "std::less<{0}>", 3: _PAIRS},
     "std::unordered_set": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
     "std::unordered_map": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
+    "std::unordered_multiset": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
+    "std::unordered_multimap": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
     "std::unique_ptr": {1: "std::default_delete<{0}>"},
     "mapscope::map": {2: "mapscope::hash<{0}>", 3: "mapscope::equal_to<{0}>"},
 }
@@ -31,6 +33,7 @@ _ALIASES = {
     "std::basic_string_view<char>": "std::string_view",
 }
 _SUFFIX = re.compile(r"^(-?\d+)[uUlL]+$")
+_INTEGER = re.compile(r"\b(long long|long|short) (unsigned )?int\b")
 _LAST_CONST = re.compile(r"^([^*&]+?) const$")
 #: templates in templates, and characters of a name, that are looked into
 _DEEPEST, _LONGEST = 24, 1 << 14
@@ -48,7 +51,10 @@ def _written(name: str, depth: int) -> str:
     start = name.find("<")
     if start < 0 or depth > _DEEPEST:
         suffix = _SUFFIX.match(name)
-        return suffix[1] if suffix else name
+        if suffix is not None:
+            return suffix[1]
+        # GCC's "long unsigned int", as LLDB hands it on
+        return _INTEGER.sub(lambda match: (match[2] or "") + match[1], name)
     parts, end = template_arguments(name, start)
     if end < 0:
         return name
