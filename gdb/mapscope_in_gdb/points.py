@@ -22,7 +22,7 @@ from .frames import GdbFrame, function_of, older
 #: functions that are not the user's
 _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop$|runtime\.|internal/runtime/"
-    r"|std::(?:_Hashtable<|__detail::_|unordered_))"
+    r"|std::(?:_Hashtable<|__detail::_|unordered_)|absl::\w+::container_internal::)"
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.cpp_tables import TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
 
@@ -77,6 +78,8 @@ def _describe(native: gdb.Type, depth: int) -> Type:
         return Type(Kind.FUNC, name, 8, native=native)
     if code == gdb.TYPE_CODE_VOID:
         return Type(Kind.VOID, name, 0, native=native)
+    if code == gdb.TYPE_CODE_UNION:
+        return Type(Kind.OPAQUE, name, size, native=native, as_class=lambda: _class(type))
     return Type(Kind.OPAQUE, name, size, native=native)
 
 
@@ -267,6 +270,8 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
     known = _standard(native, type, tag, name, depth)
     if known is not None:
         return known
+    if TABLE.match(tag):
+        return Type(Kind.OPAQUE, name, size, native=native)
     fields: List[Field] = []
     places: Dict[str, Any] = {}
     for field in type.fields():

@@ -12,6 +12,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 import lldb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
+from mapscope.program.cpp_tables import TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 
 #: deepest nesting of types looked into
@@ -109,6 +110,8 @@ def _describe(native: lldb.SBType, depth: int) -> Type:
     if which & _CLASSES:
         made = _struct(native, type, name, size, depth)
         return replace(made, as_class=lambda: _class(type))
+    if which == lldb.eTypeClassUnion:
+        return Type(Kind.OPAQUE, name, size, native=native, as_class=lambda: _class(type))
     if which == lldb.eTypeClassFunction:
         return Type(Kind.FUNC, name, 8, native=native)
     return Type(_scalar(type, size), name, size, native=native)
@@ -154,7 +157,7 @@ def _struct(native: lldb.SBType, type: lldb.SBType, name: str, size: int, depth:
         known = _standard(native, type, tag, name, size, depth)
         if known is not None:
             return known
-    fields = _fields(type, depth)
+    fields = None if TABLE.match(tag) else _fields(type, depth)
     if fields is None:
         return Type(Kind.OPAQUE, name, size, native=native)
     return Type(Kind.STRUCT, name, size, tuple(fields), native=native)

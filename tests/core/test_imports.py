@@ -24,6 +24,7 @@ ORDER = (
         "classic",
         "swiss",
         "nodes",
+        "slots",
         "flavours",
     ),
     *("locate", "activity", "stops", "plans", "commands", "shell"),

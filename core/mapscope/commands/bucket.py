@@ -29,7 +29,7 @@ class BucketResult(Result):
                 "schema": "mapscope.bucket/1",
                 "address": hex(view.address or 0),
                 "type": view.type_name,
-                "array": chain.array,
+                "array": chain.array or None,
                 "bucket": chain.index,
                 "evacuated": chain.evacuated,
                 "buckets": [_bucket_form(bucket) for bucket in chain.buckets],
@@ -46,7 +46,7 @@ class BucketResult(Result):
         state = ", evacuated" if chain.evacuated else ""
         yield (
             f"{escape(view.type_name)} {view.address or 0:#x}, "
-            f"{chain.array} {chain.unit} {chain.index}{state}\n"
+            f"{f'{chain.array} {chain.unit}'.strip()} {chain.index}{state}\n"
         )
         for bucket in chain.buckets:
             name = chain.unit if bucket.chain == 0 else f"overflow bucket {bucket.chain}"

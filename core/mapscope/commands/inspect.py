@@ -11,6 +11,7 @@ from ..maps.facts import (
     Growth,
     Held,
     LibraryFacts,
+    SlotFacts,
     Summary,
     TableFacts,
 )
@@ -34,7 +35,7 @@ class InspectResult(Result):
         view, summary = self.view, self.summary
         facts, growth = view.facts(), summary.growth
         form = {**self._head(), **facts.form()}
-        if isinstance(facts, TableFacts):
+        if isinstance(facts, (TableFacts, SlotFacts)):
             form["tombstones"] = summary.tombstones
         if isinstance(facts, BucketFacts):
             form["overflow"] = {
@@ -72,6 +73,9 @@ class InspectResult(Result):
     def _library_lines(self, facts: LibraryFacts) -> Iterator[str]:
         """The parts of a library's table."""
         summary, held = self.summary, self.summary.held
+        if isinstance(facts, SlotFacts):
+            yield from self._slot_lines(facts)
+            return
         yield (
             f"  {self.view.unit + 's':<10} {optional(facts.buckets)} of "
             f"{optional(facts.bucket_bytes)} bytes, "
@@ -85,6 +89,22 @@ class InspectResult(Result):
             yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
         stored = "stored with each entry" if facts.hash_stored else "not stored"
         yield f"  hash       {escape(facts.hash) or 'not known'}, {stored}\n"
+
+    def _slot_lines(self, facts: SlotFacts) -> Iterator[str]:
+        """The parts of a library's table of slots."""
+        held = self.summary.held
+        yield (
+            f"  slots      {facts.slots} of {facts.slot_bytes} bytes in {optional(facts.buckets)} "
+            f"groups, {size_text(held.total if held else None)} in all"
+        )
+        if held is not None and held.nodes is not None:
+            yield f", {size_text(held.nodes)} of it in nodes"
+        yield "\n"
+        if facts.growth_left is not None:
+            yield f"             {facts.growth_left} more entries before it grows\n"
+        if self.summary.tombstones is not None:
+            yield f"             {self.summary.tombstones} of deleted entries\n"
+        yield f"  hash       {escape(facts.hash) or 'not known'}\n"
 
     def _head(self) -> Dict[str, object]:
         """What every map has."""

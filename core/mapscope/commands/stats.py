@@ -37,7 +37,7 @@ class StatsResult(Result):
         view, found = self.view, self.found
         swiss: Dict[str, object] = {}
         if found.unit == "group":
-            swiss["probes"] = _form(found.probes)
+            swiss["probes"] = _form(found.probes) if view.has_overflow or found.probes else None
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
@@ -81,7 +81,10 @@ class StatsResult(Result):
         yield from _histogram(f"entries per {found.unit}{what}", found.cells, none)
         if found.chains or (found.unit == "bucket" and view.has_overflow):
             yield from _histogram(f"buckets per chain{what}", found.chains, none)
-        if found.probes:
+        if found.unit == "group" and not view.has_overflow:
+            yield f"  slots      {optional(found.growth_left)} more entries before it grows, "
+            yield f"{optional(found.tombstones)} of deleted entries\n"
+        elif found.probes:
             text = f"groups that a lookup looks at to find nothing{what}"
             yield from _histogram(text, found.probes, none)
             yield f"  slots      {optional(found.growth_left)} left before a table grows, "

@@ -3,6 +3,7 @@
 
 from typing import Optional, Tuple
 
+from .absl import absl_tables
 from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
@@ -15,9 +16,10 @@ FLAVOURS: Tuple[Flavour, ...] = (
     GoClassicMaps(),
     GoSwissMaps(),
     std_tables.StdTables(),
+    absl_tables.AbslTables(),
 )
 #: those of tables of libraries, by name
-LIBRARIES: Tuple[str, ...] = (std_tables.NAME,)
+LIBRARIES: Tuple[str, ...] = (std_tables.NAME, absl_tables.NAME)
 
 
 def operation(function: str) -> Optional[str]:

@@ -85,6 +85,24 @@ class LibraryFacts(Facts):
         return form
 
 
+@dataclass(frozen=True)
+class SlotFacts(LibraryFacts):
+    """Of a library's table of slots.
+
+    :ivar slot_bytes: of each
+    :ivar growth_left: entries until it grows; None: not known
+    """
+
+    slots: int
+    slot_bytes: int
+    growth_left: Optional[int]
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = {**super().form(), "groups": self.buckets}
+        del form["buckets"], form["bucket_bytes"], form["hash_stored"], form["max_load_factor"]
+        return form
+
+
 @dataclass
 class Growth:
     """A migration in progress; see docs/commands.md, inspect."""

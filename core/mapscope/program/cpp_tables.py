@@ -8,9 +8,13 @@ from typing import Optional
 from .types import Type
 
 #: full names of class templates that are tables
-TABLE = re.compile(r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<" r"|std::_Hashtable<)")
+TABLE = re.compile(
+    r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<"
+    r"|std::_Hashtable<"
+    r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<)"
+)
 #: members that lead to the number of entries, of one library or another
-_COUNTS = (("_M_h", "_M_element_count"),)
+_COUNTS = (("_M_h", "_M_element_count"), ("size_",))
 
 
 def entries_in(type: Type, data: bytes) -> Optional[int]:

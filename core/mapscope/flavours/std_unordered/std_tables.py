@@ -149,7 +149,7 @@ def open_table(session: Session, address: int, table: CppClass, name: str) -> Ma
     view.has_values = elem is not VOID
     buckets = table.find("_M_buckets")
     view.grows = GrowthPlace(
-        ("std::_Hashtable::_M_rehash", "_M_rehash"),
+        ("std::_Hashtable::_M_rehash",),
         address,
         _NEW_BUCKETS,
         address + (buckets.offset if buckets is not None else 0),

@@ -11,6 +11,7 @@ from typing import List, Optional, Tuple
 
 from ...errors import MapscopeError, NeedsProcess, UsageError
 from ...flavours.registry import LIBRARIES
+from ...maps.facts import SlotFacts
 from ...maps.view import GrowthPlace, MapView, Reopen
 from ...session import Session
 from ...stops.engine import Plan, Stop
@@ -52,7 +53,7 @@ class LibraryPlan(Plan):
         self._view = view
         self._grows = grows
         self._points: List[Point] = []
-        self._buckets = view.facts().buckets
+        self._buckets = _size(view)
         self._told = False  # of the growth that the watchpoint sees next
         self.mechanism = "breakpoint"
 
@@ -114,7 +115,7 @@ class LibraryPlan(Plan):
         before, told = self._buckets, self._told
         view = self._now()
         self._told = False
-        self._buckets = view.facts().buckets
+        self._buckets = _size(view)
         if told or self._buckets == before:
             return False
         return self._occurred(hit, self._buckets, "done already", before)
@@ -148,6 +149,7 @@ class LibraryPlan(Plan):
                 buckets=buckets or 0,
                 count=count,
                 how=how,
+                unit="slots" if isinstance(self._view.facts(), SlotFacts) else "buckets",
             )
 
         reopen: Optional[Reopen] = self._view.reopen
@@ -164,6 +166,12 @@ class LibraryPlan(Plan):
             self.visible = None
         for point in points:
             point.remove()
+
+
+def _size(view: MapView) -> Optional[int]:
+    """What a table has more of when it has grown: its slots, or its buckets."""
+    facts = view.facts()
+    return facts.slots if isinstance(facts, SlotFacts) else facts.buckets
 
 
 def _argument(host: Host, hit: Hit, names: Tuple[str, ...], register: str) -> int:
