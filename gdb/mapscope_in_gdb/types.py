@@ -12,7 +12,7 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
-from mapscope.program.cpp_tables import TABLE
+from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
 
@@ -267,6 +267,8 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
         return Type(Kind.EMPTY_INTERFACE, name, size, native=native)
     if tag == "runtime.iface":
         return Type(Kind.INTERFACE, name, size, native=native)
+    if tag in RUST_TEXTS:
+        return _text(native, type, name, *RUST_TEXTS[tag])
     known = _standard(native, type, tag, name, depth)
     if known is not None:
         return known
@@ -320,9 +322,9 @@ def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int)
     if "::" not in tag:
         return None
     if STRING.match(tag):
-        return _text(native, type, name, ("_M_dataplus", "_M_p"), "_M_string_length")
+        return _text(native, type, name, ("_M_dataplus", "_M_p"), ("_M_string_length",))
     if STRING_VIEW.match(tag):
-        return _text(native, type, name, ("_M_str",), "_M_len")
+        return _text(native, type, name, ("_M_str",), ("_M_len",))
     if not tag.startswith("std::"):
         return None
     if tag.startswith("std::pair<"):
@@ -345,11 +347,17 @@ def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int)
     return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
 
 
-def _text(native: gdb.Type, type: gdb.Type, name: str, data: Tuple[str, ...], length: str) -> Type:
-    """std::string or std::string_view of libstdc++."""
+def _text(
+    native: gdb.Type,
+    type: gdb.Type,
+    name: str,
+    data: Tuple[str, ...],
+    length: Tuple[str, ...],
+) -> Type:
+    """std::string or std::string_view of libstdc++, or a string of Rust's."""
     try:
         data_offset = _offset(type, data)
-        len_offset = _offset(type, (length,))
+        len_offset = _offset(type, length)
     except KeyError:  # another standard library
         return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
     return Type(

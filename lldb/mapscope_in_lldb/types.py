@@ -12,7 +12,7 @@ from typing import Callable, Iterator, List, Optional, Tuple
 import lldb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
-from mapscope.program.cpp_tables import TABLE
+from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 
 #: deepest nesting of types looked into
@@ -157,6 +157,17 @@ def _struct(native: lldb.SBType, type: lldb.SBType, name: str, size: int, depth:
         known = _standard(native, type, tag, name, size, depth)
         if known is not None:
             return known
+    if tag in RUST_TEXTS:
+        places = [_place(type, path) for path in RUST_TEXTS[tag]]
+        if None not in places:
+            return Type(
+                Kind.STRING,
+                name,
+                size,
+                data_offset=places[0] or 0,
+                len_offset=places[1] or 0,
+                native=native,
+            )
     fields = None if TABLE.match(tag) else _fields(type, depth)
     if fields is None:
         return Type(Kind.OPAQUE, name, size, native=native)
@@ -180,6 +191,18 @@ def _fields(type: lldb.SBType, depth: int) -> Optional[List[Field]]:
             )
         )
     return fields
+
+
+def _place(type: lldb.SBType, path: Tuple[str, ...]) -> Optional[int]:
+    """Where a member of a member ... is; None: there is none of that name."""
+    offset = 0
+    for name in path:
+        found = next((member for member in _members(type) if member.GetName() == name), None)
+        if found is None:
+            return None
+        offset += int(found.GetOffsetInBytes())
+        type = found.GetType().GetCanonicalType()
+    return offset
 
 
 def _class(type: lldb.SBType) -> CppClass:

@@ -38,7 +38,7 @@ class GrowthPlace:
     :ivar functions: names by which debuggers know the function that does it
     :ivar owner: the address that it is called for
     :ivar arguments: names of its first parameter, if that is the new number of buckets
-    :ivar word: address of the pointer to the table's array
+    :ivar word: address of a word of the table that changes then, if possible as the last one
     """
 
     functions: Tuple[str, ...]

@@ -11,10 +11,19 @@ from .types import Type
 TABLE = re.compile(
     r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<"
     r"|std::_Hashtable<"
-    r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<)"
+    r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<"
+    r"|(?:std::collections::hash::|hashbrown::)(?:map::HashMap|set::HashSet)<)"
 )
+#: Rust's strings: members that lead to the pointer and to the length (Rust 1.84 and later)
+RUST_TEXTS = {
+    "&str": (("data_ptr",), ("length",)),
+    "alloc::string::String": (
+        ("vec", "buf", "inner", "ptr", "pointer", "pointer"),
+        ("vec", "len"),
+    ),
+}
 #: members that lead to the number of entries, of one library or another
-_COUNTS = (("_M_h", "_M_element_count"), ("size_",))
+_COUNTS = (("_M_h", "_M_element_count"), ("size_",), ("base", "table", "table", "items"))
 
 
 def entries_in(type: Type, data: bytes) -> Optional[int]:

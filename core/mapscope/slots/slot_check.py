@@ -3,7 +3,7 @@
 
 from typing import Dict, List, Optional, Sequence
 
-from ..maps.compare_keys import Keys
+from ..maps.compare_keys import Hashed, Keys
 from ..maps.problems import Problem
 from ..maps.progress import Progress
 from ..maps.report import Report
@@ -33,9 +33,7 @@ def check_slots(view: SlotReader, report: Report, progress: Progress) -> None:
             text = f"the control byte {marks[at]:#04x} of {where.text()} means nothing"
             report.add("error", "control-byte", text, None, where.bucket, where.cell)
             at = flagged.find(1, at + 1)
-    if report.hashes:
-        _, why = view.hashing()
-        report.add("note", "hash-skipped", f"keys were not compared with their hashes: {why}")
+    hashed = Hashed(view, report, report.hashes)
     key, _ = view.types()
     keys = Keys(view, key, False)
     seen: Dict[bytes, int] = {}
@@ -48,6 +46,7 @@ def check_slots(view: SlotReader, report: Report, progress: Progress) -> None:
                 where = view.where(slots[index])
                 text = f"the entry of {where.text()} cannot be read, at {places[index]:#x}"
                 report.add("error", "key-unreadable", text, places[index], where.bucket, where.cell)
+        _compare(view, report, hashed, slots, [part or b"" for part in parts])
         values: Sequence[Optional[bytes]] = parts
         if keys.kind is Kind.STRING:
             values = _texts(view, parts)
@@ -59,9 +58,39 @@ def check_slots(view: SlotReader, report: Report, progress: Progress) -> None:
                 one, other = view.where(before), view.where(slot)
                 text = f"a key is there twice, in {one.text()} and in {other.text()}"
                 report.add("error", "duplicate-key", text, None, other.bucket, other.cell)
+    hashed.settle("wrong-hash")
+    report.settle(0)
     if not keys.plain and keys.kind is not Kind.STRING:
         text = "keys were not compared with each other: their bytes do not tell"
         report.add("note", "hash-skipped", text)
+
+
+def _compare(
+    view: SlotReader,
+    report: Report,
+    hashed: Hashed,
+    slots: Sequence[int],
+    parts: Sequence[bytes],
+) -> None:
+    """Control bytes with the hashes of keys."""
+    mark, marks = view.control.mark, view.marks()
+    numbers = hashed.many(parts) if mark is not None else []
+    fitting = unfitting = 0
+    for slot, number in zip(slots, numbers):
+        if number is None or mark is None:
+            continue
+        if mark(number) == marks[slot]:
+            fitting += 1
+            continue
+        unfitting += 1
+        where = view.where(slot)
+        text = (
+            f"the control byte of {where.text()} is {marks[slot]:#04x}, "
+            f"that of its key's hash is {mark(number):#04x}"
+        )
+        report.doubt("wrong-hash", text, view.slot_address(slot), where.bucket, where.cell or 0)
+    if numbers:
+        hashed.count(fitting, unfitting)
 
 
 def _problems(view: SlotReader, report: Report) -> None:

@@ -7,7 +7,7 @@ slots that the other bits choose and goes on until a group says that there is no
 """
 
 from dataclasses import dataclass
-from typing import Dict, Optional
+from typing import Callable, Dict, Optional
 
 from ..errors import Corrupt
 from ..program.memory import ADDRESS_LIMIT
@@ -52,12 +52,16 @@ class Control:
     :ivar names: of those that are none
     :ivar group: slots of a group
     :ivar group_bytes: control bytes of a group; more than slots where some are of the group
+    :ivar mark: gives the control byte of a hash; None: hashes are not known here. A lookup then
+        looks at `group` slots from the one that the hash names, cyclically, and goes on by one,
+        two, three groups and so on until there is an empty one
     """
 
     live: bytes
     names: Dict[int, str]
     group: int
     group_bytes: int
+    mark: Optional[Callable[[int], int]] = None
 
     @property
     def deleted(self) -> Optional[int]:

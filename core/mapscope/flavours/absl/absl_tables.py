@@ -2,11 +2,11 @@
 """Abseil's hash tables (absl/container/internal/raw_hash_set.h).
 
 All of them are a raw_hash_set<Policy, Hash, Eq, Alloc>. There is a control byte for each slot,
-then a sentinel: below 0x80 seven bits of the hash, 0x80 empty, 0xfe deleted. The policy says what slots
-are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetPolicy. In the releases
-of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the table, and
-the first part of settings_ is the number of entries until it grows. Hashes are mixed with an
-address of the process, so they are not computed here.
+then a sentinel: below 0x80 seven bits of the hash, 0x80 empty, 0xfe deleted. The policy says what
+slots are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetPolicy. In the
+releases of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the
+table, and the first part of settings_ is the number of entries until it grows. Hashes are mixed
+with an address of the process, so they are not computed here.
 """
 
 import re

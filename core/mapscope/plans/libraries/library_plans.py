@@ -77,8 +77,8 @@ class LibraryPlan(Plan):
         if self.visible is None:
             self.visible, self.mechanism = point, "hardware watchpoint"
             self.notes.append(
-                "the function that grows it is inlined everywhere: the program stops when a "
-                "growth has been done"
+                "no function that grows it alone was found: the program stops when a growth "
+                "has been done"
             )
         else:
             self._points.append(point)
