@@ -36,7 +36,8 @@ from .target import LldbTarget
 #: functions that are not the user's
 _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
-    r"|std::(?:_Hashtable<|__detail::_|unordered_)|absl::\w+::container_internal::)"
+    r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|absl::\w+::container_internal::)"
 )
 #: frames in which the user's is looked for
 _DEPTH = 64

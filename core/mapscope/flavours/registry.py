@@ -8,6 +8,7 @@ from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
+from .libcxx import libcxx_tables
 from .rust import rust_tables
 from .std_unordered import std_tables
 
@@ -17,11 +18,17 @@ FLAVOURS: Tuple[Flavour, ...] = (
     GoClassicMaps(),
     GoSwissMaps(),
     std_tables.StdTables(),
+    libcxx_tables.LibcxxTables(),
     absl_tables.AbslTables(),
     rust_tables.RustTables(),
 )
 #: those of tables of libraries, by name
-LIBRARIES: Tuple[str, ...] = (std_tables.NAME, absl_tables.NAME, rust_tables.NAME)
+LIBRARIES: Tuple[str, ...] = (
+    std_tables.NAME,
+    libcxx_tables.NAME,
+    absl_tables.NAME,
+    rust_tables.NAME,
+)
 
 
 def operation(function: str) -> Optional[str]:

@@ -3,7 +3,7 @@
 
 from array import array
 from itertools import compress
-from typing import Dict, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MemoryUnreadable
 from ..maps.batches import Where
@@ -42,6 +42,7 @@ class NodeReader(MapView):
     :param hash_name: of the program's hash function
     :param hashing: gives it, or why it cannot be computed
     :param unique: whether a key is there at most once
+    :param change: makes the bytes of the node at an address such as the types say
     """
 
     has_overflow = False
@@ -59,11 +60,13 @@ class NodeReader(MapView):
         hash_name: str,
         hashing: Hashing,
         unique: bool,
+        change: Optional[Callable[[int, bytes], bytes]] = None,
     ) -> None:
         super().__init__(memory, address, type_name, key, elem)
         self.header = header
         self.layout = layout
         self.unique = unique
+        self._change = change
         self._hash_name = hash_name
         self._hashing = hashing
         self._nodes: Optional["array[int]"] = None
@@ -198,7 +201,10 @@ class NodeReader(MapView):
 
     def rows(self, nodes: Sequence[int]) -> List[Optional[bytes]]:
         """The bytes of nodes."""
-        return self.memory.gather(nodes, self.layout.size)
+        found, change = self.memory.gather(nodes, self.layout.size), self._change
+        if change is None:
+            return found
+        return [None if row is None else change(node, row) for node, row in zip(nodes, found)]
 
     def batches(
         self, progress: Progress = no_progress

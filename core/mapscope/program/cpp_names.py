@@ -36,7 +36,8 @@ _ALIASES = {
     "std::basic_string<char>": "std::string",
     "std::basic_string_view<char>": "std::string_view",
 }
-#: Abseil's inline namespace, its tables, and the hashes that those have unless told
+#: inline namespaces of libc++ and Abseil; Abseil's tables, and their hashes unless told
+_LIBCXX_INLINE = re.compile(r"\bstd::__(?:\d+|ndk\d+)::")
 _ABSL_INLINE = re.compile(r"\babsl::(?:lts_\d+|debian\d+)::")
 _ABSL = re.compile(r"^absl::(?:flat|node)_hash_(map|set)$")
 _ABSL_HASH = re.compile(r"^absl::(?:hash_internal::Hash<|container_internal::)")
@@ -50,6 +51,8 @@ _ANONYMOUS = "(anonymous namespace)"
 
 def as_written(name: str) -> str:
     """The name as people write it: without the arguments that templates have anyway."""
+    if "std::__" in name and len(name) <= _LONGEST:
+        name = _LIBCXX_INLINE.sub("std::", name)
     if "absl::" in name and len(name) <= _LONGEST:
         name = _ABSL_INLINE.sub("absl::", name)
     if "<" not in name or len(name) > _LONGEST or "operator" in name:

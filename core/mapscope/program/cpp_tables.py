@@ -23,7 +23,12 @@ RUST_TEXTS = {
     ),
 }
 #: members that lead to the number of entries, of one library or another
-_COUNTS = (("_M_h", "_M_element_count"), ("size_",), ("base", "table", "table", "items"))
+_COUNTS = (
+    ("_M_h", "_M_element_count"),
+    ("__table_", "__p2_"),
+    ("size_",),
+    ("base", "table", "table", "items"),
+)
 
 
 def entries_in(type: Type, data: bytes) -> Optional[int]:

@@ -5,6 +5,7 @@
 #ifndef MAPSCOPE_TESTS_LIBRARY_TABLES_HPP
 #define MAPSCOPE_TESTS_LIBRARY_TABLES_HPP
 
+#define MAPSCOPE_TESTS_NO_MAPS
 #include "truth.hpp"
 
 #include <cstdio>
