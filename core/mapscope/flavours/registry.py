@@ -4,6 +4,7 @@
 from typing import Optional, Tuple
 
 from .absl import absl_tables
+from .boost_unordered import boost_tables
 from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
@@ -20,6 +21,7 @@ FLAVOURS: Tuple[Flavour, ...] = (
     std_tables.StdTables(),
     libcxx_tables.LibcxxTables(),
     absl_tables.AbslTables(),
+    boost_tables.BoostTables(),
     rust_tables.RustTables(),
 )
 #: those of tables of libraries, by name
@@ -27,6 +29,7 @@ LIBRARIES: Tuple[str, ...] = (
     std_tables.NAME,
     libcxx_tables.NAME,
     absl_tables.NAME,
+    boost_tables.NAME,
     rust_tables.NAME,
 )
 

@@ -23,6 +23,14 @@ _DEFAULTS: Dict[str, Dict[int, str]] = {
     "std::unordered_map": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
     "std::unordered_multiset": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
     "std::unordered_multimap": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
+    **{
+        f"boost::unordered::unordered_{kind}": {
+            count: "boost::hash<{0}>",
+            count + 1: "std::equal_to<{0}>",
+            count + 2: _PAIRS if count == 2 else _ALLOCATOR,
+        }
+        for kind, count in (("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1))
+    },
     "absl::flat_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
     "absl::node_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
     "absl::flat_hash_set": {2: "std::equal_to<{0}>", 3: _ALLOCATOR},

@@ -12,6 +12,7 @@ TABLE = re.compile(
     r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<"
     r"|std::_Hashtable<"
     r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<"
+    r"|boost::unordered::unordered_(?:multi)?(?:map|set)<"
     r"|(?:std::collections::hash::|hashbrown::)(?:map::HashMap|set::HashSet)<)"
 )
 #: Rust's strings: members that lead to the pointer and to the length (Rust 1.84 and later)
@@ -26,6 +27,7 @@ RUST_TEXTS = {
 _COUNTS = (
     ("_M_h", "_M_element_count"),
     ("__table_", "__p2_"),
+    ("table_", "size_"),
     ("size_",),
     ("base", "table", "table", "items"),
 )
