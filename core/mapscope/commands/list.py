@@ -112,7 +112,8 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     if args.migrating:
         rows = [row for row in rows if row.view.growth() is not None]
-    where = ": no runtime of mapscope's or of Go's was recognised in this program"
+    where = ": no runtime of mapscope's or of Go's was recognised in this program; tables of "
+    where += "libraries are in no list, and are looked at by their names"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]
     if present:
         where = ""
