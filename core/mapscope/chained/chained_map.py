@@ -25,8 +25,8 @@ from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Type
-from .node_check import check_nodes
-from .node_lookup import NodeLookup
+from .chained_check import check_nodes
+from .chained_lookup import NodeLookup
 from .two_tables import Nodes, Piece, Tables
 
 #: buckets walked at a time
