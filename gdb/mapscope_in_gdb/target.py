@@ -100,7 +100,11 @@ class GdbTarget(Target):
 
     def symbol_at(self, address: int) -> Optional[str]:
         try:
-            text = gdb.execute(f"info symbol {address:#x}", to_string=True)
+            # gdb takes Go's names for another language's: main.T becomes main[T]
+            plain = f"with print demangle off -- info symbol {address:#x}"
+            text = gdb.execute(plain, to_string=True)
+            if text.startswith("_Z"):
+                text = gdb.execute(f"info symbol {address:#x}", to_string=True)
         except gdb.error:
             return None
         # "NAME in section .data of /path", "NAME + 8 in section .data"

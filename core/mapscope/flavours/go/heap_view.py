@@ -22,6 +22,8 @@ _DATA = (".noptrbss", ".bss", ".noptrdata", ".data")
 _MOST_PROVED = 1 << 20
 #: paths to one map that are told
 _MOST_OWNERS = 256
+#: bytes of a variable in front of one of its words, among which a symbol is looked for
+_LARGEST_VARIABLE = 256
 #: candidates of one map that are told
 _MOST_CANDIDATES = 16
 
@@ -181,6 +183,7 @@ class GoHeapView(HeapView):
     def _path(self, node: Node) -> str:
         known = self._paths.get(node)
         if known is None:
+            self._name(node.root())
             known = self._paths[node] = node.path()
             labels: List[str] = []
             at: Optional[Node] = node
@@ -190,6 +193,18 @@ class GoHeapView(HeapView):
             self.steps[known] = tuple(labels[::-1])
         return known
 
+    def _name(self, root: Node) -> None:
+        """Give a word of the data the name of the symbol that it is part of, where there are
+        symbols without debug information."""
+        if not root.label.startswith("0x") or not self._session.go.symbols("runtime.mheap_"):
+            return
+        address = int(root.label, 16)
+        for offset in range(0, _LARGEST_VARIABLE, 8):
+            name = self._session.target.symbol_at(address - offset)
+            if name:
+                root.label = name + (f"+{offset:#x}" if offset else "")
+                return
+
     def has(self, address: int) -> bool:
         return self._headers.number_of(address) is not None
 
@@ -198,6 +213,8 @@ class GoHeapView(HeapView):
         view = GoHeapView(self._session, self._swiss, True, no_progress, self._typed, trail)
         self.notes += [note for note in view.notes if note not in self.notes]
         self.followed = view.followed
+        for node, *_ in trail.hits:
+            self._name(node.root())
         return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))
 
 
