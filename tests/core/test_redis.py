@@ -7,7 +7,7 @@ from typing import Any, List, Optional
 
 import pytest
 
-from image import HEAP
+from image import HEAP, frame
 from looking import lines, one, text
 from mapscope.errors import MapscopeError, NotAMap
 from mapscope.flavours.redis import siphash as fast
@@ -139,6 +139,18 @@ def assert_same(map: Dict, expected: List[Any]) -> None:
         return
     found = sorted((row["key"], row["value"]) for row in rows[1:-1])
     assert found == expected or "cannot tell" in rows[-1]["error"]
+
+
+def test_an_entry_that_is_just_added_is_marked() -> None:
+    map = filled("7.0", "hashDictType", 3)
+    rows = lines(map.program.target, "entries", hex(map.address))
+    assert not any("in_flight" in row for row in rows)
+    slot = map._slot(0, siphash(b"key 1") & 7)
+    map.program.thread.held["r14"] = map.image.word(slot)
+    for function, marked in (("dictFind", 0), ("dbAdd", 1)):
+        map.program.thread.stack = [frame("zmalloc"), frame(function)]
+        rows = lines(map.program.target, "entries", hex(map.address))
+        assert len([row for row in rows if row.get("in_flight")]) == marked
 
 
 def test_what_no_register_has_cannot_be_told() -> None:

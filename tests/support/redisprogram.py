@@ -9,7 +9,7 @@ import struct
 from typing import Dict as Mapping
 from typing import Iterator, List, Optional
 
-from image import FakeTarget, Image
+from image import FakeFrame, FakeTarget, Image
 from mapscope.program.target import Frame, Thread
 
 MASK = (1 << 64) - 1
@@ -67,9 +67,10 @@ class OneThread(Thread):
 
     def __init__(self) -> None:
         self.held: Mapping[str, int] = {}
+        self.stack: List[FakeFrame] = []
 
     def frames(self) -> Iterator[Frame]:
-        return iter(())
+        return iter(self.stack)
 
     def registers(self) -> Mapping[str, int]:
         return self.held

@@ -179,7 +179,9 @@ def open_dict(session: Session, address: int) -> ChainedMap:
     def count(at: int) -> int:
         return read_dict(session.memory, at).tables.count
 
-    nodes = DictNodes(session.memory, header.tables, holds, count, hashing, find_lost)
+    nodes = DictNodes(
+        session.memory, header.tables, holds, count, hashing, find_lost, find_lost.held_by_writers
+    )
     view = ChainedMap(
         session.memory,
         address,
