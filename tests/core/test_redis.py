@@ -212,6 +212,21 @@ def test_the_migration_in_numbers() -> None:
     assert sum(int(n) * count for n, count in stats["cells"].items()) == growth["entries_moved"]
 
 
+@pytest.mark.parametrize("version, hard", [("7.0", 6), ("8.0", 4)])
+def test_why_a_migration_stands_still(version: str, hard: int) -> None:
+    map = filled(version, "hashDictType")
+    map.grow(16)
+    notes = {}
+    for policy in range(4):
+        map.image.write_word(map.program.policy, policy, 4)
+        form = one(map.program.target, "inspect", hex(map.address))
+        notes[policy] = form["notes"], form["grows_above"]
+    assert notes[0] == ([], 16)
+    assert "no steps are done" in notes[1][0][0] and notes[1][1] == 16 * hard
+    assert "forbidden" in notes[2][0][0] and notes[2][1] is None
+    assert notes[3] == ([], None)
+
+
 def test_damage_is_found() -> None:
     map = filled("7.0", "hashDictType")
     target, image = map.program.target, map.image

@@ -25,6 +25,7 @@ CODE = 0x555500000000
 FUNCTIONS = (
     *("dictRehash", "dictAddRaw", "dictSdsHash", "dictSdsKeyCompare", "dictSdsDestructor"),
     *("dictObjectDestructor", "dictExpandAllowed", "dictGetHashFunctionSeed", "dictPtrHash"),
+    "dictSetResizeEnabled",
 )
 
 
@@ -96,6 +97,11 @@ class Program:
         near = CODE + 2048
         self.image.write(near, self.image.read(seed, 16))
         self.image.write(getter + 7, struct.pack("<i", near - getter - 11) + b"\xc3")
+        self.policy = near + 16
+        setter = self.address("dictSetResizeEnabled")
+        self.image.write(
+            setter, b"\x89\x3d" + struct.pack("<i", self.policy - setter - 6) + b"\xc3"
+        )
         if version == "8.0":
             self._name("_dictResize", CODE + 1024)
         self.types: Mapping[str, int] = {}
