@@ -7,7 +7,7 @@ from typing import Any, List, Optional
 
 import pytest
 
-from image import HEAP
+from image import HEAP, frame
 from looking import lines, one, text
 from mapscope.errors import MapscopeError, NotAMap
 from mapscope.flavours.redis import siphash as fast
@@ -141,6 +141,18 @@ def assert_same(map: Dict, expected: List[Any]) -> None:
     assert found == expected or "cannot tell" in rows[-1]["error"]
 
 
+def test_an_entry_that_is_just_added_is_marked() -> None:
+    map = filled("7.0", "hashDictType", 3)
+    rows = lines(map.program.target, "entries", hex(map.address))
+    assert not any("in_flight" in row for row in rows)
+    slot = map._slot(0, siphash(b"key 1") & 7)
+    map.program.thread.held["r14"] = map.image.word(slot)
+    for function, marked in (("dictFind", 0), ("dbAdd", 1)):
+        map.program.thread.stack = [frame("zmalloc"), frame(function)]
+        rows = lines(map.program.target, "entries", hex(map.address))
+        assert len([row for row in rows if row.get("in_flight")]) == marked
+
+
 def test_what_no_register_has_cannot_be_told() -> None:
     map = filled("7.0", "hashDictType")
     expected = truth(map)
@@ -198,6 +210,21 @@ def test_the_migration_in_numbers() -> None:
     stats = one(map.program.target, "stats", hex(map.address))
     assert stats["entries"] == 24
     assert sum(int(n) * count for n, count in stats["cells"].items()) == growth["entries_moved"]
+
+
+@pytest.mark.parametrize("version, hard", [("7.0", 6), ("8.0", 4)])
+def test_why_a_migration_stands_still(version: str, hard: int) -> None:
+    map = filled(version, "hashDictType")
+    map.grow(16)
+    notes = {}
+    for policy in range(4):
+        map.image.write_word(map.program.policy, policy, 4)
+        form = one(map.program.target, "inspect", hex(map.address))
+        notes[policy] = form["notes"], form["grows_above"]
+    assert notes[0] == ([], 16)
+    assert "no steps are done" in notes[1][0][0] and notes[1][1] == 16 * hard
+    assert "forbidden" in notes[2][0][0] and notes[2][1] is None
+    assert notes[3] == ([], None)
 
 
 def test_damage_is_found() -> None:

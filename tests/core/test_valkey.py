@@ -78,6 +78,9 @@ def test_the_migration_in_numbers() -> None:
     form = one(map.program.target, "inspect", hex(map.address))
     assert form["flavor"] == "valkey-hashtable" and form["type"] == "hashtable<setHashtableType>"
     assert form["sizes"] == [4, 8] and form["paused"] == 1 and form["grows_above"] == 56
+    map.image.write_word(map.program.policy, 1, 4)
+    avoiding = one(map.program.target, "inspect", hex(map.address))
+    assert avoiding["grows_above"] == 5 * 56 and "AVOID" in " ".join(avoiding["notes"])
     growth = form["growth"]
     assert growth["nevacuate"] == growth["evacuated"] == 1 and growth["kind"] == "double"
     assert growth["entries_moved"] + growth["entries_waiting"] == 70

@@ -9,7 +9,7 @@ import struct
 from typing import Dict as Mapping
 from typing import Iterator, List, Optional
 
-from image import FakeTarget, Image
+from image import FakeFrame, FakeTarget, Image
 from mapscope.program.target import Frame, Thread
 
 MASK = (1 << 64) - 1
@@ -25,6 +25,7 @@ CODE = 0x555500000000
 FUNCTIONS = (
     *("dictRehash", "dictAddRaw", "dictSdsHash", "dictSdsKeyCompare", "dictSdsDestructor"),
     *("dictObjectDestructor", "dictExpandAllowed", "dictGetHashFunctionSeed", "dictPtrHash"),
+    "dictSetResizeEnabled",
 )
 
 
@@ -67,9 +68,10 @@ class OneThread(Thread):
 
     def __init__(self) -> None:
         self.held: Mapping[str, int] = {}
+        self.stack: List[FakeFrame] = []
 
     def frames(self) -> Iterator[Frame]:
-        return iter(())
+        return iter(self.stack)
 
     def registers(self) -> Mapping[str, int]:
         return self.held
@@ -95,6 +97,11 @@ class Program:
         near = CODE + 2048
         self.image.write(near, self.image.read(seed, 16))
         self.image.write(getter + 7, struct.pack("<i", near - getter - 11) + b"\xc3")
+        self.policy = near + 16
+        setter = self.address("dictSetResizeEnabled")
+        self.image.write(
+            setter, b"\x89\x3d" + struct.pack("<i", self.policy - setter - 6) + b"\xc3"
+        )
         if version == "8.0":
             self._name("_dictResize", CODE + 1024)
         self.types: Mapping[str, int] = {}

@@ -26,7 +26,7 @@ class Program:
         self.thread = OneThread()
         self.target.thread_list = [self.thread]
         self.image.map_region(CODE, bytes(4096))
-        names = ["hashtableFind", "hashtableGetHashFunctionSeed"]
+        names = ["hashtableFind", "hashtableGetHashFunctionSeed", "hashtableSetResizePolicy"]
         if version == "9.1":
             names += ["objectGetVal", "zslGetNodeElement", "entryGetValue"]
         for number, name in enumerate(names):
@@ -36,6 +36,10 @@ class Program:
         getter = self.target.symbol_table["hashtableGetHashFunctionSeed"][0]
         code = b"\x48\x8d\x05" + struct.pack("<i", near - getter - 7) + b"\xc3"
         self.image.write(getter, code)
+        self.policy = near + 16
+        setter = self.target.symbol_table["hashtableSetResizePolicy"][0]
+        code = b"\x89\x3d" + struct.pack("<i", self.policy - setter - 6) + b"\xc3"
+        self.image.write(setter, code)
         self.types: Dict[str, int] = {}
         for name in ("kvstoreKeys", "kvstoreExpires", "set", "zset", "hash"):
             self.types[name] = self.image.allocate(128)

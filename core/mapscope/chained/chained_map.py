@@ -202,7 +202,7 @@ class ChainedMap(MapView):
             self.nodes.values(piece),
             range(count),
             lambda index: self.nodes.where(piece, index, array),
-            dict.fromkeys(range(count), True) if in_flight else {},
+            dict.fromkeys(range(count) if in_flight else self.nodes.written(piece), True),
         )
 
     def _until_interrupted(self, progress: Progress) -> Iterator[Piece]:

@@ -153,6 +153,10 @@ class Nodes(ABC):
         entries that are moved already."""
         return ()
 
+    def written(self, piece: Piece) -> Sequence[int]:
+        """Indices of entries that a thread may be writing at this moment."""
+        return ()
+
     def where(self, piece: Piece, index: int, array: str) -> Where:
         """The place of an entry."""
         return NodeWhere(array, piece.buckets[index], piece.nodes[index], piece.cells[index])

@@ -43,6 +43,7 @@ class DictNodes(Nodes):
         count: Count,
         hashing: Hashing,
         find_lost: FindLost,
+        held: Callable[[], Set[int]],
     ) -> None:
         self.problems = []
         self.tables = tables
@@ -51,6 +52,8 @@ class DictNodes(Nodes):
         self._count = count
         self._hashing = hashing
         self._find_lost = find_lost
+        self._held = held
+        self._written: Optional[Set[int]] = None
         self._marked_2: Optional[str] = None
 
     def bucket_address(self, table: int, bucket: int) -> int:
@@ -267,6 +270,14 @@ class DictNodes(Nodes):
             for at, key_hash in enumerate(known.many([slot or b"" for slot in slots]))
             if key_hash is None or key_hash & mask != piece.buckets[at]
         ]
+
+    def written(self, piece: Piece) -> Sequence[int]:
+        """dictAddRaw links an entry before it has a key, and its caller stores the value."""
+        if self._written is None:
+            self._written = self._held()
+        if not self._written or self._written.isdisjoint(piece.links):
+            return ()
+        return [at for at, link in enumerate(piece.links) if link in self._written]
 
     def lost(self, moved: Set[int], found: Tuple[int, int]) -> Lost:
         return self._find_lost(self, moved, found)

@@ -9,7 +9,7 @@ empty, no table leads to it, and all that were found so make the count that the 
 """
 
 import struct
-from typing import Dict, Iterator, Optional, Set, Tuple
+from typing import Dict, FrozenSet, Iterator, Optional, Set, Tuple
 
 from ...chained.two_tables import Lost, Piece
 from ...errors import MapscopeError, MemoryUnreadable
@@ -23,6 +23,15 @@ from .dict_types import NONE
 
 #: words of each thread's stack that are tried, and threads
 _WORDS, _THREADS = 512, 64
+#: functions that add an entry and store its value, and frames in which they are looked for
+_WRITERS = frozenset(
+    (
+        *("dictAdd", "dictAddRaw", "dictAddOrFind", "dictReplace", "dictInsertAtPosition"),
+        *("dictAddNonExistsByHash", "kvstoreDictAddRaw", "dbAdd", "dbAddRDBLoad", "setKey"),
+        *("setTypeAdd", "setTypeAddAux", "hashTypeSet", "zsetAdd", "setExpire"),
+    )
+)
+_NEAR = 3
 #: nodes of a chain that are followed
 _LONGEST = 1 << 16
 
@@ -65,9 +74,21 @@ class FindLost:
             return Lost(None, _problem(missing, "threads' registers and stacks do not tell which"))
         return Lost()
 
-    def _words(self) -> Iterator[int]:
+    def held_by_writers(self) -> Set[int]:
+        """Words that threads have which are just adding an entry."""
+        return set(self._words(_WRITERS))
+
+    def _words(self, inside: Optional[FrozenSet[str]] = None) -> Iterator[int]:
+        """Words in registers and on stacks.
+
+        :param inside: only of threads that are in one of these functions
+        """
         memory = self._session.memory
         for _, thread in zip(range(_THREADS), self._session.target.threads()):
+            if inside is not None:
+                frames = [frame for _, frame in zip(range(_NEAR), thread.frames())]
+                if not any(frame.function in inside for frame in frames):
+                    continue
             registers = thread.registers()
             yield from registers.values()
             sp = registers.get("rsp", 0)

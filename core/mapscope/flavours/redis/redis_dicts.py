@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Iterator, List, Optional, Tuple
 
 from ...chained.chained_map import ChainedMap
+from ...chained.two_tables import Tables
 from ...errors import MapscopeError, NotAMap
 from ...maps.key_text import parse_key
 from ...maps.view import Hashing, MapView
@@ -15,11 +16,11 @@ from ...program.types import Kind
 from ...program.values import NestedMap, escape
 from ...session import Session
 from ..flavour import Flavour
-from .dict_header import DictHeader, read_dict
+from .dict_header import read_dict
 from .dict_nodes import DictNodes
 from .dict_types import MSTR, SDS, SDS_NOCASE, Holds
 from .in_flight import FindLost
-from .redis_server import KEYS, Database, RedisProgram, program_of
+from .redis_server import ALLOW, AVOID, FORBID, KEYS, Database, RedisProgram, program_of
 from .siphash import SipKeyHash
 
 NAME = "redis-dict"
@@ -179,7 +180,9 @@ def open_dict(session: Session, address: int) -> ChainedMap:
     def count(at: int) -> int:
         return read_dict(session.memory, at).tables.count
 
-    nodes = DictNodes(session.memory, header.tables, holds, count, hashing, find_lost)
+    nodes = DictNodes(
+        session.memory, header.tables, holds, count, hashing, find_lost, find_lost.held_by_writers
+    )
     view = ChainedMap(
         session.memory,
         address,
@@ -188,8 +191,8 @@ def open_dict(session: Session, address: int) -> ChainedMap:
         holds.value_type,
         header.tables,
         nodes,
-        header.tables.sizes[header.tables.target] or None,
-        tuple(_notes(header)),
+        _grows_above(program, header.tables),
+        tuple(_notes(program, header.tables)),
         hashing,
         header.size,
     )
@@ -199,8 +202,21 @@ def open_dict(session: Session, address: int) -> ChainedMap:
     return view
 
 
-def _notes(header: DictHeader) -> Iterator[str]:
-    tables = header.tables
+def _ratio(program: RedisProgram) -> int:
+    """dict_force_resize_ratio."""
+    return 5 if program.in_order else 4
+
+
+def _grows_above(program: RedisProgram, tables: Tables) -> Optional[int]:
+    """Entries; None: not known, or it does not grow now."""
+    size, policy = tables.sizes[tables.target], program.policy()
+    if policy == AVOID:
+        # until 7.2 the ratio must be above it (dict.c, _dictExpandIfNeeded)
+        return size * (_ratio(program) + (1 if program.in_order else 0)) or None
+    return size or None if policy == ALLOW else None
+
+
+def _notes(program: RedisProgram, tables: Tables) -> Iterator[str]:
     if tables.paused and tables.migrating:
         yield (
             f"paused: {tables.paused} iterators (pauserehash) forbid steps, so rehashidx stands "
@@ -208,6 +224,17 @@ def _notes(header: DictHeader) -> Iterator[str]:
         )
     elif tables.paused:
         yield f"pauserehash is {tables.paused}"
+    policy, (old, new), ratio = program.policy(), tables.sizes, _ratio(program)
+    if policy == FORBID:
+        yield "resizing is forbidden (dict_can_resize): it does not grow, and no steps are done"
+    elif policy == AVOID:
+        stalls = tables.migrating and (new < ratio * old if new > old else old < ratio * new)
+        if not program.in_order and new < old:
+            stalls = tables.migrating and old < 8 * ratio * new
+        yield (
+            "a child process runs (dict_can_resize is AVOID): "
+            + ("no steps are done" if stalls else "it grows later than else")
+        )
 
 
 def _hashing(session: Session, program: RedisProgram, holds: Holds) -> Hashing:

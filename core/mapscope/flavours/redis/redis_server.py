@@ -28,8 +28,11 @@ KEYS, EXPIRES = "keys", "expires"
 #: of a dictType: hashFunction, and what ends a value
 _HASH, _END = 0, 5
 
-#: endbr64; lea SEED(%rip),%rax; ret
-_LANDING, _LEA = b"\xf3\x0f\x1e\xfa", b"\x48\x8d\x05"
+#: of functions that are one instruction and ret: endbr64; lea SEED(%rip),%rax; mov
+#: %edi,POLICY(%rip)
+_LANDING, _LEA, _MOV = b"\xf3\x0f\x1e\xfa", b"\x48\x8d\x05", b"\x89\x3d"
+#: whether tables may be resized; while a child process saves they had better not
+ALLOW, AVOID, FORBID = range(3)
 
 
 @dataclass(frozen=True)
@@ -59,8 +62,11 @@ class RedisProgram:
 
     :ivar seed_names: of the variable that has the seed, and of the function that returns its
         address
+    :ivar policy_names: of the variable that says whether tables may be resized, and of the
+        function that sets it
     """
 
+    policy_names = ("dict_can_resize", "dictSetResizeEnabled")
     seed_names = ("dict_hash_function_seed", "dictGetHashFunctionSeed")
 
     def __init__(self, session: Session) -> None:
@@ -121,18 +127,37 @@ class RedisProgram:
 
     def _returned(self, function: str) -> Optional[int]:
         """The address that a function returns which does nothing else."""
+        return self._operand(function, _LEA)
+
+    def _operand(self, function: str, code: bytes) -> Optional[int]:
+        """The address that the only instruction of a function has, relative to the next one."""
         start = self.symbol(function)
         if start is None:
             return None
         try:
-            code = self._memory.read(start, 16)
+            found = self._memory.read(start, 16)
         except MemoryUnreadable:
             return None
-        skipped = len(_LANDING) if code.startswith(_LANDING) else 0
-        code = code[skipped:]
-        if not code.startswith(_LEA) or code[7:8] != b"\xc3":
+        skipped = len(_LANDING) if found.startswith(_LANDING) else 0
+        size = len(code) + 4
+        found = found[skipped:]
+        if not found.startswith(code) or found[size : size + 1] != b"\xc3":
             return None
-        return start + skipped + 7 + int(struct.unpack_from("<i", code, 3)[0])
+        return start + skipped + size + int(struct.unpack_from("<i", found, len(code))[0])
+
+    def policy(self) -> Optional[int]:
+        """Whether tables may be resized: ALLOW, AVOID or FORBID; None: not known."""
+        variable, function = self.policy_names
+        at = self.symbol(variable) or self._stored(function)
+        try:
+            value = None if at is None else self._memory.read(at, 4)[0]
+        except MemoryUnreadable:
+            return None
+        return value if value in (ALLOW, AVOID, FORBID) else None
+
+    def _stored(self, function: str) -> Optional[int]:
+        """The address that a function stores its argument at, and does nothing else."""
+        return self._operand(function, _MOV)
 
     # --- what dicts hold ---
 

@@ -22,6 +22,7 @@ _PARTS = ((KEYS, "kvstoreKeysHashtableType"), (EXPIRES, "kvstoreExpiresHashtable
 class ValkeyProgram(RedisProgram):
     """What is known of one server process, looked up when it is asked for."""
 
+    policy_names = ("resize_policy", "hashtableSetResizePolicy")
     seed_names = ("hash_function_seed", "hashtableGetHashFunctionSeed")
 
     @property

@@ -10,7 +10,7 @@ from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
 from ..redis.redis_dicts import RedisDicts
-from ..redis.redis_server import Database
+from ..redis.redis_server import ALLOW, AVOID, FORBID, Database
 from ..redis.sds import TEXT
 from ..redis.siphash import SipKeyHash
 from .child_buckets import FindChildren
@@ -99,8 +99,8 @@ def open_table(session: Session, address: int) -> ChainedMap:
         entries.value_type,
         tables,
         nodes,
-        POSITIONS * tables.sizes[tables.target] or None,
-        tuple(_notes(header)),
+        _grows_above(program, tables.sizes[tables.target]),
+        tuple(_notes(program, header)),
         hashing,
         SIZE,
     )
@@ -111,8 +111,20 @@ def open_table(session: Session, address: int) -> ChainedMap:
     return view
 
 
-def _notes(header: TableHeader) -> Iterator[str]:
-    tables = header.tables
+def _grows_above(program: ValkeyProgram, size: int) -> Optional[int]:
+    """Entries; None: not known, or it does not grow now. (MAX_FILL_PERCENT_SOFT and _HARD of
+    hashtable.c)"""
+    policy = program.policy()
+    times = None if policy is None else {ALLOW: 1, AVOID: 5}.get(policy)
+    return None if times is None else times * POSITIONS * size or None
+
+
+def _notes(program: ValkeyProgram, header: TableHeader) -> Iterator[str]:
+    tables, policy = header.tables, program.policy()
+    if policy == AVOID:
+        yield "a child process runs (resize_policy is AVOID): it grows later, and reads do no steps"
+    elif policy == FORBID:
+        yield "resizing is forbidden (resize_policy): it does not grow, and no steps are done"
     if tables.paused and tables.migrating:
         yield f"paused: {tables.paused} (pause_rehash) forbid steps, so rehash_idx stands still"
     elif tables.paused:
