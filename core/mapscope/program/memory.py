@@ -219,6 +219,10 @@ class Memory:
         except MemoryUnreadable:
             return None
 
+    def keep_more(self) -> None:
+        """Small pieces from all over memory are about to be read, more than once."""
+        self._limit = FOLLOWED_LIMIT
+
     def follow(
         self, first: int, offset: int, told: Callable[[int], None]
     ) -> Tuple["array[int]", Optional[MapscopeError]]:
@@ -230,7 +234,7 @@ class Memory:
         :param offset: of a node's pointer to the next one
         :param told: called now and then with the number of nodes so far
         """
-        self._limit = FOLLOWED_LIMIT
+        self.keep_more()
         found = array("Q")
         add, pages, unpack = found.append, self._pages, _WORD.unpack_from
         node = first

@@ -191,6 +191,7 @@ class SlotReader(MapView):
     ) -> Iterator[Tuple[Sequence[int], List[int], List[Optional[bytes]]]]:
         """(slots, addresses of their entries, bytes of those), of all entries."""
         slots = self.live_slots(progress)
+        self.memory.keep_more()
         most = max(1, min(_TOGETHER, _TOGETHER_BYTES // self.layout.size))
         for first in range(0, len(slots), most):
             some = slots[first : first + most]
