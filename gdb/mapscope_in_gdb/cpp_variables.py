@@ -22,6 +22,8 @@ _STEP, _INSIDE = 16, 8
 #: places inside of functions that are looked at, for static variables of inner blocks
 _MOST_INSIDE = 1 << 18
 _ABI_TAG = re.compile(r"\[abi:\w+\]")
+#: failures, one behind the other, after which threads' own variables are given up
+_MOST_FAILED = 8
 #: names that are told
 _SOME = 4
 _WRITABLE = (".data", ".bss")
@@ -48,6 +50,7 @@ class Variables:
         self._told: Set[Tuple[str, int]] = set()
         #: names of threads' own variables that gdb does not find
         self._lost: Dict[str, None] = {}
+        self._failed = 0
 
     def all(self) -> Iterator[CppVariable]:
         """Each once."""
@@ -166,15 +169,18 @@ class Variables:
         """A variable that each thread has."""
         if name.startswith("mapscope::"):
             return
+        found = False
         for thread in gdb.selected_inferior().threads():
-            one = None
-            # where gdb cannot find one of them it finds none, and says so in many lines
-            if not self._lost:
-                with Selected(thread):
-                    one = variable_with_value(name, symbol, None, int(thread.num))
-            if one is None:
-                self._lost.setdefault(name)
+            if self._failed > _MOST_FAILED:
+                break
+            with Selected(thread):
+                one = variable_with_value(name, symbol, None, int(thread.num))
+            found = found or one is not None
+            # where gdb can find none it says so in many lines, of a cut-off core for one
+            self._failed = 0 if found else self._failed + 1
             yield from self._new(one)
+        if not found:
+            self._lost.setdefault(name)
 
     def _new(self, one: Optional[CppVariable]) -> Iterator[CppVariable]:
         if one is None:
