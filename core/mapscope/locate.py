@@ -61,7 +61,24 @@ def find_map(
         return _map_in(goroutine, expression, type, at_stop)
     if expression is None:
         return _map_of_stop(session, at_stop)
-    return map_of(session, evaluate(session, expression), expression, type)
+    return named_map(session, expression, type)
+
+
+def named_map(session: Session, expression: str, type: Optional[str] = None) -> MapView:
+    """The map that an expression yields or, if the program has nothing of that name, the one
+    that a flavour knows by it.
+
+    :raises NotAMap: if it is none
+    """
+    try:
+        found = evaluate(session, expression)
+    except MapscopeError:
+        for flavour in FLAVOURS:
+            view = flavour.from_name(session, expression)
+            if view is not None:
+                return view
+        raise
+    return map_of(session, found, expression, type)
 
 
 def _map_in(

@@ -20,7 +20,11 @@ from .expressions import Language, parse
 from .frames import GdbFrame, function_of, older
 
 #: functions that are not the user's
-_OURS = re.compile(r"^(mapscope::|mapscope_debug_stop$|runtime\.|internal/runtime/)")
+_OURS = re.compile(
+    r"^(mapscope::|mapscope_debug_stop$|runtime\.|internal/runtime/"
+    r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|absl::\w+::container_internal::)"
+)
 
 
 #: frames in which the user's is looked for

@@ -12,7 +12,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
-from mapscope.program.types import Field, Kind, Type
+from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
+from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
 
 _INTEGERS = (gdb.TYPE_CODE_INT, gdb.TYPE_CODE_CHAR)
@@ -71,12 +72,14 @@ def _describe(native: gdb.Type, depth: int) -> Type:
     if code == gdb.TYPE_CODE_ARRAY:
         return _array(native, type, name, depth)
     if code == gdb.TYPE_CODE_STRUCT:
-        return _struct(native, type, name, depth)
+        return replace(_struct(native, type, name, depth), as_class=lambda: _class(type))
     if code == gdb.TYPE_CODE_FUNC:
         # a Go func value is a pointer that cmd/link describes as the function itself
         return Type(Kind.FUNC, name, 8, native=native)
     if code == gdb.TYPE_CODE_VOID:
         return Type(Kind.VOID, name, 0, native=native)
+    if code == gdb.TYPE_CODE_UNION:
+        return Type(Kind.OPAQUE, name, size, native=native, as_class=lambda: _class(type))
     return Type(Kind.OPAQUE, name, size, native=native)
 
 
@@ -264,9 +267,13 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
         return Type(Kind.EMPTY_INTERFACE, name, size, native=native)
     if tag == "runtime.iface":
         return Type(Kind.INTERFACE, name, size, native=native)
+    if tag in RUST_TEXTS:
+        return _text(native, type, name, *RUST_TEXTS[tag])
     known = _standard(native, type, tag, name, depth)
     if known is not None:
         return known
+    if TABLE.match(tag):
+        return Type(Kind.OPAQUE, name, size, native=native)
     fields: List[Field] = []
     places: Dict[str, Any] = {}
     for field in type.fields():
@@ -285,6 +292,26 @@ def _struct(native: gdb.Type, type: gdb.Type, name: str, depth: int) -> Type:
     return Type(Kind.STRUCT, name, size, tuple(fields), native=native)
 
 
+def _class(type: gdb.Type) -> CppClass:
+    """What debug information says of a class."""
+    type = type.unqualified().strip_typedefs()
+    parts: List[Part] = []
+    for field in type.fields():
+        if not hasattr(field, "bitpos") or field.bitpos is None or field.bitsize:
+            continue  # static, a virtual base, some bits
+        label = "" if field.is_base_class else str(field.name or "")
+        parts.append(Part(label, int(field.bitpos) // 8, _describe(field.type, 1)))
+
+    def argument(index: int) -> Optional[Type]:
+        try:
+            found = type.template_argument(index)
+        except (gdb.error, RuntimeError):
+            return None
+        return _describe(found, 1) if isinstance(found, gdb.Type) else None
+
+    return CppClass(str(type.name or ""), tuple(parts), argument)
+
+
 def _is_go_name(name: str) -> bool:
     """Whether no C++ type can have this name, or it is Go's own string."""
     return name == "string" or name.startswith("[]") or ("." in name and "::" not in name)
@@ -295,9 +322,9 @@ def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int)
     if "::" not in tag:
         return None
     if STRING.match(tag):
-        return _text(native, type, name, ("_M_dataplus", "_M_p"), "_M_string_length")
+        return _text(native, type, name, ("_M_dataplus", "_M_p"), ("_M_string_length",))
     if STRING_VIEW.match(tag):
-        return _text(native, type, name, ("_M_str",), "_M_len")
+        return _text(native, type, name, ("_M_str",), ("_M_len",))
     if not tag.startswith("std::"):
         return None
     if tag.startswith("std::pair<"):
@@ -320,11 +347,17 @@ def _standard(native: gdb.Type, type: gdb.Type, tag: str, name: str, depth: int)
     return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
 
 
-def _text(native: gdb.Type, type: gdb.Type, name: str, data: Tuple[str, ...], length: str) -> Type:
-    """std::string or std::string_view of libstdc++."""
+def _text(
+    native: gdb.Type,
+    type: gdb.Type,
+    name: str,
+    data: Tuple[str, ...],
+    length: Tuple[str, ...],
+) -> Type:
+    """std::string or std::string_view of libstdc++, or a string of Rust's."""
     try:
         data_offset = _offset(type, data)
-        len_offset = _offset(type, (length,))
+        len_offset = _offset(type, length)
     except KeyError:  # another standard library
         return Type(Kind.OPAQUE, name, int(type.sizeof), native=native)
     return Type(

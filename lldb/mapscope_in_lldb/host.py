@@ -34,7 +34,11 @@ from .process import is_core, is_there, register_of
 from .target import LldbTarget
 
 #: functions that are not the user's
-_OURS = re.compile(r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/)")
+_OURS = re.compile(
+    r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
+    r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|absl::\w+::container_internal::)"
+)
 #: frames in which the user's is looked for
 _DEPTH = 64
 #: debug registers of x86, each watching up to 8 aligned bytes
@@ -270,6 +274,11 @@ class LldbHost(Host):
             made = target.BreakpointCreateByLocation(match["file"], int(match["line"]))
         else:
             made = target.BreakpointCreateByName(location)
+            if not made.GetNumLocations() and re.fullmatch(r"\w+(::\w+)+", location):
+                # as gdb does: of a class template whatever its arguments are
+                target.BreakpointDelete(made.GetID())
+                parts = r"(<.*>)?::".join(location.split("::"))
+                made = target.BreakpointCreateByRegex(rf"(^|[ ]){parts}(<.*>)?\(")
         if not made.GetNumLocations():
             target.BreakpointDelete(made.GetID())
             raise UsageError(f"--at: there is no {escape(location)} in this program")

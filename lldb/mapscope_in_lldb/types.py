@@ -6,12 +6,14 @@ present at all; core's go_dwarf reads it.
 """
 
 import re
+from dataclasses import replace
 from typing import Callable, Iterator, List, Optional, Tuple
 
 import lldb
 
 from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
-from mapscope.program.types import Field, Kind, Type
+from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
+from mapscope.program.types import CppClass, Field, Kind, Part, Type
 
 #: deepest nesting of types looked into
 _MAX_DEPTH = 12
@@ -106,7 +108,10 @@ def _describe(native: lldb.SBType, depth: int) -> Type:
             Kind.ARRAY, name, size, element=_lazy(element, depth + 1), length=length, native=native
         )
     if which & _CLASSES:
-        return _struct(native, type, name, size, depth)
+        made = _struct(native, type, name, size, depth)
+        return replace(made, as_class=lambda: _class(type))
+    if which == lldb.eTypeClassUnion:
+        return Type(Kind.OPAQUE, name, size, native=native, as_class=lambda: _class(type))
     if which == lldb.eTypeClassFunction:
         return Type(Kind.FUNC, name, 8, native=native)
     return Type(_scalar(type, size), name, size, native=native)
@@ -152,7 +157,18 @@ def _struct(native: lldb.SBType, type: lldb.SBType, name: str, size: int, depth:
         known = _standard(native, type, tag, name, size, depth)
         if known is not None:
             return known
-    fields = _fields(type, depth)
+    if tag in RUST_TEXTS:
+        places = [_place(type, path) for path in RUST_TEXTS[tag]]
+        if None not in places:
+            return Type(
+                Kind.STRING,
+                name,
+                size,
+                data_offset=places[0] or 0,
+                len_offset=places[1] or 0,
+                native=native,
+            )
+    fields = None if TABLE.match(tag) else _fields(type, depth)
     if fields is None:
         return Type(Kind.OPAQUE, name, size, native=native)
     return Type(Kind.STRUCT, name, size, tuple(fields), native=native)
@@ -175,6 +191,36 @@ def _fields(type: lldb.SBType, depth: int) -> Optional[List[Field]]:
             )
         )
     return fields
+
+
+def _place(type: lldb.SBType, path: Tuple[str, ...]) -> Optional[int]:
+    """Where a member of a member ... is; None: there is none of that name."""
+    offset = 0
+    for name in path:
+        found = next((member for member in _members(type) if member.GetName() == name), None)
+        if found is None:
+            return None
+        offset += int(found.GetOffsetInBytes())
+        type = found.GetType().GetCanonicalType()
+    return offset
+
+
+def _class(type: lldb.SBType) -> CppClass:
+    """What debug information says of a class."""
+    bases = int(type.GetNumberOfDirectBaseClasses())
+    parts: List[Part] = []
+    for at, member in enumerate(_members(type)):
+        if member.IsBitfield():
+            continue
+        label = "" if at < bases else str(member.GetName() or "")
+        inner = _describe(member.GetType(), 1)
+        parts.append(Part(label, int(member.GetOffsetInBytes()), inner))
+
+    def argument(index: int) -> Optional[Type]:
+        found = type.GetTemplateArgumentType(index)
+        return _describe(found, 1) if found.IsValid() else None
+
+    return CppClass(str(type.GetName() or ""), tuple(parts), argument)
 
 
 def _members(type: lldb.SBType) -> Iterator[lldb.SBTypeMember]:

@@ -39,7 +39,8 @@ def test_no_runtime() -> None:
     made = program("scan")
     made.target.section_list = []
     assert one(made.target, "list")["maps"] == []
-    nothing = "no runtime of mapscope's or of Go's was recognised in this program"
+    nothing = "no runtime of mapscope's or of Go's was recognised in this program; tables of "
+    nothing += "libraries are in no list, and are looked at by their names"
     assert text(made.target, "list") == f"no maps found: {nothing}\n"
 
 

@@ -14,8 +14,9 @@ ROOT = Path(__file__).resolve().parents[2]
 SIDES = {"core": "mapscope", "gdb": "mapscope_in_gdb", "lldb": "mapscope_in_lldb"}
 #: core's packages and the files beside them, each above what it may import
 ORDER = (
-    *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "flavours"),
-    *("heap", "in_goroutine", "locate", "activity", "stops", "plans", "commands", "shell"),
+    *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "chained"),
+    *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "activity", "stops"),
+    *("plans", "commands", "shell"),
 )
 
 Graph = Dict[str, Set[str]]

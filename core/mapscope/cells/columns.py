@@ -150,6 +150,33 @@ class LiveCells:
         return found
 
 
+def column_of(
+    type: Type,
+    rows: Sequence[Optional[bytes]],
+    size: int,
+    offset: int,
+    address: Callable[[int], int],
+) -> Column:
+    """What lies at an offset of rows that are read already, as nodes are.
+
+    :param rows: None: could not be read
+    :param size: of each row, a multiple of 8
+    """
+    width, code = type.size, type.scalar_format
+    if None not in rows:
+        blob = b"".join(rows)  # type: ignore[arg-type]
+        if code is not None and not offset % width:
+            numbers = memoryview(blob).cast(code)[offset // width :: size // width].tolist()
+            return _ScalarColumn(type, numbers, address)
+        places = (offset + type.data_offset, offset + type.len_offset)
+        if type.kind is Kind.STRING and not any(place % 8 for place in places):
+            words = memoryview(blob).cast("Q")
+            starts, lengths = (words[place // 8 :: size // 8].tolist() for place in places)
+            return _TextColumn(type, starts, lengths, address)
+    end = offset + width
+    return Column(type, None, [None if row is None else row[offset:end] for row in rows], address)
+
+
 class _ScalarColumn(Column):
     """A column whose values were decoded in bulk."""
 

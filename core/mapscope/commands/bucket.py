@@ -5,7 +5,7 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator
 
-from ..maps.facts import Bucket, Cell, Chain
+from ..maps.facts import Bucket, Cell, Chain, Node, NodeChain
 from ..maps.view import MapView
 from ..program.values import dumps, escape, json_form, text_form
 from .base import Command, Context, Result, add_map, natural, problem_lines
@@ -21,12 +21,15 @@ class BucketResult(Result):
 
     def json(self) -> Iterator[str]:
         view, chain = self.view, self.chain
+        if isinstance(chain, NodeChain):
+            yield dumps(self._node_form(chain)) + "\n"
+            return
         yield dumps(
             {
                 "schema": "mapscope.bucket/1",
                 "address": hex(view.address or 0),
                 "type": view.type_name,
-                "array": chain.array,
+                "array": chain.array or None,
                 "bucket": chain.index,
                 "evacuated": chain.evacuated,
                 "buckets": [_bucket_form(bucket) for bucket in chain.buckets],
@@ -36,10 +39,14 @@ class BucketResult(Result):
 
     def text(self) -> Iterator[str]:
         view, chain = self.view, self.chain
+        if isinstance(chain, NodeChain):
+            yield from self._node_lines(chain)
+            yield from problem_lines(view.problems)
+            return
         state = ", evacuated" if chain.evacuated else ""
         yield (
             f"{escape(view.type_name)} {view.address or 0:#x}, "
-            f"{chain.array} {chain.unit} {chain.index}{state}\n"
+            f"{f'{chain.array} {chain.unit}'.strip()} {chain.index}{state}\n"
         )
         for bucket in chain.buckets:
             name = chain.unit if bucket.chain == 0 else f"overflow bucket {bucket.chain}"
@@ -50,6 +57,42 @@ class BucketResult(Result):
             if bucket.overflow_offset is not None:
                 yield f"    +{bucket.overflow_offset:<5} overflow  {overflow}\n"
         yield from problem_lines(view.problems)
+
+    def _node_form(self, chain: NodeChain) -> Dict[str, object]:
+        return {
+            "schema": "mapscope.bucket/1",
+            "address": hex(self.view.address or 0),
+            "type": self.view.type_name,
+            "bucket": chain.index,
+            "before": hex(chain.before) if chain.before else None,
+            "nodes": [self._form_of(node) for node in chain.nodes],
+            "problems": self.view.problems,
+        }
+
+    def _form_of(self, node: Node) -> Dict[str, object]:
+        form: Dict[str, object] = {
+            "address": hex(node.address),
+            "hash": None if node.hash is None else hex(node.hash),
+            "key": json_form(node.key),
+        }
+        if self.view.has_values:
+            form["value"] = json_form(node.value)
+        form["next"] = hex(node.following) if node.following else None
+        return form
+
+    def _node_lines(self, chain: NodeChain) -> Iterator[str]:
+        view, count = self.view, len(chain.nodes)
+        what = f"{count} node{'' if count == 1 else 's'}" if chain.before else "empty"
+        yield f"{escape(view.type_name)} {view.address or 0:#x}, bucket {chain.index}, {what}\n"
+        if chain.before:
+            yield f"  pointer    {chain.before:#x}, the node before its first one\n"
+        for number, node in enumerate(chain.nodes):
+            known = "?" if node.hash is None else f"{node.hash:#x}"
+            line = f"  node {number}  at {node.address:#x}  hash {known}"
+            line += f"  [{text_form(node.key, self.elements)}]"
+            if view.has_values:
+                line += f" = {text_form(node.value, self.elements)}"
+            yield line + "\n"
 
     def _cell_line(self, cell: Cell) -> str:
         line = (

@@ -9,9 +9,10 @@ from typing import Dict, Iterator, List, Optional
 
 from ..activity import find_writers
 from ..errors import Corrupt, MapscopeError, NotAMap
-from ..flavours.registry import operation
+from ..flavours.registry import LIBRARIES, operation
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
+from ..program.cpp_tables import TABLE
 from ..program.types import Kind
 from ..program.values import dumps, escape
 from ..session import Session
@@ -58,7 +59,7 @@ class CheckResult(Result):
         report = self.report
         yield f"{self.name}: {_verdict(report)}\n"
         unit = self.view.unit if self.view is not None else "bucket"
-        cells = "slots" if unit == "group" else "cells"
+        cells = self.view.cells if self.view is not None else "cells"
         keys = _hashed(report, self.view)
         yield f"  checked    {report.buckets} {unit}s, {report.cells} {cells}{keys}\n"
         kinds: Dict[str, List[Finding]] = {}
@@ -154,6 +155,8 @@ def _is_declared(context: Context, args: argparse.Namespace, error: MapscopeErro
     type = context.evaluate(args).type
     if type.kind is Kind.POINTER:
         type = type.target()
+    if type.as_class is not None and TABLE.match(type.as_class().tag):
+        return isinstance(error, Corrupt)
     if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP):
         return isinstance(error, Corrupt)  # else it is not constructed yet, or gone
     return type.kind in (Kind.GO_MAP, Kind.GO_HMAP)
@@ -178,7 +181,7 @@ def _activity(context: Context, view: MapView) -> Activity:
         for frame in writer.frames[:1]
     )
     sure = not doubtful and not found.unknown
-    certain = bool(operations) or (sure and _nobody_missed(context.session))
+    certain = bool(operations) or (sure and _nobody_missed(context.session, view))
     return Activity(operations, certain)
 
 
@@ -190,7 +193,7 @@ _OUTERMOST = (
 )
 
 
-def _nobody_missed(session: Session) -> bool:
+def _nobody_missed(session: Session, view: MapView) -> bool:
     """Whether every thread's frames tell whether it is inside a write."""
     if session.is_go():
         # a thread that is just taking up a goroutine again, or is in no code of Go's
@@ -198,7 +201,7 @@ def _nobody_missed(session: Session) -> bool:
             frames and frames[-1].function in _OUTERMOST
             for frames in map(session.own_frames, session.target.threads())
         )
-    if session.target.find_type("mapscope::hmap") is None:
+    if view.flavor not in LIBRARIES and session.target.find_type("mapscope::hmap") is None:
         return False  # code of maps is inlined where they are used: debug information names it
     # Optimised code mixes instructions of a write with others, which count as the caller's.
     return not any(

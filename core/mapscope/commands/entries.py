@@ -138,13 +138,15 @@ class EntriesResult(Result):
 
     def _matches(self, batch: EntryBatch, index: int) -> bool:
         decoder, text = self._view.decoder, self._match or ""
-        return text in text_form(batch.keys.value(index, decoder)) or text in text_form(
-            batch.elems.value(index, decoder)
-        )
+        if text in text_form(batch.keys.value(index, decoder)):
+            return True
+        return self._view.has_values and text in text_form(batch.elems.value(index, decoder))
 
     def _json_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
         decoder = self._view.decoder
         keys = batch.keys.json_numbers(order) or batch.keys.json_texts(decoder, order)
+        if not self._view.has_values:
+            return "".join([self._json_key(batch, at, key) for at, key in zip(order, keys)])
         values = batch.elems.json_numbers(order) or batch.elems.json_texts(decoder, order)
         if not self._where and not batch.in_flight:
             return "".join(
@@ -160,11 +162,18 @@ class EntriesResult(Result):
             lines.append(line + "}\n")
         return "".join(lines)
 
+    def _json_key(self, batch: EntryBatch, index: int, key: object) -> str:
+        """A line of a set."""
+        line = f'{{"key": {key}'
+        if self._where:
+            line += f', "where": {dumps(batch.where(index).json_form())}'
+        return line + "}\n"
+
     def _text_line(self, batch: EntryBatch, index: int) -> str:
         decoder = self._view.decoder
-        key = text_form(batch.keys.value(index, decoder), self._elements)
-        value = text_form(batch.elems.value(index, decoder), self._elements)
-        line = f"  [{key}] = {value}"
+        line = f"  [{text_form(batch.keys.value(index, decoder), self._elements)}]"
+        if self._view.has_values:
+            line += f" = {text_form(batch.elems.value(index, decoder), self._elements)}"
         if self._where:
             line += f"  ({batch.where(index).text()})"
         if index in batch.in_flight:

@@ -3,13 +3,13 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Dict, Iterator
+from typing import Dict, Iterator, Optional
 
 from ..errors import NoStopMap, UsageError
 from ..maps.found import Found
 from ..maps.key_text import parse_key
 from ..maps.view import MapView
-from ..program.values import dumps, escape, json_form, text_form
+from ..program.values import Decoded, dumps, escape, json_form, text_form
 from .base import Command, Context, Result, add_map, problem_lines
 
 
@@ -26,11 +26,10 @@ class FindResult(Result):
         view, found = self.view, self.found
         entry: object = None
         if found.where is not None:
-            form: Dict[str, object] = {
-                "key": json_form(found.key),
-                "value": json_form(found.value),
-                "where": found.where.json_form(),
-            }
+            form: Dict[str, object] = {"key": json_form(found.key)}
+            if view.has_values:
+                form["value"] = json_form(found.value)
+            form["where"] = found.where.json_form()
             if found.in_flight:
                 form["in_flight"] = True
             entry = form
@@ -70,32 +69,38 @@ class FindResult(Result):
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, key {escape(self.key)}\n"
         if found.hash is not None:
-            yield f"  hash       {found.hash:#018x}, {view.mark} {found.tophash:#04x}\n"
+            mark = "" if found.tophash is None else f", {view.mark} {found.tophash:#04x}"
+            yield f"  hash       {found.hash:#018x}{mark}\n"
         if found.note:
             yield f"  note       {found.note}\n"
         for candidate in found.candidates:
             verdict = "looked in" if candidate.authoritative else "passed over"
             yield f"  {candidate.text()} {verdict}: {candidate.reason}\n"
-        hops = f", {found.chain_hops} overflow buckets followed" if view.unit == "bucket" else ""
-        yield f"  compared   {found.cells_compared} cells{hops}\n"
+        follows = view.unit == "bucket" and view.has_overflow
+        hops = f", {found.chain_hops} overflow buckets followed" if follows else ""
+        cells = "cells" if view.has_overflow else view.cells
+        yield f"  compared   {found.cells_compared} {cells}{hops}\n"
         if found.where is None:
             yield "  absent\n" if found.is_known(
                 view.problems
             ) else "  not found in what could be read\n"
             if found.unseen is not None:
-                key = text_form(found.unseen.key, self.elements)
-                value = text_form(found.unseen.value, self.elements)
+                entry = self._entry(found.unseen.key, found.unseen.value)
                 yield (
-                    f"  unseen     [{key}] = {value}  found by a scan in "
+                    f"  unseen     {entry}  found by a scan in "
                     f"{found.unseen.where.text()}: lookups do not see it there, because "
                     f"{found.unseen.reason}\n"
                 )
         else:
-            key = text_form(found.key, self.elements)
-            value = text_form(found.value, self.elements)
             flight = "  (in flight)" if found.in_flight else ""
-            yield f"  found      [{key}] = {value}  ({found.where.text()}){flight}\n"
+            entry = self._entry(found.key, found.value)
+            yield f"  found      {entry}  ({found.where.text()}){flight}\n"
         yield from problem_lines(view.problems)
+
+    def _entry(self, key: Optional[Decoded], value: Optional[Decoded]) -> str:
+        """An entry for a reader."""
+        text = f"[{text_form(key, self.elements)}]"
+        return f"{text} = {text_form(value, self.elements)}" if self.view.has_values else text
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

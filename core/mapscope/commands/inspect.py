@@ -5,7 +5,17 @@ import argparse
 from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
-from ..maps.facts import BucketFacts, Coverage, Growth, Held, Summary, TableFacts
+from ..maps.facts import (
+    BucketFacts,
+    ChainFacts,
+    Coverage,
+    Growth,
+    Held,
+    LibraryFacts,
+    SlotFacts,
+    Summary,
+    TableFacts,
+)
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
@@ -26,7 +36,7 @@ class InspectResult(Result):
         view, summary = self.view, self.summary
         facts, growth = view.facts(), summary.growth
         form = {**self._head(), **facts.form()}
-        if isinstance(facts, TableFacts):
+        if isinstance(facts, (TableFacts, SlotFacts)):
             form["tombstones"] = summary.tombstones
         if isinstance(facts, BucketFacts):
             form["overflow"] = {
@@ -35,7 +45,7 @@ class InspectResult(Result):
                 "spare": summary.spare,
             }
         form["bytes"] = summary.held.form() if summary.held else dict.fromkeys(Held().form())
-        if isinstance(facts, BucketFacts):
+        if isinstance(facts, BucketFacts) or summary.chains:
             form["chains"] = (
                 None
                 if summary.read is not None and not summary.chains
@@ -60,6 +70,51 @@ class InspectResult(Result):
             f"  slots      {optional(facts.growth_left)} left before a table grows, "
             f"{optional(self.summary.tombstones)} tombstones\n"
         )
+
+    def _chain_lines(self, facts: ChainFacts) -> Iterator[str]:
+        """The parts of a map of two tables."""
+        held = self.summary.held
+        sizes = [f"{size} buckets" for size in facts.sizes if size is not None]
+        yield f"  tables     {' -> '.join(sizes) or 'none yet'}, "
+        yield f"{size_text(held.total) if held else '?'} in all\n"
+        for note in facts.notes:
+            yield f"  note       {escape(note)}\n"
+
+    def _library_lines(self, facts: LibraryFacts) -> Iterator[str]:
+        """The parts of a library's table."""
+        summary, held = self.summary, self.summary.held
+        if isinstance(facts, SlotFacts):
+            yield from self._slot_lines(facts)
+            return
+        yield (
+            f"  {self.view.unit + 's':<10} {optional(facts.buckets)} of "
+            f"{optional(facts.bucket_bytes)} bytes, "
+            f"{size_text(held.total if held else None)} in all"
+        )
+        if held is not None and held.nodes is not None:
+            yield f", {size_text(held.nodes)} of it in nodes"
+        yield "\n"
+        if summary.chains or summary.read is not None:
+            chains = _chains(summary.chains, summary.read is not None, "node")
+            yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
+        stored = "stored with each entry" if facts.hash_stored else "not stored"
+        yield f"  hash       {escape(facts.hash) or 'not known'}, {stored}\n"
+
+    def _slot_lines(self, facts: SlotFacts) -> Iterator[str]:
+        """The parts of a library's table of slots."""
+        held = self.summary.held
+        yield (
+            f"  slots      {facts.slots} of {facts.slot_bytes} bytes in {optional(facts.buckets)} "
+            f"groups, {size_text(held.total if held else None)} in all"
+        )
+        if held is not None and held.nodes is not None:
+            yield f", {size_text(held.nodes)} of it in nodes"
+        yield "\n"
+        if facts.growth_left is not None:
+            yield f"             {facts.growth_left} more entries before it grows\n"
+        if self.summary.tombstones is not None:
+            yield f"             {self.summary.tombstones} of deleted entries\n"
+        yield f"  hash       {escape(facts.hash) or 'not known'}\n"
 
     def _head(self) -> Dict[str, object]:
         """What every map has."""
@@ -91,6 +146,10 @@ class InspectResult(Result):
         if view.address is None:
             return
         size = facts.bucket_bytes
+        if isinstance(facts, LibraryFacts):
+            yield from self._library_lines(facts)
+            yield from problem_lines(view.problems)
+            return
         if isinstance(facts, TableFacts):
             yield from self._group_lines(facts)
         elif isinstance(facts, BucketFacts) and size is None:
@@ -112,10 +171,13 @@ class InspectResult(Result):
             )
             chains = _chains(summary.chains, summary.read is not None)
             yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
-        yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
+        if isinstance(facts, ChainFacts):
+            yield from self._chain_lines(facts)
+        else:
+            yield f"  flags      {', '.join(facts.flags) or 'none'}, hash0 {facts.hash0:#x}\n"
         if summary.growth is not None:
             yield from _growth_lines(summary.growth, view)
-        if size is None:
+        if size is None and not isinstance(facts, ChainFacts):
             yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
         yield from problem_lines(view.problems)
 
@@ -153,17 +215,18 @@ def size_text(size: Optional[int]) -> str:
     return f"{size} bytes" if unit == "bytes" else f"{value:.1f} {unit}"
 
 
-def _chains(chains: Dict[int, int], partial: bool) -> str:
+def _chains(chains: Dict[int, int], partial: bool, unit: str = "bucket") -> str:
     """Chain lengths, longest last.
 
     :param partial: whether not all could be looked at
+    :param unit: what the lengths count
     """
     if not chains:
         return "?" if partial else "none"
     parts = [f"{number} of {length}" for length, number in chains.items()]
     if len(parts) > 8:
         parts = parts[:7] + ["..."] + parts[-1:]
-    return ", ".join(parts) + (" bucket" if list(chains) == [1] else " buckets")
+    return ", ".join(parts) + (f" {unit}" if list(chains) == [1] else f" {unit}s")
 
 
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:

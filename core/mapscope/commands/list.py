@@ -99,16 +99,28 @@ class ListResult(Result):
         yield from (f"note: {text}\n" for text in self.not_listed)
 
 
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--migrating", action="store_true", help="only maps of which a migration is in progress"
+    )
+
+
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
-    _add_owners(session, rows)
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
-    where = ": no runtime of mapscope's or of Go's was recognised in this program"
+    if args.migrating:
+        rows = [row for row in rows if row.view.growth() is not None]
+    if rows:
+        _add_owners(session, rows)
+    where = ": no runtime of mapscope's or of Go's was recognised in this program; tables of "
+    where += "libraries are in no list, and are looked at by their names"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]
     if present:
         where = ""
-    if session.is_go():
+    if args.migrating:
+        where = " that migrate"
+    elif session.is_go():
         where = "; a Go program's are found among its global variables, by debug information"
     not_listed = dict.fromkeys(flavour.not_listed for flavour in present if flavour.not_listed)
     return ListResult(rows, where, session.unread, list(not_listed))
@@ -132,7 +144,8 @@ COMMAND = Command(
     "global variables that are maps; biggest first, growing ones marked; with the variable that\n"
     "leads to each, where one was found. `retained` is memory that a map keeps for a migration:\n"
     "its old array, and arrays not yet given back. map heap lists all maps of a Go program.\n\n"
-    "example: map list",
-    lambda parser: None,
+    "example: map list\n"
+    "example: map list --migrating",
+    _arguments,
     _run,
 )

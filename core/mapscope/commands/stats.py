@@ -37,7 +37,7 @@ class StatsResult(Result):
         view, found = self.view, self.found
         swiss: Dict[str, object] = {}
         if found.unit == "group":
-            swiss["probes"] = _form(found.probes)
+            swiss["probes"] = _form(found.probes) if view.has_overflow or found.probes else None
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
@@ -64,6 +64,7 @@ class StatsResult(Result):
                     "retired": held.retired if held else None,
                     "overflow": held.overflow if held else None,
                     "rebuilt": found.bytes_rebuilt,
+                    **({"nodes": held.nodes} if held and held.nodes is not None else {}),
                 },
                 "life": view.life.form() if view.life else None,
                 **coverage_form(found.read),
@@ -78,9 +79,12 @@ class StatsResult(Result):
         what = coverage_text(found.read, found.unit)
         none = "none" if found.read is None else "?"
         yield from _histogram(f"entries per {found.unit}{what}", found.cells, none)
-        if found.chains or found.unit == "bucket":
+        if found.chains or (found.unit == "bucket" and view.has_overflow):
             yield from _histogram(f"buckets per chain{what}", found.chains, none)
-        if found.probes:
+        if found.unit == "group" and not view.has_overflow:
+            yield f"  slots      {optional(found.growth_left)} more entries before it grows, "
+            yield f"{optional(found.tombstones)} of deleted entries\n"
+        elif found.probes:
             text = f"groups that a lookup looks at to find nothing{what}"
             yield from _histogram(text, found.probes, none)
             yield f"  slots      {optional(found.growth_left)} left before a table grows, "
@@ -89,6 +93,7 @@ class StatsResult(Result):
             yield from _histogram(
                 f"entries per old bucket not evacuated{what}", found.old_cells, none
             )
+        if found.old_cells and (found.old_chains or found.unit == "bucket"):
             yield from _histogram(
                 f"buckets per old chain not evacuated{what}", found.old_chains, none
             )
@@ -105,7 +110,9 @@ class StatsResult(Result):
             wasted = size_text(total - used)
         yield f"  bytes      {size_text(total)}, {share} of it keys and values\n"
         yield f"             {wasted} wasted\n"
-        if found.unit == "bucket":
+        if held is not None and held.nodes is not None:
+            yield f"             {size_text(held.nodes)} in nodes, without the allocator's own\n"
+        elif found.unit == "bucket":
             outside = size_text(held.overflow if held else None)
             about = "" if found.read is None else "about "
             yield f"             {about}{outside} in overflow buckets outside of the array\n"

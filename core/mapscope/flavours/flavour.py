@@ -37,6 +37,11 @@ class Flavour(ABC):
         """The map at an address; `type` is what --type said."""
         return None
 
+    def from_name(self, session: Session, name: str) -> Optional[MapView]:
+        """The map that users of the program know by a name which is no expression; asked if the
+        debugger knows no such expression."""
+        return None
+
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         """The map that a frame works on."""
         return None

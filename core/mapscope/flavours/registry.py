@@ -3,13 +3,39 @@
 
 from typing import Optional, Tuple
 
+from .absl import absl_tables
+from .boost_unordered import boost_tables
 from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
+from .libcxx import libcxx_tables
+from .redis.redis_dicts import RedisDicts
+from .rust import rust_tables
+from .std_unordered import std_tables
+from .valkey.valkey_tables import ValkeyTables
 
 #: in the order in which they are asked
-FLAVOURS: Tuple[Flavour, ...] = (RuntimeMaps(), GoClassicMaps(), GoSwissMaps())
+FLAVOURS: Tuple[Flavour, ...] = (
+    RuntimeMaps(),
+    GoClassicMaps(),
+    GoSwissMaps(),
+    ValkeyTables(),
+    RedisDicts(),
+    std_tables.StdTables(),
+    libcxx_tables.LibcxxTables(),
+    absl_tables.AbslTables(),
+    boost_tables.BoostTables(),
+    rust_tables.RustTables(),
+)
+#: those of tables of libraries, by name
+LIBRARIES: Tuple[str, ...] = (
+    std_tables.NAME,
+    libcxx_tables.NAME,
+    absl_tables.NAME,
+    boost_tables.NAME,
+    rust_tables.NAME,
+)
 
 
 def operation(function: str) -> Optional[str]:

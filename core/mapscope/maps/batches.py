@@ -44,6 +44,19 @@ class SlotWhere(Where):
         return f"table {self.array}, group {self.bucket}, slot {self.cell}"
 
 
+class NodeWhere(Where):
+    """The place of an entry in a chain of nodes: the array "old" or "new", the bucket, and how
+    many nodes stand before it."""
+
+    def json_form(self) -> Dict[str, object]:
+        return {"array": self.array, "bucket": self.bucket, "node": self.chain}
+
+    def text(self) -> str:
+        if self.chain is None:
+            return f"{self.array} bucket {self.bucket}"
+        return f"{self.array} bucket {self.bucket}, node {self.chain}"
+
+
 #: of values that may lead to any number of others, as many are shown at once as make a part
 _LEADS = (Kind.STRUCT, Kind.ARRAY, Kind.SLICE, Kind.INTERFACE, Kind.EMPTY_INTERFACE, Kind.OPAQUE)
 

@@ -66,6 +66,62 @@ class TableFacts(Facts):
         return form
 
 
+@dataclass(frozen=True)
+class ChainFacts(Facts):
+    """Of a map of two tables, of which one is emptied into the other a bucket at a time.
+
+    :ivar notes: what else its header tells, a line each, for readers
+    :ivar paused: how many forbid steps of the migration at this moment
+    :ivar sizes: buckets of both tables, None: there is none
+    """
+
+    sizes: Tuple[Optional[int], Optional[int]]
+    paused: int
+    notes: Tuple[str, ...] = ()
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = dict(vars(self))
+        del form["hash0"]  # the seed is the process's, not the map's
+        return {**form, "sizes": list(self.sizes), "notes": list(self.notes)}
+
+
+@dataclass(frozen=True)
+class LibraryFacts(Facts):
+    """Of a table of a C++ or Rust library, which grows within one call.
+
+    :ivar hash: the name of its hash function; "": not known
+    :ivar hash_stored: whether each entry has its hash beside it
+    :ivar max_load_factor: None: not known, or not one that can be set
+    """
+
+    hash: str
+    hash_stored: bool
+    max_load_factor: Optional[float]
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = {**vars(self), "hash": self.hash or None}
+        del form["flags"], form["hash0"]  # it has none
+        return form
+
+
+@dataclass(frozen=True)
+class SlotFacts(LibraryFacts):
+    """Of a library's table of slots.
+
+    :ivar slot_bytes: of each
+    :ivar growth_left: entries until it grows; None: not known
+    """
+
+    slots: int
+    slot_bytes: int
+    growth_left: Optional[int]
+
+    def form(self) -> Dict[str, object]:
+        form: Dict[str, object] = {**super().form(), "groups": self.buckets}
+        del form["buckets"], form["bucket_bytes"], form["hash_stored"], form["max_load_factor"]
+        return form
+
+
 @dataclass
 class Growth:
     """A migration in progress; see docs/commands.md, inspect."""
@@ -110,6 +166,7 @@ class Held:
     :ivar header: the map itself
     :ivar retired: arrays of ended migrations that are not yet given back
     :ivar indirect: keys and elements that are too large for a bucket
+    :ivar nodes: entries that are allocated one by one; None: this kind of map has none
     """
 
     buckets: int = 0
@@ -118,6 +175,7 @@ class Held:
     header: int = 0
     retired: int = 0
     indirect: int = 0
+    nodes: Optional[int] = None
 
     @property
     def total(self) -> int:
@@ -131,7 +189,7 @@ class Held:
 
     def form(self) -> Dict[str, int]:
         """`bytes` of mapscope.inspect/1."""
-        return {
+        form = {
             "buckets": self.buckets,
             "old": self.old,
             "overflow": self.overflow,
@@ -139,6 +197,9 @@ class Held:
             "retired": self.retired,
             "indirect": self.indirect,
         }
+        if self.nodes is not None:
+            form["nodes"] = self.nodes
+        return form
 
 
 @dataclass(frozen=True)
@@ -251,3 +312,29 @@ class Chain:
     buckets: List[Bucket]
     unit: str = "bucket"
     mark: str = "tophash"
+
+
+@dataclass
+class Node:
+    """One entry of a chain of nodes.
+
+    :ivar hash: None: it is neither stored nor known
+    :ivar following: the next node, of this bucket or another one
+    """
+
+    address: int
+    hash: Optional[int]
+    key: Decoded
+    value: Decoded
+    following: int
+
+
+@dataclass
+class NodeChain(Chain):
+    """What `map bucket` shows of a bucket whose entries are linked nodes.
+
+    :ivar before: what the bucket's own pointer leads to; 0: the bucket is empty
+    """
+
+    nodes: List[Node] = field(default_factory=list)
+    before: int = 0

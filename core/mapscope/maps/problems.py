@@ -36,7 +36,8 @@ class Problem(str):
 
 #: codes of problems behind which there may be more of the map than was looked at
 _CUT_SHORT = frozenset(
-    "unreadable overflow-loop overflow-shared overflow-pointer directory header interrupted".split()
+    "unreadable overflow-loop overflow-shared overflow-pointer node-loop directory header "
+    "interrupted lost".split()
 )
 
 

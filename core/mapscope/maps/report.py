@@ -253,6 +253,11 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         f"the pointer is wrong ({_STRAY}), or the core dump was saved without this memory",
         "info files or maintenance info sections; coredump_filter; map inspect",
     ),
+    "node-loop": (f"{_RACE}: both linked a node", "lookups in it may hang; " + _WHO),
+    "bucket-pointer": (
+        f"{_STRAY}; or {_RACE}",
+        "map bucket MAP N; a hardware watchpoint on the address",
+    ),
     "noverflow": (f"{_RACE}: a change of the counter was lost", _WHO),
     "control-byte": (_STRAY, _WATCH),
     "directory": (f"{_RACE}: two splits of tables overlapped", "map inspect; " + _WHO),
@@ -272,6 +277,11 @@ ADVICE: Dict[str, Tuple[str, str]] = {
     "in-flight": (
         "the program stopped in the middle of a write: so it should look",
         "finish the write (finish), and check again",
+    ),
+    "lost": (
+        "the program stopped in the middle of moving a chain, and the rest of it is known to a "
+        f"register alone; or {_STRAY}",
+        "finish the step (finish), and look again",
     ),
     "hash-skipped": ("", "everything else was checked; map check --help"),
     "type-needed": ("", "--type 'map[K]V' for an address in a Go program"),

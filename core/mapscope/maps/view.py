@@ -7,6 +7,7 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
@@ -30,6 +31,22 @@ Hashing = Callable[[], Tuple[Optional[KeyHash], str]]
 Reopen = Callable[[Session], "MapView"]
 
 
+@dataclass(frozen=True)
+class GrowthPlace:
+    """Where a table grows that does so within one call.
+
+    :ivar functions: names by which debuggers know the function that does it
+    :ivar owner: the address that it is called for
+    :ivar arguments: names of its first parameter, if that is the new number of buckets
+    :ivar word: address of a word of the table that changes then, if possible as the last one
+    """
+
+    functions: Tuple[str, ...]
+    owner: int
+    arguments: Tuple[str, ...]
+    word: int
+
+
 class MapView(ABC):
     """One map, found and understood as far as it can be.
 
@@ -37,21 +54,29 @@ class MapView(ABC):
     :ivar go_version: as in "go1.19.8", for Go maps
     :ivar runtime: an address in the Go runtime that it is of; 0: not Go's, or not known
     :ivar unit: what its entries lie in, "bucket" or "group"
+    :ivar cells: what entries lie in there, as "cells"
     :ivar mark: what the byte of a cell is called that a lookup compares first
+    :ivar has_overflow: whether buckets have overflow buckets
+    :ivar has_values: whether entries are more than their keys, as those of a set are not
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
     :ivar reopen: finds the same map again, as it is then; None for a nil map
+    :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
     """
 
     flavor: str = ""
     unit: str = "bucket"
+    cells: str = "cells"
     mark: str = "tophash"
+    has_overflow: bool = True
+    has_values: bool = True
     go_version: Optional[str] = None
     runtime: int = 0
     holder: Optional[int] = None
     reopen: Optional[Reopen] = None
+    grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
 
     def __init__(

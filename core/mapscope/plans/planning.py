@@ -12,9 +12,11 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .libraries.library_plans import LibraryPlans
+from .redis.table_plans import TablePlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), RuntimePlans())
+PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), TablePlans(), RuntimePlans(), LibraryPlans())
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

@@ -22,6 +22,20 @@ _DEFAULTS: Dict[str, Dict[int, str]] = {
     "std::map": {2: "std::less<{0}>", 3: _PAIRS},
     "std::unordered_set": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
     "std::unordered_map": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
+    "std::unordered_multiset": {1: "std::hash<{0}>", 2: "std::equal_to<{0}>", 3: _ALLOCATOR},
+    "std::unordered_multimap": {2: "std::hash<{0}>", 3: "std::equal_to<{0}>", 4: _PAIRS},
+    **{
+        f"boost::unordered::unordered_{kind}": {
+            count: "boost::hash<{0}>",
+            count + 1: "std::equal_to<{0}>",
+            count + 2: _PAIRS if count == 2 else _ALLOCATOR,
+        }
+        for kind, count in (("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1))
+    },
+    "absl::flat_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
+    "absl::node_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
+    "absl::flat_hash_set": {2: "std::equal_to<{0}>", 3: _ALLOCATOR},
+    "absl::node_hash_set": {2: "std::equal_to<{0}>", 3: _ALLOCATOR},
     "std::unique_ptr": {1: "std::default_delete<{0}>"},
     "mapscope::map": {2: "mapscope::hash<{0}>", 3: "mapscope::equal_to<{0}>"},
 }
@@ -31,7 +45,13 @@ _ALIASES = {
     "std::basic_string<char>": "std::string",
     "std::basic_string_view<char>": "std::string_view",
 }
+#: inline namespaces of libc++ and Abseil; Abseil's tables, and their hashes unless told
+_LIBCXX_INLINE = re.compile(r"\bstd::__(?:\d+|ndk\d+)::")
+_ABSL_INLINE = re.compile(r"\babsl::(?:lts_\d+|debian\d+)::")
+_ABSL = re.compile(r"^absl::(?:flat|node)_hash_(map|set)$")
+_ABSL_HASH = re.compile(r"^absl::(?:hash_internal::Hash<|container_internal::)")
 _SUFFIX = re.compile(r"^(-?\d+)[uUlL]+$")
+_INTEGER = re.compile(r"\b(long long|long|short) (unsigned )?int\b")
 _LAST_CONST = re.compile(r"^([^*&]+?) const$")
 #: templates in templates, and characters of a name, that are looked into
 _DEEPEST, _LONGEST = 24, 1 << 14
@@ -40,6 +60,10 @@ _ANONYMOUS = "(anonymous namespace)"
 
 def as_written(name: str) -> str:
     """The name as people write it: without the arguments that templates have anyway."""
+    if "std::__" in name and len(name) <= _LONGEST:
+        name = _LIBCXX_INLINE.sub("std::", name)
+    if "absl::" in name and len(name) <= _LONGEST:
+        name = _ABSL_INLINE.sub("absl::", name)
     if "<" not in name or len(name) > _LONGEST or "operator" in name:
         return name
     return _written(name, 0)
@@ -49,7 +73,10 @@ def _written(name: str, depth: int) -> str:
     start = name.find("<")
     if start < 0 or depth > _DEEPEST:
         suffix = _SUFFIX.match(name)
-        return suffix[1] if suffix else name
+        if suffix is not None:
+            return suffix[1]
+        # GCC's "long unsigned int", as LLDB hands it on
+        return _INTEGER.sub(lambda match: (match[2] or "") + match[1], name)
     parts, end = template_arguments(name, start)
     if end < 0:
         return name
@@ -57,6 +84,12 @@ def _written(name: str, depth: int) -> str:
     # const and the like stand in front
     template = head.rpartition(" ")[2]
     known = [_const_first(_written(part, depth + 1)) for part in parts]
+    keys = _ABSL.match(template)
+    if keys is not None:
+        # its hash, comparison and allocator come together
+        count = 2 if keys[1] == "map" else 1
+        if len(known) > count and _ABSL_HASH.match(known[count]):
+            known = known[:count]
     defaults = _DEFAULTS.get(template, {})
     while known and len(known) - 1 in defaults:
         if known[-1] != defaults[len(known) - 1].format(*known):

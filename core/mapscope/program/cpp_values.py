@@ -404,6 +404,8 @@ def extent(value: CppValue) -> Optional[int]:
         return value.length()
     kind = library_class(value)
     if kind == "array":
+        if find_member(value, "__elems_") is not None:
+            inner(value, "_M_elems")  # of libc++: says which library is known
         array = find_member(value, "_M_elems")
         return array.length() if array is not None and array.form is Form.ARRAY else 0
     if kind == "vector":

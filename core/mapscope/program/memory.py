@@ -6,11 +6,11 @@ the command, so nothing it remembers can be stale.
 """
 
 import struct
+from array import array
 from bisect import bisect_right
-from collections import OrderedDict
-from typing import Callable, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
-from ..errors import MemoryUnreadable
+from ..errors import Corrupt, MapscopeError, MemoryUnreadable
 
 #: bytes of one read in a walk; gdb and the kernel gain nothing from more
 CHUNK = 1 << 20
@@ -21,8 +21,12 @@ PAGE = 32768
 _PAGE_BITS, _IN_PAGE = PAGE.bit_length() - 1, PAGE - 1
 #: bytes behind a page that are kept with it: what begins in a page mostly ends there
 OVERLAP = 512
-#: bytes the cache may hold
+#: bytes the cache may hold; and where nodes are followed, which lie all over memory and are read
+#: once more for what they hold
 CACHE_LIMIT = 48 << 20
+FOLLOWED_LIMIT = 1 << 30
+#: nodes that are followed before it is told how far that is
+_FOLLOWED = 1 << 16
 
 #: largest value, in bytes; what is said to be larger is not read
 MAX_BYTES = 64 << 20
@@ -51,7 +55,8 @@ class Memory:
 
     def __init__(self, read: Callable[[int, int], Buffer]) -> None:
         self._read = read
-        self._pages: "OrderedDict[int, bytes]" = OrderedDict()  # by address // PAGE
+        self._pages: Dict[int, bytes] = {}  # by address // PAGE, in the order in which they came
+        self._limit = CACHE_LIMIT
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -214,6 +219,46 @@ class Memory:
         except MemoryUnreadable:
             return None
 
+    def follow(
+        self, first: int, offset: int, told: Callable[[int], None]
+    ) -> Tuple["array[int]", Optional[MapscopeError]]:
+        """The nodes of a linked list, each once; and what ended it other than a pointer that is
+        0: MemoryUnreadable at a node that cannot be read, which is none of them, or Corrupt
+        where the list leads into itself.
+
+        :param first: the first node; 0: there is none
+        :param offset: of a node's pointer to the next one
+        :param told: called now and then with the number of nodes so far
+        """
+        self._limit = FOLLOWED_LIMIT
+        found = array("Q")
+        add, pages, unpack = found.append, self._pages, _WORD.unpack_from
+        node = first
+        # Brent's algorithm: the node at the last power of two is compared with all behind it
+        marked, due = 0, 1
+        while node:
+            for _ in range(min(due - len(found), _FOLLOWED)):
+                place = node + offset
+                try:
+                    following = unpack(pages[place >> _PAGE_BITS], place & _IN_PAGE)[0]
+                except (KeyError, struct.error):
+                    try:
+                        following = self.read_word(place)
+                    except MemoryUnreadable as error:
+                        return found, error
+                add(node)
+                node = following
+                if not node:
+                    return found, None
+                if node == marked:
+                    distinct = _without_circle(found)
+                    end = distinct[-1]
+                    return distinct, Corrupt(f"the node at {end:#x} leads back into its own list")
+            told(len(found))
+            if len(found) == due:
+                marked, due = node, 2 * due
+        return found, None
+
     def readable(self, address: int, size: int) -> bool:
         """Whether (address, size) can be read."""
         try:
@@ -249,9 +294,19 @@ class Memory:
                 except MemoryUnreadable:
                     continue
             self._pages[number] = page
-            if len(self._pages) * PAGE > CACHE_LIMIT:
-                self._pages.popitem(last=False)
+            if len(self._pages) * PAGE > self._limit:
+                del self._pages[next(iter(self._pages))]
         return page
+
+
+def _without_circle(found: "array[int]") -> "array[int]":
+    """The distinct nodes of a list that was followed once more around its circle."""
+    seen = set()
+    for at, node in enumerate(found):
+        if node in seen:
+            return found[:at]
+        seen.add(node)
+    return found
 
 
 def check_address(address: int, size: int) -> None:

@@ -69,6 +69,8 @@ class Type:
     :ivar direct: whether a Go interface holds such a value in its data word itself; None: not
         known
     :ivar native: the debugger's own type, for what only it can print
+    :ivar as_class: gives what debug information says of a C++ class, whatever its values are
+        shown as
     """
 
     kind: Kind
@@ -86,6 +88,7 @@ class Type:
     descriptor: Optional[Callable[[], int]] = field(default=None, hash=False, compare=False)
     direct: Optional[bool] = None
     native: object = field(default=None, hash=False, compare=False)
+    as_class: Optional[Callable[[], "CppClass"]] = field(default=None, hash=False, compare=False)
 
     @property
     def scalar_format(self) -> Optional[str]:
@@ -99,6 +102,68 @@ class Type:
     def key_type(self) -> "Type":
         """The key type of a map type; VOID where there is none."""
         return self.key() if self.key is not None else VOID
+
+
+@dataclass(frozen=True)
+class Part:
+    """A data member of a C++ class, or a base class in it; the offset is in bytes.
+
+    :ivar name: of a member; "": a base class, or a member without a name
+    """
+
+    name: str
+    offset: int
+    type: Type
+
+
+@dataclass(frozen=True)
+class CppClass:
+    """A C++ class as debug information has it.
+
+    :ivar tag: its name in full
+    :ivar parts: its bases, but for virtual ones, and its members, but for static ones
+    :ivar argument: gives a type that the class template was given, by its place; None: what
+        stands there is no type, or nothing does
+    """
+
+    tag: str
+    parts: Tuple[Part, ...]
+    argument: Callable[[int], Optional[Type]]
+
+    def find(self, name: str) -> Optional[Part]:
+        """The member of that name, of the class or of one of its bases, from its beginning."""
+        return _find(self, name, 0)
+
+    def base(self, start: str) -> Optional["CppClass"]:
+        """The base class, also an indirect one, whose full name starts so."""
+        return _base(self, start, 0)
+
+
+#: bases of bases that are looked into
+_DEEPEST = 8
+
+
+def _find(owner: CppClass, name: str, depth: int) -> Optional[Part]:
+    for part in owner.parts:
+        if part.name == name:
+            return part
+    for part in owner.parts:
+        if not part.name and part.type.as_class is not None and depth < _DEEPEST:
+            found = _find(part.type.as_class(), name, depth + 1)
+            if found is not None:
+                return Part(name, part.offset + found.offset, found.type)
+    return None
+
+
+def _base(owner: CppClass, start: str, depth: int) -> Optional[CppClass]:
+    for part in owner.parts:
+        if part.name or part.type.as_class is None or depth > _DEEPEST:
+            continue
+        own = part.type.as_class()
+        found = own if own.tag.startswith(start) else _base(own, start, depth + 1)
+        if found is not None:
+            return found
+    return None
 
 
 _FORMATS: Dict[Tuple[Kind, int], str] = {

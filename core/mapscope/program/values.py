@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from ..errors import MapscopeError, MemoryUnreadable
+from .cpp_tables import entries_in
 from .memory import MAX_BYTES, Memory
 from .types import Kind, Type
 
@@ -265,6 +266,10 @@ class Decoder:
         return NestedMap(type.name, header, self.memory.read_word(header))
 
     def _opaque(self, type: Type, data: bytes, address: Optional[int], depth: int) -> Decoded:
+        if address is not None:
+            count = entries_in(type, data)
+            if count is not None:
+                return NestedMap(type.name, address, count)
         if self._native is not None and type.native is not None:
             return DebuggerText(self._native(type, address, data))
         return bytes(data)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
-from ..locate import evaluate, find_map, map_of
+from ..locate import find_map, named_map
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..session import Session, describe
@@ -212,7 +212,7 @@ class Stop:
         session = Session(host.target())
         assert request.map is not None
         try:
-            view = map_of(session, evaluate(session, request.map), request.map, request.type)
+            view = named_map(session, request.map, request.type)
             self._arm(session, view)
         except Exception as error:
             self.retire(f"{describe(error)}")

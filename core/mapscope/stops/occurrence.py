@@ -49,6 +49,7 @@ class Occurrence:
     :ivar goroutine: in Go programs, where it is known
     :ivar mechanism: by what it was noticed
     :ivar place: the user's function and line, where the debugger cannot tell
+    :ivar unit: what its buckets are called
     """
 
     event: str
@@ -67,6 +68,7 @@ class Occurrence:
     how: str = ""
     goroutine: Optional[int] = None
     place: str = ""
+    unit: str = "buckets"
 
     def line(self) -> str:
         """Without the number of the stop and without a newline."""
@@ -78,9 +80,9 @@ class Occurrence:
         elif self.kind is not None and self.old_buckets:
             word = _GROWTHS.get(self.kind, self.kind)
             if self.old_buckets == self.buckets:
-                parts.append(f"{word} of {self.buckets} buckets")
+                parts.append(f"{word} of {self.buckets} {self.unit}")
             else:
-                parts.append(f"{word} {self.old_buckets} -> {self.buckets} buckets")
+                parts.append(f"{word} {self.old_buckets} -> {self.buckets} {self.unit}")
             if self.evacuated is not None and self.event not in ("grow", "done"):
                 parts.append(f"{100 * self.evacuated / self.old_buckets:.1f}% done")
         if self.count is not None and self.event in ("grow", "clear", "done"):

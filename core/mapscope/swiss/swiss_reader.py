@@ -120,6 +120,7 @@ class SwissReader(MapView):
     """
 
     unit = "group"
+    cells = "slots"
     mark = "control byte"
     fast: str = ""
 

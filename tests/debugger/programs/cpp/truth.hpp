@@ -9,8 +9,11 @@
 #ifndef MAPSCOPE_TESTS_TRUTH_HPP
 #define MAPSCOPE_TESTS_TRUTH_HPP
 
+// Programs that have no maps of ours define MAPSCOPE_TESTS_NO_MAPS.
+#ifndef MAPSCOPE_TESTS_NO_MAPS
 #include <mapscope/layout.h>
 #include <mapscope/map.hpp>
+#endif
 
 #include <array>
 #include <charconv>
@@ -31,6 +34,7 @@
 
 namespace truth {
 
+#ifndef MAPSCOPE_TESTS_NO_MAPS
 // The header of a map object, nil while nothing was written: a map object
 // begins with the pointer to it.
 template <class Map> const mapscope::hmap *header(const Map &map) {
@@ -43,6 +47,7 @@ template <class Map> bool migrating(const Map &map) {
   const mapscope::hmap *h = header(map);
   return h != nullptr && h->oldbuckets != nullptr;
 }
+#endif
 
 inline std::string address(const void *pointer) {
   if (pointer == nullptr)
@@ -200,6 +205,7 @@ template <class A, class B> std::string json(const std::pair<A, B> &value) {
                  sizeof value);
 }
 
+#ifndef MAPSCOPE_TESTS_NO_MAPS
 // A map inside a map. Its type is left to the debugger: "*" is any name.
 template <class K, class V, class... Rest>
 std::string json(const mapscope::map<K, V, Rest...> &value) {
@@ -297,6 +303,7 @@ public:
 private:
   Map &map_;
 };
+#endif
 
 // Writes text to the file at path, whole or not at all: who waits for the file
 // to appear never sees a part of it.

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: MIT
+"""Abseil's hash tables (absl/container/internal/raw_hash_set.h).
+
+All of them are a raw_hash_set<Policy, Hash, Eq, Alloc>. There is a control byte for each slot,
+then a sentinel: below 0x80 seven bits of the hash, 0x80 empty, 0xfe deleted. The policy says what
+slots are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetPolicy. In the
+releases of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the
+table, and the first part of settings_ is the number of entries until it grows. Hashes are mixed
+with an address of the process, so they are not computed here.
+"""
+
+import re
+from typing import Optional, Tuple
+
+from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...maps.view import GrowthPlace, MapView
+from ...program.cpp_names import as_written
+from ...program.hashing import KeyHash
+from ...program.target import Frame, Variable
+from ...program.types import VOID, CppClass, Kind, Type
+from ...program.values import escape
+from ...session import Session
+from ...slots.slot_layout import Control, SlotHeader, SlotLayout
+from ...slots.slot_map import SlotMap
+from ..flavour import Flavour
+
+NAME = "absl-swiss"
+
+_TABLE = re.compile(
+    r"^absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<"
+)
+_RAW = re.compile(r"^absl::(?:\w+::)*container_internal::raw_hash_set<")
+_POLICY = re.compile(r"^absl::(?:\w+::)*(Flat|Node)Hash(Map|Set)Policy<")
+_OPERATION = re.compile(
+    r"^absl::(?:\w+::)*container_internal::raw_hash_(?:set|map)<.*>::(~?\w+)(?:<.*>)?$", re.DOTALL
+)
+_OPERATIONS = {
+    **dict.fromkeys(
+        ("resize", "initialize_slots", "rehash_and_grow_if_necessary", "reserve", "rehash"), "grow"
+    ),
+    **dict.fromkeys(("drop_deletes_without_resize",), "grow"),
+    **dict.fromkeys(
+        (
+            *("prepare_insert", "find_or_prepare_insert", "emplace_at", "insert", "emplace"),
+            *("try_emplace_impl", "try_emplace", "insert_or_assign_impl", "set_ctrl"),
+        ),
+        "assign",
+    ),
+    **dict.fromkeys(("erase", "erase_meta_only", "erase_at"), "delete"),
+    **dict.fromkeys(("clear", "destroy_slots"), "clear"),
+}
+_CONTROL = Control(
+    live=bytes(byte < 0x80 for byte in range(256)),
+    names={0x80: "empty", 0xFE: "deleted"},
+    group=16,
+    group_bytes=16,
+)
+_MEMBERS = ("ctrl_", "slots_", "size_", "capacity_")
+
+
+class AbslTables(Flavour):
+    """Hash tables of Abseil."""
+
+    name = NAME
+
+    def present(self, session: Session) -> bool:
+        """They are in no list, so whether there are any is not asked."""
+        return False
+
+    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
+        type = variable.type
+        if type.as_class is None:
+            return None
+        own = type.as_class()
+        if not _TABLE.match(own.tag):
+            return None
+        if variable.address is None:
+            raise NotAMap(f"{escape(as_written(own.tag))} is in no memory here")
+        found = _raw(own, 0)
+        if found is None:
+            raise LayoutUnknown(f"{escape(as_written(own.tag))}: it has no raw_hash_set")
+        table, offset = found
+        return open_table(session, variable.address + offset, table, as_written(own.tag))
+
+    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
+        if self.operation(frame.function) is None:
+            return None
+        this = frame.variable("this")
+        if this is None or this.type.kind is not Kind.POINTER:
+            return None
+        raw = this.data if this.data is not None else session.memory.read(this.address or 0, 8)
+        address = int.from_bytes(raw[:8], "little")
+        return self.from_variable(session, Variable(this.type.target(), address))
+
+    def operation(self, function: str) -> Optional[str]:
+        if not function.startswith("absl::"):
+            return None
+        match = _OPERATION.match(function)
+        return None if match is None else _OPERATIONS.get(match[1])
+
+
+def _is_default(hash: str) -> bool:
+    """Whether a hash function is Abseil's own."""
+    return re.match(r"^absl::(?:hash_internal::Hash<|container_internal::)", hash) is not None
+
+
+def _raw(own: CppClass, depth: int) -> Optional[Tuple[CppClass, int]]:
+    """The raw_hash_set that a table is derived from, and where in it that is."""
+    if _RAW.match(own.tag):
+        return own, 0
+    for part in own.parts:
+        if not part.name and part.type.as_class is not None and depth < 4:
+            found = _raw(part.type.as_class(), depth + 1)
+            if found is not None:
+                return found[0], found[1] + part.offset
+    return None
+
+
+def open_table(session: Session, address: int, table: CppClass, name: str) -> MapView:
+    """The table at an address.
+
+    :param table: its raw_hash_set
+    :param name: of its type
+    """
+    parts = {member: table.find(member) for member in _MEMBERS}
+    lacking = [member for member, part in parts.items() if part is None]
+    if lacking:
+        raise LayoutUnknown(
+            f"{escape(name)}: its raw_hash_set has no {', '.join(lacking)}; mapscope knows the "
+            "tables of Abseil's releases of 2019 to 2022"
+        )
+    at = {member: part.offset for member, part in parts.items() if part is not None}
+    slots_type = next(part.type for part in parts.values() if part and part.name == "slots_")
+    layout, key, elem = _layout(table, slots_type, name)
+    settings = table.find("settings_")
+    left_at = None if settings is None else _growth_left(settings.type, settings.offset)
+    size = max(at.values()) + 8
+    raw = session.memory.read(address, max(size, (left_at or 0) + 8))
+
+    def word(place: int) -> int:
+        return int.from_bytes(raw[place : place + 8], "little")
+
+    capacity = word(at["capacity_"])
+    stride = layout.stride
+    header = SlotHeader(
+        size=len(raw),
+        count=word(at["size_"]),
+        slots=capacity,
+        control=word(at["ctrl_"]),
+        first=word(at["slots_"]),
+        growth_left=None if left_at is None else word(left_at),
+        array_bytes=capacity * (stride + 1) + 16 if capacity else 0,
+    )
+    doubt = header.doubt()
+    if not doubt and capacity & (capacity + 1):
+        doubt = f"{capacity} slots, which is no power of two less one"
+    if not doubt and not session.memory.readable(header.control, 1):
+        doubt = f"control bytes at {header.control:#x}, which cannot be read"
+    if doubt:
+        raise Corrupt(
+            f"no {escape(name)} at {address:#x}: it would have {doubt} "
+            "(not constructed yet, destroyed, or overwritten)"
+        )
+    hash_type = table.argument(1)
+    hash_name = ""
+    if hash_type is not None and hash_type.as_class is not None:
+        hash_name = as_written(hash_type.as_class().tag)
+
+    def hashing() -> Tuple[Optional[KeyHash], str]:
+        if _is_default(hash_name):
+            return None, "Abseil's hashes depend on an address of the process"
+        return None, f"{escape(hash_name) or 'its hash'} is a function of the program's own"
+
+    view = SlotMap(
+        session.memory, address, name, key, elem, header, layout, _CONTROL, hash_name, hashing
+    )
+    view.flavor = NAME
+    view.decoder = session.decoder()
+    view.has_values = elem is not VOID
+    scope = table.tag[: table.tag.index("<")]
+    view.grows = GrowthPlace(
+        (f"{scope}::resize",), address, ("new_capacity",), address + at["ctrl_"]
+    )
+    view.reopen = lambda later: open_table(later, address, table, name)
+    return view
+
+
+def _layout(table: CppClass, slots: Type, name: str) -> Tuple[SlotLayout, Type, Type]:
+    """Where the parts of an entry are; the key and the element type, VOID of a set.
+
+    :param slots: the type of the pointer to the slots
+    """
+    policy = table.argument(0)
+    own = policy.as_class() if policy is not None and policy.as_class is not None else None
+    match = None if own is None else _POLICY.match(own.tag)
+    if own is None or match is None:
+        told = "not told" if own is None else escape(as_written(own.tag))
+        raise LayoutUnknown(f"{escape(name)}: its policy is {told}")
+    indirect, is_map = match[1] == "Node", match[2] == "Map"
+    slot = slots.target()
+    held = slot.target() if indirect else slot
+    key = own.argument(0)
+    elem: Optional[Type] = VOID
+    second = 0
+    if is_map:
+        elem = own.argument(1)
+        pair = held.as_class() if held.as_class is not None else None
+        if pair is not None and pair.find("second") is None:
+            value = pair.find("value")  # of a union with what std::pair cannot move
+            pair = value.type.as_class() if value is not None and value.type.as_class else None
+        part = None if pair is None else pair.find("second")
+        if part is None:
+            raise LayoutUnknown(f"{escape(name)}: its slots are no std::pair")
+        second = part.offset
+    if key is None or elem is None:
+        raise LayoutUnknown(f"{escape(name)}: debug information has no key and value type of it")
+    layout = SlotLayout(held.size, 8 if indirect else slot.size, 0, second, indirect)
+    layout.validate(key.size, elem.size)
+    return layout, key, elem
+
+
+def _growth_left(settings: Type, offset: int) -> Optional[int]:
+    """Where the first part of a CompressedTuple is, which is a number."""
+    if settings.as_class is None:
+        return None
+    value = settings.as_class().find("value")
+    return None if value is None or value.type.size != 8 else offset + value.offset

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""boost::unordered_map, _set, _multimap and _multiset."""

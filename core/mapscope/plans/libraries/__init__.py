@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Stops at tables of libraries: their growth, at the function that does it."""

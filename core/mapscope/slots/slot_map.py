@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: MIT
+"""A table of slots: what commands ask of it."""
+
+from functools import partial
+from typing import Callable, Dict, Iterator, List, Sequence
+
+from ..cells.columns import column_of
+from ..errors import UsageError
+from ..maps.batches import EntryBatch, Where
+from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
+from ..maps.found import Found, KeyTest
+from ..maps.problems import Problem
+from ..maps.progress import Progress, no_progress
+from ..maps.report import Report
+from ..program.values import Unreadable
+from .slot_check import check_slots
+from .slot_lookup import SlotFinder
+from .slot_reader import SlotReader
+
+
+class SlotMap(SlotReader):
+    """A table of slots, with what commands ask of it."""
+
+    def summary(self, progress: Progress = no_progress) -> Summary:
+        try:
+            marks = self.marks(progress)
+        except KeyboardInterrupt:
+            self._interrupted()
+            marks = b""
+        deleted = self.control.deleted
+        read = self.coverage()
+        gone = None if read is not None or deleted is None else marks.count(deleted)
+        return Summary(held=self.held(), tombstones=gone, read=read)
+
+    def _interrupted(self) -> None:
+        text = "interrupted: not all of the table was looked at"
+        self.problems.append(Problem(text, "interrupted"))
+
+    def distribution(self, progress: Progress = no_progress) -> Distribution:
+        try:
+            marks = self.marks(progress)
+        except KeyboardInterrupt:
+            self._interrupted()
+            marks = b""
+        live, group = marks.translate(self.control.live), self.control.group
+        cells: Dict[int, int] = {}
+        for start in range(0, len(live), group):
+            used = live.count(1, start, start + group)
+            cells[used] = cells.get(used, 0) + 1
+        read, held = self.coverage(), self.held()
+        whole = read is None and held is not None
+        entries = live.count(1)
+        key, elem = self.types()
+        deleted = self.control.deleted
+        return Distribution(
+            cells=dict(sorted(cells.items())),
+            chains={},
+            old_cells={},
+            old_chains={},
+            entries=entries if whole else None,
+            uniformity=None,
+            held=held,
+            bytes_used=entries * (key.size + elem.size) if whole else None,
+            bytes_rebuilt=self._rebuilt(entries) if whole else None,
+            unit=self.unit,
+            tombstones=None if deleted is None or not whole else marks.count(deleted),
+            growth_left=self.header.growth_left,
+            read=read,
+        )
+
+    def _rebuilt(self, entries: int) -> int:
+        """What a fresh copy would hold, about: tables double, and grow at seven eighths."""
+        held = self.held()
+        assert held is not None
+        if not self.header.slots:
+            return held.total
+        slots = self.header.slots
+        while slots > 32 and entries <= slots // 2 * 7 // 8:
+            slots //= 2
+        less = (self.header.slots - slots) * (abs(self.layout.stride) + 1)
+        return max(held.total - less, 0)
+
+    def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        key, elem = self.types()
+        layout, size = self.layout, self.row_size
+        for slots, places, rows in self.batches(progress):
+            yield EntryBatch(
+                column_of(key, rows, size, layout.key, _at(places, layout.key)),
+                column_of(elem, rows, size, layout.elem, _at(places, layout.elem)),
+                range(len(slots)),
+                partial(self._where_of, slots),
+            )
+
+    def _where_of(self, slots: Sequence[int], index: int) -> Where:
+        return self.where(slots[index])
+
+    def chain(self, index: int, old: bool) -> Chain:
+        if old:
+            raise UsageError("this table has no old groups: it grows within one call")
+        header, control, layout = self.header, self.control, self.layout
+        groups = -(-header.slots // control.group)
+        if index >= groups:
+            has = f"it has {groups}, 0 to {groups - 1}" if groups else "it has none yet"
+            raise UsageError(f"no group {index}: {has}")
+        marks = self.marks()
+        first = index * control.group
+        slots = range(first, min(first + control.group, header.slots, len(marks)))
+        live = [slot for slot in slots if control.live[marks[slot]]]
+        known = dict(zip(live, zip(*self.entries_at(live))))
+        cells: List[Cell] = []
+        key, elem = self.types()
+        for slot in slots:
+            mark = marks[slot]
+            place, row = known.get(slot, (self.slot_address(slot), None))
+            state = "full" if slot in known else control.names.get(mark, "invalid")
+            cell = Cell(
+                slot - first, place, layout.key, layout.elem, mark, state, live=slot in known
+            )
+            if cell.live and row is None:
+                cell.key = cell.value = Unreadable(f"cannot read the entry at {place:#x}")
+            elif row is not None:
+                cell.key = self.decoder.decode(
+                    key, row[layout.key : layout.key + key.size], place + layout.key
+                )
+                cell.value = self.decoder.decode(
+                    elem, row[layout.elem : layout.elem + elem.size], place + layout.elem
+                )
+            cells.append(cell)
+        where = header.control + index * control.group_bytes
+        bucket = Bucket(where, 0, 0, None, cells)
+        return Chain("", index, False, [bucket], self.unit, self.mark)
+
+    def find(self, test: KeyTest) -> Found:
+        if not self.header.count:
+            return Found(None, None, "hash", "the table is empty", [], 0, 0)
+        return SlotFinder(self).find(test)
+
+    def check(self, report: Report, progress: Progress = no_progress) -> None:
+        check_slots(self, report, progress)
+
+
+def _at(places: Sequence[int], offset: int) -> Callable[[int], int]:
+    """The address of a part of each entry."""
+    return lambda index: places[index] + offset
