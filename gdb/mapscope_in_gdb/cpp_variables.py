@@ -22,6 +22,10 @@ _STEP, _INSIDE = 16, 8
 #: places inside of functions that are looked at, for static variables of inner blocks
 _MOST_INSIDE = 1 << 18
 _ABI_TAG = re.compile(r"\[abi:\w+\]")
+#: failures, one behind the other, after which threads' own variables are given up
+_MOST_FAILED = 8
+#: names that are told
+_SOME = 4
 _WRITABLE = (".data", ".bss")
 #: variables that are looked for by their symbols
 _MOST_SYMBOLS = 1 << 16
@@ -44,6 +48,9 @@ class Variables:
         self._blocks: Set[Tuple[int, int]] = set()
         self._units: Set[Tuple[int, int, str]] = set()
         self._told: Set[Tuple[str, int]] = set()
+        #: names of threads' own variables that gdb does not find
+        self._lost: Dict[str, None] = {}
+        self._failed = 0
 
     def all(self) -> Iterator[CppVariable]:
         """Each once."""
@@ -57,6 +64,11 @@ class Variables:
             if files[file]:
                 yield from self._of_code(section.start, section.end)
                 yield from self._of_symbols(file, section.start)
+        if self._lost:
+            some = ", ".join(list(self._lost)[:_SOME]) + (
+                ", ..." if len(self._lost) > _SOME else ""
+            )
+            self._unread.append(f"thread_local variables that gdb cannot find: {some}")
         if self._inside > _MOST_INSIDE:
             self._unread.append(
                 "the program has so much code that inner blocks of some functions were not looked "
@@ -151,10 +163,24 @@ class Variables:
             one = variable_with_value(name, symbol, None)
             yield from self._new(one)
         elif symbol.addr_class == gdb.SYMBOL_LOC_COMPUTED and not symbol.needs_frame:
-            for thread in gdb.selected_inferior().threads():
-                with Selected(thread):
-                    one = variable_with_value(name, symbol, None, int(thread.num))
-                yield from self._new(one)
+            yield from self._of_threads(name, symbol)
+
+    def _of_threads(self, name: str, symbol: gdb.Symbol) -> Iterator[CppVariable]:
+        """A variable that each thread has."""
+        if name.startswith("mapscope::"):
+            return
+        found = False
+        for thread in gdb.selected_inferior().threads():
+            if self._failed > _MOST_FAILED:
+                break
+            with Selected(thread):
+                one = variable_with_value(name, symbol, None, int(thread.num))
+            found = found or one is not None
+            # where gdb can find none it says so in many lines, of a cut-off core for one
+            self._failed = 0 if found else self._failed + 1
+            yield from self._new(one)
+        if not found:
+            self._lost.setdefault(name)
 
     def _new(self, one: Optional[CppVariable]) -> Iterator[CppVariable]:
         if one is None:

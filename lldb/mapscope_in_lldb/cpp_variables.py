@@ -140,7 +140,8 @@ def locals_of(frame: lldb.SBFrame) -> List[CppVariable]:
 
 def _variable(name: str, value: lldb.SBValue, thread: int = 0) -> Optional[CppVariable]:
     """A variable of LLDB's with its value; None: it has none."""
-    value = value.GetNonSyntheticValue()
+    # of the type that is declared, where LLDB prefers the one that an object is of at run time
+    value = value.GetStaticValue().GetNonSyntheticValue()
     if value.GetError().Fail():
         return None
     native = value.GetType()
@@ -212,7 +213,7 @@ class Variables:
         if value.GetError().Fail():
             own = "thread" in str(value.GetError().GetCString() or "")
             if own and not name.startswith(_OURS):
-                self._threads.add(str(value.GetName() or ""))
+                self._threads.add(name)
             return
         one = _variable(name, value)
         if one is not None and (name, one.address or 0) not in self._told:
@@ -261,10 +262,10 @@ class Variables:
                 if not _has_maps(frame.GetModule()):
                     continue
                 for value in frame.GetVariables(False, False, True, True):
-                    name = str(value.GetName() or "")
+                    name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
                     if name not in self._threads:
                         continue
-                    one = _variable(_ABI_TAG.sub("", name), value, number)
+                    one = _variable(name, value, number)
                     if one is not None and (name, one.address or 0) not in self._told:
                         self._told.add((name, one.address or 0))
                         found.add(name)

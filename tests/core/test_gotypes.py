@@ -284,6 +284,10 @@ def test_global_maps_are_listed() -> None:
     assert [m["name"] for m in form["maps"]] == ["main.G"]
     assert form["maps"][0]["count"] == 27 and form["maps"][0]["growing"] == "double"
     assert "main.G" in text(target, "list") and "double " in text(target, "list")
+    # what is not listed is told, and which command has it
+    (told,) = form["not_listed"]
+    assert "only global variables" in told and "use map heap" in told
+    assert text(target, "list").splitlines()[-1] == f"note: {told}"
 
 
 def test_a_nil_map() -> None:

@@ -108,10 +108,11 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     rows = [Row(name, view, view.progress()) for name, view in list_maps(session)]
-    _add_owners(session, rows)
     rows.sort(key=lambda row: (-row.view.count, row.view.address or 0))
     if args.migrating:
         rows = [row for row in rows if row.view.growth() is not None]
+    if rows:
+        _add_owners(session, rows)
     where = ": no runtime of mapscope's or of Go's was recognised in this program; tables of "
     where += "libraries are in no list, and are looked at by their names"
     present = [flavour for flavour in FLAVOURS if flavour.present(session)]

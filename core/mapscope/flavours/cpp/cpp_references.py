@@ -28,6 +28,7 @@ _DEEPEST = 64
 _MOST_AGAIN = 1 << 18
 #: what follows a step that is taken again and again
 _AGAIN = "..."
+_TYPE_INFO = "typeinfo for "
 
 #: opens the map at an address
 OpenMap = Callable[[int], MapView]
@@ -160,6 +161,8 @@ class References:
         self.owners: Dict[int, str] = {}
         self.steps: Dict[str, Sequence[str]] = {}
         self.hits: List[Hit] = []
+        #: where the maps lie that are hits
+        self._places: Set[int] = set()
         self.unread = 0
         self.damaged = 0
         self.roots = 0
@@ -261,7 +264,10 @@ class References:
             if word not in self._maps:
                 continue
             if word == self._wanted:
-                self.hits.append(Hit(batch, number, place))
+                where = batch.starts[number] + place.offset
+                if batch.data is not None or where not in self._places:
+                    self._places.add(where)
+                    self.hits.append(Hit(batch, number, place))
             if word not in self.owners:
                 if path is None:
                     label = joined(batch.arrow, place.label)
@@ -300,39 +306,41 @@ class References:
         for number, word in enumerate(words):
             if not 4096 <= word < ADDRESS_LIMIT:
                 continue
-            own, start = shape, word
+            values = [(shape, word)]
             if shape.is_dynamic:
-                own, start = self._class_of(shape, word)
+                # a virtual base is known by the pointer to it alone
+                values = [*self._class_of(shape, word), *values]
+            for own, start in values:
                 shapes[id(own)] = own
-            if start in own.seen:
-                if self._wanted and own.live and len(self._again) < _MOST_AGAIN:
-                    self._again.append((batch, place, number, own, start))
-                continue
-            own.seen.add(start)
-            groups.setdefault(id(own), Found()).add(start, number)
+                if start in own.seen:
+                    if self._wanted and own.live and len(self._again) < _MOST_AGAIN:
+                        self._again.append((batch, place, number, own, start))
+                    continue
+                own.seen.add(start)
+                groups.setdefault(id(own), Found()).add(start, number)
         for which, found in groups.items():
             self._step(batch, place, shapes[which], found, True)
 
-    def _class_of(self, shape: Shape, start: int) -> Tuple[Shape, int]:
-        """(the class that an object says it is of, where the whole of it begins)"""
+    def _class_of(self, shape: Shape, start: int) -> List[Tuple[Shape, int]]:
+        """(the class that an object says it is of, where the whole of it begins); nothing where
+        that is the pointer's own class, or not known."""
         try:
             table = self._memory.read_word(start)
-            top = int.from_bytes(self._memory.read(table - 16, 8), "little", signed=True)
-            if top:
-                start += top
-                table = self._memory.read_word(start)
+            top, info = self._memory.read_word(table - 16), self._memory.read_word(table - 8)
         except MapscopeError:
-            return shape, start
-        if table not in self._classes:
-            name = self._session.target.symbol_at(table - 16) or ""
+            return []
+        if info not in self._classes:
+            name = self._session.target.symbol_at(info) or ""
             found = None
-            if name.startswith("vtable for "):
-                found = self._session.target.cpp_type(name[len("vtable for ") :])
-            made = None if found is None else self.shapes.of(found)
-            self._classes[table] = made
+            if name.startswith(_TYPE_INFO):
+                found = self._session.target.cpp_type(name[len(_TYPE_INFO) :])
+            self._classes[info] = None if found is None else self.shapes.of(found)
             self.shapes.decide()
-        known = self._classes[table]
-        return (shape, start) if known is None else (known, start)
+        known = self._classes[info]
+        whole = start + top & (1 << 64) - 1
+        if known is None or (known is shape and whole == start) or whole >= ADDRESS_LIMIT:
+            return []
+        return [(known, whole)]
 
     def _arrays(self, batch: Batch, place: Place, words: List[int]) -> None:
         length, size = place.numbers

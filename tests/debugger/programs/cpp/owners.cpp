@@ -78,6 +78,22 @@ struct counting_stage : stage {
   ints counts;
 };
 
+// One of several base classes, and a virtual one: both lie somewhere in the object.
+struct other_stage {
+  virtual ~other_stage() = default;
+  long more = 0;
+};
+struct second_stage : other_stage, stage {
+  ints behind;
+};
+struct common {
+  virtual ~common() = default;
+  ints shared_by_all;
+};
+struct one_side : virtual common {
+  ints its_own;
+};
+
 struct node {
   int value = 0;
   node *next = nullptr;
@@ -111,6 +127,8 @@ mapscope::map<int, std::unique_ptr<shard>> far;
 std::tuple<int, ints> tuple;
 std::pair<int, ints> pair;
 std::vector<std::unique_ptr<stage>> stages;
+stage *second_base;
+common *virtual_base;
 ints *pointer;
 ints &reference = *new ints;
 holder derived;
@@ -190,6 +208,13 @@ void make() {
   fill(counting->counts, 10, "shop::stages[]->counts", "shop::stages[1]->counts");
   stages.push_back(std::make_unique<stage>());
   stages.push_back(std::move(counting));
+  auto *second = new second_stage;
+  second_base = second;
+  fill(second->behind, 22, "shop::second_base->behind");
+  auto *side = new one_side;
+  virtual_base = side;
+  fill(side->shared_by_all, 23, "shop::virtual_base->shared_by_all");
+  fill(side->its_own, 24, "shop::virtual_base->its_own");
   pointer = new ints;
   fill(*pointer, 11, "shop::pointer");
   elsewhere = new ints;
