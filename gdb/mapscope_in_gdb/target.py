@@ -10,6 +10,7 @@ import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.flavours.cpp import cpp_expressions
+from mapscope.go import debug_info
 from mapscope.program.core_file import Range
 from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
@@ -21,9 +22,11 @@ from .cpp import GdbScope, speaks_cpp
 from .expressions import Language, parse, value_at, variable_of
 from .frames import SELECTED, GdbFrame, GdbThread, Selected, maps_of_frame, newest_frame, older
 from .go_names import GdbNames
-from .types import describe, is_go_map
+from .types import describe
 
 
+#: sections of files that have Go code
+_GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo", ".note.go.buildid")
 #: frames of each thread that are looked at for runtime functions
 _INNERMOST = 8
 #: characters of a value that gdb itself prints
@@ -175,18 +178,20 @@ class GdbTarget(Target):
                 yield GdbThread(thread)
 
     def global_maps(self) -> List[Tuple[str, Variable]]:
+        # by core's reader: gdb's list of variables, "info variables", reads all debug information
+        # of all files, libc's too
         found: List[Tuple[str, Variable]] = []
-        for line in gdb.execute("info variables -q -n", to_string=True).splitlines():
-            # "12:	map[string]int main.G;", "	static int fmt.eof;"
-            if not line.endswith(";") or "." not in line:
+        sections = self.sections()
+        for name in {section.file for section in sections if section.name in _GO_SECTIONS}:
+            text = next((s for s in sections if s.file == name and s.name == ".text"), None)
+            file = None if text is None else self.code_file(text.start)
+            if file is None:
                 continue
-            name = line[:-1].rsplit(" ", 1)[-1]
-            symbol = gdb.lookup_global_symbol(name) or gdb.lookup_static_symbol(name)
-            if symbol is None or symbol.type is None or not is_go_map(symbol.type):
-                continue
+            info = debug_info.of_file(file.identity, file.section)
             try:
-                found.append((name, variable_of(symbol.value())))
-            except (gdb.error, MapscopeError):
+                for label, address, type in info.global_maps():
+                    found.append((label, Variable(type, address + file.bias)))
+            except MapscopeError:
                 continue
         return found
 
