@@ -44,6 +44,8 @@ _TOGETHER, _MOST_ELEMENTS, _MOST_TABLES = 8 << 20, 1 << 32, 1 << 24
 MAP_BYTES = 1
 #: overflow buckets and nested structs that are followed
 _DEEPEST_TYPE = 32
+#: pointers of one kind that may each be a list's
+_FEW = 8
 #: words of an untyped object that are looked at
 _MOST_WORDS = 1 << 24
 
@@ -223,6 +225,7 @@ class References:
         self._headers = headers
         self._typed = typed
         self._shapes: Dict[object, Shape] = {}
+        self._leading: Dict[Shape, bool] = {}
         self._keep: List[Type] = []
         self._map_types: Dict[object, Optional[MapType]] = {}
         self._contents: Dict[int, Optional[Shape]] = {}  # by id of the MapType
@@ -255,7 +258,7 @@ class References:
     def add_variable(self, node: Node, type: Type, address: int) -> None:
         """A variable from which references are to be followed."""
         shape = self._shape(type)
-        if shape.edges:
+        if self._leads(shape):
             self._push(node, shape, [address], [1])
             if self.trail is not None:
                 self.trail.add(node, [address], [shape.size], [0], None, 0)
@@ -263,7 +266,7 @@ class References:
     def add_value(self, node: Node, type: Type, data: bytes) -> None:
         """A variable that is in registers, as its bytes."""
         shape = self._shape(type)
-        if shape.edges and len(data) >= shape.size:
+        if self._leads(shape) and len(data) >= shape.size:
             self._edges(node, shape, data[: shape.size], [0])
 
     def add_words(self, node: Node, words: Iterable[int]) -> None:
@@ -369,6 +372,8 @@ class References:
         words = memoryview(raw).cast("Q")
         each = shape.size // 8
         for edge in shape.edges:
+            if not self._edge_leads(edge):
+                continue
             column = words[edge.offset // 8 :: each].tolist()
             kind = edge.kind
             if kind is Kind.SLICE:
@@ -388,11 +393,13 @@ class References:
         kind, target = edge.kind, edge.target
         if kind is Kind.POINTER:
             shape = self._shape(target)
-            if shape.edges:
+            if self._leads(shape):
                 fresh = self._fresh(shape, column)
                 if fresh:
                     child = self._child(node, edge.label, shape, edge.frozen)
                     self._push_objects(child, shape, fresh, at)
+                    if shape is at.shape and len(fresh) <= _FEW:
+                        self._chase(child, shape, edge.offset, fresh)
         elif kind is Kind.GO_MAP:
             fresh = [word for word in set(column) if word]
             if fresh:
@@ -409,6 +416,28 @@ class References:
             if fresh:
                 self._hold_words(fresh, at)
                 self.add_words(where, fresh)
+
+    def _chase(self, node: Node, shape: Shape, offset: int, starts: List[int]) -> None:
+        """Go along lists to their ends at once, so that each element is not a batch of its own.
+
+        :param offset: of the pointer to the next one
+        """
+        for start in starts:
+            chain: List[int] = []
+            at = start
+            while True:
+                try:
+                    following = self._memory.read_word(at + offset)
+                except MemoryUnreadable:
+                    break
+                if not following or following in shape.seen:
+                    break
+                shape.seen.add(following)
+                chain.append(following)
+                at = following
+            if chain:
+                before = From(shape, offset, chain, [start, *chain[:-1]])
+                self._push_objects(node, shape, chain, before)
 
     def _push_objects(self, node: Node, shape: Shape, fresh: List[int], at: "From") -> None:
         """Objects of one type, each on its own."""
@@ -446,7 +475,7 @@ class References:
         holders: List[int],
     ) -> None:
         shape = self._shape(edge.target)
-        if not shape.edges:
+        if not self._leads(shape):
             return
         addresses: List[int] = []
         counts: List[int] = []
@@ -494,7 +523,7 @@ class References:
         """Follow data words of interfaces that hold a type."""
         if not type.direct:
             shape = self._shape(type)
-            if shape.edges:
+            if self._leads(shape):
                 fresh = self._fresh(shape, values)
                 if fresh:
                     self._push_objects(node, shape, fresh, at)
@@ -536,7 +565,7 @@ class References:
                 self.unread += 1
                 continue
             found = self.heap.object_at(buffer)
-            if shape.edges and found is not None:
+            if found is not None and self._leads(shape):
                 count = min(count, (found.start + found.size - buffer) // shape.size)
                 self._push(node, shape, [buffer], [count])
                 of_channel = From(at.shape, at.offset, [buffer], [at.origins().get(word, 0)])
@@ -624,9 +653,7 @@ class References:
                         edges.append(Edge(at + cell * stride, Kind.POINTER, part, False, kind))
                     else:
                         self._collect(kind, at + cell * stride, part, False, edges, 0)
-            if all(
-                edge.kind is Kind.POINTER and not self._shape(edge.target).edges for edge in edges
-            ):
+            if not any(map(self._edge_leads, edges)):
                 edges = []
             if edges:
                 bucket = Type(Kind.STRUCT, f"bucket of {type.name}", layout.size)
@@ -719,7 +746,7 @@ class References:
         address = span.large_type or (self._memory.read_word(found.start - 8) if span.header else 0)
         if address and self._is_type(address):
             shape = self._shape(self._program.type_at(address))
-            if shape.edges:
+            if self._leads(shape):
                 count = found.size // shape.size
                 self._push(node, shape, [found.start], [count])
                 self._track_word(node, found, count * shape.size)
@@ -807,6 +834,37 @@ class References:
                 edges = []
             known = self._shapes[key] = Shape(type, edges)
         return known
+
+    def _leads(self, shape: Shape) -> bool:
+        """Whether a map can be reached from values of a type: most memory of most programs is
+        texts and structs from which none can."""
+        known = self._leading.get(shape)
+        if known is not None:
+            return known
+        seen = {shape}
+        todo = [shape]
+        found = False
+        while todo and not found:
+            for edge in todo.pop().edges:
+                if edge.kind not in (Kind.POINTER, Kind.SLICE):
+                    found = True
+                    break
+                target = self._shape(edge.target)
+                if self._leading.get(target):
+                    found = True
+                    break
+                if target not in seen and target not in self._leading:
+                    seen.add(target)
+                    todo.append(target)
+        if found:
+            self._leading[shape] = True
+        else:
+            self._leading.update(dict.fromkeys(seen, False))
+        return found
+
+    def _edge_leads(self, edge: Edge) -> bool:
+        simple = edge.kind in (Kind.POINTER, Kind.SLICE)
+        return not simple or self._leads(self._shape(edge.target))
 
     def _target(self, type: Type) -> Type:
         """What a pointer or slice leads to; VOID: that has no type, or none that can be read."""
