@@ -12,17 +12,16 @@ with an address of the process, so they are not computed here.
 import re
 from typing import Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
-from ...program.target import Frame, Variable
-from ...program.types import VOID, CppClass, Kind, Type
+from ...program.types import VOID, CppClass, Type
 from ...program.values import escape
 from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
 from ...slots.slot_map import SlotMap
-from ..flavour import Flavour
+from ..library_tables import LibraryTables
 
 NAME = "absl-swiss"
 
@@ -58,45 +57,18 @@ _CONTROL = Control(
 _MEMBERS = ("ctrl_", "slots_", "size_", "capacity_")
 
 
-class AbslTables(Flavour):
+class AbslTables(LibraryTables):
     """Hash tables of Abseil."""
 
     name = NAME
+    named, functions, operations = _TABLE, _OPERATION, _OPERATIONS
 
-    def present(self, session: Session) -> bool:
-        """They are in no list, so whether there are any is not asked."""
-        return False
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        type = variable.type
-        if type.as_class is None:
-            return None
-        own = type.as_class()
-        if not _TABLE.match(own.tag):
-            return None
-        if variable.address is None:
-            raise NotAMap(f"{escape(as_written(own.tag))} is in no memory here")
+    def open(self, session: Session, address: int, own: CppClass) -> MapView:
         found = _raw(own, 0)
         if found is None:
             raise LayoutUnknown(f"{escape(as_written(own.tag))}: it has no raw_hash_set")
         table, offset = found
-        return open_table(session, variable.address + offset, table, as_written(own.tag))
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        if self.operation(frame.function) is None:
-            return None
-        this = frame.variable("this")
-        if this is None or this.type.kind is not Kind.POINTER:
-            return None
-        raw = this.data if this.data is not None else session.memory.read(this.address or 0, 8)
-        address = int.from_bytes(raw[:8], "little")
-        return self.from_variable(session, Variable(this.type.target(), address))
-
-    def operation(self, function: str) -> Optional[str]:
-        if not function.startswith("absl::"):
-            return None
-        match = _OPERATION.match(function)
-        return None if match is None else _OPERATIONS.get(match[1])
+        return open_table(session, address + offset, table, as_written(own.tag))
 
 
 def _is_default(hash: str) -> bool:

@@ -14,17 +14,17 @@ import re
 import struct
 from typing import Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...nodes.node_layout import NodeHeader, NodeLayout
 from ...nodes.node_map import NodeMap
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
-from ...program.target import Frame, Variable
+from ...program.target import Frame
 from ...program.types import VOID, CppClass, Kind, Type
 from ...program.values import escape
 from ...session import Session
-from ..flavour import Flavour
+from ..library_tables import LibraryTables
 from ..std_unordered.std_hash import StdKeyHash
 
 NAME = "boost-unordered"
@@ -45,31 +45,17 @@ _OPERATIONS = {
 }
 
 
-class BoostTables(Flavour):
+class BoostTables(LibraryTables):
     """Hash tables of Boost that are lists of nodes."""
 
     name = NAME
+    named, functions, operations = _NAMED, _OPERATION, _OPERATIONS
 
-    def present(self, session: Session) -> bool:
-        """They are in no list, so whether there are any is not asked."""
-        return False
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        if variable.type.as_class is None:
-            return None
-        own = variable.type.as_class()
-        if not _NAMED.match(own.tag):
-            return None
-        if variable.address is None:
-            raise NotAMap(f"{escape(as_written(own.tag))} is in no memory here")
-        return open_table(session, variable.address, own)
+    def open(self, session: Session, address: int, own: CppClass) -> MapView:
+        return open_table(session, address, own)
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         return None  # the object there is not what says what the table holds
-
-    def operation(self, function: str) -> Optional[str]:
-        match = _OPERATION.match(function)
-        return None if match is None else _OPERATIONS.get(match[1])
 
 
 def open_table(session: Session, address: int, own: CppClass) -> MapView:

@@ -16,17 +16,16 @@ import struct
 from dataclasses import replace
 from typing import Callable, List, Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...nodes.node_layout import NodeHeader, NodeLayout
 from ...nodes.node_map import NodeMap
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
-from ...program.target import Frame, Variable
 from ...program.types import VOID, CppClass, Kind, Part, Type
 from ...program.values import escape
 from ...session import Session
-from ..flavour import Flavour
+from ..library_tables import LibraryTables
 from ..std_unordered.std_hash import StdKeyHash
 
 NAME = "libc++-unordered"
@@ -55,44 +54,20 @@ _INTEGERS = (Kind.INT, Kind.UINT, Kind.BOOL, Kind.ENUM)
 _STRING_SIZE, _LONG_DATA = 24, 16
 
 
-class LibcxxTables(Flavour):
+class LibcxxTables(LibraryTables):
     """Hash tables of libc++."""
 
     name = NAME
+    named, functions, operations = _NAMED, _OPERATION, _OPERATIONS
 
-    def present(self, session: Session) -> bool:
-        """They are in no list, so whether there are any is not asked."""
-        return False
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        if variable.type.as_class is None:
-            return None
-        own = variable.type.as_class()
-        if not _NAMED.match(own.tag):
-            return None
+    def open(self, session: Session, address: int, own: CppClass) -> MapView:
         name, table, offset = as_written(own.tag), own, 0
         if not _TABLE.match(own.tag):
             member = own.find("__table_")
             if member is None or member.type.as_class is None:
                 raise LayoutUnknown(f"{escape(name)}: it has no __table_")
             table, offset = member.type.as_class(), member.offset
-        if variable.address is None:
-            raise NotAMap(f"{escape(name)} is in no memory here")
-        return open_table(session, variable.address + offset, table, name)
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        if self.operation(frame.function) is None:
-            return None
-        this = frame.variable("this")
-        if this is None or this.type.kind is not Kind.POINTER:
-            return None
-        raw = this.data if this.data is not None else session.memory.read(this.address or 0, 8)
-        address = int.from_bytes(raw[:8], "little")
-        return self.from_variable(session, Variable(this.type.target(), address))
-
-    def operation(self, function: str) -> Optional[str]:
-        match = _OPERATION.match(function)
-        return None if match is None else _OPERATIONS.get(match[1])
+        return open_table(session, address + offset, table, name)
 
 
 def open_table(session: Session, address: int, table: CppClass, name: str) -> MapView:

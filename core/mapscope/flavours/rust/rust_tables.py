@@ -11,16 +11,15 @@ allocated nothing has a bucket_mask of 0, and control bytes that are the library
 import re
 from typing import List, Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...program.hashing import KeyHash
-from ...program.target import Frame, Variable
-from ...program.types import VOID, CppClass, Kind, Type
+from ...program.types import VOID, CppClass, Type
 from ...program.values import escape
 from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
 from ...slots.slot_map import SlotMap
-from ..flavour import Flavour
+from ..library_tables import LibraryTables
 from .sip_hash import SipKeyHash, has_sip_hash
 
 NAME = "rust-hashbrown"
@@ -51,41 +50,14 @@ _CONTROL = Control(
 _MEMBERS = ("bucket_mask", "ctrl", "growth_left", "items")
 
 
-class RustTables(Flavour):
+class RustTables(LibraryTables):
     """Hash tables of Rust."""
 
     name = NAME
+    named, functions, operations, this = _TABLE, _OPERATION, _OPERATIONS, "self"
 
-    def present(self, session: Session) -> bool:
-        """They are in no list, so whether there are any is not asked."""
-        return False
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        type = variable.type
-        if type.as_class is None:
-            return None
-        own = type.as_class()
-        if not _TABLE.match(own.tag):
-            return None
-        if variable.address is None:
-            raise NotAMap(f"{escape(own.tag)} is in no memory here")
-        return open_table(session, variable.address, own)
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        if self.operation(frame.function) is None:
-            return None
-        this = frame.variable("self")
-        if this is None or this.type.kind is not Kind.POINTER:
-            return None
-        raw = this.data if this.data is not None else session.memory.read(this.address or 0, 8)
-        address = int.from_bytes(raw[:8], "little")
-        return self.from_variable(session, Variable(this.type.target(), address))
-
-    def operation(self, function: str) -> Optional[str]:
-        if not function.startswith(("hashbrown::", "std::collections::hash::")):
-            return None
-        match = _OPERATION.match(function)
-        return None if match is None else _OPERATIONS.get(match[1])
+    def open(self, session: Session, address: int, own: CppClass) -> MapView:
+        return open_table(session, address, own)
 
 
 def open_table(session: Session, address: int, own: CppClass) -> MapView:

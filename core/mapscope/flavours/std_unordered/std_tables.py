@@ -11,17 +11,16 @@ import re
 import struct
 from typing import Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, NotAMap
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...nodes.node_layout import NodeHeader, NodeLayout
 from ...nodes.node_map import NodeMap
 from ...program.cpp_names import as_written, template_arguments
 from ...program.hashing import KeyHash
-from ...program.target import Frame, Variable
-from ...program.types import VOID, CppClass, Kind, Type
+from ...program.types import VOID, CppClass, Type
 from ...program.values import escape
 from ...session import Session
-from ..flavour import Flavour
+from ..library_tables import LibraryTables
 from .std_hash import StdKeyHash, has_std_hash
 
 NAME = "std-unordered"
@@ -52,63 +51,34 @@ _MEMBERS = "_M_buckets _M_bucket_count _M_before_begin _M_element_count _M_rehas
 _ARGUMENTS = 8
 
 
-class StdTables(Flavour):
+class StdTables(LibraryTables):
     """Hash tables of libstdc++."""
 
     name = NAME
+    named, functions, operations = _NAMED, _OPERATION, _OPERATIONS
 
-    def present(self, session: Session) -> bool:
-        """They are in no list, so whether there are any is not asked."""
-        return False
-
-    def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
-        found = table_of(variable.type)
+    def open(self, session: Session, address: int, own: CppClass) -> Optional[MapView]:
+        found = _table_in(own)
         if found is None:
             return None
         table, offset = found
-        if variable.address is None:
-            raise NotAMap(f"{escape(variable.type.name)} is in no memory here")
-        return open_table(session, variable.address + offset, table, _name(variable.type))
-
-    def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        if self.operation(frame.function) is None:
-            return None
-        this = frame.variable("this")
-        if this is None or this.type.kind is not Kind.POINTER:
-            return None
-        raw = this.data if this.data is not None else session.memory.read(this.address or 0, 8)
-        address = int.from_bytes(raw[:8], "little")
-        return self.from_variable(session, Variable(this.type.target(), address))
-
-    def operation(self, function: str) -> Optional[str]:
-        match = _OPERATION.match(function)
-        return None if match is None else _OPERATIONS.get(match[1])
+        return open_table(session, address + offset, table, as_written(own.tag))
 
 
-def table_of(type: Type) -> Optional[Tuple[CppClass, int]]:
-    """A type's std::_Hashtable, and where in it that is; None: it is no such table.
+def _table_in(own: CppClass) -> Optional[Tuple[CppClass, int]]:
+    """A table's std::_Hashtable, and where in it that is; None: it is another library's.
 
-    :raises LayoutUnknown: if it is one of a library that is not known
+    :raises LayoutUnknown: if it is none that is known
     """
-    if type.as_class is None:
-        return None
-    own = type.as_class()
-    if not _NAMED.match(own.tag):
-        return None
     if own.tag.startswith(_TABLE):
         return own, 0
     member = own.find("_M_h")
     if member is None:
-        return None  # another library's
+        return None
     table = None if member.type.as_class is None else member.type.as_class()
     if table is None or not table.tag.startswith(_TABLE):
-        raise LayoutUnknown(f"{escape(type.name)}: its _M_h is no std::_Hashtable")
+        raise LayoutUnknown(f"{escape(as_written(own.tag))}: its _M_h is no std::_Hashtable")
     return table, member.offset
-
-
-def _name(type: Type) -> str:
-    """A table's type as people write it, whatever alias it was declared by."""
-    return as_written(type.as_class().tag) if type.as_class is not None else type.name
 
 
 def open_table(session: Session, address: int, table: CppClass, name: str) -> MapView:
