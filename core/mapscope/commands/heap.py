@@ -22,7 +22,7 @@ from .inspect import size_text
 SCHEMA = "mapscope.heap/1"
 #: rows of text, where no limit is told
 _ROWS = 20
-#: rows that are rendered at once
+#: rows that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
 #: groups of a saved look that differ, in text
 _BY = ("map", "type", "owner")
@@ -33,6 +33,7 @@ class HeapResult(Result):
     """All maps, or groups of them, the largest first.
 
     :ivar limit: rows; None: all
+    :ivar complete: whether every map was looked at
     :ivar written: lines about files that were written
     """
 
@@ -43,14 +44,10 @@ class HeapResult(Result):
     limit: Optional[int]
     rows: List[HeapMap]
     lines: bool
+    complete: bool
     written: List[str]
     notes: List[str]
     flavors: Dict[int, str] = field(default_factory=dict)
-
-    @property
-    def complete(self) -> bool:
-        """Whether every map was looked at."""
-        return all(view.complete for view in self.views)
 
     def json(self) -> Iterator[str]:
         head: Dict[str, object] = {"schema": SCHEMA}
@@ -100,10 +97,15 @@ class HeapResult(Result):
 
     def text(self) -> Iterator[str]:
         totals = self.totals.all
+        if not self.views:
+            yield from (f"no maps found: {escape(note)}\n" for note in self.notes)
+            return
         if not totals.maps:
             number = sum(map(len, self.views))
-            yield f"none of {number} maps is such a one\n" if number else "no maps found\n"
+            end = "\n" if self.complete else " (not all were looked at)\n"
+            yield (f"none of {number} maps is such a one" if number else "no maps found") + end
             yield from (f"note: {escape(note)}\n" for note in self.notes)
+            yield from (f"{escape(line)}\n" for line in self.written)
             return
         yield from self._maps_text() if self.by == "map" else self._groups_text()
         yield "\n"
@@ -204,15 +206,15 @@ class SinceResult(Result):
         for one in self.differences[: self.limit]:
             maps = one.now.maps - one.before.maps
             entries = one.now.entries - one.before.entries
-            sign = "-" if one.bytes < 0 else "+"
-            bytes = "?" if one.now.unknown or one.before.unknown else size_text(abs(one.bytes))
+            more = one.bytes
+            bytes = "?" if more is None else ("-" if more < 0 else "+") + size_text(abs(more))
             yield (
-                f"{sign + bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
+                f"{bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
                 f"{escape(one.type)}  {escape(one.owner)}\n"
             )
-        more = len(self.differences) - len(self.differences[: self.limit])
-        if more:
-            yield f"... {more} more (--limit 0 shows all)\n"
+        left = len(self.differences) - len(self.differences[: self.limit])
+        if left:
+            yield f"... {left} more (--limit 0 shows all)\n"
         if not self.complete:
             yield "note: one of the two looks is not of all maps\n"
         yield from (f"note: {escape(note)}\n" for note in self.notes)
@@ -274,11 +276,15 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     before = looks.read(args.since) if args.since else None
     views: List[HeapView] = []
     for flavour in FLAVOURS:
-        if flavour.present(session):
+        if flavour.present(session) and not any(view.interrupted for view in views):
             views += flavour.heap(session, not args.no_owners, session.target.progress)
     notes = [note for view in views for note in view.notes]
     if not views:
-        notes.append("no runtime whose maps can be found in memory was recognised in this program")
+        notes.append(
+            "those of this runtime cannot be listed"
+            if any(flavour.present(session) for flavour in FLAVOURS)
+            else "no runtime of mapscope's or of Go's was recognised in this program"
+        )
     chosen = _Chosen(views, args.type, args.min_bytes or 0)
     totals = Totals(args.by)
     profile = Profile(time.time_ns()) if args.pprof else None
@@ -287,7 +293,6 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     if args.limit is None and not args.json:
         limit = _ROWS
     rows: List[HeapMap] = []
-    wants_rows = args.by == "map"
 
     def taken() -> Iterator[HeapMap]:
         for view, map in chosen.maps():
@@ -298,13 +303,18 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
                 look.setdefault((type_text(map), owner_text(map)), Group()).add(map)
             yield map
 
-    if wants_rows:
-        rows = largest(taken(), args.sort, limit)
-    else:
-        for _ in taken():
-            pass
-    complete = all(view.complete for view in views)
-    if args.type:
+    complete = bool(views) and all(view.complete for view in views)
+    try:
+        for map in taken():
+            if args.by == "map":
+                rows.append(map)
+                if limit is not None and len(rows) > limit + _TOGETHER:
+                    rows = largest(rows, args.sort, limit)
+    except KeyboardInterrupt:
+        complete = False
+        notes.append("interrupted: these are the maps that were measured so far")
+    rows = largest(rows, args.sort, limit)
+    if args.type and complete:
         chosen.check_type()
     notes += chosen.notes()
     written: List[str] = []
@@ -320,7 +330,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     lines = bool(args.json and args.output)
     flavors = chosen.flavors(rows)
     return HeapResult(
-        views, totals, args.by, args.sort, limit, rows, lines, written, notes, flavors
+        views, totals, args.by, args.sort, limit, rows, lines, complete, written, notes, flavors
     )
 
 
