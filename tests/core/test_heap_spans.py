@@ -18,6 +18,7 @@ from looking import one
 from mapscope import shell
 from mapscope.errors import MapscopeError
 from mapscope.flavours.go.heap_headers import Headers, find_headers
+from mapscope.flavours.go.heap_sizes import Sizes
 from mapscope.go import layouts
 from mapscope.go.heap_spans import GoHeap, find_heap
 from mapscope.maps.progress import no_progress
@@ -301,6 +302,43 @@ def test_objects_of_the_heap(minor: int) -> None:
 # --- what cannot be read, or makes no sense ---
 
 
+def _bytes_of(made: Made, address: int) -> Optional[int]:
+    heap, headers = made.look()
+    number = headers.number_of(address)
+    assert number is not None
+    (size,) = Sizes(heap, made.swiss).measure([headers[number]], [None])
+    assert (size.total is None) == (size.wasted is None)
+    return size.total
+
+
+@pytest.mark.parametrize("minor", SWISS)
+def test_bytes_of_tables_that_cannot_be_read(minor: int) -> None:
+    made = Made(minor)
+    whole = goheap.swiss(made.directory, 20, 2, 1, 63)
+    # header, directory, and its one table, that two entries lead to, with groups
+    assert _bytes_of(made, made.add(whole)) == 48 + 16 + 32 + 288
+    other = made.image.allocate(16)
+    made.image.write(other, words(made.table, NOWHERE))
+    assert _bytes_of(made, made.add(goheap.swiss(other, 20, 2, 1, 63))) is None
+    lost = made.image.allocate(32)
+    made.image.write(lost, goheap.table(NOWHERE))
+    made.image.write(other, words(made.table, lost))
+    assert _bytes_of(made, made.add(goheap.swiss(other, 20, 2, 1, 63))) is None
+
+
+@pytest.mark.parametrize("minor", CLASSIC)
+def test_bytes_of_overflow_lists_that_cannot_be_read(minor: int) -> None:
+    made = Made(minor)
+    address = made.add(goheap.classic(made.bucket, 9, extra=made.small))
+    assert _bytes_of(made, address) == 48 + 144 + 24
+    slice, buckets = made.image.allocate(24), made.image.allocate(64)
+    made.image.write(slice, words(buckets, 1, 8))
+    made.image.write(made.small, words(slice, 0, 0))
+    assert _bytes_of(made, address) == 48 + 144 + 24 + 24 + 64
+    made.image.write(made.small, words(NOWHERE, 0, 0))
+    assert _bytes_of(made, address) is None
+
+
 @pytest.mark.parametrize("minor", MINORS)
 def test_an_mspan_that_cannot_be_read(minor: int) -> None:
     made = Made(minor)
@@ -418,7 +456,18 @@ DAMAGES = st.lists(
     min_size=1,
     max_size=12,
 )
-_WORDS = (0, 1, 255, 4096, 8192, 1 << 32, 1 << 46, (1 << 47) - 8, 1 << 63, (1 << 64) - 1)
+_WORDS: Tuple[int, ...] = (
+    0,
+    1,
+    255,
+    4096,
+    8192,
+    1 << 32,
+    1 << 46,
+    (1 << 47) - 8,
+    1 << 63,
+    (1 << 64) - 1,
+)
 _WORDS += (HEAP, HEAP + 8192, MSPANS, NOWHERE)
 
 

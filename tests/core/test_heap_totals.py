@@ -756,7 +756,8 @@ def test_no_maps_is_not_said_of_what_was_not_looked_at(offer: Offer) -> None:
     view.complete = False
     view.notes.append("3 spans of map headers could not be read")
     assert text(TARGET, "heap") == (
-        "no maps found (not all were looked at)\nnote: 3 spans of map headers could not be read\n"
+        "no maps were found so far (not all were looked at)\n"
+        "note: 3 spans of map headers could not be read\n"
     )
 
 
@@ -771,7 +772,28 @@ def test_an_interrupt_leaves_what_was_measured(offer: Offer) -> None:
     assert "2 maps, " in out and "(not all were looked at)" in out and "interrupted" in out
     # a type that was not met so far may come yet
     out = text(TARGET, "heap", "--type map[other]int")
-    assert out.startswith("none of 4 maps is such a one (not all were looked at)\n")
+    assert out.startswith("no such map was found so far (not all were looked at)\n")
+
+
+def test_an_interrupt_while_it_is_printed(offer: Offer) -> None:
+    offer(FakeView([some(address=4096 + n) for n in range(500)]))
+    for words in ("--limit 0", "--json", "--by owner", "--json -o /dev/null"):
+        pieces: List[str] = []
+        presses = iter([None] * 3 + [KeyboardInterrupt])
+
+        def write(piece: str) -> None:
+            press = next(presses, None)
+            if press is not None:
+                raise press
+            pieces.append(piece)
+
+        shell.run(TARGET, TARGET.stops, "heap", words, write)
+        if words == "--limit 0":
+            assert len(pieces) < 20 and pieces[-1] == "note: interrupted: not all is shown\n"
+        elif words == "--json":
+            form = json.loads("".join(pieces))
+            assert len(form["maps"]) < 10 and form["totals"]["maps"] == 500
+            assert form["complete"] is False and form["notes"] == ["interrupted: not all is shown"]
 
 
 def test_after_an_interrupt_nothing_else_is_searched(

@@ -8,7 +8,7 @@ the arena until 1.21, one at the span's end since), the marks at a span's end si
 
 import struct
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Set
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from image import HEAP, Image, words
 from mapscope.go import layouts
@@ -16,7 +16,7 @@ from mapscope.go import layouts
 PAGE = 8192
 #: where the runtime's own memory is
 MHEAP, MSPANS, LIST, BITS, ARENA = (0x7F0000000000 + n * 0x10000000 for n in range(5))
-_SIZES = (16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 208, 288, 320, 512)
+_SIZES: Tuple[int, ...] = (16, 24, 32, 48, 64, 80, 96, 112, 128, 144, 160, 192, 208, 288, 320, 512)
 _SIZES += (1024, 2048, 2688, 4096, 8192, 16384, 32768)
 SWEEPGEN = 10
 

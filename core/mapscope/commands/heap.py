@@ -24,6 +24,8 @@ SCHEMA = "mapscope.heap/1"
 _ROWS = 20
 #: rows that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
+#: where printing was interrupted
+_NOT_ALL = "interrupted: not all is shown"
 #: groups of a saved look that differ, in text
 _BY = ("map", "type", "owner")
 
@@ -51,33 +53,43 @@ class HeapResult(Result):
 
     def json(self) -> Iterator[str]:
         head: Dict[str, object] = {"schema": SCHEMA}
-        tail: Dict[str, object] = {
-            "totals": self.totals.form(),
-            "findings": [_finding_form(finding) for finding in self.totals.findings()],
-            "complete": self.complete,
-            "notes": self.notes,
-        }
         name = "maps" if self.by == "map" else "groups"
         if self.lines:
             yield dumps({**head, "by": self.by}) + "\n"
             for row in self._forms():
                 yield dumps(row) + "\n"
-            yield dumps(tail) + "\n"
+            yield dumps(self._tail()) + "\n"
             return
         yield dumps({**head, "by": self.by})[:-1] + f', "{name}": ['
         first = True
         for row in self._forms():
             yield ("" if first else ", ") + dumps(row)
             first = False
-        yield "], " + dumps(tail)[1:] + "\n"
+        yield "], " + dumps(self._tail())[1:] + "\n"
+
+    def _tail(self) -> Dict[str, object]:
+        return {
+            "totals": self.totals.form(),
+            "findings": [_finding_form(finding) for finding in self.totals.findings()],
+            "complete": self.complete and not self.interrupted,
+            "notes": self.notes + [_NOT_ALL] * self.interrupted,
+        }
 
     def _forms(self) -> Iterator[Dict[str, object]]:
-        if self.by == "map":
-            for row in self.rows:
-                yield self._map_form(row)
-            return
-        for name, group in self.totals.sorted(self.sort)[: self.limit]:
-            yield {self.by: name, **group.form()}
+        """Rows; Ctrl-C ends them."""
+        try:
+            if self.by == "map":
+                for row in self.rows:
+                    if self.interrupted:
+                        return
+                    yield self._map_form(row)
+                return
+            for name, group in self.totals.sorted(self.sort)[: self.limit]:
+                if self.interrupted:
+                    return
+                yield {self.by: name, **group.form()}
+        except KeyboardInterrupt:
+            self.interrupted = True
 
     def _map_form(self, map: HeapMap) -> Dict[str, object]:
         return {
@@ -96,14 +108,25 @@ class HeapResult(Result):
         }
 
     def text(self) -> Iterator[str]:
+        try:
+            yield from self._text()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        if self.interrupted:
+            yield f"note: {_NOT_ALL}\n"
+
+    def _text(self) -> Iterator[str]:
         totals = self.totals.all
         if not self.views:
             yield from (f"no maps found: {escape(note)}\n" for note in self.notes)
             return
         if not totals.maps:
             number = sum(map(len, self.views))
-            end = "\n" if self.complete else " (not all were looked at)\n"
-            yield (f"none of {number} maps is such a one" if number else "no maps found") + end
+            if self.complete:
+                yield f"none of {number} maps is such a one\n" if number else "no maps found\n"
+            else:
+                such = "no such map was" if number else "no maps were"
+                yield f"{such} found so far (not all were looked at)\n"
             yield from (f"note: {escape(note)}\n" for note in self.notes)
             yield from (f"{escape(line)}\n" for line in self.written)
             return
@@ -127,6 +150,8 @@ class HeapResult(Result):
             f"{'fill':>4}  {'growing':<9}  type  owner\n"
         )
         for map in self.rows:
+            if self.interrupted:
+                break
             fill = "" if map.fill is None else f"{100 * map.fill:.0f}%"
             retained = size_text(map.retained) if map.retained else ""
             yield (
@@ -145,6 +170,8 @@ class HeapResult(Result):
         )
         groups = self.totals.sorted(self.sort)
         for name, group in groups[: self.limit]:
+            if self.interrupted:
+                break
             retained = size_text(group.retained) if group.retained else ""
             yield (
                 f"{_sum(group.bytes, group):>10}  {_sum(group.wasted, group):>10}  "

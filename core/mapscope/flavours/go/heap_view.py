@@ -49,6 +49,7 @@ class GoHeapView(HeapView):
         self.flavor = "go-swiss" if swiss else "go-classic"
         self._session = session
         self._swiss = swiss
+        self._progress = progress
         self.heap = _heap_of(session)
         self._headers = Headers()
         self._types: List[Optional[MapType]] = []
@@ -159,6 +160,8 @@ class GoHeapView(HeapView):
         sizes = Sizes(self.heap, self._swiss)
         step = 1 << 14
         for first in range(0, len(self._headers), step):
+            if not self.interrupted:  # LLDB goes on to say that it was
+                self._progress(first, len(self._headers))
             last = min(first + step, len(self._headers))
             headers = [self._headers[number] for number in range(first, last)]
             types = self._types[first : first + step]
