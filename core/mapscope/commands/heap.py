@@ -303,7 +303,9 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     before = looks.read(args.since) if args.since else None
     views: List[HeapView] = []
     for flavour in FLAVOURS:
-        if flavour.present(session) and not any(view.interrupted for view in views):
+        if any(view.interrupted for view in views):
+            break
+        if flavour.present(session):
             views += flavour.heap(session, not args.no_owners, session.target.progress)
     notes = [note for view in views for note in view.notes]
     if not views:

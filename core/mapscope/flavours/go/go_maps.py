@@ -87,9 +87,11 @@ class GoMaps(Flavour):
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         found: List[HeapView] = []
         for one in session.runtimes():
-            if one.has_swiss_maps == self.swiss and not any(view.interrupted for view in found):
+            if one.has_swiss_maps == self.swiss:
                 there = session.for_runtime(one)
                 found.append(GoHeapView(there, self.swiss, follow, progress, typed))
+                if found[-1].interrupted:
+                    break
         return found
 
     def operation(self, function: str) -> Optional[str]:

@@ -160,8 +160,7 @@ class GoHeapView(HeapView):
         sizes = Sizes(self.heap, self._swiss)
         step = 1 << 14
         for first in range(0, len(self._headers), step):
-            if not self.interrupted:  # LLDB goes on to say that it was
-                self._progress(first, len(self._headers))
+            self._progress(first, len(self._headers))
             last = min(first + step, len(self._headers))
             headers = [self._headers[number] for number in range(first, last)]
             types = self._types[first : first + step]
