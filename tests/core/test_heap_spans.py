@@ -392,6 +392,15 @@ def test_spans_that_claim_the_same_pages(minor: int, pages: int) -> None:
     assert set(headers.addresses) == set(made.maps) or pages == 1 and len(headers) == 0
 
 
+@pytest.mark.parametrize("nelems", [163, 164, 166, 168])
+def test_one_span_does_not_tell_where_all_have_their_marks(nelems: int) -> None:
+    made = Made(26)
+    lowest = MadeSpan(HEAP - 8192, 8192, 48, 165, lies={"nelems": nelems})
+    made.image.map_region(lowest.start, bytes(8192))
+    made.image.spans.insert(0, lowest)
+    assert set(made.found()) == set(made.maps)
+
+
 @pytest.mark.parametrize("minor", MINORS)
 def test_a_span_that_is_listed_twice(minor: int) -> None:
     made = Made(minor)

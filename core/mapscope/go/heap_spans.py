@@ -258,13 +258,14 @@ class GoHeap:
 
     def _finds_inline_marks(self) -> bool:
         """The same of the program: since Go 1.25 it may have been built so, and its spans tell."""
+        votes = 0  # a damaged span may say anything
         for span in self._spans if self.minor >= 25 else ():
             if not span.large and 16 <= span.elemsize <= BITS_IN_SPAN:
                 room = span.size - (0 if span.noscan else span.size // 64)
                 with_marks = (room - INLINE_MARKS) // span.elemsize
                 if with_marks != room // span.elemsize:
-                    return span.nelems == with_marks
-        return False
+                    votes += (span.nelems == with_marks) - (span.nelems == room // span.elemsize)
+        return votes > 0
 
     def pointer_bits(self, span: Span) -> Optional[int]:
         """A bit for each word of a span of small objects: whether the collector takes it for a
