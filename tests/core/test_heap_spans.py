@@ -7,6 +7,7 @@ import time
 from typing import Callable, Dict, List, Optional, Tuple
 
 import goheap
+import goprogram
 import pytest
 from codec import Int, Text
 from goheap import LIST, MHEAP, MSPANS, SWEEPGEN, HeapImage, MadeSpan
@@ -449,6 +450,11 @@ def test_the_list_of_spans(minor: int) -> None:
         find_heap(Memory(made.image.read), minor, [MHEAP], data)
     with pytest.raises(MapscopeError, match="cannot tell: "):
         find_heap(Memory(made.image.read), minor, [NOWHERE], [])
+    with pytest.raises(MapscopeError, match="cannot tell: .* was not found in what can be read: "):
+        find_heap(Memory(made.image.read), minor, [], data)
+    with pytest.raises(MapscopeError, match="cannot tell: .* was not found in what can be read: "):
+        lost = [Section(".bss", NOWHERE, NOWHERE + 4096)]
+        find_heap(Memory(made.image.read), minor, [], lost)
     for length, capacity in ((0, 0), (5, 4), (1 << 40, 1 << 40), ((1 << 64) - 1, 1)):
         made.image.write(at, words(LIST, length, capacity))
         with pytest.raises(MapscopeError):
@@ -611,21 +617,22 @@ def test_an_undamaged_one() -> None:
 
 
 class Whole:
-    """A Go 1.19 program with maps of two types, whose heap can be damaged."""
+    """A Go program with two maps, whose heap and types can be damaged.
 
-    def __init__(self) -> None:
-        image = HeapImage(19)
-        program = GoProgram("go1.19.8", image=image)
-        numbers = program.map("m", Int(8, name="uint64"), Int(8, name="uint64"))
-        texts = program.map("t", Text(), Int(8, name="uint64"))
-        numbers.fill({n: n for n in range(100)})
-        texts.fill({f"key {n}": n for n in range(9)})
-        self.maps = {hex(numbers.address): 100, hex(texts.address): 9}
-        self.target: FakeTarget = program.finish()
+    :ivar maps: entries by address
+    """
+
+    def __init__(self, version: str) -> None:
+        minor = int(version.split(".")[1])
+        self.image = image = HeapImage(minor)
+        self.program = GoProgram(version, image=image)
+        self.maps: Dict[str, int] = {}
+        self.type_names = ["map[uint64]uint64", "map[string]uint64"]
+        (self._make_swiss if minor >= 24 else self._make_classic)()
+        self.target: FakeTarget = self.program.finish()
         self.target.symbol_table["runtime.mheap_"] = [MHEAP]
         image.finish()
-        self.image = image
-        heap = layouts.mheap(19)
+        heap = layouts.mheap(minor)
         count = len(image.spans)
         self.regions = [
             (MSPANS, 0x100 * count),
@@ -633,42 +640,72 @@ class Whole:
             (goheap.BITS, 0x800 * count),
             (MHEAP + heap.at("sweepgen"), heap.at("arenas") + 8 - heap.at("sweepgen")),
             (goheap.ARENA, 0x8000),
-            (TYPES, 4096),
+            (TYPES, self.program.used()),
             (MODULE, 4096),
             *((span.start, span.size) for span in image.spans),
         ]
         self.saved = image.save()
 
+    def _make_classic(self) -> None:
+        numbers = self.program.map("m", Int(8, name="uint64"), Int(8, name="uint64"))
+        texts = self.program.map("t", Text(), Int(8, name="uint64"))
+        numbers.fill({n: n for n in range(100)})
+        texts.fill({f"key {n}": n for n in range(9)})
+        self.maps = {hex(numbers.address): 100, hex(texts.address): 9}
 
-_WHOLE = Whole()
+    def _make_swiss(self) -> None:
+        """A map of tables and a small one, whose keys are not where their hashes say."""
+        image, program = self.image, self.program
+        for key in (Int(8, name="uint64"), Text()):
+            kinds = program.descriptor(key), program.descriptor(Int(8, name="uint64"))
+            slot = key.size + 8
+            group = 8 + 8 * slot
+            more = words(kinds[0].address, kinds[1].address, 0, 0, group, slot, key.size, 0)
+            program.rtype(goprogram.MAP, f"map[{kinds[0].name}]uint64", 8, more)
+            cells = (bytes([1, 2, 3]) + b"\x80" * 5 + bytes(8 * slot)) * 2
+            groups = image.place(cells)
+            table = image.place(goheap.table(groups, used=6))
+            directory = image.place(words(table, table))
+            for data, entries in (
+                (goheap.swiss(directory, 6, 2, 1, 63), 6),
+                (goheap.swiss(image.place(cells[:group]), 3), 3),
+            ):
+                address = image.allocate(48)
+                image.write(address, data)
+                self.maps[hex(address)] = entries
 
 
-def test_map_heap_of_a_whole_program() -> None:
-    form = one(_WHOLE.target, "heap")
-    assert {row["address"]: row["count"] for row in form["maps"]} == _WHOLE.maps
+_WHOLE = [Whole("go1.19.8"), Whole("go1.24.4")]
+
+
+@pytest.mark.parametrize("whole", _WHOLE, ids=["classic", "swiss"])
+def test_map_heap_of_a_whole_program(whole: Whole) -> None:
+    form = one(whole.target, "heap")
+    assert {row["address"]: row["count"] for row in form["maps"]} == whole.maps
     assert form["complete"] is True
-    assert {row["type"] for row in form["maps"]} <= {
-        "map[uint64]uint64",
-        "map[string]uint64",
-        None,
-    }
+    for row in form["maps"]:
+        assert row["type"] in (None, *whole.type_names)
+        assert set(row["candidates"]) <= set(whole.type_names)
     # no goroutine and no variable is known: what nothing refers to is not said to be garbage
     assert {row["garbage"] for row in form["maps"]} == {None} and form["notes"]
 
 
+@pytest.mark.parametrize("whole", _WHOLE, ids=["classic", "swiss"])
 @given(damages=DAMAGES, options=st.sampled_from(["", "--json", "--by owner", "--no-owners"]))
 @settings(max_examples=120)
-def test_map_heap_of_a_damaged_program(damages: List[Tuple[int, int, str]], options: str) -> None:
+def test_map_heap_of_a_damaged_program(
+    whole: Whole, damages: List[Tuple[int, int, str]], options: str
+) -> None:
     pieces: List[str] = []
-    target = _WHOLE.target
+    target = whole.target
     started, before = time.process_time(), target.reads
     try:
-        _damage(_WHOLE.image, _WHOLE.regions, damages)
+        _damage(whole.image, whole.regions, damages)
         shell.run(target, target.stops, "heap", options, pieces.append)
     except MapscopeError as error:
         assert "\n" not in str(error) and "internal error" not in str(error), str(error)
     finally:
-        _WHOLE.image.restore(_WHOLE.saved)
+        whole.image.restore(whole.saved)
     assert time.process_time() - started < 5 and target.reads - before < 8192
     printed = "".join(pieces)
     assert all(part.isprintable() for part in printed.split("\n")) and len(printed) < 1 << 20

@@ -11,7 +11,7 @@ import os
 import signal
 import sys
 from types import FrameType
-from typing import Any
+from typing import Any, List
 
 from in_debugger import Failed, define, execute
 
@@ -19,7 +19,7 @@ from in_debugger import Failed, define, execute
 def interrupt_in(argument: str) -> None:
     """interrupt-in FUNCTION COMMAND...: run COMMAND, interrupt it in FUNCTION."""
     function, _, command = argument.partition(" ")
-    sent = []
+    sent: List[str] = []
 
     def called(frame: FrameType, event: str, _: Any) -> None:
         if event == "call" and frame.f_code.co_name == function and not sent:

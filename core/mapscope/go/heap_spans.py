@@ -336,27 +336,41 @@ def find_heap(
         if size > left:
             continue
         left -= size
-        for address in _searched(memory, section):
+        try:
+            places = _searched(memory, section)
+        except MemoryUnreadable as error:
+            unread = error
+            continue
+        for address in places:
             try:
                 place = _place_at(memory, minor, address, False)
-            except MemoryUnreadable:
+            except MemoryUnreadable as error:
+                unread = error
                 continue
             if place is not None:
                 return GoHeap(memory, minor, place)
+    if unread is not None:
+        raise MapscopeError(
+            "cannot tell: the heap of this Go program (runtime.mheap_) was not found in what can "
+            f"be read: {unread}"
+        )
     raise MapscopeError("the heap of this Go program (runtime.mheap_) was not found")
 
 
 def _searched(memory: Memory, section: Section) -> Iterator[int]:
-    """Places in a section that may have a slice of many pointers."""
-    try:
-        raw = memory.read_chunk(section.start, (section.end - section.start) & ~7)
-    except MemoryUnreadable:
-        return
-    words = raw.cast("Q")
+    """Places in a section that may have a slice of many pointers.
+
+    :raises MemoryUnreadable: at once, if it cannot be read
+    """
+    raw = memory.read_chunk(section.start, (section.end - section.start) & ~7)
+    return _slices_in(raw.cast("Q"), section.start)
+
+
+def _slices_in(words: memoryview, start: int) -> Iterator[int]:
     for at in range(len(words) - 2):
         length = words[at + 1]
         if 8 <= length <= words[at + 2] <= _MOST_SPANS and words[at] > 4096 and not words[at] & 7:
-            yield section.start + 8 * at
+            yield start + 8 * at
 
 
 def _place_at(memory: Memory, minor: int, address: int, named: bool) -> Optional[HeapPlace]:
