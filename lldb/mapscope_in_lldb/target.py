@@ -68,6 +68,7 @@ class LldbTarget(Target):
         self._writable: Optional[List[Range]] = None
         self._error = lldb.SBError()
         self._started = time.monotonic()
+        self._interrupted = False
         self._shown = False
 
     # --- memory ---
@@ -81,8 +82,7 @@ class LldbTarget(Target):
             if reason:
                 raise MemoryUnreadable(address, size, reason)
         if size >= _DIRECT:
-            if self.debugger.InterruptRequested():
-                raise KeyboardInterrupt
+            self._raise_interrupt()
             direct = self._direct_memory()
             if direct is not None and not self._has_code(address, size):
                 return direct.read(address, size)
@@ -382,10 +382,16 @@ class LldbTarget(Target):
         """A line on the debugger's error channel."""
         print(line, file=sys.stderr, flush=True)
 
+    def _raise_interrupt(self) -> None:
+        """A Ctrl-C, once: LLDB says until the command ends that there was one, and what a command
+        does with what it has found so far reads memory, too."""
+        if not self._interrupted and self.debugger.InterruptRequested():
+            self._interrupted = True
+            raise KeyboardInterrupt
+
     def progress(self, done: int, total: int) -> None:
         """On a terminal, after the first second: a line that is overwritten."""
-        if self.debugger.InterruptRequested():
-            raise KeyboardInterrupt
+        self._raise_interrupt()
         if time.monotonic() - self._started < 1 or not os.isatty(2):
             return
         self._shown = True

@@ -22,8 +22,10 @@ from .inspect import size_text
 SCHEMA = "mapscope.heap/1"
 #: rows of text, where no limit is told
 _ROWS = 20
-#: rows that are rendered at once
+#: rows that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
+#: where printing was interrupted
+_NOT_ALL = "interrupted: not all is shown"
 #: groups of a saved look that differ, in text
 _BY = ("map", "type", "owner")
 
@@ -33,6 +35,7 @@ class HeapResult(Result):
     """All maps, or groups of them, the largest first.
 
     :ivar limit: rows; None: all
+    :ivar complete: whether every map was looked at
     :ivar written: lines about files that were written
     """
 
@@ -43,44 +46,50 @@ class HeapResult(Result):
     limit: Optional[int]
     rows: List[HeapMap]
     lines: bool
+    complete: bool
     written: List[str]
     notes: List[str]
     flavors: Dict[int, str] = field(default_factory=dict)
 
-    @property
-    def complete(self) -> bool:
-        """Whether every map was looked at."""
-        return all(view.complete for view in self.views)
-
     def json(self) -> Iterator[str]:
         head: Dict[str, object] = {"schema": SCHEMA}
-        tail: Dict[str, object] = {
-            "totals": self.totals.form(),
-            "findings": [_finding_form(finding) for finding in self.totals.findings()],
-            "complete": self.complete,
-            "notes": self.notes,
-        }
         name = "maps" if self.by == "map" else "groups"
         if self.lines:
             yield dumps({**head, "by": self.by}) + "\n"
             for row in self._forms():
                 yield dumps(row) + "\n"
-            yield dumps(tail) + "\n"
+            yield dumps(self._tail()) + "\n"
             return
         yield dumps({**head, "by": self.by})[:-1] + f', "{name}": ['
         first = True
         for row in self._forms():
             yield ("" if first else ", ") + dumps(row)
             first = False
-        yield "], " + dumps(tail)[1:] + "\n"
+        yield "], " + dumps(self._tail())[1:] + "\n"
+
+    def _tail(self) -> Dict[str, object]:
+        return {
+            "totals": self.totals.form(),
+            "findings": [_finding_form(finding) for finding in self.totals.findings()],
+            "complete": self.complete and not self.interrupted,
+            "notes": self.notes + [_NOT_ALL] * self.interrupted,
+        }
 
     def _forms(self) -> Iterator[Dict[str, object]]:
-        if self.by == "map":
-            for row in self.rows:
-                yield self._map_form(row)
-            return
-        for name, group in self.totals.sorted(self.sort)[: self.limit]:
-            yield {self.by: name, **group.form()}
+        """Rows; Ctrl-C ends them."""
+        try:
+            if self.by == "map":
+                for row in self.rows:
+                    if self.interrupted:
+                        return
+                    yield self._map_form(row)
+                return
+            for name, group in self.totals.sorted(self.sort)[: self.limit]:
+                if self.interrupted:
+                    return
+                yield {self.by: name, **group.form()}
+        except KeyboardInterrupt:
+            self.interrupted = True
 
     def _map_form(self, map: HeapMap) -> Dict[str, object]:
         return {
@@ -99,11 +108,27 @@ class HeapResult(Result):
         }
 
     def text(self) -> Iterator[str]:
+        try:
+            yield from self._text()
+        except KeyboardInterrupt:
+            self.interrupted = True
+        if self.interrupted:
+            yield f"note: {_NOT_ALL}\n"
+
+    def _text(self) -> Iterator[str]:
         totals = self.totals.all
+        if not self.views:
+            yield from (f"no maps found: {escape(note)}\n" for note in self.notes)
+            return
         if not totals.maps:
             number = sum(map(len, self.views))
-            yield f"none of {number} maps is such a one\n" if number else "no maps found\n"
+            if self.complete:
+                yield f"none of {number} maps is such a one\n" if number else "no maps found\n"
+            else:
+                such = "no such map was" if number else "no maps were"
+                yield f"{such} found so far (not all were looked at)\n"
             yield from (f"note: {escape(note)}\n" for note in self.notes)
+            yield from (f"{escape(line)}\n" for line in self.written)
             return
         yield from self._maps_text() if self.by == "map" else self._groups_text()
         yield "\n"
@@ -125,6 +150,8 @@ class HeapResult(Result):
             f"{'fill':>4}  {'growing':<9}  type  owner\n"
         )
         for map in self.rows:
+            if self.interrupted:
+                break
             fill = "" if map.fill is None else f"{100 * map.fill:.0f}%"
             retained = size_text(map.retained) if map.retained else ""
             yield (
@@ -143,6 +170,8 @@ class HeapResult(Result):
         )
         groups = self.totals.sorted(self.sort)
         for name, group in groups[: self.limit]:
+            if self.interrupted:
+                break
             retained = size_text(group.retained) if group.retained else ""
             yield (
                 f"{_sum(group.bytes, group):>10}  {_sum(group.wasted, group):>10}  "
@@ -204,15 +233,15 @@ class SinceResult(Result):
         for one in self.differences[: self.limit]:
             maps = one.now.maps - one.before.maps
             entries = one.now.entries - one.before.entries
-            sign = "-" if one.bytes < 0 else "+"
-            bytes = "?" if one.now.unknown or one.before.unknown else size_text(abs(one.bytes))
+            more = one.bytes
+            bytes = "?" if more is None else ("-" if more < 0 else "+") + size_text(abs(more))
             yield (
-                f"{sign + bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
+                f"{bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
                 f"{escape(one.type)}  {escape(one.owner)}\n"
             )
-        more = len(self.differences) - len(self.differences[: self.limit])
-        if more:
-            yield f"... {more} more (--limit 0 shows all)\n"
+        left = len(self.differences) - len(self.differences[: self.limit])
+        if left:
+            yield f"... {left} more (--limit 0 shows all)\n"
         if not self.complete:
             yield "note: one of the two looks is not of all maps\n"
         yield from (f"note: {escape(note)}\n" for note in self.notes)
@@ -274,11 +303,17 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     before = looks.read(args.since) if args.since else None
     views: List[HeapView] = []
     for flavour in FLAVOURS:
+        if any(view.interrupted for view in views):
+            break
         if flavour.present(session):
             views += flavour.heap(session, not args.no_owners, session.target.progress)
     notes = [note for view in views for note in view.notes]
     if not views:
-        notes.append("no runtime whose maps can be found in memory was recognised in this program")
+        notes.append(
+            "those of this runtime cannot be listed"
+            if any(flavour.present(session) for flavour in FLAVOURS)
+            else "no runtime of mapscope's or of Go's was recognised in this program"
+        )
     chosen = _Chosen(views, args.type, args.min_bytes or 0)
     totals = Totals(args.by)
     profile = Profile(time.time_ns()) if args.pprof else None
@@ -287,7 +322,6 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     if args.limit is None and not args.json:
         limit = _ROWS
     rows: List[HeapMap] = []
-    wants_rows = args.by == "map"
 
     def taken() -> Iterator[HeapMap]:
         for view, map in chosen.maps():
@@ -298,13 +332,18 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
                 look.setdefault((type_text(map), owner_text(map)), Group()).add(map)
             yield map
 
-    if wants_rows:
-        rows = largest(taken(), args.sort, limit)
-    else:
-        for _ in taken():
-            pass
-    complete = all(view.complete for view in views)
-    if args.type:
+    complete = bool(views) and all(view.complete for view in views)
+    try:
+        for map in taken():
+            if args.by == "map":
+                rows.append(map)
+                if limit is not None and len(rows) > limit + _TOGETHER:
+                    rows = largest(rows, args.sort, limit)
+    except KeyboardInterrupt:
+        complete = False
+        notes.append("interrupted: these are the maps that were measured so far")
+    rows = largest(rows, args.sort, limit)
+    if args.type and complete:
         chosen.check_type()
     notes += chosen.notes()
     written: List[str] = []
@@ -320,7 +359,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     lines = bool(args.json and args.output)
     flavors = chosen.flavors(rows)
     return HeapResult(
-        views, totals, args.by, args.sort, limit, rows, lines, written, notes, flavors
+        views, totals, args.by, args.sort, limit, rows, lines, complete, written, notes, flavors
     )
 
 

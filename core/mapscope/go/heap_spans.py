@@ -102,12 +102,23 @@ class GoHeap:
         # all together: nearly all spans of a process are of the heap
         for first in range(0, len(place.spans), _TOGETHER):
             self._read(place.spans[first : first + _TOGETHER])
-        self._spans.sort()
+        self._spans = self._without_overlaps(sorted(self._spans))
         self._starts = array("Q", (span.start for span in self._spans))
         self._inline = self._finds_inline_marks()
-        for low, high in zip(self._spans, self._spans[1:]):
-            if low.start + low.size > high.start:
+
+    def _without_overlaps(self, spans: Sequence[Span]) -> List[Span]:
+        """Spans, of which no page is two's: of two that claim one, at least one is damaged. The
+        smaller one stays, for a wrong length reaches far."""
+        kept: List[Span] = []
+        for span in spans:
+            while kept and kept[-1].start + kept[-1].size > span.start:
                 self.unread += 1
+                if kept[-1].size <= span.size:
+                    break
+                kept.pop()
+            else:
+                kept.append(span)
+        return kept
 
     def _read(self, places: Sequence[int]) -> None:
         layout = layouts.mspan(self.minor)
@@ -140,6 +151,7 @@ class GoHeap:
                 or elemsize * nelems > size_of
                 or (elemsize < 8)
                 or (large and nelems != 1)
+                or not (large or _fits(size_of, elemsize, nelems))
             ):
                 self.unread += 1
                 continue
@@ -246,13 +258,14 @@ class GoHeap:
 
     def _finds_inline_marks(self) -> bool:
         """The same of the program: since Go 1.25 it may have been built so, and its spans tell."""
+        votes = 0  # a damaged span may say anything
         for span in self._spans if self.minor >= 25 else ():
             if not span.large and 16 <= span.elemsize <= BITS_IN_SPAN:
                 room = span.size - (0 if span.noscan else span.size // 64)
                 with_marks = (room - INLINE_MARKS) // span.elemsize
                 if with_marks != room // span.elemsize:
-                    return span.nelems == with_marks
-        return False
+                    votes += (span.nelems == with_marks) - (span.nelems == room // span.elemsize)
+        return votes > 0
 
     def pointer_bits(self, span: Span) -> Optional[int]:
         """A bit for each word of a span of small objects: whether the collector takes it for a
@@ -283,6 +296,14 @@ class GoHeap:
         return self._arenas[number]
 
 
+def _fits(size: int, elemsize: int, nelems: int) -> bool:
+    """Whether a span's pages have room for so many small objects, and not for many more: a bit for
+    each word, and marks, may take some."""
+    return elemsize <= layouts.MAX_SMALL and (
+        size - elemsize * nelems < elemsize + size // 64 + INLINE_MARKS
+    )
+
+
 # --- where it is ---
 
 
@@ -293,66 +314,97 @@ def find_heap(
 
     :param symbols: where the linker's symbol runtime.mheap_ is
     :param data: without symbols: sections of the variables among which it is
-    :raises MapscopeError: if it is not found
+    :raises MapscopeError: if it is not found, or cannot be read
     """
     layout = layouts.mheap(minor)
+    unread: Optional[MemoryUnreadable] = None
     for address in symbols:
-        place = _place_at(memory, minor, address + layout.at("allspans"))
+        try:
+            place = _place_at(memory, minor, address + layout.at("allspans"), True)
+        except MemoryUnreadable as error:
+            unread = error
+            continue
         if place is not None:
             return GoHeap(memory, minor, place)
+    if unread is not None:
+        raise MapscopeError(
+            f"cannot tell: the list of the heap's spans (runtime.mheap_.allspans): {unread}"
+        )
     left = _MOST_SEARCHED
     for section in data:
         size = section.end - section.start
         if size > left:
             continue
         left -= size
-        for address in _searched(memory, section):
-            place = _place_at(memory, minor, address)
+        try:
+            places = _searched(memory, section)
+        except MemoryUnreadable as error:
+            unread = error
+            continue
+        for address in places:
+            try:
+                place = _place_at(memory, minor, address, False)
+            except MemoryUnreadable as error:
+                unread = error
+                continue
             if place is not None:
                 return GoHeap(memory, minor, place)
+    if unread is not None:
+        raise MapscopeError(
+            "cannot tell: the heap of this Go program (runtime.mheap_) was not found in what can "
+            f"be read: {unread}"
+        )
     raise MapscopeError("the heap of this Go program (runtime.mheap_) was not found")
 
 
 def _searched(memory: Memory, section: Section) -> Iterator[int]:
-    """Places in a section that may have a slice of many pointers."""
-    try:
-        raw = memory.read_chunk(section.start, (section.end - section.start) & ~7)
-    except MemoryUnreadable:
-        return
-    words = raw.cast("Q")
+    """Places in a section that may have a slice of many pointers.
+
+    :raises MemoryUnreadable: at once, if it cannot be read
+    """
+    raw = memory.read_chunk(section.start, (section.end - section.start) & ~7)
+    return _slices_in(raw.cast("Q"), section.start)
+
+
+def _slices_in(words: memoryview, start: int) -> Iterator[int]:
     for at in range(len(words) - 2):
         length = words[at + 1]
         if 8 <= length <= words[at + 2] <= _MOST_SPANS and words[at] > 4096 and not words[at] & 7:
-            yield section.start + 8 * at
+            yield start + 8 * at
 
 
-def _place_at(memory: Memory, minor: int, address: int) -> Optional[HeapPlace]:
-    """The list of all spans, mheap.allspans, if it is at an address."""
+def _place_at(memory: Memory, minor: int, address: int, named: bool) -> Optional[HeapPlace]:
+    """The list of all spans, mheap.allspans, if it is at an address.
+
+    :param named: whether a symbol says so: then a span may be unreadable, as in a core that was cut
+    :raises MemoryUnreadable: if the list cannot be read
+    """
     layout = layouts.mheap(minor)
-    try:
-        start, length, capacity = struct.unpack("<QQQ", memory.read(address, 24))
-        if not 0 < length <= capacity <= _MOST_SPANS or start % 8:
-            return None
-        sweepgen = struct.unpack(
-            "<I", memory.read(address + layout.at("sweepgen") - layout.at("allspans"), 4)
-        )[0]
-        probe = memoryview(memory.read(start, 8 * min(length, _PROBED))).cast("Q")
-        pages = layouts.mspan(minor).at("startAddr")
-        used = 0
-        for found in memory.gather(probe, pages + 16):
-            if found is None:
-                return None
-            begin, count = struct.unpack_from("<QQ", found, pages)
-            if begin % PAGE_SIZE or begin >= 1 << 47 or count >= 1 << 33:
-                return None
-            used += begin > 0 and count > 0  # the others are kept for later
-        if not used or sweepgen % 2:
-            return None
-        spans = array("Q")
-        for first in range(0, length, _TOGETHER):
-            spans.frombytes(
-                bytes(memory.read_chunk(start + 8 * first, 8 * min(_TOGETHER, length - first)))
-            )
-    except MemoryUnreadable:
+    start, length, capacity = struct.unpack("<QQQ", memory.read(address, 24))
+    if not 0 < length <= capacity <= _MOST_SPANS or start % 8:
         return None
+    sweepgen = struct.unpack(
+        "<I", memory.read(address + layout.at("sweepgen") - layout.at("allspans"), 4)
+    )[0]
+    probe = memoryview(memory.read(start, 8 * min(length, _PROBED))).cast("Q")
+    pages = layouts.mspan(minor).at("startAddr")
+    used = 0
+    for found in memory.gather(probe, pages + 16):
+        if found is None:
+            if not named:
+                return None
+            continue
+        begin, count = struct.unpack_from("<QQ", found, pages)
+        if begin % PAGE_SIZE or begin >= 1 << 47 or count >= 1 << 33:
+            if not named:
+                return None
+            continue
+        used += begin > 0 and count > 0  # the others are kept for later
+    if sweepgen % 2 or not (used or named):
+        return None
+    spans = array("Q")
+    for first in range(0, length, _TOGETHER):
+        spans.frombytes(
+            bytes(memory.read_chunk(start + 8 * first, 8 * min(_TOGETHER, length - first)))
+        )
     return HeapPlace(spans, sweepgen, address + layout.at("arenas") - layout.at("allspans"))

@@ -259,6 +259,8 @@ SPAN_IN_USE, SPAN_MANUAL = 1, 2
 #: largest object, in bytes, whose span marks pointers at its own end (runtime/mbitmap.go,
 #: heapBitsInSpan); above it the object's type stands in the word before it, since 1.22
 BITS_IN_SPAN = 512
+#: largest object of a size class, in bytes
+MAX_SMALL = 32768
 #: bytes at the end of a span of small objects in which the collector marks them, where it does
 #: so there (runtime/mgcmark_greenteagc.go), and where in them the marks begin
 INLINE_MARKS, INLINE_MARKS_AT = 128, 64

@@ -7,7 +7,7 @@ A look has a sum for each type and owner. The file is JSON: {"schema", "complete
 
 import json
 from dataclasses import dataclass
-from typing import Dict, List, Tuple
+from typing import Dict, List, Optional, Tuple
 
 from ..errors import UsageError
 from ..program.values import dumps, escape
@@ -16,6 +16,8 @@ from .totals import Group
 SCHEMA = "mapscope.heap-look/1"
 #: bytes of such a file, at most
 _MOST_BYTES = 1 << 30
+#: a sum is less; characters of another schema that are shown
+_MOST, _MOST_SHOWN = 1 << 80, 100
 
 #: by type and owner
 Look = Dict[Tuple[str, str], Group]
@@ -35,8 +37,10 @@ class Difference:
     now: Group
 
     @property
-    def bytes(self) -> int:
-        """How much more there is now."""
+    def bytes(self) -> Optional[int]:
+        """How much more there is now; None: not known."""
+        if self.now.unknown or self.before.unknown:
+            return None
         return self.now.bytes - self.before.bytes
 
     def form(self) -> Dict[str, object]:
@@ -71,23 +75,40 @@ def read(path: str) -> Tuple[Look, bool]:
         with open(path, encoding="utf-8") as file:
             form = json.loads(file.read(_MOST_BYTES))
         if form["schema"] != SCHEMA:
-            raise UsageError(f"{escape(path)}: its schema is {escape(str(form['schema']))}")
+            schema = escape(str(form["schema"])[:_MOST_SHOWN])
+            raise UsageError(f"{escape(path)}: its schema is {schema}, not {SCHEMA}")
         look: Look = {}
-        for row in form["groups"]:
-            group = Group(
-                maps=int(row["maps"]),
-                entries=int(row["count"]),
-                bytes=int(row["bytes"] or 0),
-                wasted=int(row["wasted"] or 0),
-                retained=int(row["retained"]),
-                unknown=int(row["bytes"] is None),
+        groups, complete = form["groups"], form["complete"]
+        if not isinstance(groups, list) or not isinstance(complete, bool):
+            raise ValueError
+        for row in groups:
+            type, owner = row["type"], row["owner"]
+            if not isinstance(type, str) or not isinstance(owner, str) or (type, owner) in look:
+                raise ValueError
+            unknown = row["bytes"] is None
+            look[type, owner] = Group(
+                maps=_number(row["maps"]),
+                entries=_number(row["count"]),
+                bytes=0 if unknown else _number(row["bytes"]),
+                wasted=0 if row["wasted"] is None else _number(row["wasted"]),
+                retained=_number(row["retained"]),
+                unknown=int(unknown),
             )
-            look[str(row["type"]), str(row["owner"])] = group
-        return look, bool(form["complete"])
+        return look, complete
     except OSError as error:
         raise UsageError(f"{escape(path)}: {error.strerror or error}") from None
     except (ValueError, KeyError, TypeError, RecursionError):
         raise UsageError(f"{escape(path)} holds no look that map heap --save wrote") from None
+
+
+def _number(value: object) -> int:
+    """A sum as a look may have it.
+
+    :raises ValueError: if it is none
+    """
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value < _MOST:
+        raise ValueError
+    return value
 
 
 def differences(before: Look, now: Look) -> List[Difference]:
@@ -95,15 +116,17 @@ def differences(before: Look, now: Look) -> List[Difference]:
     found: List[Difference] = []
     for key in {**before, **now}:
         old, new = before.get(key, Group()), now.get(key, Group())
-        if (old.maps, old.entries, old.bytes) == (new.maps, new.entries, new.bytes):
+        # bytes that are not known did not change as far as anybody can tell
+        bytes = 0 if old.unknown or new.unknown else new.bytes - old.bytes
+        if not bytes and (old.maps, old.entries) == (new.maps, new.entries):
             continue
         if not old.maps:
             what = "appeared"
         elif not new.maps:
             what = "went"
         else:
-            more = (new.bytes - old.bytes, new.entries - old.entries, new.maps - old.maps)
+            more = (bytes, new.entries - old.entries, new.maps - old.maps)
             what = "grew" if more > (0, 0, 0) else "shrank"
         found.append(Difference(key[0], key[1], what, old, new))
-    found.sort(key=lambda one: (-abs(one.bytes), one.type, one.owner))
+    found.sort(key=lambda one: (-abs(one.bytes or 0), one.type, one.owner))
     return found

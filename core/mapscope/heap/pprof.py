@@ -14,6 +14,9 @@ from typing import Dict, Iterable, List, Sequence, Tuple
 VALUES = (("entries", "count"), ("bytes", "bytes"), ("wasted", "bytes"), ("retained", "bytes"))
 _DEFAULT = "bytes"
 
+#: largest value: an int64; damaged maps may say that they have more
+_MOST = (1 << 63) - 1
+
 # fields of Profile, Sample, ValueType, Location, Line and Function
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRINGS, _TIME, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 9, 14
 
@@ -60,7 +63,7 @@ class Profile:
         key = tuple(self._function(name) for name in stack)
         known = self._samples.setdefault(key, [0] * len(VALUES))
         for number, value in enumerate(values):
-            known[number] += value
+            known[number] = min(known[number] + value, _MOST)
 
     def _function(self, name: str) -> int:
         known = self._functions.get(name)

@@ -73,6 +73,7 @@ class HeapView(ABC):
     :ivar flavor: as JSON has it
     :ivar notes: what could not be looked at, for the reader
     :ivar complete: whether all of it was looked at
+    :ivar interrupted: whether a Ctrl-C ended the search: nothing else is to be searched then
     :ivar steps: an owner's path, step by step
     :ivar followed: whether references were followed, so that owners and garbage are known
     """
@@ -82,6 +83,7 @@ class HeapView(ABC):
     def __init__(self) -> None:
         self.notes: List[str] = []
         self.complete = True
+        self.interrupted = False
         self.followed = False
         self.steps: Dict[str, Tuple[str, ...]] = {}
 

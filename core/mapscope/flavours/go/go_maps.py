@@ -85,11 +85,14 @@ class GoMaps(Flavour):
         return global_maps(session, self.from_variable)
 
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
-        return [
-            GoHeapView(session.for_runtime(one), self.swiss, follow, progress, typed)
-            for one in session.runtimes()
-            if one.has_swiss_maps == self.swiss
-        ]
+        found: List[HeapView] = []
+        for one in session.runtimes():
+            if one.has_swiss_maps == self.swiss:
+                there = session.for_runtime(one)
+                found.append(GoHeapView(there, self.swiss, follow, progress, typed))
+                if found[-1].interrupted:
+                    break
+        return found
 
     def operation(self, function: str) -> Optional[str]:
         return layouts.operation_of(function)

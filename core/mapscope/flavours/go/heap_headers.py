@@ -130,12 +130,12 @@ def header_class(minor: int, swiss: bool) -> int:
     return 48 if size <= 48 else 64
 
 
-def find_headers(heap: GoHeap, swiss: bool, progress: Progress) -> Headers:
-    """Every header in a heap.
+def find_headers(heap: GoHeap, swiss: bool, progress: Progress, result: Headers) -> None:
+    """Find every header in a heap.
 
     :param swiss: of which kind its maps are
+    :param result: to be filled: an interrupt leaves what was found so far
     """
-    result = Headers()
     size = header_class(heap.minor, swiss)
     spans = [span for span in heap.spans() if span.elemsize == size and not span.noscan]
     look = _swiss if swiss else _classic
@@ -149,7 +149,6 @@ def find_headers(heap: GoHeap, swiss: bool, progress: Progress) -> Headers:
             result.unread += 1
             continue
         look(heap, span, raw, bits or 0, live, result)
-    return result
 
 
 def _classic(
@@ -220,6 +219,8 @@ def _swiss(
                 # a directory that is being doubled has its depth before its length
                 if not (data and writing and 2 * length == 1 << depth):
                     continue
+            if used > length * layouts.MAX_TABLE_CAPACITY:
+                continue
             if begins(data) < 8 * length or not _is_directory(heap, data):
                 continue
         result.add(span.start + number * span.elemsize, used, data, length, seed)

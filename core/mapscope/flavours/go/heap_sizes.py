@@ -26,13 +26,14 @@ _TOGETHER = 1 << 14
 class Size(NamedTuple):
     """Of one map, in bytes.
 
+    :ivar total: and wasted: None where something of it could not be read
     :ivar capacity: cells
     :ivar overflow: overflow buckets; Swiss: tombstones
     :ivar buckets: or groups
     """
 
-    total: int
-    wasted: int
+    total: Optional[int]
+    wasted: Optional[int]
     retained: int
     capacity: int
     overflow: int
@@ -88,8 +89,8 @@ class Sizes:
         fresh = self._own
         fresh += _fresh_classic(self._minor, header.entries, bucket, self._before(header.data))
         return Size(
-            total + indirect,
-            max(0, total - fresh),
+            total + indirect if extra.known else None,
+            max(0, total - fresh) if extra.known else None,
             old,
             buckets * _CELLS,
             header.noverflow,
@@ -107,18 +108,20 @@ class Sizes:
     def _extra(self, header: Header) -> "_Extra":
         """What hangs on a map's mapextra."""
         if not header.extra:
-            return _Extra(0, 0)
+            return _Extra(0, 0, True)
         raw = self._heap.memory.gather([header.extra], layouts.MAPEXTRA.size)[0]
         if raw is None:
-            return _Extra(0, 0)
+            return _Extra(0, 0, False)
         overflow, old, following = struct.unpack("<QQQ", raw)
         own = allocated(layouts.MAPEXTRA.size)
+        known = True
         for pointer in (overflow, old):  # *[]*bmap, of buckets that have no pointers
             if pointer:
                 own += self._object(pointer)
                 slice = self._heap.memory.gather([pointer], 8)[0]
+                known &= slice is not None
                 own += self._object(int.from_bytes(slice or b"", "little"))
-        return _Extra(own, following)
+        return _Extra(own, following, known)
 
     # --- Swiss ---
 
@@ -143,8 +146,8 @@ class Sizes:
             fresh = self._own + _fresh_swiss(header.entries, size, found.header)
             result.append(
                 Size(
-                    total + indirect,
-                    max(0, total - fresh),
+                    total + indirect if found.known else None,
+                    max(0, total - fresh) if found.known else None,
                     0,
                     found.groups * _CELLS,
                     found.tombstones,
@@ -159,20 +162,23 @@ class Sizes:
         table_size = allocated(layouts.TABLE.size)
         for header in headers:
             held = groups = tombstones = size = before = 0
+            known = False
             for pieces in tables_of(self._heap.memory, [header]):
+                known = bool(pieces) and None not in pieces
                 for raw in pieces:
                     if raw is None:
                         continue
                     used, capacity, left, _, _, data, mask = layouts.TABLE_FIELDS.unpack(raw)
                     span = self._heap.span_of(data)
                     each = 0 if span is None else span.elemsize
+                    known &= span is not None
                     before = self._before(data)
                     held += table_size + each
                     groups += mask + 1
                     size = (each - before) // (mask + 1) // 8 * 8
                     most = capacity * _FULL_GROUP // _CELLS if capacity > _CELLS else _FULL_GROUP
                     tombstones += max(0, most - used - left)
-            result[header.address] = _Tables(held, groups, tombstones, size, before)
+            result[header.address] = _Tables(held, groups, tombstones, size, before, known)
         return result
 
     def _before(self, address: int) -> int:
@@ -187,6 +193,7 @@ class _Tables(NamedTuple):
     :ivar held: bytes
     :ivar size: bytes of a group, as far as the size of an object tells
     :ivar header: bytes before an array of groups that is not small
+    :ivar known: whether all of them could be read
     """
 
     held: int
@@ -194,9 +201,10 @@ class _Tables(NamedTuple):
     tombstones: int
     size: int
     header: int
+    known: bool
 
 
-_NO_TABLES = _Tables(0, 0, 0, 0, 0)
+_NO_TABLES = _Tables(0, 0, 0, 0, 0, False)
 
 
 class _Extra(NamedTuple):
@@ -204,10 +212,12 @@ class _Extra(NamedTuple):
 
     :ivar own: bytes
     :ivar following: the next spare overflow bucket; 0: none is left, or there never were
+    :ivar known: whether all of it could be read
     """
 
     own: int
     following: int
+    known: bool
 
     def spare_used(self, header: Header, bucket: int) -> int:
         """How many overflow buckets lie within the array itself."""

@@ -51,6 +51,7 @@ class GoHeapView(HeapView):
         self.flavor = "go-swiss" if swiss else "go-classic"
         self._session = session
         self._swiss = swiss
+        self._progress = progress
         self.heap = heap_of(session)
         self._headers = Headers()
         self._types: List[Optional[MapType]] = []
@@ -59,18 +60,22 @@ class GoHeapView(HeapView):
         self._paths: Dict[Node, str] = {}
         self._unproven = 0
         try:
-            found = find_headers(self.heap, swiss, progress)
-            self._take(found)
+            try:
+                find_headers(self.heap, swiss, progress, self._headers)
+            finally:
+                self._told()
             if follow:
                 self._follow()
         except KeyboardInterrupt:
             self.complete = False
-            self.notes.append("interrupted: types and owners are those found so far")
+            self.interrupted = True
+            self.notes.append("interrupted: maps, types and owners are those found so far")
         self._types += [None] * (len(self._headers) - len(self._types))
         self._nodes += [None] * (len(self._headers) - len(self._nodes))
 
-    def _take(self, found: Headers) -> None:
-        self._headers = found
+    def _told(self) -> None:
+        """Tell what of the headers could not be looked at."""
+        found = self._headers
         if self.heap.unread:
             self.notes.append(f"{self.heap.unread} spans of the heap could not be read")
         if found.unread:
@@ -110,7 +115,15 @@ class GoHeapView(HeapView):
         self.notes += roots.notes
         if references.unread:
             self.notes.append(f"{references.unread} objects could not be read")
-        self.followed = not references.unread and not roots.notes
+        if references.unread_types:
+            self.notes.append(
+                f"{len(references.unread_types)} types could not be read: what their values refer "
+                "to is not known"
+            )
+        # what could not be looked at may refer to a map, too
+        self.followed = self.complete and not (
+            references.unread or references.unread_types or roots.notes
+        )
 
     def _prove(self, references: References, prover: Prover) -> None:
         """Find the types of maps that only pointers without a type lead to, and follow these."""
@@ -149,6 +162,7 @@ class GoHeapView(HeapView):
         sizes = Sizes(self.heap, self._swiss)
         step = 1 << 14
         for first in range(0, len(self._headers), step):
+            self._progress(first, len(self._headers))
             last = min(first + step, len(self._headers))
             headers = [self._headers[number] for number in range(first, last)]
             types = self._types[first : first + step]
