@@ -223,7 +223,7 @@ func prepare[K comparable, V any](k kind[K, V], all bool) {
 }
 
 // pointed are what pointers point at that are keys.
-var pointed [1 << 10]int
+var pointed [1 << 16]int
 
 // wideLast is the last word of Wide, by which a copy that has not ended is told.
 const wideLast = 15
