@@ -409,6 +409,9 @@ class LldbTarget(Target):
 def _cpp_function(frame: lldb.SBFrame, name: str) -> str:
     """A frame's function in C++. Of a template that is inlined and made for a type of an unnamed
     namespace GCC tells the last part of the name alone."""
+    if "::(anonymous)(" in name and not frame.IsInlined():
+        # of a function that the optimiser has copied LLDB has no name, but its symbol has
+        name = str(frame.GetSymbol().GetName() or name)
     name = function_name(name)
     if name.startswith("mapscope::") or not frame.IsInlined():
         return name
