@@ -215,6 +215,7 @@ public:
       record_ = ring->open;
       ring->open_map = nullptr;
       record_->what.buckets.second = narrow_bucket(oldbucket);
+      store_order(); // the number is there before the flag says so
       record_->flags |= MAPSCOPE_RECORD_SECOND;
       first_ = false;
     } else {
