@@ -3,9 +3,11 @@
 
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from ...errors import MemoryUnreadable
 from ...go.heap_spans import GoHeap, find_heap
 from ...maps.on_heap import HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
+from ...program.memory import CHUNK
 from ...program.types import Type
 from ...session import Session
 from .heap_headers import Headers, find_headers
@@ -22,8 +24,6 @@ _DATA = (".noptrbss", ".bss", ".noptrdata", ".data")
 _MOST_PROVED = 1 << 20
 #: paths to one map that are told
 _MOST_OWNERS = 256
-#: bytes of a variable in front of one of its words, among which a symbol is looked for
-_LARGEST_VARIABLE = 256
 #: candidates of one map that are told
 _MOST_CANDIDATES = 16
 
@@ -57,6 +57,7 @@ class GoHeapView(HeapView):
         self._types: List[Optional[MapType]] = []
         self._candidates: Dict[int, Sequence[MapType]] = {}
         self._nodes: List[Optional[Node]] = []
+        self._held_elsewhere: Set[int] = set()
         self._paths: Dict[Node, str] = {}
         self._unproven = 0
         try:
@@ -124,6 +125,26 @@ class GoHeapView(HeapView):
         self.followed = self.complete and not (
             references.unread or references.unread_types or roots.notes
         )
+        if self.followed:
+            self._held_elsewhere = self._find_held()
+
+    def _find_held(self) -> Set[int]:
+        """Maps that no path leads to, but that an object of the heap holds a pointer to: one whose
+        owner is known by a pointer to another part of it alone, or is garbage itself."""
+        lost = {a for a, node in zip(self._headers.addresses, self._nodes) if node is None}
+        found: Set[int] = set()
+        for span in self.heap.spans() if lost else ():
+            if span.noscan:
+                continue
+            for offset in range(0, span.size, CHUNK):
+                size = min(CHUNK, span.size - offset)
+                try:
+                    raw = self._session.memory.read_chunk(span.start + offset, size)
+                except MemoryUnreadable:
+                    self.followed = False
+                    return found
+                found |= lost.intersection(raw.cast("Q"))
+        return found
 
     def _prove(self, references: References, prover: Prover) -> None:
         """Find the types of maps that only pointers without a type lead to, and follow these."""
@@ -184,11 +205,16 @@ class GoHeapView(HeapView):
                     size.capacity,
                     growing,
                     "" if node is None else self._path(node),
-                    (node is None) if self.followed else (False if node is not None else None),
+                    self._is_garbage(header.address, node),
                     size.overflow,
                     size.buckets,
                     self._swiss,
                 )
+
+    def _is_garbage(self, address: int, node: Optional[Node]) -> Optional[bool]:
+        if node is not None:
+            return False
+        return True if self.followed and address not in self._held_elsewhere else None
 
     def _candidate_names(self, number: int) -> Tuple[str, ...]:
         found = self._candidates.get(number, ())
@@ -208,16 +234,11 @@ class GoHeapView(HeapView):
         return known
 
     def _name(self, root: Node) -> None:
-        """Give a word of the data the name of the symbol that it is part of, where there are
-        symbols without debug information."""
-        if not root.label.startswith("0x") or not self._session.go.symbols("runtime.mheap_"):
-            return
-        address = int(root.label, 16)
-        for offset in range(0, _LARGEST_VARIABLE, 8):
-            name = self._session.target.symbol_at(address - offset)
-            if name:
-                root.label = name + (f"+{offset:#x}" if offset else "")
-                return
+        """Give a word of the data the name of the symbol that begins there, where there are symbols
+        without debug information. A word further on keeps its address: how far a variable goes is
+        not told, and its neighbour's name would be wrong."""
+        if root.label.startswith("0x") and self._session.go.symbols("runtime.mheap_"):
+            root.label = self._session.target.symbol_at(int(root.label, 16)) or root.label
 
     def has(self, address: int) -> bool:
         return self._headers.number_of(address) is not None
@@ -226,7 +247,7 @@ class GoHeapView(HeapView):
         trail = Trail(address)
         view = GoHeapView(self._session, self._swiss, True, no_progress, self._typed, trail)
         self.notes += [note for note in view.notes if note not in self.notes]
-        self.followed = view.followed
+        self.followed = view.followed and address not in view._held_elsewhere
         for node, *_ in trail.hits:
             self._name(node.root())
         return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))
