@@ -143,12 +143,8 @@ class GoDebugInfo:
     def global_maps(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that is a map."""
         with _reading():
-            codes = self._variables()
-            head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
-            pattern = head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)"
-            for match in re.finditer(pattern, self.dwarf.info) if codes else ():
-                entry = self._entry(match.start(), codes)
-                if entry is None or self._go_kind(entry.number(dwarf.TYPE)) != _MAP:
+            for entry in self._variable_entries():
+                if self._go_kind(entry.number(dwarf.TYPE)) != _MAP:
                     continue
                 placed = self._placed(entry)
                 if placed is not None and placed[1].kind is Kind.GO_MAP:
@@ -157,13 +153,7 @@ class GoDebugInfo:
     def variables(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that can be read."""
         with _reading():
-            codes = self._variables()
-            head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
-            pattern = head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)"
-            for match in re.finditer(pattern, self.dwarf.info) if codes else ():
-                entry = self._entry(match.start(), codes)
-                if entry is None or entry.tag != dwarf.VARIABLE or dwarf.TYPE not in entry.values:
-                    continue
+            for entry in self._variable_entries():
                 placed = self._placed(entry)
                 if placed is not None:
                     yield entry.name, placed[0], placed[1]
@@ -172,19 +162,18 @@ class GoDebugInfo:
         """Names of all packages' variables in which a regular expression is found."""
         with _reading():
             if self._names is None:
-                codes = self._variables()
-                head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
-                found = re.finditer(head + rb"([^\0\s]{1,400}\.[^\0\s]{1,200})\0", self.dwarf.info)
-                self._names = [
-                    match[1].decode("utf-8", "replace")
-                    for match in (found if codes else ())
-                    if self._is_variable(match.start(), codes)
-                ]
+                self._names = [entry.name for entry in self._variable_entries()]
             return [name for name in self._names if re.search(pattern, name)]
 
-    def _is_variable(self, offset: int, codes: List[int]) -> bool:
-        entry = self._entry(offset, codes)
-        return entry is not None and entry.tag == dwarf.VARIABLE and dwarf.TYPE in entry.values
+    def _variable_entries(self) -> Iterator[Entry]:
+        """Entries of all packages' variables."""
+        codes = self._variables()
+        head = b"[" + b"".join(re.escape(bytes([code])) for code in codes) + b"]"
+        pattern = head + rb"(?=[^\0\s]{1,400}\.[^\0\s]{1,200}\0)"
+        for match in re.finditer(pattern, self.dwarf.info) if codes else ():
+            entry = self._entry(match.start(), codes)
+            if entry is not None and entry.tag == dwarf.VARIABLE and dwarf.TYPE in entry.values:
+                yield entry
 
     def _variables(self) -> List[int]:
         return self.dwarf.starting_with_name(dwarf.VARIABLE, (dwarf.LOCATION, dwarf.TYPE))
