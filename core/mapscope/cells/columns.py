@@ -65,6 +65,11 @@ class LiveCells:
         level, position = self._locate(number)
         return Where(level.array.name, level.owners[position >> 3], level.chain, position & 7)
 
+    def mark(self, number: int) -> int:
+        """The byte of a cell: its tophash, or its control byte."""
+        level, position = self._locate(number)
+        return level.data[(position >> 3) * self._layout.size + (position & 7)]
+
     def place(self, number: int) -> int:
         """8 * bucket + cell, in its level."""
         return self._locate(number)[1]

@@ -9,6 +9,7 @@ from ..errors import MapscopeError
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
+from ..maps.verdict import Verdict, judge_map
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from .base import (
@@ -32,6 +33,7 @@ class StatsResult(Result):
 
     view: MapView
     found: Distribution
+    hashes: Verdict
 
     def json(self) -> Iterator[str]:
         view, found = self.view, self.found
@@ -55,6 +57,7 @@ class StatsResult(Result):
                 "old_cells": None if nothing else _form(found.old_cells),
                 "old_chains": None if nothing else _form(found.old_chains),
                 "uniformity": found.uniformity,
+                "hash_verdict": self.hashes.form(),
                 **swiss,
                 "bytes": {
                     "total": total,
@@ -102,6 +105,7 @@ class StatsResult(Result):
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
+        yield f"  hash       {self.hashes.text}\n"
         held, used, rebuilt = found.held, found.bytes_used, found.bytes_rebuilt
         total = None if held is None else held.total
         share = wasted = "?"
@@ -300,11 +304,11 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     view = context.map_of(args)
     if view.address is not None:
         view.types()
-        return StatsResult(view, view.distribution(session.target.progress))
+        found = view.distribution(session.target.progress)
+        return StatsResult(view, found, judge_map(view, found, session.target.progress))
     empty: Dict[int, int] = {}
-    return StatsResult(
-        view, Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit)
-    )
+    nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit)
+    return StatsResult(view, nothing, judge_map(view, nothing))
 
 
 COMMAND = Command(

@@ -250,6 +250,7 @@ class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+    :ivar even: whether a good hash fills all the counted places alike
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -268,6 +269,7 @@ class Distribution:
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+    even: bool = True
 
 
 @dataclass
