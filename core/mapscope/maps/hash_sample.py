@@ -112,10 +112,11 @@ class HashSample:
                 for at, number in zip(some, hashes)
                 if number is not None and use is not None
             ]
-            if len(fits) < LEAST or 2 * sum(fits) >= len(fits):
+            none = not fits and len(some) >= LEAST and use is not None
+            if not none and (len(fits) < LEAST or 2 * sum(fits) >= len(fits)):
                 self.how = "computed"
                 return known
-            self.why = ANOTHER
+            self.why = "keys have no hash that can be computed" if none else ANOTHER
         self.bits = 0 if use is None else use.seen_bits
         self.how = "places" if self.bits else ""
         return None

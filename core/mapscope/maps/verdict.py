@@ -247,17 +247,19 @@ class _Judge:
         if not many:
             return
         most = many[0]
-        if not whole:
-            use = self._use
-            assert use is not None, "places have shown it"
-            marked = f" and {use.mark}" if use.mark_bits & sample.bits else ""
-            text = (
-                f"{most.entries} entries share {use.unit}{marked}, "
-                f"{chances.text(most.chance)}: equal hashes, or keys chosen for it"
-            )
-            self._wrong.append((CROWDED, text))
+        if whole:
+            self._alike(many, counts, most)
             return
-        self._alike(many, counts, most)
+        use = self._use
+        assert use is not None, "places have shown it"
+        shown = [use.unit] if use.place_bits and use.place_bits & sample.bits else []
+        what = " and ".join(shown + ([use.mark] if use.mark_bits & sample.bits else []))
+        text = f"{most.entries} entries share {what}, {chances.text(most.chance)}"
+        if 2 * sum(cluster.entries for cluster in many) > len(sample.numbers) and len(many) > 1:
+            few = f"bad hash function: {len(sample.numbers)} entries have {len(counts)} different"
+            self._wrong.append((BAD, f"{few} values of {what}; {text}"))
+        else:
+            self._wrong.append((CROWDED, f"{text}: equal hashes, or keys chosen for it"))
 
     def _alike(self, many: List[Cluster], counts: "Counter[int]", most: Cluster) -> None:
         """Many keys with the same hash: chosen so, or a function that gives few."""
@@ -310,7 +312,7 @@ class _Judge:
                 wrong.append(f"{bits_text(stuck & bits)}, of those that {what},")
         if wrong:
             text = f"bad hash function: {' and '.join(wrong)} are the same in all hashes"
-            self._wrong.append((BAD, text))
+            self._wrong.insert(0, (BAD, text))
 
     def _places(self) -> None:
         """How evenly places are filled."""
@@ -445,7 +447,7 @@ class _Judge:
         elif found.distinct is not None:
             parts.append("none is there twice")
         if self._told is not None:
-            parts.append(f"at most {self._told.entries} in a {self._told.unit}")
+            parts.append(self._most_in_one(self._told))
         return ", ".join(parts) or "as far as can be told"
 
     def _even(self) -> str:
@@ -456,9 +458,13 @@ class _Judge:
             text += f" ({bits_text(found.stuck)} are the same in all hashes)"
         if self._told is None:
             return text + ", in bits that this table does not use"
-        text += ", and spread no worse than by chance: "
-        text += f"at most {self._told.entries} in a {self._told.unit}"
-        return text
+        return text + f", and spread no worse than by chance: {self._most_in_one(self._told)}"
+
+    def _most_in_one(self, fullest: Fullest) -> str:
+        what = "hashes share" if self._view.repeats else "share"
+        if fullest.entries < 2:
+            return f"no two {what} a {fullest.unit}"
+        return f"at most {fullest.entries} {what} a {fullest.unit}"
 
     def _limits(self) -> str:
         """What was not looked at."""
@@ -471,7 +477,7 @@ class _Judge:
             parts.append(f"{kind}: {found.judged} of {found.total} entries")
         elif sample.how and sample.without:
             parts.append(f"{sample.without} keys have no hash that can be computed")
-        if sample.how in ("", "places") and sample.why not in found.text:
+        if sample.how in ("", "places") and found.verdict != UNKNOWN:
             parts.append(f"whether hashes are equal is not known: {sample.why}")
         return f" ({'; '.join(parts)})" if parts else ""
 

@@ -125,7 +125,7 @@ class SlotMap(SlotReader):
             return mark == (number & bits) >> kept
 
         chosen = places - 1 << shift
-        return HashUse(places, place, chosen, bits, seen, bits, fits, "first slot", self.mark)
+        return HashUse(places, place, chosen, bits, seen, bits, fits, "home slot", self.mark)
 
     def _mark_of(self, slots: Sequence[int], index: int) -> int:
         return self.marks()[slots[index]]

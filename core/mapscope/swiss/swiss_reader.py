@@ -410,7 +410,7 @@ class SwissReader(MapView):
         if groups:
             bits = groups - 1 << 7 | (1 << depth) - 1 << shift
         places = groups << depth
-        return HashUse(places, place, bits, 0x7F, seen, 0x7F, fits, "group", "control byte")
+        return HashUse(places, place, bits, 0x7F, seen, 0x7F, fits, "home group", "control byte")
 
     def _batches(self, progress: Progress, step: int) -> Iterator[EntryBatch]:
         """Entries of one table in so many."""
