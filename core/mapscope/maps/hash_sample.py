@@ -13,8 +13,8 @@ from .hash_use import HashUse
 from .progress import Progress
 from .view import MapView
 
-#: most entries that are judged
-MOST = 1 << 17
+#: most entries that are all judged, and how many are of more
+MOST, SAMPLED = 1 << 17, 1 << 16
 #: entries whose places tell whether the program computes the same hashes
 _COMPARED = 64
 #: entries of one hash whose keys are looked at, where a key may be there more than once, and
@@ -68,26 +68,27 @@ class HashSample:
         return found
 
     def take(self, use: Optional[HashUse], progress: Progress) -> None:
-        """Look at entries, MOST of them at most."""
+        """Look at entries: all of them, or SAMPLED where there are more than MOST."""
         known, self.why = self.view.hashing()
         first = True
-        left = MOST
+        most = MOST if self.view.count <= MOST else SAMPLED
+        places: List[_Place] = []
         try:
-            for batch in self.view.sample(MOST, progress):
-                order = [at for at in batch.order if at not in batch.in_flight][:left]
+            for batch in self.view.sample(most, progress):
+                order = [at for at in batch.order if at not in batch.in_flight]
                 if first and order:
                     known = self._choose(batch, order, known, use)
                     first = False
-                if self.how:
-                    self._add(batch, order, known, use)
                 self.without += len(batch.in_flight)
-                left -= len(order)
-                if left <= 0 or not (self.how or first):
+                places += [(batch, at) for at in order[: most - len(places)]]
+                if len(places) >= most or not (self.how or first):
                     break
         except MapscopeError as error:
             self.cut = str(error)
         except KeyboardInterrupt:
             self.cut = "interrupted"
+        if self.how:
+            self._add(places, known, use)
         seen = len(self.numbers) + self.without
         self.whole = not self.cut and seen >= self.view.count
 
@@ -122,24 +123,21 @@ class HashSample:
         return None
 
     def _add(
-        self,
-        batch: EntryBatch,
-        order: Sequence[int],
-        known: Optional[KeyHash],
-        use: Optional[HashUse],
+        self, places: Sequence[_Place], known: Optional[KeyHash], use: Optional[HashUse]
     ) -> None:
+        """Note the hashes of entries: of all at once, for their keys may lie all over memory."""
         found: Sequence[Optional[int]]
         if known is not None:
-            found = known.many([batch.keys.data(at) or b"" for at in order])
+            found = known.many([batch.keys.data(at) or b"" for batch, at in places])
         elif self.how == "stored":
-            found = [batch.stored(at) if batch.stored else None for at in order]
+            found = [batch.stored(at) if batch.stored else None for batch, at in places]
         else:
             assert use is not None, "what places show"
-            marks = batch.marks
-            found = [use.seen(batch.where(at), marks(at) if marks else None) for at in order]
-        for at, number in zip(order, found):
-            if number is None:
-                self.without += 1
-            else:
-                self.numbers.append(number)
-                self._places.append((batch, at))
+            seen = use.seen
+            found = [
+                seen(batch.where(at), batch.marks(at) if batch.marks else None)
+                for batch, at in places
+            ]
+        self.numbers = [number for number in found if number is not None]
+        self.without += len(found) - len(self.numbers)
+        self._places = [place for place, number in zip(places, found) if number is not None]
