@@ -161,6 +161,16 @@ def judge_map(
     sample = HashSample(view)
     sample.take(use, progress)
     del view.problems[noted:]  # counting has told them already
+    return judge(view, distribution, sample, use)
+
+
+def judge(
+    view: MapView, distribution: Distribution, sample: HashSample, use: Optional[HashUse]
+) -> Verdict:
+    """What is to be thought of hashes.
+
+    :param view: the map that they are of
+    """
     return _Judge(view, distribution, sample, use).verdict()
 
 
@@ -292,7 +302,7 @@ class _Judge:
 
     def _stuck(self) -> None:
         """Bits that are the same in all hashes."""
-        found, sample, use = self._found, self._sample, self._use
+        found, use = self._found, self._use
         if len(set(self._numbers)) < LEAST and len(self._numbers) < LEAST:
             return
         found.stuck = stuck = self._same(self._numbers)
@@ -303,16 +313,17 @@ class _Judge:
         if use is None or (self._wrong and self._wrong[0][0] == EQUAL):
             return
         wrong: List[str] = []
-        parts = (
-            (use.place_bits or 0, f"choose the {use.unit}"),
-            (use.mark_bits, f"are {use.mark}"),
+        used = (
+            (use.place_bits or 0, f"those that choose the {use.unit}"),
+            (use.mark_bits, f"the {use.mark}"),
         )
-        for bits, what in parts:
+        for bits, what in used:
             if stuck & bits:
-                wrong.append(f"{bits_text(stuck & bits)}, of those that {what},")
+                wrong.append(f"{bits_text(stuck & bits)} (of {what})")
         if wrong:
-            text = f"bad hash function: {' and '.join(wrong)} are the same in all hashes"
-            self._wrong.insert(0, (BAD, text))
+            single = len(wrong) == 1 and wrong[0].startswith(("bit ", "the lowest", "the highest"))
+            text = f"bad hash function: {' and '.join(wrong)} {'is' if single else 'are'} the same"
+            self._wrong.insert(0, (BAD, f"{text} in all hashes"))
 
     def _places(self) -> None:
         """How evenly places are filled."""
@@ -455,7 +466,7 @@ class _Judge:
         found = self._found
         text = "not random"
         if found.stuck:
-            text += f" ({bits_text(found.stuck)} are the same in all hashes)"
+            text += f" (the same in all hashes: {bits_text(found.stuck)})"
         if self._told is None:
             return text + ", in bits that this table does not use"
         return text + f", and spread no worse than by chance: {self._most_in_one(self._told)}"
