@@ -39,7 +39,9 @@ class Numbers(HashSample):
     """Hashes that a test has made up; keys are numbered."""
 
     def keys(self, number: int) -> List[Decoded]:
-        return [at for at, one in enumerate(self.numbers) if one == number][:4]
+        found: List[Decoded] = []
+        found += [at for at, one in enumerate(self.numbers) if one == number][:4]
+        return found
 
 
 @dataclass

@@ -16,7 +16,7 @@ from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS, TOP_HASHES
 from ..errors import TypeNeeded
 from ..maps.batches import Column, EntryBatch, Where, pieces_of
-from ..maps.facts import BucketFacts, Growth, Held
+from ..maps.facts import Growth, Held
 from ..maps.hash_use import HashUse
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
@@ -24,6 +24,7 @@ from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Kind, Type
+from .bucket_facts import BucketFacts
 from .header import HASH_WRITING, Header, Writing
 from .moving import Moving, find_moving
 from .walker import Walker
