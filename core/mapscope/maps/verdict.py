@@ -28,6 +28,8 @@ _CLUSTER = 3
 _CLUSTERS, _SHOWN = 16, 3
 _ALL = (1 << 64) - 1
 
+_BAD_TEXT = "bad hash function: "
+
 #: verdicts, as JSON has them
 RANDOM, PLACES_RANDOM, REGULAR = "random", "places-random", "regular"
 BAD, EQUAL, CROWDED, UNKNOWN = "bad-hash", "equal-hashes", "crowded", "unknown"
@@ -212,7 +214,11 @@ class _Judge:
         self._places()
         if self._wrong:
             found.verdict = self._wrong[0][0]
-            found.text = "; ".join([text for _, text in self._wrong[:2]])
+            texts = [text for _, text in self._wrong[:2]]
+            found.text = "; ".join([texts[0], *(one.replace(_BAD_TEXT, "") for one in texts[1:])])
+            few = found.distinct is not None and 2 * found.distinct < found.judged
+            if found.verdict == BAD and few and "different hashes" not in found.text:
+                found.text += f"; {found.judged} keys have {found.distinct} different hashes"
         elif max(len(self._numbers), self._most) < LEAST:
             found.text = "cannot tell: " + self._lacking()
         elif not self._random:
@@ -266,7 +272,7 @@ class _Judge:
         what = " and ".join(shown + ([use.mark] if use.mark_bits & sample.bits else []))
         text = f"{most.entries} entries share {what}, {chances.text(most.chance)}"
         if 2 * sum(cluster.entries for cluster in many) > len(sample.numbers) and len(many) > 1:
-            few = f"bad hash function: {len(sample.numbers)} entries have {len(counts)} different"
+            few = f"{_BAD_TEXT}{len(sample.numbers)} entries have {len(counts)} different"
             self._wrong.append((BAD, f"{few} values of {what}; {text}"))
         else:
             self._wrong.append((CROWDED, f"{text}: equal hashes, or keys chosen for it"))
@@ -295,7 +301,7 @@ class _Judge:
             self._wrong.append((EQUAL, text))
         else:
             text = (
-                f"bad hash function: {sum(counts.values())} keys have {len(counts)} different "
+                f"{_BAD_TEXT}{sum(counts.values())} keys have {len(counts)} different "
                 f"hashes; {share}"
             )
             self._wrong.append((BAD, text))
@@ -322,7 +328,7 @@ class _Judge:
                 wrong.append(f"{bits_text(stuck & bits)} (of {what})")
         if wrong:
             single = len(wrong) == 1 and wrong[0].startswith(("bit ", "the lowest", "the highest"))
-            text = f"bad hash function: {' and '.join(wrong)} {'is' if single else 'are'} the same"
+            text = f"{_BAD_TEXT}{' and '.join(wrong)} {'is' if single else 'are'} the same"
             self._wrong.insert(0, (BAD, f"{text} in all hashes"))
 
     def _places(self) -> None:
@@ -349,13 +355,11 @@ class _Judge:
                 text += f", {chances.text(fullest.chance)}"
                 text += ": keys with a pattern that the hash function keeps, or chosen ones"
                 self._wrong.append((CROWDED, text))
-            elif clumped:
+            elif clumped and not self._wrong:  # else it comes of what was told
                 text = (
-                    f"bad hash function: entries share a {fullest.unit} {share:.2f} times as "
+                    f"{_BAD_TEXT}entries share a {fullest.unit} {share:.2f} times as "
                     f"often as by chance, {chances.text(chance)}"
                 )
-                if found.distinct is not None and found.distinct < 0.9 * found.judged:
-                    text += f"; {found.judged} keys have {found.distinct} different hashes"
                 self._wrong.append((BAD, text))
             elif share is not None and share < 0.5 and expected > 40:
                 self._random = False

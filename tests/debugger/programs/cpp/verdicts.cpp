@@ -52,7 +52,7 @@ std::unordered_multimap<int, int> repeated;
 std::unordered_map<int, int> few;
 std::unordered_map<int, int> none;
 
-// "session-N", and N itself where that makes keys of different lengths
+// Keys of different lengths.
 std::string session(int number) {
   return "session-" + std::string(static_cast<std::size_t>(number % 20), 'x') +
          std::to_string(number);
@@ -90,7 +90,7 @@ int main() {
   }
   for (int i = 0; i < 50; ++i)
     constant[i] = i;
-  few[1] = few[2] = 3;
+  few = {{1, 3}, {2, 3}};
   none.clear();
   checkpoint();
   return static_cast<int>(good.size() + none.size()) == 0;

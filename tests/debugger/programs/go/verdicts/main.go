@@ -33,7 +33,7 @@ func main() {
 		either[i] = i
 		nans[math.NaN()] = i
 	}
-	for i := uint64(0); i < 300000; i++ {
+	for i := uint64(0); i < 200000; i++ {
 		large[i<<12] = int(i)
 	}
 	checkpoint()
