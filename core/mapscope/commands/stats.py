@@ -30,7 +30,7 @@ class StatsResult(Result):
         view, found = self.view, self.found
         swiss: Dict[str, object] = {}
         if found.unit == "group":
-            swiss["probes"] = _form(found.probes) if view.has_overflow or found.probes else None
+            swiss["probes"] = None if found.probes is None else _form(found.probes)
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
@@ -76,6 +76,9 @@ class StatsResult(Result):
         if found.chains or (found.unit == "bucket" and view.has_overflow):
             yield from _histogram(f"buckets per chain{what}", found.chains, none)
         if found.unit == "group" and not view.has_overflow:
+            if found.probes:
+                text = f"groups that a lookup looks at to find nothing{what}"
+                yield from _histogram(text, found.probes, none)
             yield f"  slots      {optional(found.growth_left)} more entries before it grows, "
             yield f"{optional(found.tombstones)} of deleted entries\n"
         elif found.probes:
@@ -298,7 +301,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         found = view.distribution(session.target.progress)
         return StatsResult(view, found, judge_map(view, found, session.target.progress))
     empty: Dict[int, int] = {}
-    nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit)
+    nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit, empty)
     return StatsResult(view, nothing, judge_map(view, nothing))
 
 

@@ -15,6 +15,7 @@ from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from ..program.values import Unreadable
 from .slot_check import check_slots
+from .probe_lengths import probe_lengths
 from .slot_lookup import SlotFinder
 from .slot_reader import TOGETHER, SlotReader
 
@@ -64,10 +65,21 @@ class SlotMap(SlotReader):
             bytes_used=entries * (key.size + elem.size) if whole else None,
             bytes_rebuilt=self._rebuilt(entries) if whole else None,
             unit=self.unit,
+            probes=self._probes(marks) if whole else None,
             tombstones=None if deleted is None or not whole else marks.count(deleted),
             growth_left=self.header.growth_left,
             read=read,
         )
+
+    def _probes(self, marks: bytes) -> Optional[Dict[int, int]]:
+        """How far lookups go that find nothing."""
+        control = self.control
+        if control.group != control.group_bytes:
+            return None  # its groups have another way to end a lookup
+        blank = next((byte for byte, name in control.names.items() if name == "empty"), None)
+        empty = marks.translate(bytes(byte == blank for byte in range(256)))
+        # Abseil's have one slot less, and a byte there that is never empty
+        return probe_lengths(empty + bytes(bool(marks) and len(marks) & 1), control.group)
 
     def _rebuilt(self, entries: int) -> int:
         """What a fresh copy would hold, about: tables double, and grow at seven eighths."""
