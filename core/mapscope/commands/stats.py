@@ -308,8 +308,9 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
 COMMAND = Command(
     "stats",
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
-    "hash, bytes used and wasted, bytes retained by the old array, and what a fresh copy of it\n"
-    "would take. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
+    "hash, whether hashes look random (if not: a bad hash function, or keys chosen to collide?),\n"
+    "bytes used and wasted, bytes retained by the old array, and what a fresh copy of it would\n"
+    "take. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
     "and chains. Without MAP: totals over all maps that can be enumerated.\n\n"
     "example: map stats m\n"
     "example: map stats",
