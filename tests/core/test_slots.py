@@ -14,6 +14,7 @@ from looking import Json, lines, one, text
 
 from mapscope.errors import Corrupt, LayoutUnknown, MapscopeError
 from mapscope.flavours.rust.sip_hash import sip13
+from mapscope.maps import hash_sample
 from mapscope.program.target import Variable
 from mapscope.program.types import CppClass, Kind, Part, Type
 from mapscope.slots.probe_lengths import probe_lengths
@@ -217,6 +218,19 @@ def test_the_hash_of_the_library() -> None:
     """The first of the vectors of core::hash::sip's own test."""
     k0, k1 = (int.from_bytes(bytes(range(at, at + 8)), "little") for at in (0, 8))
     assert sip13(b"", k0, k1).to_bytes(8, "little").hex() == "dcc40f055801acab"
+
+
+@pytest.mark.parametrize("table", range(4))
+def test_a_sample_is_judged_as_all_are(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the entries in slots side by side both are in it now and then."""
+    monkeypatch.setattr(hash_sample, "MOST", 2000)
+    monkeypatch.setattr(hash_sample, "SAMPLED", 1500)
+    chosen = random.Random(table)
+    made = Table({chosen.randrange(1 << 32): at for at in range(6000)}, 8192)
+    found = one(made.target, "stats", "m")["hash_verdict"]
+    assert found["verdict"] == "random" and found["judged"] == 1500, found
+    assert 0.5 < found["sharing"] < 1.3 and found["cluster"] is None
+    assert found["text"].endswith("(a sample: 1500 of 6000 entries)")
 
 
 # --- how far lookups go ---

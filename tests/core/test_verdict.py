@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from mapscope.flavours.cpp.cpp_hash import hash_integer
 from mapscope.maps import chances
-from mapscope.maps.batches import Where, pieces_of
+from mapscope.maps.batches import Where, pieces_of, some_of
 from mapscope.maps.facts import Distribution
 from mapscope.maps.hash_sample import HashSample
 from mapscope.maps.hash_use import HashUse
@@ -295,3 +295,13 @@ def test_pieces_of_an_array(count: int, share: float) -> None:
         assert first >= end and number > 0
         end, total = first + number, total + number
     assert end <= count and abs(total - count * share) <= 64 and total
+
+
+@given(st.integers(0, 5000), st.integers(1, 5000))
+def test_some_of_many(count: int, wanted: int) -> None:
+    """As many as are wanted, each once and in order, the same each time."""
+    found = list(some_of(count, wanted))
+    assert len(found) == min(count, wanted) and found == sorted(set(found))
+    assert found == list(some_of(count, wanted)) and set(found) <= set(range(count))
+    if wanted >= 500 and count >= 4 * wanted:
+        assert 1 in [b - a for a, b in zip(found, found[1:])], "no two are neighbours"

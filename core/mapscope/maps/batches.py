@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Entries of a map: their places, and their keys and elements in columns."""
 
+import random
 from dataclasses import dataclass, field
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -145,6 +146,17 @@ class EntryBatch:
     in_flight: Dict[int, bool] = field(default_factory=dict)
     stored: Optional[Callable[[int], Optional[int]]] = None
     marks: Optional[Callable[[int], int]] = None
+
+
+def some_of(count: int, wanted: int) -> Sequence[int]:
+    """About so many indices below `count`, in order, the same ones each time.
+
+    They are chosen at random, for neighbours have much in common: of every tenth entry no two would
+    be of one bucket.
+    """
+    if count <= wanted:
+        return range(count)
+    return sorted(random.Random(count).sample(range(count), wanted))
 
 
 #: pieces that a sample is taken from, and where in its part of the array each begins: golden

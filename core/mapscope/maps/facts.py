@@ -202,7 +202,8 @@ class Distribution:
     bytes_rebuilt: Optional[int]  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
     #: of a table of slots: groups that a lookup looks at which finds nothing: number of groups (of
-    #: a library's table: of slots) it may begin with, None: not known; slots of deleted entries; entries until tables grow
+    #: a library's table: of slots) it may begin with, None: not known; slots of deleted entries;
+    #: entries until tables grow
     probes: Optional[Dict[int, int]] = None
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None

@@ -371,8 +371,9 @@ class _Judge:
             return self._counted()
         if sample.how == "places":
             return self._counted() + self._marked()
-        if not sample.whole and self._view.samples_pieces:
-            return self._counted()
+        counted = [] if sample.whole else self._counted()
+        if counted or (not sample.whole and self._view.samples_pieces):
+            return counted
         numbers = self._numbers
         if len(numbers) < 2:
             return []

@@ -16,7 +16,7 @@ from ..program.memory import Memory
 from ..program.types import Type
 from ..program.values import Decoded, Decoder, Unreadable, escape
 from ..session import Session
-from .batches import EntryBatch
+from .batches import EntryBatch, some_of
 from .facts import Chain, Distribution, Facts, Growth, Held, Life, Summary
 from .found import Found, KeyTest
 from .hash_use import HashUse
@@ -163,9 +163,13 @@ class MapView(ABC):
 
         :raises TypeNeeded: where keys cannot be found without the map's type
         """
-        step = max(1, -(-self.count // most))
+        if self.count <= most:
+            yield from self.entries(progress)
+            return
         for batch in self.entries(progress):
-            yield batch if step == 1 else replace(batch, order=batch.order[::step])
+            held = len(batch.order)
+            chosen = some_of(held, -(-held * most // self.count))
+            yield replace(batch, order=[batch.order[at] for at in chosen])
 
     @abstractmethod
     def chain(self, index: int, old: bool) -> Chain:

@@ -6,7 +6,7 @@ from typing import Callable, Iterator, List, Optional, Sequence
 
 from ..cells.columns import column_of
 from ..errors import UsageError
-from ..maps.batches import EntryBatch, Where
+from ..maps.batches import EntryBatch, Where, some_of
 from ..maps.facts import Distribution, Node, NodeChain, Summary
 from ..maps.found import Found, KeyTest
 from ..maps.hash_use import HashUse
@@ -73,7 +73,7 @@ class NodeMap(NodeReader):
 
     def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
         nodes = self.nodes(progress)
-        numbers = range(0, len(nodes), max(1, -(-len(nodes) // most)))
+        numbers = some_of(len(nodes), most)
         for first in range(0, len(numbers), TOGETHER):
             wanted = numbers[first : first + TOGETHER]
             progress(first, len(numbers))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""How far lookups that find nothing go in a table of slots: for each slot that one may begin at, how
-many groups it looks at up to one with an empty slot.
+"""How far lookups that find nothing go in a table of slots: for each slot that one may begin at,
+how many groups it looks at up to one with an empty slot.
 
 What this knows: how to look at millions of slots without a loop over them, one byte of a long
 number for each.

@@ -6,7 +6,7 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..cells.columns import column_of
 from ..errors import UsageError
-from ..maps.batches import EntryBatch, Where
+from ..maps.batches import EntryBatch, Where, some_of
 from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
 from ..maps.found import Found, KeyTest
 from ..maps.hash_use import HashUse
@@ -99,7 +99,7 @@ class SlotMap(SlotReader):
 
     def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
         live = self.live_slots(progress)
-        live = live[:: max(1, -(-len(live) // most))]
+        live = [live[at] for at in some_of(len(live), most)]
         for first in range(0, len(live), TOGETHER):
             progress(first, len(live))
             slots = live[first : first + TOGETHER]
