@@ -87,7 +87,7 @@ def said(
     view, use = cast(MapView, Entries(total or len(numbers), repeats)), use_of(places)
     sample = Numbers(view, how, "" if how in ("computed", "stored") else "nobody knows it", bits)
     sample.numbers = [number & bits for number in numbers]
-    sample.whole = not total
+    sample.whole, sample.sampled = not total, bool(total)
     if cells is None:
         held = Counter(Counter(number % places for number in numbers).values())
         cells = {0: places - sum(held.values()), **held}

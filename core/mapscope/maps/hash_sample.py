@@ -35,6 +35,7 @@ class HashSample:
     :ivar numbers: of each entry that has one
     :ivar without: entries that were looked at and have no hash that can be computed, or are just
         being written
+    :ivar sampled: whether some of many entries were to be looked at
     :ivar whole: whether all entries were looked at
     :ivar cut: what ended it early; "": nothing
     """
@@ -45,6 +46,7 @@ class HashSample:
     bits: int = 0
     numbers: List[int] = field(default_factory=list)
     without: int = 0
+    sampled: bool = False
     whole: bool = True
     cut: str = ""
     _places: List[_Place] = field(default_factory=list)
@@ -71,7 +73,8 @@ class HashSample:
         """Look at entries: all of them, or SAMPLED where there are more than MOST."""
         known, self.why = self.view.hashing()
         first = True
-        most = MOST if self.view.count <= MOST else SAMPLED
+        self.sampled = self.view.count > MOST
+        most = SAMPLED if self.sampled else MOST
         places: List[_Place] = []
         try:
             for batch in self.view.sample(most, progress):

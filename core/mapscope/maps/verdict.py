@@ -489,8 +489,9 @@ class _Judge:
         if sample.how and sample.cut and found.verdict != UNKNOWN:
             parts.append(escape(sample.cut))
         if sample.how and not sample.whole:
-            kind = "a sample" if not sample.cut else "some"
-            parts.append(f"{kind}: {found.judged} of {found.total} entries")
+            judged = f"{found.judged} of {found.total} entries"
+            short = sample.cut or not sample.sampled
+            parts.append(f"only {judged} were looked at" if short else f"a sample: {judged}")
         elif sample.how and sample.without:
             parts.append(f"{sample.without} keys have no hash that can be computed")
         if sample.how in ("", "places") and found.verdict != UNKNOWN:
