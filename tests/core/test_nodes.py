@@ -271,3 +271,17 @@ def test_hashes_of_a_list_that_ends_early() -> None:
     made.image.write_word(made.nodes[9], NOWHERE)
     few = one(made.target, "stats", "m")["hash_verdict"]
     assert few["verdict"] == "unknown" and few["text"].startswith("cannot tell: 10 entries are too")
+
+
+def test_ctrl_c_while_hashes_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Table({37 * at: at for at in range(200)}, 211)
+
+    def progress(done: int, total: int) -> None:
+        if not done:  # the list has been followed
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(made.target, "progress", progress)
+    found = one(made.target, "stats", "m")
+    assert found["entries"] == 200 and not found["problems"], "it was counted before"
+    assert found["hash_verdict"]["verdict"] == "unknown"
+    assert found["hash_verdict"]["text"] == "cannot tell: interrupted"
