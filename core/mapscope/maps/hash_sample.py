@@ -90,7 +90,9 @@ class HashSample:
             self.cut = str(error)
         except KeyboardInterrupt:
             self.cut = "interrupted"
-        if self.how:
+        if not self.how:
+            self.why = self.cut or self.why
+        else:
             self._add(places, known, use)
         seen = len(self.numbers) + self.without
         self.whole = not self.cut and seen >= self.view.count
