@@ -90,10 +90,13 @@ class HashSample:
             self.cut = str(error)
         except KeyboardInterrupt:
             self.cut = "interrupted"
+        try:
+            if self.how:
+                self._add(places, known, use)
+        except KeyboardInterrupt:
+            self.cut, self.how = "interrupted", ""
         if not self.how:
             self.why = self.cut or self.why
-        else:
-            self._add(places, known, use)
         seen = len(self.numbers) + self.without
         self.whole = not self.cut and seen >= self.view.count
 
