@@ -188,6 +188,7 @@ class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+    :ivar even: whether a good hash fills all the counted places alike
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -200,12 +201,14 @@ class Distribution:
     bytes_used: Optional[int]
     bytes_rebuilt: Optional[int]  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
-    #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
-    #: begin with; slots of deleted entries; entries until tables grow
-    probes: Dict[int, int] = field(default_factory=dict)
+    #: of a table of slots: groups that a lookup looks at which finds nothing: number of groups (of
+    #: a library's table: of slots) it may begin with, None: not known; slots of deleted entries;
+    #: entries until tables grow
+    probes: Optional[Dict[int, int]] = None
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+    even: bool = True
 
 
 @dataclass
