@@ -22,6 +22,8 @@ from ..session import Session
 from .base import Command, Context, Result, add_map, optional, problem_lines
 
 _BAR = 40
+#: locks that text shows
+_LOCKS = 10
 
 
 @dataclass
@@ -52,6 +54,8 @@ class InspectResult(Result):
                 else {str(length): number for length, number in summary.chains.items()}
             )
         form["growth"] = growth.json_form() if growth else None
+        if summary.locks is not None:
+            form["locks"] = [lock.form() for lock in summary.locks]
         form.update(coverage_form(summary.read))
         form["problems"] = view.problems
         return form
@@ -99,6 +103,18 @@ class InspectResult(Result):
             yield f"  chains     {chains}{coverage_text(summary.read, 'bucket')}\n"
         stored = "stored with each entry" if facts.hash_stored else "not stored"
         yield f"  hash       {escape(facts.hash) or 'not known'}, {stored}\n"
+
+    def _lock_lines(self) -> Iterator[str]:
+        """Locks that somebody has."""
+        locks = self.summary.locks
+        if locks is None:
+            return
+        for number, lock in enumerate(locks[:_LOCKS]):
+            yield f"  {'' if number else 'locks':<10} {escape(lock.text())}\n"
+        if len(locks) > _LOCKS:
+            yield f"             and {len(locks) - _LOCKS} more\n"
+        if not locks:
+            yield "  locks      none is held\n"
 
     def _slot_lines(self, facts: SlotFacts) -> Iterator[str]:
         """The parts of a library's table of slots."""
@@ -148,6 +164,9 @@ class InspectResult(Result):
         size = facts.bucket_bytes
         if isinstance(facts, LibraryFacts):
             yield from self._library_lines(facts)
+            if summary.growth is not None:
+                yield from _growth_lines(summary.growth, view)
+            yield from self._lock_lines()
             yield from problem_lines(view.problems)
             return
         if isinstance(facts, TableFacts):
@@ -232,23 +251,13 @@ def _chains(chains: Dict[int, int], partial: bool, unit: str = "bucket") -> str:
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:
     new = view.facts().buckets
     yield f"  growing    {growth.kind}, {growth.old_buckets} -> {new} buckets\n"
-    evacuated, progress = growth.evacuated, growth.progress
-    if evacuated is None or progress is None:
+    progress = growth.progress
+    if progress is None:
         yield f"             nevacuate {growth.nevacuate}\n"
         return
     yield f"             {bar(progress)} {progress * 100:.1f}%\n"
-    yield (
-        f"             {evacuated} old buckets evacuated, "
-        f"{growth.old_buckets - evacuated} remaining\n"
-    )
-    yield (
-        f"             nevacuate {growth.nevacuate}, "
-        f"{optional(growth.ahead)} evacuated ahead of it\n"
-    )
-    yield (
-        f"             {optional(growth.entries_moved)} entries in the new buckets, "
-        f"{optional(growth.entries_waiting)} waiting in the old\n"
-    )
+    for line in growth.details():
+        yield f"             {line}\n"
 
 
 def bar(progress: float) -> str:

@@ -13,6 +13,7 @@ from .libcxx import libcxx_tables
 from .redis.redis_dicts import RedisDicts
 from .rust import rust_tables
 from .std_unordered import std_tables
+from .tbb import tbb_tables
 from .valkey.valkey_tables import ValkeyTables
 
 #: in the order in which they are asked
@@ -27,6 +28,7 @@ FLAVOURS: Tuple[Flavour, ...] = (
     absl_tables.AbslTables(),
     boost_tables.BoostTables(),
     rust_tables.RustTables(),
+    tbb_tables.TbbTables(),
 )
 #: those of tables of libraries, by name
 LIBRARIES: Tuple[str, ...] = (
@@ -35,6 +37,7 @@ LIBRARIES: Tuple[str, ...] = (
     absl_tables.NAME,
     boost_tables.NAME,
     rust_tables.NAME,
+    tbb_tables.NAME,
 )
 
 

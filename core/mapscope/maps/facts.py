@@ -122,6 +122,16 @@ class SlotFacts(LibraryFacts):
         return form
 
 
+@dataclass(frozen=True)
+class SegmentFacts(LibraryFacts):
+    """Of a library's table of segments of buckets, which are filled when they are looked in.
+
+    :ivar segments: how many there are
+    """
+
+    segments: int
+
+
 @dataclass
 class Growth:
     """A migration in progress; see docs/commands.md, inspect."""
@@ -154,6 +164,100 @@ class Growth:
             "entries_moved": self.entries_moved,
             "entries_waiting": self.entries_waiting,
         }
+
+    @property
+    def places(self) -> int:
+        """Buckets that a stop may name or count."""
+        return self.old_buckets
+
+    def details(self) -> List[str]:
+        """What readers are told of a migration whose progress is known, a line each."""
+        left = self.old_buckets - (self.evacuated or 0)
+        return [
+            f"{_known(self.evacuated)} old buckets evacuated, {left} remaining",
+            f"nevacuate {self.nevacuate}, {_known(self.ahead)} evacuated ahead of it",
+            f"{_known(self.entries_moved)} entries in the new buckets, "
+            f"{_known(self.entries_waiting)} waiting in the old",
+        ]
+
+
+@dataclass
+class LazyGrowth(Growth):
+    """A migration without an order: a new bucket is filled when somebody looks in it.
+
+    :ivar new_buckets: those of the newest segment; `evacuated` are the ones of them that are
+        filled
+    :ivar waiting: all buckets that are still to be filled, also those of older segments
+    """
+
+    new_buckets: int = 1
+    waiting: int = 0
+
+    @property
+    def progress(self) -> Optional[float]:
+        """The part of the new buckets that is filled, 0..1."""
+        return None if self.evacuated is None else self.evacuated / self.new_buckets
+
+    @property
+    def places(self) -> int:
+        """Buckets that a stop may name."""
+        return self.old_buckets + self.new_buckets
+
+    def json_form(self) -> Dict[str, object]:
+        left = None if self.evacuated is None else self.new_buckets - self.evacuated
+        form: Dict[str, object] = {**super().json_form(), "remaining": left, "nevacuate": None}
+        form.update(new_buckets=self.new_buckets, waiting=self.waiting)
+        return form
+
+    def details(self) -> List[str]:
+        return [
+            f"{_known(self.evacuated)} of {self.new_buckets} new buckets rehashed; "
+            f"{self.waiting} in all wait until somebody looks in them",
+            f"{_known(self.entries_moved)} entries in the new buckets, "
+            f"{_known(self.entries_waiting)} waiting in the old",
+        ]
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A lock of a map that threads have, or wait for.
+
+    :ivar place: what it is of, for readers
+    :ivar address: where it is
+    :ivar bucket: that it is of; None: it is an entry's
+    :ivar threads: the debugger's numbers of those whose stacks lead to it: they have it, or wait
+    """
+
+    place: str
+    address: int
+    bucket: Optional[int]
+    writer: bool
+    pending: bool
+    readers: int
+    threads: Tuple[int, ...] = ()
+
+    def text(self) -> str:
+        """For readers."""
+        what = []
+        if self.writer:
+            what.append("by a writer")
+        if self.readers:
+            what.append(f"by {self.readers} reader{'' if self.readers == 1 else 's'}")
+        if self.pending:
+            what.append("and a writer waits" if what else "a writer waits")
+        who = (
+            f" (on the stack of thread {', '.join(map(str, self.threads))})" if self.threads else ""
+        )
+        return f"{self.place} {' '.join(what)}{who}"
+
+    def form(self) -> Dict[str, object]:
+        """An element of `locks` of mapscope.inspect/1."""
+        form: Dict[str, object] = dict(vars(self))
+        return {**form, "address": hex(self.address), "threads": list(self.threads)}
+
+
+def _known(value: Optional[int]) -> str:
+    return "?" if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -234,6 +338,8 @@ class Summary:
     :ivar tombstones: of a Swiss map, slots of deleted entries
     :ivar read: where not all could be looked at, (buckets or groups looked at, all of them;
         None: not known): figures of a walk are of those alone
+    :ivar locks: of a map that has such, those that somebody has; None: it has none, or they
+        cannot be told
     """
 
     overflow_in_use: Optional[int] = None
@@ -243,6 +349,7 @@ class Summary:
     growth: Optional[Growth] = None
     tombstones: Optional[int] = None
     read: Optional[Coverage] = None
+    locks: Optional[Sequence[Lock]] = None
 
 
 @dataclass
@@ -338,3 +445,50 @@ class NodeChain(Chain):
 
     nodes: List[Node] = field(default_factory=list)
     before: int = 0
+
+    def state(self) -> str:
+        """What stands in it, in a word or two."""
+        count = len(self.nodes)
+        return f"{count} node{'' if count == 1 else 's'}" if self.before else "empty"
+
+    def about(self) -> List[str]:
+        """What readers are told of the bucket itself, a line each."""
+        return (
+            [f"pointer    {self.before:#x}, the node before its first one"] if self.before else []
+        )
+
+    def form(self) -> Dict[str, object]:
+        """What mapscope.bucket/1 has of the bucket itself."""
+        return {"before": hex(self.before) if self.before else None}
+
+
+@dataclass
+class LazyChain(NodeChain):
+    """A bucket of a table whose buckets are filled when they are looked in; `before` is its first
+    node.
+
+    :ivar source: the bucket that its entries still lie in; None: they are here
+    :ivar lock: None: nobody has it, or it is not known
+    """
+
+    source: Optional[int] = None
+    lock: Optional[Lock] = None
+
+    def state(self) -> str:
+        return super().state() if self.source is None else "not rehashed"
+
+    def about(self) -> List[str]:
+        told = []
+        if self.source is not None:
+            told.append(f"entries    in bucket {self.source}, until somebody looks in this one")
+        if self.lock is not None:
+            told.append(f"lock       {self.lock.text()}")
+        return told
+
+    def form(self) -> Dict[str, object]:
+        return {
+            "first": hex(self.before) if self.before else None,
+            "rehashed": self.source is None,
+            "source": self.source,
+            "lock": None if self.lock is None else self.lock.form(),
+        }

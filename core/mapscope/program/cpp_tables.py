@@ -12,6 +12,7 @@ TABLE = re.compile(
     r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<"
     r"|std::_Hashtable<"
     r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<"
+    r"|tbb::(?:\w+::)*concurrent_hash_map<"
     r"|boost::unordered::unordered_(?:multi)?(?:map|set)<"
     r"|(?:std::collections::hash::|hashbrown::)(?:map::HashMap|set::HashSet)<)"
 )
@@ -27,6 +28,7 @@ RUST_TEXTS = {
 _COUNTS = (
     ("_M_h", "_M_element_count"),
     ("__table_", "__p2_"),
+    ("my_size",),
     ("table_", "size_"),
     ("size_",),
     ("base", "table", "table", "items"),
