@@ -37,7 +37,7 @@ class TbbFinder(Finder):
             candidate = NodeCandidate("", bucket, True, reason)
             result.candidates.append(candidate)
             nodes = segments.chain(bucket)
-            if not nodes.places:
+            if not segments.head(bucket):
                 candidate.reason += "; it is empty"
             key_type, elem = self.map.types()
             for depth, (place, row) in enumerate(zip(nodes.places, nodes.rows)):

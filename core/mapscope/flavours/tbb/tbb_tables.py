@@ -10,7 +10,7 @@ waits, then the number of readers. tbb_hash_compare<Key> is std::hash<Key>.
 import re
 from typing import Optional, Tuple
 
-from ...errors import Corrupt, LayoutUnknown, MapscopeError
+from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
@@ -114,7 +114,7 @@ def open_map(session: Session, address: int, own: CppClass) -> MapView:
         raise LayoutUnknown(f"{escape(name)}: debug information has no key and value type of it")
     embedded = parts["my_embedded_segment"]
     assert embedded is not None, "it is not lacking"
-    layout = _layout(session, own, embedded.type.target(), key, elem, name)
+    layout = _layout(own, embedded.type.target(), key, elem, name)
     header = _header(session, address, at, name)
     compare = own.argument(2)
     compare_name = "" if compare is None else compare.name
@@ -190,16 +190,14 @@ def _lock(owner: CppClass) -> Optional[int]:
     return mutex.offset + state.offset
 
 
-def _layout(
-    session: Session, own: CppClass, bucket: Type, key: Type, elem: Type, name: str
-) -> Layout:
+def _layout(own: CppClass, bucket: Type, key: Type, elem: Type, name: str) -> Layout:
     """Where the parts of buckets and nodes are.
 
     :raises LayoutUnknown: if debug information does not say
     """
     bucket_class = bucket.as_class() if bucket.as_class is not None else None
     head = None if bucket_class is None else bucket_class.find("node_list")
-    type = _node_type(session, own)
+    type = _node_type(own)
     node = None if type is None or type.as_class is None else type.as_class()
     if bucket_class is None or head is None or type is None or node is None:
         lacking = "bucket with a node_list" if head is None else "node"
@@ -227,7 +225,7 @@ def _layout(
     return layout
 
 
-def _node_type(session: Session, own: CppClass) -> Optional[Type]:
+def _node_type(own: CppClass) -> Optional[Type]:
     """The type of a map's nodes, which is one of its own."""
     owner: Optional[CppClass] = own
     for _ in range(_DEEPEST):
@@ -235,9 +233,4 @@ def _node_type(session: Session, own: CppClass) -> Optional[Type]:
             break
         bases = [p.type.as_class for p in owner.parts if not p.name and p.type.as_class]
         owner = bases[0]() if bases and bases[0] is not None else None
-    if owner is None:
-        return None
-    try:
-        return session.target.find_type(f"{owner.tag}::node")
-    except MapscopeError:
-        return None
+    return None if owner is None else owner.nested("node")
