@@ -131,8 +131,9 @@ class TbbRehashPlan(Plan):
         if map.count < self.request.min_entries or not isinstance(map, TbbMap):
             return False
 
+        header, growth = map.header, map.growth()
+
         def tell() -> Occurrence:
-            growth = map.growth()
             return Occurrence(
                 "evacuate",
                 map.address,
@@ -141,8 +142,8 @@ class TbbRehashPlan(Plan):
                 self.mechanism,
                 bucket=bucket,
                 kind="lazy",
-                old_buckets=map.header.old_buckets,
-                buckets=map.header.buckets,
+                old_buckets=header.old_buckets,
+                buckets=header.buckets,
                 count=map.count,
                 how=f"{growth.waiting if growth is not None else 0} wait",
             )
