@@ -23,7 +23,6 @@ _FUNCTION = "_ZN12_GLOBAL__N_14stepEi"
 #: keys that a round inserts, and those that it deletes; None: all
 _INSERTED = {1: range(1000, 1001), 3: range(2000, 3000)}
 _DELETED = {2: range(17, 18), 6: range(0, 10000)}
-_LAST = 6
 #: instructions of one call before something is wrong
 _LONGEST = 2_000_000
 #: of so many places one is checked
@@ -106,12 +105,18 @@ def tbb_steps(argument: str) -> None:
     here: Any = program()
     if hasattr(here, "debugger"):
         here.process = here.debugger.GetSelectedTarget().GetProcess()
-    here.stop_at(here.address_of([_FUNCTION]))
+    entry = here.address_of([_FUNCTION])
+    here.stop_at(entry)
     steps = Steps(here)
-    for number in range(_LAST + 1):
-        here.go_on()
+    arrived = False
+    for number in range(max(wanted) + 1):
+        if not arrived:
+            here.go_on()
+        arrived = False
         if number in wanted:
             _one(here, steps, number, int(stride), int(skip[0]) if skip else 0)
+            # a stride may have led into the next call
+            arrived = here.pc() == entry
     print(
         f"{steps.looked} places, {steps.wrong} wrong, "
         f"in flight: {'some' if steps.in_flight else 'none'}"
@@ -129,20 +134,21 @@ def _registers(here: Program) -> Dict[str, int]:
 
 def _one(here: Program, steps: Steps, number: int, stride: int, skip: int) -> None:
     """Through one call, up to its return."""
-    sp = _registers(here)["rsp"]
+    registers = _registers(here)
+    sp, entry = registers["rsp"], registers["rip"]
     before, told, _ = steps.entries()
     if told:
         steps.wrong += 1
         print(f"WRONG: at the beginning {told}")
-    if skip:
-        here.step(skip)
+    here.step(1 + skip)
     done: List[int] = []
     while len(done) * stride < _LONGEST:
-        here.step(stride)
-        if _registers(here)["rsp"] > sp:
+        registers = _registers(here)
+        if registers["rsp"] > sp or (registers["rsp"] == sp and registers["rip"] == entry):
             return
         done.append(1)
         steps.look(number, before, here)
+        here.step(stride)
 
 
 define("tbb-steps", tbb_steps)

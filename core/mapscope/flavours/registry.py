@@ -4,7 +4,7 @@
 from typing import Optional, Tuple
 
 from .absl import absl_tables
-from .boost_unordered import boost_tables
+from .boost_unordered import boost_tables, flat_tables
 from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
@@ -27,6 +27,7 @@ FLAVOURS: Tuple[Flavour, ...] = (
     libcxx_tables.LibcxxTables(),
     absl_tables.AbslTables(),
     boost_tables.BoostTables(),
+    flat_tables.BoostFlatTables(),
     rust_tables.RustTables(),
     tbb_tables.TbbTables(),
 )
@@ -36,6 +37,7 @@ LIBRARIES: Tuple[str, ...] = (
     libcxx_tables.NAME,
     absl_tables.NAME,
     boost_tables.NAME,
+    flat_tables.NAME,
     rust_tables.NAME,
     tbb_tables.NAME,
 )

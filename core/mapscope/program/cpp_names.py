@@ -31,7 +31,10 @@ _DEFAULTS: Dict[str, Dict[int, str]] = {
             count + 1: "std::equal_to<{0}>",
             count + 2: _PAIRS if count == 2 else _ALLOCATOR,
         }
-        for kind, count in (("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1))
+        for kind, count in (
+            *(("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1)),
+            *(("flat_map", 2), ("node_map", 2), ("flat_set", 1), ("node_set", 1)),
+        )
     },
     "absl::flat_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
     "absl::node_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
