@@ -39,7 +39,9 @@ _OPERATIONS = {
         ),
         "grow",
     ),
-    **dict.fromkeys(("emplace_impl", "unchecked_emplace_at", "nosize_unchecked_emplace_at"), "assign"),
+    **dict.fromkeys(
+        ("emplace_impl", "unchecked_emplace_at", "nosize_unchecked_emplace_at"), "assign"
+    ),
     **dict.fromkeys(("erase", "recover_slot"), "delete"),
     **dict.fromkeys(("clear",), "clear"),
 }

@@ -30,7 +30,7 @@ from ...program.hashing import KeyHash
 from ...program.types import Type
 from ...program.values import text_form
 from ...session import Session
-from .in_flight import InFlight
+from .between_buckets import InFlight
 from .lock_holders import holders
 from .segments import PENDING, READER, WAITS, WRITER, Header, Layout, Nodes, Segments
 from .tbb_check import TbbCheck
