@@ -2,7 +2,7 @@
 """What is known of one map, typed: what commands render as text and as JSON."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded
 from .batches import Where
@@ -25,111 +25,39 @@ class Facts:
     load_factor: Optional[float]
     grows_above: Optional[int]
 
+    #: what places() counts
+    place = "buckets"
+    #: whether `map inspect` tells of chains also where there are none
+    counts_chains = False
+
     def form(self) -> Dict[str, object]:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
 
+    def walked_form(self, summary: "Summary") -> Dict[str, object]:
+        """What a walk has counted of such a map alone, as fields of mapscope.inspect/1."""
+        return {}
 
-@dataclass(frozen=True)
-class BucketFacts(Facts):
-    """Of a map of buckets with overflow chains.
+    def lines(self, summary: "Summary", unit: str) -> Iterator[str]:
+        """What `map inspect` shows of a map that is not nil, beneath its load.
 
-    :ivar B: log2 of its buckets
-    :ivar noverflow: as the header has it
-    """
+        :param summary: what a walk has counted
+        :param unit: what its entries lie in, as MapView has it
+        """
+        yield from self.flag_lines()
 
-    B: int
-    noverflow: int
+    def flag_lines(self) -> Iterator[str]:
+        """The line that has its flags."""
+        yield f"  flags      {', '.join(self.flags) or 'none'}, hash0 {self.hash0:#x}\n"
 
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {"flags": self.flags, "hash0": self.hash0, "B": self.B}
-        form.update(vars(self))
-        del form["noverflow"]  # stands with what else is known of overflow buckets
-        return form
+    def closing_lines(self) -> Iterator[str]:
+        """What stands beneath all of it."""
+        if self.bucket_bytes is None:
+            yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
 
-
-@dataclass(frozen=True)
-class TableFacts(Facts):
-    """Of a map of tables of groups.
-
-    :ivar tables: 0 of a small map, whose only group has none
-    :ivar growth_left: entries until tables grow
-    """
-
-    tables: Optional[int]
-    global_depth: int
-    growth_left: Optional[int]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**vars(self), "groups": self.buckets}
-        del form["buckets"]
-        return form
-
-
-@dataclass(frozen=True)
-class ChainFacts(Facts):
-    """Of a map of two tables, of which one is emptied into the other a bucket at a time.
-
-    :ivar notes: what else its header tells, a line each, for readers
-    :ivar paused: how many forbid steps of the migration at this moment
-    :ivar sizes: buckets of both tables, None: there is none
-    """
-
-    sizes: Tuple[Optional[int], Optional[int]]
-    paused: int
-    notes: Tuple[str, ...] = ()
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = dict(vars(self))
-        del form["hash0"]  # the seed is the process's, not the map's
-        return {**form, "sizes": list(self.sizes), "notes": list(self.notes)}
-
-
-@dataclass(frozen=True)
-class LibraryFacts(Facts):
-    """Of a table of a C++ or Rust library, which grows within one call.
-
-    :ivar hash: the name of its hash function; "": not known
-    :ivar hash_stored: whether each entry has its hash beside it
-    :ivar max_load_factor: None: not known, or not one that can be set
-    """
-
-    hash: str
-    hash_stored: bool
-    max_load_factor: Optional[float]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**vars(self), "hash": self.hash or None}
-        del form["flags"], form["hash0"]  # it has none
-        return form
-
-
-@dataclass(frozen=True)
-class SlotFacts(LibraryFacts):
-    """Of a library's table of slots.
-
-    :ivar slot_bytes: of each
-    :ivar growth_left: entries until it grows; None: not known
-    """
-
-    slots: int
-    slot_bytes: int
-    growth_left: Optional[int]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**super().form(), "groups": self.buckets}
-        del form["buckets"], form["bucket_bytes"], form["hash_stored"], form["max_load_factor"]
-        return form
-
-
-@dataclass(frozen=True)
-class SegmentFacts(LibraryFacts):
-    """Of a library's table of segments of buckets, which are filled when they are looked in.
-
-    :ivar segments: how many there are
-    """
-
-    segments: int
+    def places(self) -> Optional[int]:
+        """What it has more of when it has grown; None: that could not be read."""
+        return self.buckets
 
 
 @dataclass
@@ -179,81 +107,6 @@ class Growth:
             f"{_known(self.entries_moved)} entries in the new buckets, "
             f"{_known(self.entries_waiting)} waiting in the old",
         ]
-
-
-@dataclass
-class LazyGrowth(Growth):
-    """A migration without an order: a new bucket is filled when somebody looks in it.
-
-    :ivar new_buckets: those of the newest segment; `evacuated` are the ones of them that are
-        filled
-    :ivar waiting: all buckets that are still to be filled, also those of older segments
-    """
-
-    new_buckets: int = 1
-    waiting: int = 0
-
-    @property
-    def progress(self) -> Optional[float]:
-        """The part of the new buckets that is filled, 0..1."""
-        return None if self.evacuated is None else self.evacuated / self.new_buckets
-
-    @property
-    def places(self) -> int:
-        """Buckets that a stop may name."""
-        return self.old_buckets + self.new_buckets
-
-    def json_form(self) -> Dict[str, object]:
-        left = None if self.evacuated is None else self.new_buckets - self.evacuated
-        form: Dict[str, object] = {**super().json_form(), "remaining": left, "nevacuate": None}
-        form.update(new_buckets=self.new_buckets, waiting=self.waiting)
-        return form
-
-    def details(self) -> List[str]:
-        return [
-            f"{_known(self.evacuated)} of {self.new_buckets} new buckets rehashed; "
-            f"{self.waiting} in all wait until somebody looks in them",
-            f"{_known(self.entries_moved)} entries in the new buckets, "
-            f"{_known(self.entries_waiting)} waiting in the old",
-        ]
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A lock of a map that threads have, or wait for.
-
-    :ivar place: what it is of, for readers
-    :ivar address: where it is
-    :ivar bucket: that it is of; None: it is an entry's
-    :ivar threads: the debugger's numbers of those whose stacks lead to it: they have it, or wait
-    """
-
-    place: str
-    address: int
-    bucket: Optional[int]
-    writer: bool
-    pending: bool
-    readers: int
-    threads: Tuple[int, ...] = ()
-
-    def text(self) -> str:
-        """For readers."""
-        what = []
-        if self.writer:
-            what.append("by a writer")
-        if self.readers:
-            what.append(f"by {self.readers} reader{'' if self.readers == 1 else 's'}")
-        if self.pending:
-            what.append("and a writer waits" if what else "a writer waits")
-        who = (
-            f" (on the stack of thread {', '.join(map(str, self.threads))})" if self.threads else ""
-        )
-        return f"{self.place} {' '.join(what)}{who}"
-
-    def form(self) -> Dict[str, object]:
-        """An element of `locks` of mapscope.inspect/1."""
-        form: Dict[str, object] = dict(vars(self))
-        return {**form, "address": hex(self.address), "threads": list(self.threads)}
 
 
 def _known(value: Optional[int]) -> str:
@@ -338,8 +191,6 @@ class Summary:
     :ivar tombstones: of a Swiss map, slots of deleted entries
     :ivar read: where not all could be looked at, (buckets or groups looked at, all of them;
         None: not known): figures of a walk are of those alone
-    :ivar locks: of a map that has such, those that somebody has; None: it has none, or they
-        cannot be told
     """
 
     overflow_in_use: Optional[int] = None
@@ -349,7 +200,6 @@ class Summary:
     growth: Optional[Growth] = None
     tombstones: Optional[int] = None
     read: Optional[Coverage] = None
-    locks: Optional[Sequence[Lock]] = None
 
 
 @dataclass
@@ -460,35 +310,3 @@ class NodeChain(Chain):
     def form(self) -> Dict[str, object]:
         """What mapscope.bucket/1 has of the bucket itself."""
         return {"before": hex(self.before) if self.before else None}
-
-
-@dataclass
-class LazyChain(NodeChain):
-    """A bucket of a table whose buckets are filled when they are looked in; `before` is its first
-    node.
-
-    :ivar source: the bucket that its entries still lie in; None: they are here
-    :ivar lock: None: nobody has it, or it is not known
-    """
-
-    source: Optional[int] = None
-    lock: Optional[Lock] = None
-
-    def state(self) -> str:
-        return super().state() if self.source is None else "not rehashed"
-
-    def about(self) -> List[str]:
-        told = []
-        if self.source is not None:
-            told.append(f"entries    in bucket {self.source}, until somebody looks in this one")
-        if self.lock is not None:
-            told.append(f"lock       {self.lock.text()}")
-        return told
-
-    def form(self) -> Dict[str, object]:
-        return {
-            "first": hex(self.before) if self.before else None,
-            "rehashed": self.source is None,
-            "source": self.source,
-            "lock": None if self.lock is None else self.lock.form(),
-        }

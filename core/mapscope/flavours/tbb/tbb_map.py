@@ -13,12 +13,7 @@ from ...maps.facts import (
     Distribution,
     Growth,
     Held,
-    LazyGrowth,
-    Lock,
-    LazyChain,
     Node,
-    SegmentFacts,
-    Summary,
 )
 from ...maps.found import Found, KeyTest
 from ...maps.problems import Problem, is_cut_short
@@ -33,6 +28,7 @@ from ...session import Session
 from .between_buckets import InFlight
 from .lock_holders import holders
 from .segments import PENDING, READER, WAITS, WRITER, Header, Layout, Nodes, Segments
+from .segment_facts import LazyChain, LazyGrowth, Lock, LockSummary, SegmentFacts
 from .tbb_check import TbbCheck
 from .tbb_lookup import TbbFinder
 
@@ -209,7 +205,7 @@ class TbbMap(MapView):
             found[number] = found.get(number, 0) + 1
         return dict(sorted(found.items()))
 
-    def summary(self, progress: Progress = no_progress) -> Summary:
+    def summary(self, progress: Progress = no_progress) -> LockSummary:
         kept: List[Tuple[int, int, bytes]] = []
         counts: Dict[int, int] = {}
         waiting_for = self._waiting_entries(progress)
@@ -224,7 +220,7 @@ class TbbMap(MapView):
             old = growth.old_buckets
             growth.entries_moved = sum(n for bucket, n in counts.items() if bucket >= old)
             growth.entries_waiting = waiting_for
-        return Summary(
+        return LockSummary(
             held=self.held(),
             growth=growth,
             chains=self._histogram(counts),
