@@ -9,7 +9,7 @@ and how far one is by then is not a call's own: `done` and `progress` are refuse
 inlined in all callers.
 """
 
-from typing import Optional
+from typing import Optional, Tuple
 
 from ...errors import MapscopeError, NeedsProcess, UsageError
 from ...flavours.tbb import tbb_tables
@@ -23,7 +23,9 @@ from ...stops.occurrence import Occurrence
 from ..flavour_plans import FlavourPlans
 from ..libraries.library_plans import LibraryPlan
 
-_FIRST = 256
+#: buckets after the first growth; the most that are believed; bytes at the beginning of a function
+#: in which its parameters are still in their registers
+_FIRST, _MOST, _PROLOGUE = 256, 1 << 40, 24
 
 
 class TbbPlans(FlavourPlans):
@@ -70,6 +72,13 @@ class TbbGrowPlan(LibraryPlan):
         self._buckets, self._told = before, True
         return self._occurred(hit, _FIRST if before < _FIRST else 2 * before, "")
 
+    def _on_store(self, hit: Hit) -> bool:
+        now = self._now().facts().buckets
+        if now is not None and self._buckets is not None and now < self._buckets:
+            self._buckets, self._told = now, False  # cleared, or moved from
+            return False
+        return super()._on_store(hit)
+
 
 class TbbRehashPlan(Plan):
     """A bucket is filled from its parent."""
@@ -102,35 +111,51 @@ class TbbRehashPlan(Plan):
     def _on_call(self, hit: Hit) -> bool:
         if not self.stop.enabled:
             return False
-        this, bucket = _number(self.host, hit, "this"), _number(self.host, hit, "hash")
-        if this is None or bucket is None:
-            pc = hit.register("rip")
-            if self.host.function_start(pc) != pc:
-                if not self._unknown:
-                    self._unknown = True
-                    self.host.say(
-                        "a bucket is rehashed by a copy of rehash_bucket that is inlined, and "
-                        f"debug information does not tell of which map: at {pc:#x}"
-                    )
-                return False
-            this, bucket = hit.register("rdi"), hit.register("rdx")
-        if this != self._view.address:
-            return False
-        if self.request.bucket not in (None, bucket):
-            return False
         try:
-            return self._occurred(hit, bucket)
+            return self._called(hit)
         except MapscopeError as error:
             self.stop.retire(f"its map is gone: {error}")
         return False
 
-    def _occurred(self, hit: Hit, bucket: int) -> bool:
+    def _called(self, hit: Hit) -> bool:
+        this, bucket = _number(self.host, hit, "this"), _number(self.host, hit, "hash")
+        if this is None or bucket is None:
+            this, bucket = self._passed(hit)
+        if this != self._view.address:
+            return False
+        if self.request.bucket not in (None, bucket):
+            return False
+        return self._occurred(hit, bucket)
+
+    def _passed(self, hit: Hit) -> Tuple[int, int]:
+        """(the map, the number of the bucket) by registers, where they are still the function's
+        parameters; 0 of both: they are not of this map, or not known."""
+        this, place, bucket = (hit.register(name) for name in ("rdi", "rsi", "rdx"))
+        if this == self._view.address and bucket < _MOST:
+            map = self._now()
+            if bucket < map.header.buckets and map.segments.bucket_address(bucket) == place:
+                return this, bucket
+        pc = hit.register("rip")
+        start = self.host.function_start(pc)
+        if (start is None or pc - start > _PROLOGUE) and not self._unknown:
+            self._unknown = True
+            self.host.say(
+                "a bucket is rehashed by a copy of rehash_bucket that is inlined, and debug "
+                f"information does not tell of which map: at {pc:#x}"
+            )
+        return 0, 0
+
+    def _now(self) -> TbbMap:
         reopen = self._view.reopen
         assert reopen is not None, "it was opened from a type"
         map = reopen(Session(self.host.target()))
-        if map.count < self.request.min_entries or not isinstance(map, TbbMap):
-            return False
+        assert isinstance(map, TbbMap), "of the same type"
+        return map
 
+    def _occurred(self, hit: Hit, bucket: int) -> bool:
+        map = self._now()
+        if map.count < self.request.min_entries:
+            return False
         header, growth = map.header, map.growth()
 
         def tell() -> Occurrence:
@@ -148,7 +173,7 @@ class TbbRehashPlan(Plan):
                 how=f"{growth.waiting if growth is not None else 0} wait",
             )
 
-        return self.stop.occurred(hit, tell, reopen)
+        return self.stop.occurred(hit, tell, self._view.reopen)
 
     def enable(self, on: bool) -> None:
         pass  # there is the visible breakpoint alone
