@@ -18,6 +18,9 @@ from pathlib import Path
 from typing import List
 
 
+_OLDEST_TBB = "tbb-2021.8"
+
+
 def look_up(source: Path, library: str) -> str:
     """What scripts/toolchains says: the library's folder, or why there is none."""
     done = subprocess.run(
@@ -30,7 +33,7 @@ def look_up(source: Path, library: str) -> str:
     return lines[0].partition(" ")[2] if lines else f"skipped: no {library}"
 
 
-def command(library: str, folder: Path, flags: List[str]) -> List[str]:
+def command(source: Path, library: str, folder: Path, flags: List[str]) -> List[str]:
     """A compiler, its options and what is linked, but for the program's source and its name."""
     libraries = folder / "lib" / "x86_64-linux-gnu"
     if library.startswith("libcxx-"):
@@ -40,6 +43,8 @@ def command(library: str, folder: Path, flags: List[str]) -> List[str]:
         start = ["g++", "-isystem", str(folder / "include"), "-Wno-psabi"]
     start += ["-std=c++20", "-g", "-pthread", *flags]
     if library.startswith("tbb-"):
+        # the library of a newer Debian needs a newer C++ library; the oldest one serves all headers
+        libraries = Path(look_up(source, _OLDEST_TBB)) / "lib" / "x86_64-linux-gnu"
         start += [f"-L{libraries}", f"-Wl,-rpath,{libraries}", "-Wl,--no-as-needed", "-ltbb"]
     if library.startswith("absl-"):
         parts = (str(path) for path in sorted(libraries.glob("libabsl_*.a")))
@@ -55,7 +60,7 @@ def main() -> int:
         print(f"left out: {library} {found}")
         return 0
     programs = source / "tests" / "debugger" / "programs" / "cpp"
-    words = command(library, Path(found), sys.argv[5:])
+    words = command(source, library, Path(found), sys.argv[5:])
     sources = [programs / name for name in (file, "library_tables.hpp", "truth.hpp")]
     print(" ".join(words[:1] + sys.argv[2:4]))
     digest = hashlib.sha256("\0".join(words).encode())

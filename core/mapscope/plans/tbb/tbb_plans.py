@@ -65,6 +65,9 @@ class TbbGrowPlan(LibraryPlan):
     """A segment is added."""
 
     def _on_call(self, hit: Hit) -> bool:
+        frame = next(hit.frames(), None)
+        if frame is not None and not frame.function.endswith("enable_segment"):
+            return False  # a lambda in there, which a debugger takes for it
         this = _number(self.host, hit, "this")
         if (hit.register("rdi") if this is None else this) != self._grows.owner:
             return False
