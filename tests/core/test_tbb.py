@@ -272,3 +272,32 @@ def test_other_locks_are_not_told() -> None:
     made.target.variables["m"] = Variable(no_base, made.address)
     with pytest.raises(LayoutUnknown):
         text(made.target, "inspect", "m")
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_is_overwritten_is_told_in_a_line(seed: int) -> None:
+    """Damaged words of the header, of buckets and of nodes: no command fails in another way."""
+    chosen = random.Random(seed)
+    made, model = filled(chosen.choice((3, 60, 260)), seed)
+    heads = [made.bucket(number) + 8 for number in range(made.mask + 1)]
+    nodes = [made.word(head) for head in heads if made.word(head) > 63]
+    for _ in range(6):
+        place = chosen.choice(
+            (
+                chosen.choice(heads),
+                chosen.choice(nodes) + 8 * chosen.randrange(2),
+                made.address + 8 * chosen.randrange(SIZE // 8),
+            )
+        )
+        word = chosen.choice(
+            (0, 1, 2, 3, 64, NOWHERE, chosen.choice(nodes), chosen.choice(heads), (1 << 64) - 1)
+        )
+        made.image.write_word(place, word)
+        for command, rest in (
+            *(("inspect", "m"), ("entries", "m"), ("stats", "m"), ("check", "m")),
+            *(("bucket", "m 1"), ("bucket", "m 77"), ("find", f"m {next(iter(model))}")),
+        ):
+            try:
+                lines(made.target, command, rest)
+            except MapscopeError as error:
+                assert "\n" not in str(error)

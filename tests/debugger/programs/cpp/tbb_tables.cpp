@@ -190,8 +190,8 @@ template <class Table> std::uintptr_t *bucket(Table &table, unsigned number) {
 
 void damage() {
   damaged_tables &d = damaged;
-  for (auto *table : {&d.whole, &d.count, &d.loop, &d.pointer, &d.misplaced, &d.twice, &d.locked,
-                      &d.header})
+  for (auto *table :
+       {&d.whole, &d.count, &d.loop, &d.pointer, &d.misplaced, &d.twice, &d.locked, &d.header})
     for (int i = 0; i < 100; ++i)
       put(*table, i, i);
   words(d.count)[2] += 1;
