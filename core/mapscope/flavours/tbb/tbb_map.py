@@ -208,18 +208,23 @@ class TbbMap(MapView):
     def summary(self, progress: Progress = no_progress) -> LockSummary:
         kept: List[Tuple[int, int, bytes]] = []
         counts: Dict[int, int] = {}
-        waiting_for = self._waiting_entries(progress)
+        known, _ = self.hashing()
+        waiting: Optional[int] = None if known is None else 0
+        migrates = bool(self.segments.waiting(progress)[0])
         for some in self._until_interrupted(progress):
             for bucket in some.buckets:
                 if bucket >= 0:
                     counts[bucket] = counts.get(bucket, 0) + 1
             kept += self._locked(some)
+            if migrates and waiting is not None and known is not None:
+                more = self._waiting_among(some, known)
+                waiting = None if more is None else waiting + more
         read = self._coverage(set(counts))
         growth: Optional[Growth] = self.growth()
         if growth is not None and read is None:
             old = growth.old_buckets
             growth.entries_moved = sum(n for bucket, n in counts.items() if bucket >= old)
-            growth.entries_waiting = waiting_for
+            growth.entries_waiting = waiting
         return LockSummary(
             held=self.held(),
             growth=growth,
@@ -228,19 +233,14 @@ class TbbMap(MapView):
             locks=self._locks(kept) if self.layout.bucket_lock is not None else None,
         )
 
-    def _waiting_entries(self, progress: Progress) -> Optional[int]:
-        """Entries of buckets that wait; None: their hashes are not known."""
-        known, _ = self.hashing()
-        if known is None or not self.segments.waiting(progress)[0]:
-            return None
+    def _waiting_among(self, some: Nodes, known: KeyHash) -> Optional[int]:
+        """How many of these entries belong to buckets that wait; None: a key has no hash."""
         heads, mask = self.segments.heads(), self.header.mask
-        at, width, found = self.layout.key, self.types()[0].size, 0
-        for some in self._until_interrupted(progress):
-            hashes = known.many([(row or b"")[at : at + width] for row in some.rows])
-            if None in hashes:
-                return None
-            found += sum(heads[number & mask] == WAITS for number in hashes if number is not None)
-        return found
+        at, width = self.layout.key, self.types()[0].size
+        hashes = known.many([(row or b"")[at : at + width] for row in some.rows])
+        if None in hashes:
+            return None
+        return sum(heads[number & mask] == WAITS for number in hashes if number is not None)
 
     # --- locks ---
 
