@@ -11,6 +11,7 @@ Where the library cannot be had, "left out: REASON" is printed, and there is no 
 
 import fcntl
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
@@ -75,8 +76,11 @@ def main() -> int:
             made = kept.with_suffix(".part")
             include = f"-I{source / 'runtime' / 'include'}"
             # libraries stand behind what needs them
+            own = f"{found}/lib/x86_64-linux-gnu"  # of a compiler that was unpacked, too
             done = subprocess.run(
-                [words[0], include, str(sources[0]), "-o", str(made), *words[1:]], check=False
+                [words[0], include, str(sources[0]), "-o", str(made), *words[1:]],
+                env={**os.environ, "LD_LIBRARY_PATH": own} if "libcxx" in library else None,
+                check=False,
             )
             if done.returncode:
                 return 1
