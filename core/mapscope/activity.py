@@ -94,7 +94,7 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             result.unknown.append(f"who raced with thread {number}: that write may have ended")
     for writers in maps.values():
         view = writers[0].view
-        if len(writers) > 1 and view is not None:
+        if len(writers) > 1 and view is not None and not view.concurrent:
             for writer in writers:
                 writer.races = True
             result.races.append((view, writers))

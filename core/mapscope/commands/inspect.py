@@ -77,23 +77,13 @@ class InspectResult(Result):
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:
     new = view.facts().buckets
     yield f"  growing    {growth.kind}, {growth.old_buckets} -> {new} buckets\n"
-    evacuated, progress = growth.evacuated, growth.progress
-    if evacuated is None or progress is None:
+    progress = growth.progress
+    if progress is None:
         yield f"             nevacuate {growth.nevacuate}\n"
         return
     yield f"             {bar(progress)} {progress * 100:.1f}%\n"
-    yield (
-        f"             {evacuated} old buckets evacuated, "
-        f"{growth.old_buckets - evacuated} remaining\n"
-    )
-    yield (
-        f"             nevacuate {growth.nevacuate}, "
-        f"{optional(growth.ahead)} evacuated ahead of it\n"
-    )
-    yield (
-        f"             {optional(growth.entries_moved)} entries in the new buckets, "
-        f"{optional(growth.entries_waiting)} waiting in the old\n"
-    )
+    for line in growth.details():
+        yield f"             {line}\n"
 
 
 def inspect(view: MapView, session: Optional[Session] = None) -> InspectResult:

@@ -93,6 +93,25 @@ class Growth:
             "entries_waiting": self.entries_waiting,
         }
 
+    @property
+    def places(self) -> int:
+        """Buckets that a stop may name or count."""
+        return self.old_buckets
+
+    def details(self) -> List[str]:
+        """What readers are told of a migration whose progress is known, a line each."""
+        left = self.old_buckets - (self.evacuated or 0)
+        return [
+            f"{_known(self.evacuated)} old buckets evacuated, {left} remaining",
+            f"nevacuate {self.nevacuate}, {_known(self.ahead)} evacuated ahead of it",
+            f"{_known(self.entries_moved)} entries in the new buckets, "
+            f"{_known(self.entries_waiting)} waiting in the old",
+        ]
+
+
+def _known(value: Optional[int]) -> str:
+    return "?" if value is None else str(value)
+
 
 @dataclass(frozen=True)
 class Held:
@@ -279,3 +298,18 @@ class NodeChain(Chain):
 
     nodes: List[Node] = field(default_factory=list)
     before: int = 0
+
+    def state(self) -> str:
+        """What stands in it, in a word or two."""
+        count = len(self.nodes)
+        return f"{count} node{'' if count == 1 else 's'}" if self.before else "empty"
+
+    def about(self) -> List[str]:
+        """What readers are told of the bucket itself, a line each."""
+        return (
+            [f"pointer    {self.before:#x}, the node before its first one"] if self.before else []
+        )
+
+    def form(self) -> Dict[str, object]:
+        """What mapscope.bucket/1 has of the bucket itself."""
+        return {"before": hex(self.before) if self.before else None}
