@@ -291,12 +291,17 @@ def _maps_within(type: Type) -> List[str]:
                     return [*found[:_MOST_MAPS], "..."]
                 inner = field.type.target() if field.type.kind is Kind.POINTER else field.type
                 name = f"{path}.{field.name}"
-                if field.type.kind is Kind.GO_MAP:
+                if field.type.kind is Kind.GO_MAP or _is_struct_map(inner):
                     found.append(name)
                 elif inner.kind is Kind.STRUCT:
                     deeper.append((name, inner))
         level = deeper
     return found
+
+
+def _is_struct_map(type: Type) -> bool:
+    """Whether a Go struct is a map itself, as sync.Map is."""
+    return type.kind is Kind.STRUCT and any(flavour.is_map(type) for flavour in FLAVOURS)
 
 
 def _inside(session: Session, variable: Variable) -> Optional[Variable]:

@@ -139,6 +139,13 @@ class InspectResult(Result):
         about = view.flavor + (f", {escape(view.go_version)}" if view.go_version else "")
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where} ({about})\n"
+        rows = facts.rows()
+        if rows is not None:
+            yield from (f"  {what:<10} {text}\n" for what, text in rows)
+            held = summary.held
+            yield f"  bytes      {size_text(held.total if held else None)} in all\n"
+            yield from problem_lines(view.problems)
+            return
         yield (
             f"  entries    {view.count}, load factor {ratio_text(view.load_factor())}, "
             f"grows above {optional(facts.grows_above)}\n"

@@ -7,6 +7,9 @@ from typing import Dict, List, Optional, Sequence, Tuple
 from ..program.values import Decoded
 from .batches import Where
 
+#: lines for a reader: (what, its text)
+Rows = List[Tuple[str, str]]
+
 
 @dataclass(frozen=True)
 class Facts:
@@ -28,6 +31,11 @@ class Facts:
     def form(self) -> Dict[str, object]:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
+
+    def rows(self) -> Optional[Rows]:
+        """What `map inspect` shows a reader below its first line; None: what maps of buckets, of
+        groups and tables of libraries have in common."""
+        return None
 
 
 @dataclass(frozen=True)
@@ -245,11 +253,26 @@ class Summary:
     read: Optional[Coverage] = None
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """How often each number is there.
+
+    :ivar name: of the field of mapscope.stats/1
+    :ivar title: for a reader
+    """
+
+    name: str
+    title: str
+    values: Dict[int, int]
+
+
 @dataclass
 class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+    :ivar own: of a kind of map that has neither buckets nor groups, what stands in place of
+        cells, chains and probes
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -268,6 +291,7 @@ class Distribution:
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+    own: Optional[Tuple[Histogram, ...]] = None
 
 
 @dataclass
