@@ -162,14 +162,10 @@ class GoDebugInfo:
                 entry = None if type is None else self.dwarf.entry(type)
             except LayoutUnknown:
                 return False
-            if entry is None:
-                return False
-            if entry.tag == dwarf.STRUCTURE:
-                return entry.name.startswith(_STRUCT_MAPS)
-            if entry.tag != dwarf.POINTER:
-                return False
+            if entry is None or entry.tag != dwarf.POINTER:
+                break
             type = entry.number(dwarf.TYPE)
-        return False
+        return entry is not None and entry.name.startswith(_STRUCT_MAPS)
 
     def variables(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that can be read."""

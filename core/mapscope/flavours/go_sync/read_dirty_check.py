@@ -26,7 +26,7 @@ def check_read_dirty(view: MapView, maps: TwoMaps, report: Report, progress: Pro
         _compare(view, maps, known, dirty, report)
     _check_header(view, maps, report)
     for name, half in maps.maps():
-        _check_half(name, half, maps.locked, report, progress)
+        _check_half(name, half, _writes(name, maps), report, progress)
     own = [p for p in maps.problems if not _is_of_half(p)]
     report.problems(own)
     if is_cut_short(maps.problems) and not report.left_out:
@@ -114,12 +114,23 @@ def _check_header(view: MapView, maps: TwoMaps, report: Report) -> None:
         report.add("error", "sync-amended", text, view.address)
 
 
+def _writes(name: str, maps: TwoMaps) -> Tuple[str, ...]:
+    """What may be going on in one of the maps. Whoever writes to the dirty one holds the lock; to
+    the read one nobody does."""
+    if name == "read" or not maps.locked:
+        return ()
+    # Clear has put an empty read map in place before it clears the dirty one
+    clears = maps.amended is False and (maps.read is None or not maps.read.count)
+    return ("clear",) if clears else ("?",)
+
+
 def _check_half(
-    name: str, half: MapView, locked: bool, report: Report, progress: Progress
+    name: str, half: MapView, writes: Tuple[str, ...], report: Report, progress: Progress
 ) -> None:
-    """One of the maps as the ordinary map that it is. Whoever writes to the dirty one holds the
-    lock; to the read one nobody does."""
-    writes = ("?",) if locked and name == "dirty" else ()
+    """One of the maps as the ordinary map that it is.
+
+    :param writes: what may be going on in it
+    """
     own = Report(lambda: Activity(writes, True), report.hashes)
     half.check(own, progress)
     for finding in own.findings:

@@ -5,6 +5,7 @@ from typing import Dict, Optional
 
 from ...maps.found import Candidate, Found, KeyTest, Unseen
 from ...maps.view import MapView
+from ...program.values import Address
 from .two_maps import VALUE_SIZE, State, TwoMaps, where_of
 
 
@@ -61,8 +62,8 @@ def _look_in(
             candidate.reason += ", where lookups see it: it lies elsewhere in the map"
         return False
     result.hash, result.note = found.hash, found.note
-    word = maps.memory.gather([found.elem_address], 8)[0]
-    entry = 0 if word is None else int.from_bytes(word, "little")
+    # of an entry in flight, that is not what lies at elem_address
+    entry = found.value.value if isinstance(found.value, Address) else 0
     state, pointer = maps.look([entry])[0]
     if state is State.LIVE:
         candidate.reason = f"it has the key, with the entry at {entry:#x}"

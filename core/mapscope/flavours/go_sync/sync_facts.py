@@ -148,7 +148,7 @@ class TrieFacts(Facts):
             "inited": self.inited,
             "nodes": self.nodes,
             "depth": self.depth,
-            "chains": self.chains,
+            "chained_leaves": self.chains,
             "chained_entries": self.chained,
             "locked_nodes": self.locked,
             "seed": hex(self.seed),

@@ -9,8 +9,8 @@ there is neither, as for an address in a stripped program, go/layouts.py tells.
 """
 
 import re
-from dataclasses import dataclass
-from typing import Dict, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Dict, List, Optional, Tuple
 
 from ...errors import LayoutUnknown, MapscopeError
 from ...go import layouts
@@ -152,12 +152,17 @@ def trie_layout(session: Session, type: Optional[Type]) -> Tuple[TrieLayout, int
     key, value = _field(declared, "key"), _field(declared, "value")
     assert key is not None and value is not None
     size = declared.size + -declared.size % 8
-    return TrieLayout(name, fields, key.type, value.type, key.offset, value.offset, size), start
+    types = _named(key.type), _named(value.type)
+    return TrieLayout(name, fields, *types, key.offset, value.offset, size), start
 
 
 def _entry_type(session: Session, arguments: str) -> Optional[Type]:
     """The type of entries of a HashTrieMap of other types than any."""
-    for names in dict.fromkeys((arguments, arguments.replace(_SHAPE, ""))):
+    shapes = ",".join(
+        part if part.startswith(_SHAPE) else _SHAPE + part for part in _split(arguments)
+    )
+    # what is compiled once for all types of a shape may be the only one that has entries
+    for names in dict.fromkeys((arguments, shapes)):
         try:
             found = session.target.find_type(f"internal/sync.entry[{names}]")
         except MapscopeError:
@@ -165,6 +170,23 @@ def _entry_type(session: Session, arguments: str) -> Optional[Type]:
         if found is not None and found.kind is Kind.STRUCT and _has(found, "key", "value"):
             return found
     return None
+
+
+def _split(arguments: str) -> List[str]:
+    """Type arguments, one by one."""
+    found, depth = [""], 0
+    for char in arguments:
+        depth += (char in "[({") - (char in "])}")
+        if char == "," and not depth:
+            found.append("")
+        else:
+            found[-1] += char
+    return found
+
+
+def _named(type: Type) -> Type:
+    """A type by the name that the program's source has for it."""
+    return replace(type, name=type.name.replace(_SHAPE, ""))
 
 
 # --- where no variable tells ---
