@@ -9,6 +9,7 @@ from ...maps.problems import is_cut_short
 from ...maps.progress import Progress
 from ...maps.report import Report
 from ...maps.view import MapView
+from ...program.values import InterfaceValue, Unreadable
 from .trie_reader import DEEPEST, Node, TrieWalk, path_text
 
 #: pairs of keys of one chain that are compared
@@ -64,7 +65,7 @@ def _check_keys(view: MapView, walk: TrieWalk, report: Report, progress: Progres
     """Keys with the path to them, and with others of their chain."""
     leaves = walk.leaves
     key, _ = view.types()
-    hashed = Hashed(view, report, report.hashes)
+    hashed = Hashed(view, report, report.hashes and len(leaves) > 0)
     keys = Keys(view, key, False)
     chained: Dict[int, List[int]] = {}
     for at in range(len(leaves)):
@@ -82,10 +83,11 @@ def _check_keys(view: MapView, walk: TrieWalk, report: Report, progress: Progres
         for at, value in zip(places, values):
             if at in members and value is not None:
                 raws[at] = value
-        computed = hashed.many(values)
+        computed = hashed.many(values) or [None] * len(values)
         fitting = unfitting = 0
         for at, number, value in zip(places, computed, values):
             if number is None or value is None:
+                _check_readable(view, value, leaves.addresses[at], leaves.chain[at], report)
                 continue
             if at in members:
                 hashes[at] = number
@@ -106,6 +108,18 @@ def _check_keys(view: MapView, walk: TrieWalk, report: Report, progress: Progres
         left = _check_chain(chain, walk, keys, raws, hashes, report, left)
     if left <= 0:
         report.left_out = "whether some keys of long chains are the same"
+
+
+def _check_readable(
+    view: MapView, value: Optional[bytes], address: int, place: int, report: Report
+) -> None:
+    """A key without a hash: it may be one that cannot be read."""
+    key = None if value is None else view.decoder.decode(view.types()[0], value, None)
+    inner = key.value if isinstance(key, InterfaceValue) else key
+    if value is None or isinstance(inner, Unreadable):
+        why = inner.error if isinstance(inner, Unreadable) else "cannot be read"
+        text = f"the key of the entry at {address:#x}: {why}"
+        report.add("error", "key-unreadable", text, address, None, place)
 
 
 def _check_chain(

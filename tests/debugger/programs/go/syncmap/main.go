@@ -4,6 +4,7 @@
 //
 //	syncmap --truth FILE [--trap]   the maps at rest, at checkpoint
 //	syncmap --steps FILE            operations one by one, between begin and end
+//	syncmap --damage                maps with something in them that cannot be, at checkpoint
 //	syncmap --stops                 operations of one map, for stops, between begin and end
 package main
 
@@ -11,9 +12,9 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
-	"syscall"
 
 	"programs/truth"
 )
@@ -238,8 +239,14 @@ func main() {
 	path := flag.String("truth", "", "write the record of all maps to this file")
 	steps := flag.String("steps", "", "write the record of all operations to this file")
 	stop := flag.Bool("stops", false, "do what stops are for")
-	trap := flag.Bool("trap", false, "stop by a signal instead of at checkpoint")
+	bad := flag.Bool("damage", false, "damage maps")
+	trap := flag.Bool("trap", false, "stop by a breakpoint instruction before checkpoint")
 	flag.Parse()
+	if *bad {
+		damage()
+		checkpoint()
+		os.Exit(0) // what is damaged is nothing for the collector
+	}
 	if *stop {
 		stops()
 		return
@@ -266,9 +273,7 @@ func main() {
 	build()
 	truth.Write(*path, truth.Lines())
 	if *trap {
-		if err := syscall.Kill(os.Getpid(), syscall.SIGTRAP); err != nil {
-			panic(err)
-		}
+		runtime.Breakpoint()
 	}
 	checkpoint()
 	if Nowhere != nil {
