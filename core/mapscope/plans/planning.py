@@ -12,11 +12,18 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .go_sync.sync_plans import SyncPlans
 from .libraries.library_plans import LibraryPlans
 from .redis.table_plans import TablePlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), TablePlans(), RuntimePlans(), LibraryPlans())
+PLANS: Tuple[FlavourPlans, ...] = (
+    GoPlans(),
+    SyncPlans(),
+    TablePlans(),
+    RuntimePlans(),
+    LibraryPlans(),
+)
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

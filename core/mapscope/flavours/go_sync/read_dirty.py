@@ -38,6 +38,7 @@ class ReadDirtyMap(MapView):
     :param size: of the sync.Map itself
     :ivar maps: its two maps
     :ivar read_at: where the word is that leads to the read map
+    :ivar receiver: what its methods are given
     """
 
     unit = "map"
@@ -57,6 +58,7 @@ class ReadDirtyMap(MapView):
         super().__init__(memory, address, type_name, key, key)
         self.maps = maps
         self.read_at = read_at
+        self.receiver = address
         self._size = size
         maps.problems = self.problems
 

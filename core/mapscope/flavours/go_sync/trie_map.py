@@ -35,6 +35,7 @@ class TrieMap(MapView):
     :param inited: as its header says
     :param size: of the header
     :param root_at: where the word is that leads to the root
+    :ivar receiver: what its methods are given
     """
 
     unit = "node"
@@ -57,6 +58,7 @@ class TrieMap(MapView):
         self.layout = layout
         self.root = root
         self.root_at = root_at
+        self.receiver = root_at - layout.header["root"]
         self._inited = inited
         self._seed = seed
         self._size = size
