@@ -56,5 +56,6 @@ class SyncPlans(FlavourPlans):
             )
         raise UsageError(
             f"{event}: a sync.Map's two maps grow by themselves, and it makes no races; there are "
-            "assign, delete, done (the dirty map takes the read map's place) and clear"
+            "assign, delete, done (the dirty map takes the read map's place) and, since Go "
+            f"1.{_CLEAR_SINCE}, clear"
         )
