@@ -123,8 +123,10 @@ class GoSyncMaps(Flavour):
 
     def _open(self, session: Session, address: int, type: Optional[Type]) -> MapView:
         try:
-            view = open_trie(session, address, type) if self.tries else open_read_dirty(
-                session, address, type
+            view = (
+                open_trie(session, address, type)
+                if self.tries
+                else open_read_dirty(session, address, type)
             )
         except MemoryUnreadable as error:
             raise NotAMap(f"no {SYNC_MAP} at {address:#x}: {error}") from None
@@ -280,5 +282,3 @@ def open_trie(session: Session, address: int, type: Optional[Type]) -> TrieMap:
         text = f"root is {root:#x}, which is no node"
         view.problems.append(Problem(text, "header", address))
     return view
-
-

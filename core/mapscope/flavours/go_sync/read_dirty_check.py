@@ -146,6 +146,4 @@ def _check_half(
 
 
 def _add(report: Report, finding: Finding, text: str) -> None:
-    report.add(
-        finding.severity, finding.code, text, finding.address, finding.bucket, finding.cell
-    )
+    report.add(finding.severity, finding.code, text, finding.address, finding.bucket, finding.cell)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""The path of a lookup in a sync.Map of two maps: the read map first, then perhaps the dirty one."""
+"""The path of a lookup in a sync.Map of two maps: the read map, then perhaps the dirty one."""
 
 from typing import Dict, Optional
 

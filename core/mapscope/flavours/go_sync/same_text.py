@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Keys of different types that are written alike, as int(1) and uint64(1): which of them is meant."""
+"""Keys of different types that are written alike, as int(1) and uint64(1): which is meant."""
 
 from ...maps.found import Found, KeyTest
 from ...maps.view import MapView

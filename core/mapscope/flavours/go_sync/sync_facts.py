@@ -110,8 +110,9 @@ class ReadDirtyFacts(Facts):
             text += f", {self.misses_left} more until the dirty map takes the read map's place"
             text += "" if not one else " (the next one does it)"
         rows.append(("misses", text))
-        rows.append(("lock", "held: somebody writes, or looks in the dirty map"
-                     if self.locked else "free"))
+        rows.append(
+            ("lock", "held: somebody writes, or looks in the dirty map" if self.locked else "free")
+        )
         if self.pending:
             rows.append(("", f"{self.pending} being stored, and not there yet"))
         return rows
@@ -163,13 +164,22 @@ class TrieFacts(Facts):
         deep = "" if self.depth is None else f", the deepest entry below {self.depth} of them"
         nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
         rows.append(("trie", f"{least}{nodes} of 16 children{deep}"))
-        chains = "none" if not self.chains else (
-            f"{self.chains} of several entries with one hash, {self.chained} behind their first"
+        chains = (
+            "none"
+            if not self.chains
+            else (
+                f"{self.chains} of several entries with one hash, {self.chained} behind their first"
+            )
         )
         rows.append(("chains", chains))
         if self.locked:
             one = self.locked == 1
-            rows.append(("locks", f"{self.locked} {'node is' if one else 'nodes are'} locked: "
-                         "somebody writes there"))
+            rows.append(
+                (
+                    "locks",
+                    f"{self.locked} {'node is' if one else 'nodes are'} locked: "
+                    "somebody writes there",
+                )
+            )
         rows.append(("seed", hex(self.seed) + ("" if self.inited else " (not initialised yet)")))
         return rows

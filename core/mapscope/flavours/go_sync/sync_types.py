@@ -10,7 +10,7 @@ there is neither, as for an address in a stripped program, go/layouts.py tells.
 
 import re
 from dataclasses import dataclass, replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, List, Mapping, Optional, Tuple
 
 from ...errors import LayoutUnknown, MapscopeError
 from ...go import layouts
@@ -100,13 +100,19 @@ def read_dirty_layout(session: Session, type: Optional[Type]) -> ReadDirtyLayout
     """Of a type; None: there is none that tells."""
     known = layouts.sync_map(session.go.minor)
     if type is None:
-        fields, size = dict(known.fields), known.size
-        return ReadDirtyLayout(**fields, size=size, value=session.go.minor <= 19)
+        return _layout_of(known.fields, known.size, session.go.minor <= 19, None)
     places = {name: _offset(type, name) for name in known.fields}
     read, dirty = _field(type, "read"), _field(type, "dirty")
     assert read is not None and dirty is not None
     maps = dirty.type if dirty.type.kind is Kind.GO_MAP else None
-    return ReadDirtyLayout(**places, size=type.size, value=read.type.size == 16, maps=maps)
+    return _layout_of(places, type.size, read.type.size == 16, maps)
+
+
+def _layout_of(
+    places: Mapping[str, int], size: int, value: bool, maps: Optional[Type]
+) -> ReadDirtyLayout:
+    parts = (places[name] for name in ("mu", "read", "dirty", "misses"))
+    return ReadDirtyLayout(*parts, size, value, maps)
 
 
 def _offset(type: Type, name: str) -> int:

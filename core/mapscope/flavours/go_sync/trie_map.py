@@ -169,12 +169,19 @@ class TrieMap(MapView):
             unit=self.unit,
             read=(len(walk.nodes), None) if cut else None,
             own=(
-                Histogram("depths", "entries by the nodes from the root to them",
-                          _counted(leaves.depths)),
-                Histogram("children", "nodes by their children, of 16",
-                          _counted([node.used for node in walk.nodes])),
-                Histogram("chains", "leaves by the entries of one hash in them",
-                          _counted(list(lengths.values()))),
+                Histogram(
+                    "depths", "entries by the nodes from the root to them", _counted(leaves.depths)
+                ),
+                Histogram(
+                    "children",
+                    "nodes by their children, of 16",
+                    _counted([node.used for node in walk.nodes]),
+                ),
+                Histogram(
+                    "chains",
+                    "leaves by the entries of one hash in them",
+                    _counted(list(lengths.values())),
+                ),
             ),
         )
 
@@ -192,7 +199,10 @@ class TrieMap(MapView):
                     layout.key, rows, layout.entry_size, layout.key_at, _at(places, layout.key_at)
                 ),
                 column_of(
-                    layout.elem, rows, layout.entry_size, layout.elem_at,
+                    layout.elem,
+                    rows,
+                    layout.entry_size,
+                    layout.elem_at,
                     _at(places, layout.elem_at),
                 ),
                 range(len(some)),

@@ -161,9 +161,7 @@ class TrieWalk:
             dead = int.from_bytes(raw[_NODE.at("dead") : _NODE.at("dead") + 4], "little")
             parent = int.from_bytes(raw[_PARENT_AT : _PARENT_AT + 8], "little")
             locked = bool(lock & layouts.MUTEX_LOCKED)
-            self.nodes.append(
-                Node(address, above, depth, path, parent, dead, locked, len(here))
-            )
+            self.nodes.append(Node(address, above, depth, path, parent, dead, locked, len(here)))
             found += here
         return self._sorted_out(found, depth + 1)
 

@@ -226,7 +226,8 @@ class TwoMaps:
     def tally(self, progress: Progress = no_progress) -> Tally:
         """Counts all entries by their states; once."""
         if self._tally is None:
-            tally, known = Tally(), set()
+            tally = Tally()
+            known: Set[int] = set()
             try:
                 for part in self.parts(progress):
                     counts = tally.states.setdefault(part.name, {})

@@ -12,7 +12,7 @@ from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Host
 from ..flavour_plans import FlavourPlans
-from .called_writes import CallPlan
+from .method_calls import CallPlan
 from .watched_words import PromotionPlan, RootPlan
 
 #: since Go 1.23
