@@ -7,7 +7,7 @@ its own.
 """
 
 import re
-from typing import Iterator, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
@@ -169,7 +169,8 @@ def open_read_dirty(session: Session, address: int, type: Optional[Type]) -> Rea
 
     lock = int.from_bytes(raw[layout.mu : layout.mu + 4], "little")
     misses = int.from_bytes(raw[layout.misses : layout.misses + 8], "little", signed=True)
-    problems = []
+    problems: List[str] = []
+    unread: List[str] = []
     flavour: GoMaps = GoSwissMaps() if session.go.has_swiss_maps else GoClassicMaps()
     maps_type = _type_of_maps(session, layout)
 
@@ -181,6 +182,7 @@ def open_read_dirty(session: Session, address: int, type: Optional[Type]) -> Rea
             return flavour.open(session, place, maps_type)
         except MapscopeError as error:
             problems.append(Problem(f"the {name} map: {error}", "header", place))
+            unread.append(name)
             return None
 
     read_only, amended = 0, None
@@ -188,6 +190,7 @@ def open_read_dirty(session: Session, address: int, type: Optional[Type]) -> Rea
         read_only, amended = _read_only(session, layout, word_at(layout.read), raw)
     except MapscopeError as error:
         problems.append(Problem(f"the read map: {error}", "header", address + layout.read))
+        unread.append("read")
     dirty = word_at(layout.dirty)
     maps = TwoMaps(
         session.memory,
@@ -198,6 +201,7 @@ def open_read_dirty(session: Session, address: int, type: Optional[Type]) -> Rea
         bool(lock & layouts.MUTEX_LOCKED),
         lambda: find_expunged(session),
         [],
+        unread,
     )
     key = maps_type.key if maps_type.key.kind is Kind.EMPTY_INTERFACE else ANY
     read_at = address + layout.read + (8 if layout.value else 0)

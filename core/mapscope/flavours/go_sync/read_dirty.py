@@ -96,6 +96,7 @@ class ReadDirtyMap(MapView):
             self.count,
             halves.get("read"),
             halves.get("dirty"),
+            tuple(maps.unread),
             maps.amended,
             maps.same,
             maps.misses,

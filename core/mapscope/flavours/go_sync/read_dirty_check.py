@@ -87,14 +87,15 @@ def _compare(
 
 def _check_header(view: MapView, maps: TwoMaps, report: Report) -> None:
     """What the sync.Map itself says."""
-    if maps.amended and maps.dirty is None and not maps.locked:
+    missing = maps.dirty is None and "dirty" not in maps.unread
+    if maps.amended and missing and not maps.locked:
         text = "the read map says that it is amended, and there is no dirty map"
         report.add("error", "sync-amended", text, view.address)
     if maps.locked:
         return
     if maps.misses < 0:
         report.add("error", "sync-misses", f"misses is {maps.misses}", view.address)
-    elif maps.misses and maps.dirty is None:
+    elif maps.misses and missing:
         text = f"misses is {maps.misses}, and there is no dirty map"
         report.add("error", "sync-misses", text, view.address)
     elif maps.misses and maps.dirty is not None and maps.misses >= maps.dirty.count:

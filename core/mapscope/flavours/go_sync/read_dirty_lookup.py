@@ -23,8 +23,7 @@ def find_in(view: MapView, maps: TwoMaps, test: KeyTest) -> Found:
     """Looks a key up as Load does."""
     result = Found(None, None, "hash", "", [], 0, 0)
     if maps.read is None:
-        known = maps.amended is not None
-        reason = "there is none yet" if known else "it could not be read"
+        reason = "it could not be read" if "read" in maps.unread else "there is none yet"
         result.candidates.append(HalfCandidate("read", 0, True, reason))
     elif _look_in("read", maps.read, view, maps, test, result):
         if maps.dirty is not None and not maps.same:
@@ -32,6 +31,9 @@ def find_in(view: MapView, maps: TwoMaps, test: KeyTest) -> Found:
             result.candidates.append(HalfCandidate("dirty", 0, False, reason))
         return result
     if maps.dirty is None or maps.same:
+        if "dirty" in maps.unread:
+            looked, reason = maps.looks_in_dirty, "it could not be read"
+            result.candidates.append(HalfCandidate("dirty", 0, looked, reason))
         return result
     if maps.looks_in_dirty:
         _look_in("dirty", maps.dirty, view, maps, test, result)

@@ -2,9 +2,10 @@
 """What is known of a sync.Map, for `map inspect`."""
 
 from dataclasses import dataclass
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
-from ...maps.facts import Facts, Rows
+from ...maps.facts import Facts, Summary
+from ...maps.figures import size_text
 from ...program.values import escape
 
 
@@ -57,7 +58,7 @@ class HalfFacts:
 class ReadDirtyFacts(Facts):
     """Of a sync.Map of two maps.
 
-    :ivar known: what is not known of the read map, and why; "": it is known
+    :ivar unread: "read", "dirty": which of them could not be read
     :ivar amended: whether lookups go on to the dirty map; None: not known
     :ivar same: whether the dirty map has just become the read one, and is both
     :ivar misses_left: lookups that miss the read map until the dirty one takes its place; None:
@@ -69,6 +70,7 @@ class ReadDirtyFacts(Facts):
     entries: int
     read: Optional[HalfFacts]
     dirty: Optional[HalfFacts]
+    unread: Tuple[str, ...]
     amended: Optional[bool]
     same: bool
     misses: int
@@ -82,6 +84,7 @@ class ReadDirtyFacts(Facts):
             "flags": list(self.flags),
             "read": self.read.form() if self.read else None,
             "dirty": self.dirty.form() if self.dirty else None,
+            "unread": list(self.unread),
             "amended": self.amended,
             "misses": self.misses,
             "misses_left": self.misses_left,
@@ -89,15 +92,16 @@ class ReadDirtyFacts(Facts):
             "being_stored": self.pending,
         }
 
-    def rows(self) -> Optional[Rows]:
-        least = "at least " if self.more else ""
-        rows: List[Tuple[str, str]] = [("entries", f"{least}{self.entries}, as Load finds them")]
-        unread = "? (see below)" if self.more else "none yet"
-        rows.append(("read", self.read.text() if self.read else unread))
+    def entries_text(self) -> Optional[str]:
+        return f"{'at least ' if self.more else ''}{self.entries}, as Load finds them"
+
+    def lines(self, summary: Summary, unit: str) -> Iterator[str]:
+        rows: List[Tuple[str, str]] = []
+        rows.append(("read", self._half_text("read", self.read)))
         if self.same:
             rows.append(("dirty", "the same map: it is just taking the read map's place"))
         else:
-            rows.append(("dirty", self.dirty.text() if self.dirty else "none"))
+            rows.append(("dirty", self._half_text("dirty", self.dirty)))
         amended = {
             True: "yes: the dirty map has keys that the read map does not have",
             False: "no: lookups look in the read map alone",
@@ -115,7 +119,15 @@ class ReadDirtyFacts(Facts):
         )
         if self.pending:
             rows.append(("", f"{self.pending} being stored, and not there yet"))
-        return rows
+        return _lines(rows, summary)
+
+    def _half_text(self, name: str, half: Optional[HalfFacts]) -> str:
+        if half is not None:
+            return half.text()
+        return "? (it could not be read)" if name in self.unread else "none yet"
+
+    def closing_lines(self) -> Iterator[str]:
+        yield from ()
 
 
 @dataclass(frozen=True)
@@ -155,12 +167,15 @@ class TrieFacts(Facts):
             "seed": hex(self.seed),
         }
 
-    def rows(self) -> Optional[Rows]:
+    def entries_text(self) -> Optional[str]:
+        return f"{'at least ' if self.more else ''}{self.entries}"
+
+    def lines(self, summary: Summary, unit: str) -> Iterator[str]:
         least = "at least " if self.more else ""
-        rows: List[Tuple[str, str]] = [("entries", f"{least}{self.entries}")]
+        rows: List[Tuple[str, str]] = []
         if not self.root and not self.inited:
             rows.append(("trie", "none yet: it was never used"))
-            return rows
+            return _lines(rows, summary)
         deep = "" if self.depth is None else f", the deepest entry below {self.depth} of them"
         nodes = "1 node" if self.nodes == 1 else f"{self.nodes} nodes"
         rows.append(("trie", f"{least}{nodes} of 16 children{deep}"))
@@ -182,4 +197,14 @@ class TrieFacts(Facts):
                 )
             )
         rows.append(("seed", hex(self.seed) + ("" if self.inited else " (not initialised yet)")))
-        return rows
+        return _lines(rows, summary)
+
+    def closing_lines(self) -> Iterator[str]:
+        yield from ()
+
+
+def _lines(rows: List[Tuple[str, str]], summary: Summary) -> Iterator[str]:
+    """Lines for a reader, and the memory that it all takes."""
+    for what, text in rows:
+        yield f"  {what:<10} {text}\n"
+    yield f"  bytes      {size_text(summary.held.total if summary.held else None)} in all\n"

@@ -89,6 +89,7 @@ class TwoMaps:
 
     :ivar read: None: there is none yet; or it could not be read, which is among the problems
     :ivar amended: what the read map says of the dirty one; None: not known
+    :ivar unread: "read", "dirty": which of them could not be read, and is None for that
     :ivar expunged: gives the address that expunged entries point at; None: not known
     """
 
@@ -102,7 +103,9 @@ class TwoMaps:
         locked: bool,
         expunged: Callable[[], Optional[int]],
         problems: List[str],
+        unread: Sequence[str] = (),
     ) -> None:
+        self.unread = unread
         self.memory = memory
         self.read = read
         self.dirty = dirty
