@@ -181,7 +181,7 @@ _STRAY = "something else wrote to this memory: a stray pointer, a buffer overrun
 _WHO = "map writers; in C++ map history MAP; a run under Go's -race or ThreadSanitizer"
 _WATCH = "map bucket MAP N; where a run can be repeated, a hardware watchpoint on the address"
 _COPIED = "the sync.Map was copied after its first use, and both copies were written to"
-_WATCH_WORD = "go vet (copylocks); where a run can be repeated, a hardware watchpoint on the address"
+_WATCH_WORD = "go vet (copylocks); in a run that can be repeated, a watchpoint on the address"
 
 #: of each kind of finding: (what usually causes it, what to look at next)
 ADVICE: Dict[str, Tuple[str, str]] = {

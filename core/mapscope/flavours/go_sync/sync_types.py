@@ -111,8 +111,8 @@ def read_dirty_layout(session: Session, type: Optional[Type]) -> ReadDirtyLayout
 def _layout_of(
     places: Mapping[str, int], size: int, value: bool, maps: Optional[Type]
 ) -> ReadDirtyLayout:
-    parts = (places[name] for name in ("mu", "read", "dirty", "misses"))
-    return ReadDirtyLayout(*parts, size, value, maps)
+    mu, read, dirty, misses = (places[name] for name in ("mu", "read", "dirty", "misses"))
+    return ReadDirtyLayout(mu, read, dirty, misses, size, value, maps)
 
 
 def _offset(type: Type, name: str) -> int:
