@@ -8,7 +8,7 @@ flavour they have.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -64,6 +64,7 @@ class MapView(ABC):
     :ivar reopen: finds the same map again, as it is then; None for a nil map
     :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
+    :ivar made_of: maps that it consists of, each of which is one of its own
     """
 
     flavor: str = ""
@@ -78,6 +79,7 @@ class MapView(ABC):
     reopen: Optional[Reopen] = None
     grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
+    made_of: Sequence["MapView"] = ()
 
     def __init__(
         self,

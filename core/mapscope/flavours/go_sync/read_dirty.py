@@ -61,6 +61,7 @@ class ReadDirtyMap(MapView):
         self.receiver = address
         self._size = size
         maps.problems = self.problems
+        self.made_of = [half for _, half in maps.maps()]
 
     def headline(self) -> str:
         least = "at least " if self._is_cut() else ""
