@@ -7,7 +7,7 @@ its own.
 """
 
 import re
-from typing import Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple, Union
 
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
@@ -49,6 +49,9 @@ _METHODS = re.compile(
     r"(?:sync\.\(\*Map\)|internal/sync\.\(\*HashTrieMap\[.*\]\))\.\w+\Z", re.DOTALL
 )
 
+#: a sync.Map of either kind
+SyncView = Union[ReadDirtyMap, TrieMap]
+
 
 class GoSyncMaps(Flavour):
     """sync.Maps of one kind.
@@ -88,7 +91,11 @@ class GoSyncMaps(Flavour):
             return None
         if address % 8:
             raise NotAMap(f"no {escape(type)} at {address:#x}: no multiple of 8")
-        return self._open(session, address, found)
+        view = self._open(session, address, found)
+        if view.is_impossible:
+            reason = view.problems[0] if view.problems else "inited is neither 0 nor 1"
+            raise NotAMap(f"no {escape(type)} at {address:#x}: {reason}")
+        return view
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         if not _METHODS.match(frame.function) or not self.present(session):
@@ -121,7 +128,8 @@ class GoSyncMaps(Flavour):
                 return None
         return self.from_variable(session, variable)
 
-    def _open(self, session: Session, address: int, type: Optional[Type]) -> MapView:
+    def _open(self, session: Session, address: int, type: Optional[Type]) -> SyncView:
+        view: SyncView
         try:
             view = (
                 open_trie(session, address, type)

@@ -29,6 +29,8 @@ from .sync_facts import HalfFacts, ReadDirtyFacts
 from .two_maps import VALUE_SIZE, State, TwoMaps
 
 NAME = "go-sync-map"
+#: that a program can have counted
+_MOST_MISSES = 1 << 32
 
 
 class ReadDirtyMap(MapView):
@@ -62,6 +64,12 @@ class ReadDirtyMap(MapView):
         self._size = size
         maps.problems = self.problems
         self.made_of = [half for _, half in maps.maps()]
+
+    @property
+    def is_impossible(self) -> bool:
+        """Whether there is nothing of a sync.Map in what lies there."""
+        parts = len(set(self.maps.unread)) + (not 0 <= self.maps.misses < _MOST_MISSES)
+        return parts > 1
 
     def headline(self) -> str:
         least = "at least " if self._is_cut() else ""

@@ -66,6 +66,12 @@ class TrieMap(MapView):
         self._hash: List[Tuple[Optional[KeyHash], str]] = []
         self._walked: Optional[TrieWalk] = None
 
+    @property
+    def is_impossible(self) -> bool:
+        """Whether there is nothing of a trie in what lies there."""
+        walk = self.walk()
+        return self._inited > 1 or (not walk.nodes and bool(self.problems))
+
     def headline(self) -> str:
         least = "at least " if self._is_cut() else ""
         return f"{escape(self.type_name)} with {least}{self.count} entries"
