@@ -321,7 +321,8 @@ def _inside(session: Session, variable: Variable) -> Optional[Variable]:
         if type.kind is Kind.INTERFACE:
             first = session.memory.read_word(first + 8)
         dynamic = session.go.type_at(first)
-        if dynamic.kind is Kind.GO_MAP:
+        is_pointer = dynamic.kind is Kind.POINTER
+        if dynamic.kind is Kind.GO_MAP or (is_pointer and _is_struct_map(dynamic.target())):
             return Variable(dynamic, None, data[8:16])
     return None
 

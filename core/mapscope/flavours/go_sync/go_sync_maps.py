@@ -9,7 +9,7 @@ its own.
 import re
 from typing import Iterator, List, Optional, Tuple, Union
 
-from ...errors import MapscopeError, MemoryUnreadable, NotAMap
+from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
 from ...maps.problems import Problem
 from ...maps.view import MapView
@@ -90,11 +90,11 @@ class GoSyncMaps(Flavour):
         if found is not None and not self.is_map(found):
             return None
         if address % 8:
-            raise NotAMap(f"no {escape(type)} at {address:#x}: no multiple of 8")
+            raise Corrupt(f"no {escape(type)} at {address:#x}: no multiple of 8")
         view = self._open(session, address, found)
         if view.is_impossible:
             reason = view.problems[0] if view.problems else "inited is neither 0 nor 1"
-            raise NotAMap(f"no {escape(type)} at {address:#x}: {reason}")
+            raise Corrupt(f"no {escape(type)} at {address:#x}: {reason}")
         return view
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
@@ -108,10 +108,15 @@ class GoSyncMaps(Flavour):
                 return None
             address = word(session, frame, "m") or word(session, frame, "ht")
         else:
-            if is_of_tries(session) != self.tries or ")." not in frame.function:
+            if is_of_tries(session) != self.tries:
                 return None
             type, address = None, frame.passed(0) or spilled_argument(session, frame, 0)
-        return self._open(session, address, type) if address else None
+        if not address:
+            return None
+        view = self._open(session, address, type)
+        if type is None and isinstance(view, TrieMap) and view.hashing()[0] is None:
+            return None  # one of other types, or not initialised yet: nothing tells
+        return view
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Global variables that are sync.Maps, or pointers to one."""
@@ -137,7 +142,7 @@ class GoSyncMaps(Flavour):
                 else open_read_dirty(session, address, type)
             )
         except MemoryUnreadable as error:
-            raise NotAMap(f"no {SYNC_MAP} at {address:#x}: {error}") from None
+            raise Corrupt(f"no {SYNC_MAP} at {address:#x}: {error}") from None
         view.flavor = self.name
         view.go_version = session.go.version or None
         view.runtime = session.go.place

@@ -43,6 +43,7 @@ var (
 	Behind   = new(sync.Map)
 	Shop     = &Server{Name: "shop", Peers: new(sync.Map)}
 	Nowhere  *sync.Map
+	Held     any = Behind
 )
 
 // clear empties a map and its record; before Go 1.23 one entry at a time.
@@ -276,7 +277,7 @@ func main() {
 		runtime.Breakpoint()
 	}
 	checkpoint()
-	if Nowhere != nil {
+	if Nowhere != nil || Held == nil {
 		panic("never")
 	}
 }
