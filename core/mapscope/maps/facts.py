@@ -34,6 +34,11 @@ class Facts:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
 
+    def entries_text(self) -> Optional[str]:
+        """How many entries there are, for a reader, of a kind of map that has no load; None: what
+        the map says is told, and its load."""
+        return None
+
     def walked_form(self, summary: "Summary") -> Dict[str, object]:
         """What a walk has counted of such a map alone, as fields of mapscope.inspect/1."""
         return {}
@@ -202,12 +207,30 @@ class Summary:
     read: Optional[Coverage] = None
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """How often each number is there.
+
+    :ivar name: of the field of mapscope.stats/1
+    :ivar title: for a reader
+    """
+
+    name: str
+    title: str
+    values: Dict[int, int]
+
+
 @dataclass
 class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+<<<<<<< HEAD
     :ivar even: whether a good hash fills all the counted places alike
+=======
+    :ivar own: of a kind of map that has neither buckets nor groups, what stands in place of
+        cells, chains and probes
+>>>>>>> syncmap
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -227,7 +250,11 @@ class Distribution:
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+<<<<<<< HEAD
     even: bool = True
+=======
+    own: Optional[Tuple[Histogram, ...]] = None
+>>>>>>> syncmap
 
 
 @dataclass

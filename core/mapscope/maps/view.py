@@ -7,8 +7,13 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
+<<<<<<< HEAD
 from dataclasses import dataclass, replace
 from typing import Callable, Iterator, List, Optional, Tuple
+=======
+from dataclasses import dataclass
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+>>>>>>> syncmap
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -72,6 +77,7 @@ class MapView(ABC):
     :ivar reopen: finds the same map again, as it is then; None for a nil map
     :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
+    :ivar made_of: maps that it consists of, each of which is one of its own
     """
 
     flavor: str = ""
@@ -92,6 +98,7 @@ class MapView(ABC):
     reopen: Optional[Reopen] = None
     grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
+    made_of: Sequence["MapView"] = ()
 
     def __init__(
         self,

@@ -249,7 +249,8 @@ class Target(ABC):
 
     @abstractmethod
     def global_maps(self) -> List[Tuple[str, Variable]]:
-        """Global variables whose type is a Go map, with their names."""
+        """Global variables whose type is a Go map, a struct that is one (sync.Map) or a pointer
+        to such, with their names."""
 
     @abstractmethod
     def frame_maps(self) -> List[Tuple[str, Variable]]:
