@@ -87,6 +87,7 @@ class StatsResult(Result):
             yield from self._common_histograms(what, none)
         for one in found.own or ():
             yield from _histogram(f"{one.title}{what}", one.values, none)
+        yield f"  hash       {self.hashes.text}\n"
         yield from self._bytes()
         yield from problem_lines(view.problems)
 
@@ -120,14 +121,10 @@ class StatsResult(Result):
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
-<<<<<<< HEAD
-        yield f"  hash       {self.hashes.text}\n"
-=======
 
     def _bytes(self) -> Iterator[str]:
         """What it takes, and what it has been through."""
         view, found = self.view, self.found
->>>>>>> syncmap
         held, used, rebuilt = found.held, found.bytes_used, found.bytes_rebuilt
         total = None if held is None else held.total
         share = wasted = "?"

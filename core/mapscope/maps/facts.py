@@ -225,12 +225,9 @@ class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
-<<<<<<< HEAD
     :ivar even: whether a good hash fills all the counted places alike
-=======
     :ivar own: of a kind of map that has neither buckets nor groups, what stands in place of
         cells, chains and probes
->>>>>>> syncmap
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -250,11 +247,8 @@ class Distribution:
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
-<<<<<<< HEAD
     even: bool = True
-=======
     own: Optional[Tuple[Histogram, ...]] = None
->>>>>>> syncmap
 
 
 @dataclass

@@ -7,13 +7,8 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
-<<<<<<< HEAD
 from dataclasses import dataclass, replace
-from typing import Callable, Iterator, List, Optional, Tuple
-=======
-from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
->>>>>>> syncmap
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -64,13 +59,10 @@ class MapView(ABC):
     :ivar mark: what the byte of a cell is called that a lookup compares first
     :ivar has_overflow: whether buckets have overflow buckets
     :ivar has_values: whether entries are more than their keys, as those of a set are not
-<<<<<<< HEAD
     :ivar repeats: whether a key may be there more than once
     :ivar samples_pieces: whether sample() takes all of some buckets, rather than some entries of
         all
-=======
     :ivar concurrent: whether threads may write to it at the same time
->>>>>>> tbb
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
@@ -86,12 +78,9 @@ class MapView(ABC):
     mark: str = "tophash"
     has_overflow: bool = True
     has_values: bool = True
-<<<<<<< HEAD
     repeats: bool = False
     samples_pieces: bool = False
-=======
     concurrent: bool = False
->>>>>>> tbb
     go_version: Optional[str] = None
     runtime: int = 0
     holder: Optional[int] = None

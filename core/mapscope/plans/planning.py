@@ -20,15 +20,10 @@ from .tbb.tbb_plans import TbbPlans
 #: in the order in which they are asked for a program
 PLANS: Tuple[FlavourPlans, ...] = (
     GoPlans(),
-<<<<<<< HEAD
-    TablePlans(),
-    RuntimePlans(),
-    TbbPlans(),
-=======
     SyncPlans(),
     TablePlans(),
     RuntimePlans(),
->>>>>>> syncmap
+    TbbPlans(),
     LibraryPlans(),
 )
 
