@@ -1,0 +1,284 @@
+# SPDX-License-Identifier: MIT
+"""core's Target without a debugger: files, memory and registers are all that there is."""
+
+import os
+import sys
+import time
+from typing import Callable, Dict, Iterator, List, Optional, Protocol, Tuple
+
+from mapscope.errors import MapscopeError, UsageError
+from mapscope.go import debug_info
+from mapscope.go.frame_variables import ScopedFrame, scoped
+from mapscope.program.cpp_types import CppVariable
+from mapscope.program.demangling import demangled
+from mapscope.program.elf_symbols import Symbol
+from mapscope.program.loaded_files import Found, LoadedFile
+from mapscope.program.memory import Buffer
+from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
+from mapscope.program.types import VOID, Kind, Type
+from mapscope.program.values import escape
+from mapscope.session import Session
+from .names import FileNames
+
+#: elements of a container that are shown in text, as debuggers do
+_ELEMENTS = 200
+#: frames of the chosen thread that are looked at
+_SELECTED = 64
+_WORD = Type(Kind.UINT, "uintptr", 8)
+_POINTER = Type(Kind.POINTER, "void *", 8, element=lambda: VOID)
+
+
+class Process(Protocol):
+    """What is read: a core file, or a live process.
+
+    :ivar threads: the kernel's ids and registers, where those are known
+    """
+
+    threads: List[Tuple[int, Dict[str, int]]]
+
+    def read(self, address: int, size: int) -> Buffer:
+        """Exactly so many bytes.
+
+        :raises MemoryUnreadable: if they cannot be read
+        """
+
+
+class InnermostFrame(Frame):
+    """Where a thread is: of the frames around it a debugger knows more."""
+
+    has_variables = False
+
+    def __init__(self, thread: int, registers: Dict[str, int], function: str) -> None:
+        self.thread = thread
+        self.function = function
+        self._registers = registers
+
+    def pc(self) -> int:
+        return self._registers.get("rip", 0)
+
+    def sp(self) -> int:
+        return self._registers.get("rsp", 0)
+
+    def variable(self, name: str) -> Optional[Variable]:
+        return None
+
+    def spilled(self, index: int) -> Optional[int]:
+        return None
+
+
+class FileThread(Thread):
+    """A thread of which registers are known, or nothing but that there is one."""
+
+    def __init__(
+        self,
+        number: int,
+        kernel_id: int,
+        registers: Dict[str, int],
+        name_of: Callable[[int], str],
+    ) -> None:
+        self.number = number
+        self.kernel_id = kernel_id
+        self._registers = registers
+        self._name_of = name_of
+
+    def frames(self) -> Iterator[Frame]:
+        pc = self._registers.get("rip")
+        if pc:
+            yield InnermostFrame(self.number, self._registers, self._name_of(pc))
+
+    def registers(self) -> Dict[str, int]:
+        return dict(self._registers)
+
+
+class FileTarget(Target):
+    """A core file or a live process.
+
+    :param found: the files that it consists of
+    :param selected: the number of the thread that is looked at where none is named
+    :param wrong: what is known to be wrong about program and memory together
+    """
+
+    def __init__(self, process: Process, found: Found, selected: int, wrong: str) -> None:
+        self._process = process
+        self._found = found
+        self._wrong = wrong
+        self._selected = selected
+        self._started = time.monotonic()
+        self._shown = False
+        self._scoped: Optional[List[ScopedFrame]] = None
+
+    # --- memory and files ---
+
+    def read_memory(self, address: int, size: int) -> Buffer:
+        return self._process.read(address, size)
+
+    def has_memory(self) -> bool:
+        return True
+
+    def misfit(self) -> str:
+        return self._wrong
+
+    def warn(self, line: str) -> None:
+        sys.stderr.write(line + "\n")
+
+    def architecture(self) -> str:
+        return "x86-64"  # of no other one are files and registers read
+
+    def sections(self) -> List[Section]:
+        found: List[Section] = []
+        for file in self._found.files:
+            found += file.sections("" if file is self._found.program else file.name)
+        return found
+
+    def _file_at(self, address: int) -> Optional[LoadedFile]:
+        return next((file for file in self._found.files if file.holds(address)), None)
+
+    def code_file(self, address: int) -> Optional[CodeFile]:
+        return self._file_at(address)
+
+    # --- symbols ---
+
+    def symbols(self, name: str) -> List[int]:
+        return [address for address, _ in self.found_symbols(name)]
+
+    def found_symbols(self, name: str) -> List[Tuple[int, Symbol]]:
+        """Addresses in memory and symbols of a name, one for each file that has it."""
+        found: List[Tuple[int, Symbol]] = []
+        for file in self._found.files:
+            for symbol in file.symbols.named(name)[:1]:
+                found.append((symbol.address + file.bias, symbol))
+        return found
+
+    def symbol_at(self, address: int) -> Optional[str]:
+        file = self._file_at(address)
+        found = None if file is None else file.symbols.at(address - file.bias)
+        return None if found is None else demangled(found.name)
+
+    def _function_name(self, address: int) -> str:
+        file = self._file_at(address)
+        found = None if file is None else file.function_at(address)
+        return "" if found is None else demangled(found.name)
+
+    # --- Go ---
+
+    def go_info(self) -> Iterator[Tuple[LoadedFile, debug_info.GoDebugInfo]]:
+        """Debug information of the files that have Go code."""
+        for file in self._found.files:
+            if any(
+                file.linked(name) is not None
+                for name in (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
+            ):
+                yield file, debug_info.of_file(file.identity, file.section)
+
+    def names(self) -> Optional[Names]:
+        return FileNames(self.go_info, self.found_symbols, self.scoped())
+
+    def scoped(self) -> List[ScopedFrame]:
+        """The chosen thread's frames of Go code, with their variables."""
+        if self._scoped is None:
+            self._scoped = []
+            session = Session(self)
+            table = session.functions
+            for thread in self.threads():
+                if thread.number == self._selected and table is not None:
+                    frames = session.unwound(thread, _SELECTED)
+                    self._scoped = list(scoped(session.memory, table, frames, self.code_file))
+        return self._scoped
+
+    def find_type(self, name: str) -> Optional[Type]:
+        return FileNames(self.go_info, self.found_symbols, []).type(name)
+
+    def global_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        for file, info in self.go_info():
+            try:
+                for label, address, type in info.global_maps():
+                    found.append((label, Variable(type, address + file.bias)))
+            except MapscopeError:
+                continue
+        return found
+
+    def frame_maps(self) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        for frame in self.scoped():
+            for name in frame.locals():
+                value = frame.variable(name)
+                if value is not None and value.type.kind is Kind.GO_MAP:
+                    found.append((name, value))
+        return found
+
+    # --- threads ---
+
+    def threads(self) -> Iterator[Thread]:
+        for number, (kernel_id, registers) in enumerate(self._process.threads, 1):
+            yield FileThread(number, kernel_id, registers, self._function_name)
+
+    def selected_frames(self) -> Iterator[Frame]:
+        for thread in self.threads():
+            if thread.number == self._selected:
+                yield from thread.frames()
+
+    def runtime_frames(self) -> Iterator[Frame]:
+        for thread in self.threads():
+            yield from thread.frames()
+
+    # --- C++, and what only a debugger can ---
+
+    def evaluate(self, expression: str) -> Variable:
+        if expression.startswith("-"):
+            raise UsageError(f"unknown option {escape(expression)}")
+        try:
+            value = int(expression, 0)
+        except ValueError:
+            pass
+        else:
+            return Variable(_WORD, None, (value & (1 << 64) - 1).to_bytes(8, "little"))
+        if expression.startswith("$"):
+            return self._register(expression[1:])
+        found = self.found_symbols(expression)
+        if len(found) == 1:
+            address, symbol = found[0]
+            if symbol.is_function:
+                raise MapscopeError(f"{escape(expression)} is a function, not a map")
+            return Variable(_POINTER, None, address.to_bytes(8, "little"))
+        if found:
+            places = ", ".join(f"{address:#x}" for address, _ in found[:4])
+            raise MapscopeError(f"{escape(expression)} is in several files: name one of {places}")
+        raise MapscopeError(
+            f"no symbol {escape(expression)} in this program (without a debugger MAP of C++ is the "
+            "name of a global variable or an address; mapscope list names maps)"
+        )
+
+    def _register(self, name: str) -> Variable:
+        for thread in self.threads():
+            if thread.number == self._selected:
+                value = thread.registers().get({"pc": "rip", "sp": "rsp"}.get(name, name))
+                if value is not None:
+                    return Variable(_WORD, None, value.to_bytes(8, "little"))
+                raise MapscopeError(f"${escape(name)}: not a register that is known here")
+        raise MapscopeError(f"${escape(name)}: there is no thread {self._selected}")
+
+    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+        unread.append("C++ variables (without a debugger their types are not read)")
+        return iter(())
+
+    def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
+        return f"<{len(data)} bytes of {escape(type.name)}: only a debugger prints them>"
+
+    # --- the user ---
+
+    def element_limit(self) -> int:
+        return _ELEMENTS
+
+    def progress(self, done: int, total: int) -> None:
+        """On a terminal, after the first second: a line that is overwritten."""
+        if time.monotonic() - self._started < 1 or not os.isatty(2):
+            return
+        self._shown = True
+        os.write(2, f"\r{100 * done // max(total, 1)}%\r".encode())
+
+    def finish(self) -> None:
+        """Remove what progress has left on the terminal."""
+        if self._shown:
+            os.write(2, b"\r    \r")
+            self._shown = False
