@@ -60,6 +60,8 @@ def opened_core(
                 say(doubt)
             _require_thread(thread, len(core.threads))
             wrong = core.core.misfit(program)
+            if found.another and not wrong:
+                raise MapscopeError(f"{named(path)} is the core of another program than {named(program)}")
             yield FileTarget(core, found, thread or 1, wrong)
         finally:
             core.close()
@@ -83,6 +85,8 @@ def opened_process(
         ))
         if found.program is None:
             raise NeedsProcess(f"cannot tell where {named(path)} is in the memory of {pid}")
+        if found.another:
+            raise NeedsProcess(f"process {pid} runs another program than {named(path)}")
         for doubt in found.doubts:
             say(doubt)
         _require_thread(thread, len(process.threads))

@@ -4,22 +4,27 @@
 import os
 import sys
 import time
-from typing import Callable, Dict, Iterator, List, Optional, Protocol, Tuple
+from typing import Dict, Iterator, List, Optional, Protocol, Tuple
 
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.go import debug_info
 from mapscope.go.frame_variables import ScopedFrame, scoped
+from mapscope.program.call_frames import Unwinder
+from mapscope.program.cpp_names import function_name
 from mapscope.program.cpp_types import CppVariable
 from mapscope.program.demangling import demangled
 from mapscope.program.elf_symbols import Symbol
-from mapscope.program.loaded_files import Found, LoadedFile
+from mapscope.program.loaded_files import Found, LoadedFile, kernels_code
 from mapscope.program.memory import Buffer
 from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import VOID, Kind, Type
 from mapscope.program.values import escape
 from mapscope.session import Session
 from .names import FileNames
+from .threads import FileThread
 
+#: of files that have Go code
+_GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
 #: elements of a container that are shown in text, as debuggers do
 _ELEMENTS = 200
 #: frames of the chosen thread that are looked at
@@ -32,62 +37,17 @@ class Process(Protocol):
     """What is read: a core file, or a live process.
 
     :ivar threads: the kernel's ids and registers, where those are known
+    :ivar shared: where the kernel has put its own code for the process; 0: not known
     """
 
     threads: List[Tuple[int, Dict[str, int]]]
+    shared: int
 
     def read(self, address: int, size: int) -> Buffer:
         """Exactly so many bytes.
 
         :raises MemoryUnreadable: if they cannot be read
         """
-
-
-class InnermostFrame(Frame):
-    """Where a thread is: of the frames around it a debugger knows more."""
-
-    has_variables = False
-
-    def __init__(self, thread: int, registers: Dict[str, int], function: str) -> None:
-        self.thread = thread
-        self.function = function
-        self._registers = registers
-
-    def pc(self) -> int:
-        return self._registers.get("rip", 0)
-
-    def sp(self) -> int:
-        return self._registers.get("rsp", 0)
-
-    def variable(self, name: str) -> Optional[Variable]:
-        return None
-
-    def spilled(self, index: int) -> Optional[int]:
-        return None
-
-
-class FileThread(Thread):
-    """A thread of which registers are known, or nothing but that there is one."""
-
-    def __init__(
-        self,
-        number: int,
-        kernel_id: int,
-        registers: Dict[str, int],
-        name_of: Callable[[int], str],
-    ) -> None:
-        self.number = number
-        self.kernel_id = kernel_id
-        self._registers = registers
-        self._name_of = name_of
-
-    def frames(self) -> Iterator[Frame]:
-        pc = self._registers.get("rip")
-        if pc:
-            yield InnermostFrame(self.number, self._registers, self._name_of(pc))
-
-    def registers(self) -> Dict[str, int]:
-        return dict(self._registers)
 
 
 class FileTarget(Target):
@@ -106,6 +66,8 @@ class FileTarget(Target):
         self._started = time.monotonic()
         self._shown = False
         self._scoped: Optional[List[ScopedFrame]] = None
+        self._unwinder = Unwinder(process.read, self._unwind_table)
+        self._kernels: Optional[Tuple[int, int, int]] = None
 
     # --- memory and files ---
 
@@ -157,18 +119,20 @@ class FileTarget(Target):
     def _function_name(self, address: int) -> str:
         file = self._file_at(address)
         found = None if file is None else file.function_at(address)
-        return "" if found is None else demangled(found.name)
+        name = "" if found is None else demangled(found.name)
+        return function_name(name) if found is not None and name != found.name else name
 
     # --- Go ---
 
     def go_info(self) -> Iterator[Tuple[LoadedFile, debug_info.GoDebugInfo]]:
         """Debug information of the files that have Go code."""
         for file in self._found.files:
-            if any(
-                file.linked(name) is not None
-                for name in (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
-            ):
+            if self._is_go(file):
                 yield file, debug_info.of_file(file.identity, file.section)
+
+    @staticmethod
+    def _is_go(file: Optional[LoadedFile]) -> bool:
+        return file is not None and any(file.linked(name) is not None for name in _GO_SECTIONS)
 
     def names(self) -> Optional[Names]:
         return FileNames(self.go_info, self.found_symbols, self.scoped())
@@ -211,7 +175,24 @@ class FileTarget(Target):
 
     def threads(self) -> Iterator[Thread]:
         for number, (kernel_id, registers) in enumerate(self._process.threads, 1):
-            yield FileThread(number, kernel_id, registers, self._function_name)
+            yield FileThread(
+                number,
+                kernel_id,
+                registers,
+                self._unwinder,
+                self._function_name,
+                lambda pc: self._is_go(self._file_at(pc)),
+            )
+
+    def _unwind_table(self, pc: int) -> Optional[int]:
+        """Where the table is that tells of frames at an instruction."""
+        file = self._file_at(pc)
+        if file is not None:
+            return file.unwind_table
+        if self._kernels is None:
+            self._kernels = kernels_code(self._process.read, self._process.shared)
+        start, end, table = self._kernels
+        return table if start <= pc < end else None
 
     def selected_frames(self) -> Iterator[Frame]:
         for thread in self.threads():

@@ -16,7 +16,7 @@ from .elf_file import NOTE, ElfFile, notes
 from .loaded_files import LoadedFile, Mapping
 
 _NT_PRSTATUS, _NT_AUXV, _NT_FILE = 1, 6, 0x46494C45
-_AT_PHDR = 3
+_AT_PHDR, _AT_SYSINFO_EHDR = 3, 33
 #: of struct elf_prstatus: the thread's id, and its registers
 _PID, _REGISTERS = 32, 112
 #: struct user_regs_struct
@@ -44,6 +44,7 @@ class CoreMemory:
     :ivar threads: in the file's order, the one that the process died of first
     :ivar mappings: of files, by address
     :ivar headers: address of the program's own headers; 0: not known
+    :ivar shared: where the kernel has put its own code for the process; 0: not known
     :raises OSError: if the file cannot be read
     :raises ValueError: if it is no core file of x86-64
     """
@@ -52,7 +53,7 @@ class CoreMemory:
         self.core = CoreFile(path)
         self.threads: List[Registers] = []
         self.mappings: List[Mapping] = []
-        self.headers = 0
+        self.headers = self.shared = 0
         self._starts = [segment.address for segment in self.core.segments]
         self._files: List[LoadedFile] = []
         self._opened: Dict[str, int] = {}
@@ -82,6 +83,8 @@ class CoreMemory:
                 for key, value in struct.iter_unpack("<QQ", contents[: len(contents) & ~15]):
                     if key == _AT_PHDR:
                         self.headers = value
+                    elif key == _AT_SYSINFO_EHDR:
+                        self.shared = value
             elif type == _NT_FILE and not self.mappings:
                 self.mappings = sorted(_mapped(contents), key=lambda mapping: mapping.start)
 

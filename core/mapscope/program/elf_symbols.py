@@ -57,6 +57,7 @@ class ElfSymbols:
                 continue
             end = names.find(b"\0", at)
             name = names[at : end if end >= 0 else None].decode("utf-8", "replace")
+            name = name.partition("@")[0] if "@" in name[1:] else name  # without its version
             if not name:
                 continue
             symbol = Symbol(address, name, size, kind in _FUNCTIONS, info >> 4 == 0)

@@ -8,17 +8,30 @@ is the one that the process's memory has, as far as that can be read.
 
 import os
 from dataclasses import dataclass
-from typing import Callable, Dict, Hashable, Iterator, List, Optional, Sequence
+from typing import Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
-from .elf_file import LOAD, NOTE, PHDR, ElfFile, Segment, build_ids, build_ids_of_file
-from .elf_file import first_segment
+from ..errors import MemoryUnreadable
+from .elf_file import (
+    LOAD,
+    NOTE,
+    PHDR,
+    ElfFile,
+    Segment,
+    build_ids,
+    build_ids_of_file,
+    first_segment,
+    parse_segments,
+)
 from .elf_sections import ElfSections
 from .elf_symbols import ElfSymbols, Symbol
+from .memory import Buffer
 from .target import CodeFile, Section
 
 _INFO = ".debug_info"
 _DEBUG_FOLDER = "/usr/lib/debug/.build-id"
 _PAGE = 4096
+#: a program header of .eh_frame_hdr
+_UNWIND = 0x6474E550
 #: bytes of a note that are compared
 _MOST_NOTES = 1 << 16
 
@@ -41,6 +54,8 @@ class LoadedFile(CodeFile):
     """An ELF file of the process.
 
     :ivar path: where it can be read now
+    :ivar headers: number of its program headers
+    :ivar unwind_table: address of its .eh_frame_hdr; None: it has none
     :param name: as the process knows it
     """
 
@@ -48,7 +63,9 @@ class LoadedFile(CodeFile):
         self.path = path
         self.name = name
         self.bias = bias
+        self.headers = len(segments)
         self.segments = [segment for segment in segments if segment.type == LOAD]
+        self.unwind_table = next((s.address + bias for s in segments if s.type == _UNWIND), None)
         self._file = ElfSections(path)
         self._debug: Optional[ElfSections] = None
         self._symbols: Optional[ElfSymbols] = None
@@ -78,7 +95,7 @@ class LoadedFile(CodeFile):
         for label, address, size, _ in self._file.loaded:
             yield Section(label, address + self.bias, address + self.bias + size, name)
 
-    def writable(self) -> Iterator["tuple[int, int]"]:
+    def writable(self) -> Iterator[Tuple[int, int]]:
         """Address ranges of the sections that the program writes to."""
         for _, address, size, writes in self._file.loaded:
             if writes:
@@ -120,11 +137,32 @@ class Found:
     :ivar program: the one that was started; None: where it is in memory is not known
     :ivar files: the program first
     :ivar doubts: lines about files that are not those of the process
+    :ivar another: whether memory has the headers of another program
     """
 
     program: Optional[LoadedFile]
     files: List[LoadedFile]
     doubts: List[str]
+    another: bool
+
+
+def kernels_code(read: Callable[[int, int], Buffer], base: int) -> Tuple[int, int, int]:
+    """(start, end, address of its .eh_frame_hdr) of the code that the kernel maps into every
+    process (vdso(7)); zeros where it is not known."""
+    try:
+        head = bytes(read(base, 64)) if base else b""
+        if head[:6] != b"\x7fELF\x02\x01":
+            return 0, 0, 0
+        at, count = int.from_bytes(head[32:40], "little"), int.from_bytes(head[56:58], "little")
+        found = parse_segments(bytes(read(base + at, 56 * min(count, 64))))
+    except MemoryUnreadable:
+        return 0, 0, 0
+    first = first_segment(found)
+    table = next((segment.address for segment in found if segment.type == _UNWIND), None)
+    if first is None or table is None:
+        return 0, 0, 0
+    bias = base - first.address
+    return base, base + first.size, table + bias
 
 
 #: reads memory; fewer bytes where there are not so many
@@ -169,7 +207,8 @@ def load(
             files.append(LoadedFile(path, mapping.path, bias, segments[path]))
         except (OSError, ValueError):
             continue
-    return Found(own, files, doubts)
+    another = own is not None and bool(headers) and _is_another(own, headers, read)
+    return Found(own, files, doubts, another)
 
 
 def _first(segments: Sequence[Segment]) -> int:
@@ -200,6 +239,16 @@ def _program(path: str, mappings: Sequence[Mapping], headers: int) -> Optional[L
             return None
         bias = own[0].start - (first.address & -_PAGE)
     return LoadedFile(path, path, bias, segments)
+
+
+def _is_another(program: LoadedFile, headers: int, read: Read) -> bool:
+    """Whether memory has other headers than a program; False: the same, or they are not there.
+
+    A build that differs a little is told by its build id alone.
+    """
+    raw = read(headers, 56 * program.headers)
+    found = [(s.address, s.size) for s in parse_segments(raw) if s.type == LOAD]
+    return bool(raw) and found != [(s.address, s.size) for s in program.segments]
 
 
 def _segments(path: str) -> List[Segment]:

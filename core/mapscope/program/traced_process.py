@@ -22,7 +22,7 @@ _DETACH, _GETREGSET, _SEIZE, _INTERRUPT = 17, 0x4204, 0x4206, 0x4207
 _WALL = 0x40000000
 _EVENT_STOP = 128
 _NT_PRSTATUS = 1
-_AT_PHDR = 3
+_AT_PHDR, _AT_SYSINFO_EHDR = 3, 33
 #: rounds in which new threads are looked for, and mappings that are taken, at most
 _ROUNDS, _MOST_FILES = 64, 1 << 18
 #: "7f00-7f01 r--p 00001000 08:01 12345   /lib/x.so"
@@ -40,6 +40,7 @@ class TracedProcess:
 
     :ivar threads: the kernel's ids, the first thread's first, and registers, which are known
         only of those that are stopped
+    :ivar shared: where the kernel has put its own code for the process; 0: not known
     :param stop: whether it is stopped
     :raises NeedsProcess: if there is none, or it may not be looked at
     """
@@ -56,6 +57,8 @@ class TracedProcess:
         try:
             self._memory = ProcessMemory(pid)
         except OSError as error:
+            if not _status(pid, pid).get("VmSize"):
+                raise NeedsProcess(f"process {pid} is the kernel's and has no memory") from None
             raise self._refused(error) from None
         self.read = self._memory.read
         try:
@@ -64,7 +67,9 @@ class TracedProcess:
             for task in self._tasks():
                 registers = self._registers(task) if task in self._stopped else {}
                 self.threads.append((task, registers))
-            self.headers = self._headers()
+            auxiliary = self._auxiliary()
+            self.headers = auxiliary.get(_AT_PHDR, 0)
+            self.shared = auxiliary.get(_AT_SYSINFO_EHDR, 0)
             self.mappings = sorted(self._mapped(), key=lambda mapping: mapping.start)
         except BaseException:
             self.close()
@@ -155,15 +160,14 @@ class TracedProcess:
         except MemoryUnreadable:
             return b""
 
-    def _headers(self) -> int:
-        """The address of the program's own headers; 0: not known."""
+    def _auxiliary(self) -> Dict[int, int]:
+        """The auxiliary vector; empty: not known."""
         try:
             with open(f"/proc/{self.pid}/auxv", "rb") as file:
                 raw = file.read(1 << 16)
         except OSError:
-            return 0
-        pairs = struct.iter_unpack("<QQ", raw[: len(raw) & ~15])
-        return next((value for key, value in pairs if key == _AT_PHDR), 0)
+            return {}
+        return dict(struct.iter_unpack("<QQ", raw[: len(raw) & ~15]))
 
     def _mapped(self) -> Iterator[Mapping]:
         try:
