@@ -138,8 +138,10 @@ def _row(growth: Growth) -> str:
 
 
 def _progress(growth: Growth) -> str:
-    end = growth.end if growth.end_line in (None, growth.line) else (
-        f"{growth.end} in line {growth.end_line}"
+    end = (
+        growth.end
+        if growth.end_line in (None, growth.line)
+        else (f"{growth.end} in line {growth.end_line}")
     )
     if not growth.moved:
         return end

@@ -1,23 +1,22 @@
 # SPDX-License-Identifier: MIT
-"""The words of the command `mapscope`, and what its exit status says."""
+"""The words of the command `mapscope`, and what its exit status says.
+
+What looks into programs is imported when it is needed: words that make no sense are told at once.
+"""
 
 import argparse
 import contextlib
 import os
-import shutil
 import signal
 import sys
-import tempfile
-from typing import Callable, List, NoReturn, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Tuple
 
-from mapscope import shell
-from mapscope.commands import SUMMARIES
-from mapscope.commands.check import CheckResult
+from mapscope.commands import SUMMARIES, load
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.values import escape
-from .log_command import run as run_log
-from .opening import opened_core, opened_process
-from .target import FileTarget
+
+if TYPE_CHECKING:
+    from .target import FileTarget
 
 #: exit statuses: all right; it could not be told; the words make no sense; `check` has found
 #: something that cannot be in a healthy map; interrupted
@@ -42,8 +41,8 @@ HELP = "\n".join(
         "       mapscope [-h | --help | --version]",
         "",
         "Show what hash maps are really doing, in a core file or in a live process, without a",
-        "debugger. CORE may be packed by gzip. A live process is stopped while it is read, and goes",
-        "on whatever happens.",
+        "debugger. CORE may be packed by gzip. A live process is stopped while it is read, and",
+        "goes on whatever happens.",
         "",
         "  --no-stop       read while the process runs: maps that are written to meanwhile may be",
         "                  torn, and what threads are doing is not known",
@@ -128,6 +127,8 @@ def _run(words: List[str]) -> int:
         sys.stdout.write("mapscope 0.1.0\n")
         return RIGHT
     if first == "log":
+        from .log_command import run as run_log
+
         return run_log(words[1:], sys.stdout.write)
     if first in ("core", "pid"):
         if any(word in ("-h", "--help") for word in words[1:2]):
@@ -136,7 +137,7 @@ def _run(words: List[str]) -> int:
         return _run_core(words[1:]) if first == "core" else _run_pid(words[1:])
     if first in LOOKING:
         if any(word in ("-h", "--help") for word in words[1:]):
-            sys.stdout.write(shell.load(first).parser("mapscope core|pid ...").format_help())
+            sys.stdout.write(load(first).parser("mapscope core|pid ...").format_help())
             return RIGHT
         raise UsageError(f"{first} of what? mapscope core PROGRAM CORE {first}, or mapscope pid")
     if first in _STOPPING:
@@ -195,6 +196,8 @@ def _run_core(words: List[str]) -> int:
     args, (program, core), command = _options(words, "core")
     if _is_help(command):
         return _look(None, command, sys.stdout.write)
+    from .opening import opened_core
+
     with opened_core(program, core, args.thread, _say) as target:
         return _look(target, command, sys.stdout.write)
 
@@ -213,6 +216,11 @@ def _run_pid(words: List[str]) -> int:
     pid = int(text)
     if pid == os.getpid():
         raise UsageError("mapscope cannot look at itself")
+    import shutil
+    import tempfile
+
+    from .opening import opened_process
+
     # A reader that is slow, such as a pager, must not keep the process stopped.
     with tempfile.SpooledTemporaryFile(
         max_size=_KEPT, mode="w+", encoding="utf-8", errors="backslashreplace", newline=""
@@ -240,14 +248,22 @@ def _is_help(command: List[str]) -> bool:
     return "-h" in options or "--help" in options
 
 
-def _look(target: Optional[FileTarget], command: List[str], write: shell.Write) -> int:
+def _look(
+    target: Optional["FileTarget"], command: List[str], write: Callable[[str], object]
+) -> int:
     """Run a command; without a target: its help."""
     name, *words = command
     if target is None:
-        write(shell.load(name).parser("mapscope core|pid ...").format_help())
+        write(load(name).parser("mapscope core|pid ...").format_help())
         return RIGHT
+    from mapscope import shell
+    from mapscope.commands.check import CheckResult
+
+    def put(text: str) -> None:
+        write(text)
+
     try:
-        result = shell.run(target, None, name, words, write, "mapscope")
+        result = shell.run(target, None, name, words, put, "mapscope")
     finally:
         target.finish()
     if not isinstance(result, CheckResult):

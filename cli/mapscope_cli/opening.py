@@ -26,9 +26,7 @@ Say = Callable[[str], None]
 
 
 @contextlib.contextmanager
-def opened_core(
-    program: str, path: str, thread: Optional[int], say: Say
-) -> Iterator[FileTarget]:
+def opened_core(program: str, path: str, thread: Optional[int], say: Say) -> Iterator[FileTarget]:
     """A core file's target.
 
     :param thread: the one that is looked at; None: the one that the process died of
@@ -47,9 +45,12 @@ def opened_core(
                     f"{named(path)} was cut: it has {core.length} of {core.whole} bytes, and what "
                     "was in the others is not known"
                 )
-            found = _files(program, lambda: load(
-                program, core.mappings, core.headers, core.some, lambda mapping: mapping.path
-            ))
+            found = _files(
+                program,
+                lambda: load(
+                    program, core.mappings, core.headers, core.some, lambda mapping: mapping.path
+                ),
+            )
             if found.program is None:
                 raise MapscopeError(
                     f"cannot tell where {named(program)} was in the memory of {named(path)}: is "
@@ -61,7 +62,9 @@ def opened_core(
             _require_thread(thread, len(core.threads))
             wrong = core.core.misfit(program)
             if found.another and not wrong:
-                raise MapscopeError(f"{named(path)} is the core of another program than {named(program)}")
+                raise MapscopeError(
+                    f"{named(path)} is the core of another program than {named(program)}"
+                )
             yield FileTarget(core, found, thread or 1, wrong)
         finally:
             core.close()
@@ -80,9 +83,10 @@ def opened_process(
     process = TracedProcess(pid, stop)
     try:
         path = program or process.program()
-        found = _files(path, lambda: load(
-            path, process.mappings, process.headers, process.some, process.locate
-        ))
+        found = _files(
+            path,
+            lambda: load(path, process.mappings, process.headers, process.some, process.locate),
+        )
         if found.program is None:
             raise NeedsProcess(f"cannot tell where {named(path)} is in the memory of {pid}")
         if found.another:

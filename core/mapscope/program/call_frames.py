@@ -260,9 +260,7 @@ class Unwinder:
         except MemoryUnreadable:
             return None
 
-    def _value(
-        self, code: bytes, registers: Dict[str, int], first: Optional[int]
-    ) -> Optional[int]:
+    def _value(self, code: bytes, registers: Dict[str, int], first: Optional[int]) -> Optional[int]:
         """The value of an expression (DWARF 5, section 2.5), as far as frames of signals and the
         stubs of linkers need it."""
         stack: List[int] = [] if first is None else [first]

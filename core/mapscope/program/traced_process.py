@@ -167,13 +167,12 @@ class TracedProcess:
                 raw = file.read(1 << 16)
         except OSError:
             return {}
-        return dict(struct.iter_unpack("<QQ", raw[: len(raw) & ~15]))
+        pairs = struct.iter_unpack("<QQ", raw[: len(raw) & ~15])
+        return {int(key): int(value) for key, value in pairs}
 
     def _mapped(self) -> Iterator[Mapping]:
         try:
-            with open(
-                f"/proc/{self.pid}/maps", encoding="utf-8", errors="surrogateescape"
-            ) as file:
+            with open(f"/proc/{self.pid}/maps", encoding="utf-8", errors="surrogateescape") as file:
                 for _, line in zip(range(_MOST_FILES), file):
                     match = _LINE.match(line.rstrip("\n"))
                     if match:
@@ -198,9 +197,7 @@ class TracedProcess:
 
 def _status(pid: int, task: int) -> Dict[str, str]:
     try:
-        with open(
-            f"/proc/{pid}/task/{task}/status", encoding="utf-8", errors="replace"
-        ) as file:
+        with open(f"/proc/{pid}/task/{task}/status", encoding="utf-8", errors="replace") as file:
             pairs = (line.partition(":") for line in file)
             return {name: value.strip() for name, _, value in pairs}
     except OSError:
