@@ -123,8 +123,9 @@ def _many(number: int, what: str) -> str:
 def _title(life: Life) -> str:
     if life.created is None:
         return f"map {life.address:#x}, created before the log begins\n"
-    line, hint, size = life.created
-    return f"map {life.address:#x}, created in line {line} with hint {hint} and {size}\n"
+    line, hint, size, unit = life.created
+    unit = unit if size != 1 else unit[:-1]
+    return f"map {life.address:#x}, created in line {line} with hint {hint}: {size} {unit}\n"
 
 
 def _row(growth: Growth) -> str:
@@ -217,7 +218,7 @@ def _life_form(life: Life) -> Dict[str, object]:
         "created": (
             None
             if created is None
-            else {"line": created[0], "hint": created[1], "size": created[2]}
+            else {"line": created[0], "hint": created[1], created[3]: created[2]}
         ),
         "growths": [_growth_form(growth) for growth in life.growths],
         "other": [{"line": line, "event": what} for line, what in life.other],

@@ -32,6 +32,9 @@ _REBUILD = re.compile(rf"rebuild with hint {_NUMBER} ")
 _RACE = re.compile(r"race: (.{1,200})")
 _DESTROYED = re.compile(rf"destroyed \(entries: {_NUMBER}\)")
 
+#: slots of a group
+_GROUP = 8
+
 #: how a growth ended, where its own line does not say so
 UNFINISHED, END_MISSING = "unfinished", "end not in the log"
 
@@ -69,14 +72,14 @@ class Growth:
 class Life:
     """One map, from its creation to its end: a later one may have the same address.
 
-    :ivar created: (line, hint, buckets or slots); None: not in the log
+    :ivar created: (line, hint, number of buckets or slots, which of both); None: not in the log
     :ivar other: (line, what) of whatever else happened to it
     """
 
     address: int
     first: int
     last: int = 0
-    created: Optional[Tuple[int, int, int]] = None
+    created: Optional[Tuple[int, int, int, str]] = None
     growths: List[Growth] = field(default_factory=list)
     other: List[Tuple[int, str]] = field(default_factory=list)
     destroyed: Optional[int] = None
@@ -138,7 +141,7 @@ class LogReader:
             log.lives.append(life)
         life.last = log.lines
         if created:
-            life.created = (log.lines, int(created[1]), int(created[3]))
+            life.created = (log.lines, int(created[1]), int(created[3]), created[2])
         elif not (self._grows(life, text) or self._moves(life, text) or self._else(life, text)):
             log.unknown += 1
 
@@ -165,10 +168,10 @@ class LogReader:
             if match:
                 numbers = [int(text) for text in match.groups()]
                 new = numbers[-1]
-                old_size = {"split": new, "table": numbers[1] if kind == "table" else 0}.get(kind)
-                if kind == "table" and new != 2 * numbers[1]:
+                old = {"first table": _GROUP, "split": new}.get(kind, numbers[-2:][0])
+                if kind == "table" and new != 2 * old:
                     kind = "jump"
-                growth = Growth(kind, line, old_size, new, end="done", end_line=line)
+                growth = Growth(kind, line, old, new, end="done", end_line=line)
                 life.growths.append(growth)
                 return True
         return False
