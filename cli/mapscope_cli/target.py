@@ -7,11 +7,13 @@ import time
 from typing import Dict, Iterator, List, Optional, Protocol, Tuple
 
 from mapscope.errors import MapscopeError, UsageError
+from mapscope.flavours.cpp import cpp_expressions
 from mapscope.go import debug_info
 from mapscope.go.frame_variables import ScopedFrame, scoped
 from mapscope.program.call_frames import Unwinder
+from mapscope.program.cpp_debug_info import CppDebugInfo, GlobalVariable
 from mapscope.program.cpp_names import function_name
-from mapscope.program.cpp_types import CppVariable
+from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.demangling import demangled
 from mapscope.program.elf_symbols import Symbol
 from mapscope.program.loaded_files import Found, LoadedFile, kernels_code
@@ -20,11 +22,14 @@ from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thr
 from mapscope.program.types import VOID, Kind, Type
 from mapscope.program.values import escape
 from mapscope.session import Session
+from .cpp import FileScope
 from .names import FileNames
 from .threads import FileThread
 
 #: of files that have Go code
 _GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
+#: what a file that has C++ maps has in names of functions or variables
+_OURS = "mapscope"
 #: elements of a container that are shown in text, as debuggers do
 _ELEMENTS = 200
 #: frames of the chosen thread that are looked at
@@ -67,6 +72,7 @@ class FileTarget(Target):
         self._shown = False
         self._scoped: Optional[List[ScopedFrame]] = None
         self._unwinder = Unwinder(process.read, self._unwind_table)
+        self._cpp: Dict[str, CppDebugInfo] = {}
         self._kernels: Optional[Tuple[int, int, int]] = None
 
     # --- memory and files ---
@@ -150,7 +156,11 @@ class FileTarget(Target):
         return self._scoped
 
     def find_type(self, name: str) -> Optional[Type]:
-        return FileNames(self.go_info, self.found_symbols, []).type(name)
+        found = FileNames(self.go_info, self.found_symbols, []).type(name)
+        if found is None:
+            type = self.cpp_type(name)
+            found = None if type is None else type.described()
+        return found
 
     def global_maps(self) -> List[Tuple[str, Variable]]:
         found: List[Tuple[str, Variable]] = []
@@ -216,19 +226,15 @@ class FileTarget(Target):
             return Variable(_WORD, None, (value & (1 << 64) - 1).to_bytes(8, "little"))
         if expression.startswith("$"):
             return self._register(expression[1:])
-        found = self.found_symbols(expression)
-        if len(found) == 1:
-            address, symbol = found[0]
-            if symbol.is_function:
-                raise MapscopeError(f"{escape(expression)} is a function, not a map")
-            return Variable(_POINTER, None, address.to_bytes(8, "little"))
-        if found:
-            places = ", ".join(f"{address:#x}" for address, _ in found[:4])
-            raise MapscopeError(f"{escape(expression)} is in several files: name one of {places}")
-        raise MapscopeError(
-            f"no symbol {escape(expression)} in this program (without a debugger MAP of C++ is the "
-            "name of a global variable or an address; mapscope list names maps)"
-        )
+        scope = FileScope(self.read_memory, self._cpp_globals)
+        try:
+            return cpp_expressions.evaluate(Session(self), scope, expression)
+        except MapscopeError:
+            # without debug information at least its address may be known
+            found = self.found_symbols(expression)
+            if len(found) == 1 and not found[0][1].is_function and scope.find(expression) is None:
+                return Variable(_POINTER, None, found[0][0].to_bytes(8, "little"))
+            raise
 
     def _register(self, name: str) -> Variable:
         for thread in self.threads():
@@ -239,9 +245,45 @@ class FileTarget(Target):
                 raise MapscopeError(f"${escape(name)}: not a register that is known here")
         raise MapscopeError(f"${escape(name)}: there is no thread {self._selected}")
 
+    def _cpp_infos(self) -> Iterator[Tuple[LoadedFile, CppDebugInfo]]:
+        """Debug information of the program, and of the libraries that have to do with maps."""
+        for file in self._found.files:
+            if file.path in self._cpp:
+                yield file, self._cpp[file.path]
+            elif not self._is_go(file) and (
+                file is self._found.program or any(_OURS in name for name in file.symbols.names())
+            ):
+                self._cpp[file.path] = CppDebugInfo(file.section)
+                yield file, self._cpp[file.path]
+
+    def _cpp_globals(self) -> Iterator[GlobalVariable]:
+        """C++ variables of all files, with their addresses in memory."""
+        for file, info in self._cpp_infos():
+            for one in info.variables():
+                place = None if one.address is None else one.address + file.bias
+                yield GlobalVariable(one.name, one.type, place)
+
     def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        unread.append("C++ variables (without a debugger their types are not read)")
-        return iter(())
+        lost = 0
+        for one in self._cpp_globals():
+            if one.address is None:
+                lost += not one.name.startswith("mapscope::")
+            elif one.type.is_reference:
+                try:
+                    where = bytes(self.read_memory(one.address, 8))
+                except MapscopeError as error:
+                    unread.append(f"{one.name}: {error}")
+                    continue
+                yield CppVariable(one.name, one.type, None, where)
+            else:
+                yield CppVariable(one.name, one.type, one.address)
+        if lost:
+            unread.append(f"{lost} thread_local variables (a debugger knows where they are)")
+        unread.append("locals and static variables of C++ functions (a debugger knows them)")
+
+    def cpp_type(self, name: str) -> Optional[CppType]:
+        found = (info.type_named(name) for _, info in self._cpp_infos())
+        return next((type for type in found if type is not None), None)
 
     def format_value(self, type: Type, address: Optional[int], data: bytes) -> str:
         return f"<{len(data)} bytes of {escape(type.name)}: only a debugger prints them>"
