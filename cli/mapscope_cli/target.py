@@ -29,7 +29,7 @@ from .threads import FileThread
 #: of files that have Go code
 _GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
 #: what a file that has C++ maps has in names of functions or variables
-_OURS = "mapscope"
+_OURS, _ABI = "mapscope", "mapscope_abi"
 #: elements of a container that are shown in text, as debuggers do
 _ELEMENTS = 200
 #: frames of the chosen thread that are looked at
@@ -212,6 +212,12 @@ class FileTarget(Target):
     def runtime_frames(self) -> Iterator[Frame]:
         for thread in self.threads():
             yield from thread.frames()
+
+    def unseen_writes(self) -> str:
+        # operations of maps are inlined where they are used, which is not read here
+        if self.symbols(_ABI) or any(info.has_types for _, info in self._cpp_infos()):
+            return "C++ code may be inlined into another function, which only a debugger reads"
+        return ""
 
     # --- C++, and what only a debugger can ---
 

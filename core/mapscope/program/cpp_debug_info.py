@@ -179,6 +179,11 @@ class CppDebugInfo:
 
     # --- lookups ---
 
+    @property
+    def has_types(self) -> bool:
+        """Whether there is any."""
+        return bool(self._types)
+
     def type_named(self, name: str) -> Optional["DwarfType"]:
         """The type of a full name, as debug information, a demangler or a person writes it; None:
         there is none."""
