@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: MIT
 """The command as a user runs it, and gdb, whose answers its own are compared with."""
 
+import contextlib
+import io
+import signal
 import subprocess
 import sys
 import time
@@ -8,6 +11,8 @@ from pathlib import Path
 from typing import Callable, List
 
 import pytest
+
+from mapscope_cli.main import main
 
 ROOT = Path(__file__).resolve().parents[2]
 COMMAND = ROOT / "cli" / "mapscope"
@@ -23,6 +28,21 @@ def mapscope(*words: object, input: str = "") -> "subprocess.CompletedProcess[st
         text=True,
         timeout=60,
     )
+
+
+def in_process(*words: object) -> "subprocess.CompletedProcess[str]":
+    """The same without another Python, which takes most of the time."""
+    typed = list(map(str, words))
+    out, said = io.StringIO(), io.StringIO()
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGPIPE)
+    handlers = [signal.getsignal(number) for number in numbers]
+    try:
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(said):
+            status = main(typed)
+    finally:
+        for number, handler in zip(numbers, handlers):
+            signal.signal(number, handler)
+    return subprocess.CompletedProcess(typed, status, out.getvalue(), said.getvalue())
 
 
 def wait_for(condition: Callable[[], bool], what: str) -> None:
@@ -69,7 +89,7 @@ class Core:
 
     def look(self, *words: object) -> "subprocess.CompletedProcess[str]":
         """The same with the command."""
-        return mapscope("core", self.program, self.path, *words)
+        return in_process("core", self.program, self.path, *words)
 
 
 def make_core(gdb: str, program: Path, where: str, path: Path) -> Core:

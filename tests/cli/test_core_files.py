@@ -4,7 +4,6 @@
 import gzip
 import json
 import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -12,9 +11,8 @@ from typing import List
 
 import pytest
 
-from shown import COMMAND, ROOT, Core, mapscope
+from shown import COMMAND, ROOT, Core, in_process, mapscope
 from mapscope.program.core_file import CoreFile
-from mapscope_cli.main import main
 
 pytest_plugins = ["shown_programs"]
 
@@ -65,7 +63,7 @@ def test_a_packed_and_a_cut_core(go_core: Core, tmp_path: Path) -> None:
     heap = next(s for s in core.segments if s.address <= middle < s.address + s.size)
     with open(go_core.path, "rb") as file, gzip.open(cut, "wb", compresslevel=1) as packed:
         packed.write(file.read(heap.offset + middle - heap.address))
-    found = mapscope("core", go_core.program, cut, "list", "--json")
+    found = in_process("core", go_core.program, cut, "list", "--json")
     assert "was cut" in found.stderr and found.returncode == 0
     form = json.loads(found.stdout)
     known = {one["address"]: one for one in whole["maps"]}
@@ -98,26 +96,19 @@ def test_a_packed_and_a_cut_core(go_core: Core, tmp_path: Path) -> None:
         (["pid", "2", "--no-stop"], 2, "no such command: --no-stop"),
     ],
 )
-def test_statuses_and_errors(
-    words: List[str],
-    status: int,
-    told: str,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setattr(signal, "signal", lambda number, handler: None)  # pytest's are to stay
-    assert main(words) == status
-    out, said = capsys.readouterr()
-    assert told in said and said.count("\n") == (1 if status else 0)
-    assert bool(out) == (status == 0)
+def test_statuses_and_errors(words: List[str], status: int, told: str) -> None:
+    found = in_process(*words)
+    assert found.returncode == status
+    assert told in found.stderr and found.stderr.count("\n") == (1 if status else 0)
+    assert bool(found.stdout) == (status == 0)
 
 
 def test_program_and_core_must_belong_together(go_core: Core, programs: Path) -> None:
-    found = mapscope("core", programs / "zoo_O2", go_core.path, "list")
+    found = in_process("core", programs / "zoo_O2", go_core.path, "list")
     assert found.returncode == 1 and not found.stdout
     assert "core of another program" in found.stderr
     # another build of it: a warning, as in a debugger
-    found = mapscope("core", programs / "stops_go", go_core.path, "list")
+    found = in_process("core", programs / "stops_go", go_core.path, "list")
     assert "the core is of another build of the program" in found.stderr
 
 

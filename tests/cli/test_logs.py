@@ -23,7 +23,7 @@ from mapscope.maps.event_lines import (
     table_line,
 )
 from mapscope_cli.log_reader import END_MISSING, UNFINISHED, Log, LogReader
-from shown import ROOT, mapscope
+from shown import ROOT, in_process, mapscope
 
 A, B = 0xC000010000, 0xC000020000
 
@@ -170,7 +170,7 @@ def test_a_real_trace(tmp_path: Path) -> None:
     at = ran.stderr.index("bucket migration: bkt#0")
     cut = mapscope("log", "-", input=ran.stderr[:at])
     assert "1 unfinished" in cut.stdout and "unfinished\n" in cut.stdout
-    drawn = mapscope("log", "--timeline", log, "-o", tmp_path / "drawn")
+    drawn = in_process("log", "--timeline", log, "-o", tmp_path / "drawn")
     assert drawn.returncode == 0 and drawn.stdout == ""
     rows = (tmp_path / "drawn").read_text().splitlines()
     assert rows[2].startswith("0x0000") and rows[2].count("G") > 3 and rows[2].endswith("x")
@@ -183,7 +183,7 @@ def test_errors() -> None:
         (["--nonsense"], 2, "--nonsense"),
         (["-o", "/nowhere/x", os.devnull], 1, "cannot write /nowhere/x"),
     ):
-        found = mapscope("log", *words)
+        found = in_process("log", *words)
         assert found.returncode == status and told in found.stderr and not found.stdout
-    found = mapscope("log", os.devnull)
+    found = in_process("log", os.devnull)
     assert found.returncode == 0 and "no line of a trace" in found.stdout

@@ -248,8 +248,10 @@ class CppDebugInfo:
         entry = None if offset is None else self.dwarf.entry(offset)
         if entry is None:
             return "void"
+        if depth > _MOST_ALIASES:
+            raise LayoutUnknown("debug information: a type is made of itself")
         target = entry.number(dwarf.TYPE)
-        if entry.tag in _TRANSPARENT and depth <= _DEEPEST:
+        if entry.tag in _TRANSPARENT:
             inner = self.spelled(target, depth + 1)
             return inner if not depth or entry.tag != _CONST else f"const {inner}"
         return self._spelled(entry, lambda: self.spelled(target, depth + 1))
