@@ -24,6 +24,7 @@ RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
 _STOPPING = ("break", "stop", "trace")
+_HELP = ("-h", "--help")
 LOOKING = tuple(name for name in SUMMARIES if name not in _STOPPING)
 #: bytes of output that are kept in memory while a process is stopped
 _KEPT = 64 << 20
@@ -106,7 +107,9 @@ def _terminated(number: int, frame: object) -> NoReturn:
 def _failed(error: MapscopeError, status: int) -> int:
     with contextlib.suppress(OSError):
         sys.stdout.flush()
-    sys.stderr.write(f"mapscope: {error}\n")
+    text = str(error)
+    # a command's own words begin with its name
+    sys.stderr.write(text + "\n" if text.startswith("mapscope ") else f"mapscope: {text}\n")
     return status
 
 
@@ -120,7 +123,7 @@ def _show_any_text() -> None:
 
 def _run(words: List[str]) -> int:
     first = words[0] if words else ""
-    if first in ("-h", "--help", "help"):
+    if first in (*_HELP, "help"):
         sys.stdout.write(HELP)
         return RIGHT
     if first == "--version":
@@ -131,12 +134,12 @@ def _run(words: List[str]) -> int:
 
         return run_log(words[1:], sys.stdout.write)
     if first in ("core", "pid"):
-        if any(word in ("-h", "--help") for word in words[1:2]):
+        if any(word in _HELP for word in words[1:2]):
             sys.stdout.write(HELP)
             return RIGHT
         return _run_core(words[1:]) if first == "core" else _run_pid(words[1:])
     if first in LOOKING:
-        if any(word in ("-h", "--help") for word in words[1:]):
+        if any(word in _HELP for word in words[1:]):
             sys.stdout.write(load(first).parser("mapscope core|pid ...").format_help())
             return RIGHT
         raise UsageError(f"{first} of what? mapscope core PROGRAM CORE {first}, or mapscope pid")
@@ -181,6 +184,8 @@ def _options(words: List[str], kind: str) -> Tuple[argparse.Namespace, List[str]
         )
     if not rest:
         raise UsageError(f"a command is needed, one of {', '.join(LOOKING)}")
+    if rest[0] in _HELP:
+        return args, named, rest
     if rest[0] in _STOPPING:
         raise UsageError(f"{rest[0]} needs a debugger: use map {rest[0]} in gdb or LLDB")
     if rest[0] not in LOOKING:
@@ -253,6 +258,9 @@ def _look(
 ) -> int:
     """Run a command; without a target: its help."""
     name, *words = command
+    if name in _HELP:
+        write(HELP)
+        return RIGHT
     if target is None:
         write(load(name).parser("mapscope core|pid ...").format_help())
         return RIGHT
