@@ -12,7 +12,8 @@ from typing import Dict
 
 import pytest
 
-from shown import COMMAND, mapscope, wait_for
+from mapscope.program import traced_process
+from shown import COMMAND, in_process, mapscope, wait_for
 
 pytest_plugins = ["shown_programs"]
 
@@ -133,3 +134,21 @@ def test_one_that_has_ended() -> None:
     found = mapscope("pid", program.pid, "list")
     assert found.returncode == 1 and "has ended" in found.stderr
     program.wait()
+
+
+def test_one_that_waits_in_the_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread that cannot be stopped is told."""
+    script = "import ctypes, time\nif ctypes.CDLL(None).vfork() == 0:\n    time.sleep(60)\n"
+    program = subprocess.Popen([sys.executable, "-c", script])
+    try:
+        wait_for(lambda: state(program.pid)["State"].startswith("D"), "it waits for its child")
+        monkeypatch.setattr(traced_process, "_PATIENCE", 0.3)
+        found = in_process("pid", program.pid, "list")
+        assert found.returncode == 1 and "did not stop within 0.3 seconds" in found.stderr
+        assert "--no-stop" in found.stderr and found.stderr.count("\n") == 1
+    finally:
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        for child in map(int, children):
+            os.kill(child, signal.SIGKILL)
+        program.kill()
+        program.wait()

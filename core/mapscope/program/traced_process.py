@@ -11,6 +11,7 @@ import errno
 import os
 import re
 import struct
+import time
 from typing import Dict, Iterator, List, Tuple
 
 from ..errors import MemoryUnreadable, NeedsProcess
@@ -22,6 +23,8 @@ _DETACH, _GETREGSET, _SEIZE, _INTERRUPT = 17, 0x4204, 0x4206, 0x4207
 _WALL = 0x40000000
 _EVENT_STOP = 128
 _NT_PRSTATUS = 1
+#: seconds in which a thread must stop
+_PATIENCE = 10
 _AT_PHDR, _AT_SYSINFO_EHDR = 3, 33
 #: rounds in which new threads are looked for, and mappings that are taken, at most
 _ROUNDS, _MOST_FILES = 64, 1 << 18
@@ -120,7 +123,18 @@ class TracedProcess:
         raise NeedsProcess(f"process {self.pid} makes threads faster than they can be stopped")
 
     def _wait(self, task: int) -> None:
-        _, status = os.waitpid(task, _WALL)
+        end, pause = time.monotonic() + _PATIENCE, 0.0001
+        found, status = os.waitpid(task, _WALL | os.WNOHANG)
+        while not found:
+            if time.monotonic() > end:
+                state = _status(self.pid, task).get("State", "?")
+                raise NeedsProcess(
+                    f"thread {task} of process {self.pid} did not stop within {_PATIENCE} seconds "
+                    f"(state {state}): it waits in the kernel; try again, or use --no-stop"
+                )
+            time.sleep(pause)
+            pause = min(2 * pause, 0.01)
+            found, status = os.waitpid(task, _WALL | os.WNOHANG)
         if not os.WIFSTOPPED(status):
             del self._stopped[task]  # it has ended
         elif status >> 16 != _EVENT_STOP:
