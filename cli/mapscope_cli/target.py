@@ -2,6 +2,7 @@
 """core's Target without a debugger: files, memory and registers are all that there is."""
 
 import os
+import struct
 import sys
 import time
 from typing import Dict, Iterator, List, Optional, Protocol, Tuple
@@ -24,7 +25,7 @@ from mapscope.program.values import escape
 from mapscope.session import Session
 from .cpp import FileScope
 from .names import FileNames
-from .threads import FileThread
+from .threads import Described, FileThread
 
 #: of files that have Go code
 _GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
@@ -191,8 +192,20 @@ class FileTarget(Target):
                 registers,
                 self._unwinder,
                 self._function_name,
+                self._scopes_at,
                 lambda pc: self._is_go(self._file_at(pc)),
             )
+
+    def _scopes_at(self, pc: int) -> List[Described]:
+        """The C++ function at an instruction and those inlined there, by debug information."""
+        for file, info in self._cpp_infos():
+            if file.holds(pc):
+                try:
+                    scopes = info.scopes(pc - file.bias)
+                except (MapscopeError, IndexError, struct.error):
+                    return []
+                return [Described(info, scope, file.bias, self.read_memory) for scope in scopes]
+        return []
 
     def _unwind_table(self, pc: int) -> Optional[int]:
         """Where the table is that tells of frames at an instruction."""
@@ -214,10 +227,10 @@ class FileTarget(Target):
             yield from thread.frames()
 
     def unseen_writes(self) -> str:
-        # operations of maps are inlined where they are used, which is not read here
-        if self.symbols(_ABI) or any(info.has_types for _, info in self._cpp_infos()):
-            return "C++ code may be inlined into another function, which only a debugger reads"
-        return ""
+        # operations of maps are inlined where they are used
+        if not self.symbols(_ABI) or any(info.has_functions for _, info in self._cpp_infos()):
+            return ""
+        return "C++ code may be inlined into another function, and no debug information tells"
 
     # --- C++, and what only a debugger can ---
 

@@ -2,9 +2,15 @@
 """Threads of a process without a debugger: their registers, and frames by the tables that the
 program's files have for exceptions."""
 
+import struct
+from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional
 
+from mapscope.errors import MapscopeError
 from mapscope.program.call_frames import CallFrame, Unwinder
+from mapscope.program.cpp_debug_info import CppDebugInfo, CppScope
+from mapscope.program.dwarf import Machine
+from mapscope.program.memory import Buffer
 from mapscope.program.target import Frame, Thread, Variable
 
 #: registers that are shown, as debuggers do
@@ -16,16 +22,32 @@ _SHOWN = (
 NameOf = Callable[[int], str]
 
 
+@dataclass(frozen=True)
+class Described:
+    """A function, or one that was inlined, by the debug information of its file."""
+
+    info: CppDebugInfo
+    scope: CppScope
+    bias: int
+    read: Callable[[int, int], Buffer]
+
+
+#: those at an instruction in memory, innermost first
+ScopesOf = Callable[[int], List[Described]]
+
+
 class FileFrame(Frame):
-    """A frame of which the symbols tell the function, and nothing the variables."""
+    """A frame of which symbols tell the function, and debug information, where there is any, the
+    parameters and locals."""
 
-    has_variables = False
-
-    def __init__(self, thread: int, frame: CallFrame, name_of: NameOf) -> None:
+    def __init__(
+        self, thread: int, frame: CallFrame, function: str, described: Optional[Described]
+    ) -> None:
         self.thread = thread
-        # a return address may lie behind the function's last instruction
-        self.function = name_of(frame.pc if frame.exact else frame.pc - 1)
+        self.function = function if described is None else described.scope.function
+        self.has_variables = described is not None
         self._frame = frame
+        self._described = described
 
     def pc(self) -> int:
         return self._frame.pc
@@ -34,10 +56,49 @@ class FileFrame(Frame):
         return self._frame.registers.get("rsp", 0)
 
     def variable(self, name: str) -> Optional[Variable]:
-        return None
+        described = self._described
+        if described is None:
+            return None
+        read = described.read
+
+        def word(address: int) -> Optional[int]:
+            try:
+                return int.from_bytes(bytes(read(address, 8)), "little")
+            except MapscopeError:
+                return None
+
+        machine = Machine(
+            self._frame.registers.get, lambda: self._frame.cfa or None, word, described.bias
+        )
+        pc = code_at(self._frame) - described.bias
+        try:
+            found = described.info.local(described.scope, name, pc, machine)
+            if found is None:
+                return None
+            type, piece = found
+            if type.is_reference:
+                place = piece.value if piece.address is None else word(piece.address)
+                return None if place is None else Variable(type.described(), place)
+            if piece.address is not None:
+                return Variable(type.described(), piece.address)
+            if piece.value is None:
+                return None
+            return Variable(type.described(), None, piece.value.to_bytes(8, "little"))
+        except (MapscopeError, IndexError, struct.error):
+            return None
+
+    def inlined(self) -> Iterator[str]:
+        described = self._described
+        if described is not None:
+            yield from described.info.inlined(code_at(self._frame) - described.bias)
 
     def spilled(self, index: int) -> Optional[int]:
         return None
+
+
+def code_at(frame: CallFrame) -> int:
+    """The instruction that a frame is at: a return address may lie behind the function's last."""
+    return frame.pc if frame.exact else frame.pc - 1
 
 
 class FileThread(Thread):
@@ -53,6 +114,7 @@ class FileThread(Thread):
         registers: Dict[str, int],
         unwinder: Unwinder,
         name_of: NameOf,
+        scopes_of: ScopesOf,
         ends: Callable[[int], bool],
     ) -> None:
         self.number = number
@@ -60,6 +122,7 @@ class FileThread(Thread):
         self._registers = registers
         self._unwinder = unwinder
         self._name_of = name_of
+        self._scopes_of = scopes_of
         self._ends = ends
 
     def frames(self) -> Iterator[Frame]:
@@ -68,7 +131,10 @@ class FileThread(Thread):
         # is inside
         if len(found) > 1 or (found and self._ends(found[0].pc)):
             for frame in found:
-                yield FileFrame(self.number, frame, self._name_of)
+                at = code_at(frame)
+                scopes: List[Optional[Described]] = [*self._scopes_of(at)]
+                for described in scopes or [None]:
+                    yield FileFrame(self.number, frame, self._name_of(at), described)
 
     def registers(self) -> Dict[str, int]:
         return {name: self._registers[name] for name in _SHOWN if name in self._registers}

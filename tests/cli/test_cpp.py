@@ -11,7 +11,7 @@ from typing import List
 
 import pytest
 
-from shown import Core, make_core, mapscope, wait_for
+from shown import Core, in_process, make_core, mapscope, wait_for
 
 pytest_plugins = ["shown_programs"]
 
@@ -52,16 +52,29 @@ def test_all_maps_of_a_core_are_as_in_gdb(cpp_core: Core, tmp_path: Path) -> Non
         assert one == {**other, "owner": one["owner"] and other["owner"]}
 
 
-def test_what_is_not_known_is_said(cpp_core: Core) -> None:
-    """Code that is inlined may write to a map, and no symbol tells."""
-    found = cpp_core.look("writers").stdout
-    assert "no thread is inside" not in found and "cannot tell" in found
+def test_what_is_not_known_is_said(cpp_core: Core, tmp_path: Path) -> None:
     found = cpp_core.look("inspect", "zoo.doubling.size() + 1").stderr
     assert "without a debugger" in found and found.count("\n") == 1
     # what only a debugger's printers take apart
     lines = cpp_core.look("entries", "zoo.vectors", "--json").stdout.splitlines()
     if len(lines) > 2:
         assert "only a debugger prints them" in lines[1]
+    # code that is inlined may write to a map, and without debug information nothing tells
+    plain = tmp_path / "plain"
+    subprocess.run(["strip", "-g", "-o", plain, cpp_core.program], check=True, timeout=60)
+    assert cpp_core.look("writers").stdout == "no thread is inside a map write\n"
+    found = in_process("core", plain, cpp_core.path, "writers").stdout
+    assert "no thread is inside" not in found and "cannot tell" in found
+
+
+def test_who_writes(gdb: str, programs: Path, tmp_path: Path) -> None:
+    """Frames, also of what is inlined, and the map, at the moment at which a race is noticed; but
+    for lines of sources."""
+    core = make_core(gdb, programs / "raced", "mapscope::fatal", tmp_path / "core")
+    (wanted,) = core.in_gdb(["writers"], tmp_path)
+    found = core.look("writers").stdout
+    assert found == re.sub(r" at \S+:\d+$", "", wanted, flags=re.MULTILINE)
+    assert "assign, mapscope::map<" in found and "operator[]" in found
 
 
 def test_tables_of_the_standard_library(gdb: str, programs: Path, tmp_path: Path) -> None:

@@ -18,7 +18,7 @@ from .cpp_names import STRING, STRING_VIEW, as_written, same_template
 from .cpp_tables import TABLE
 from .cpp_types import CppType, Form
 from .cpp_types import Part as CppPart
-from .dwarf import DebugInfo, Entry, Machine
+from .dwarf import DebugInfo, Entry, Machine, Piece
 from .types import CppClass, Field, Kind, Part, Type
 
 _CLASS, _UNION, _ENUM, _ENUMERATOR = 0x02, 0x17, 0x04, 0x28
@@ -47,6 +47,20 @@ _INTEGER_WORDS = {"long", "short", "int", "signed", "unsigned", "char"}
 _ANONYMOUS = "(anonymous namespace)"
 #: aliases behind each other, types in types, members of one class, entries of one file
 _MOST_ALIASES, _DEEPEST, _MOST_MEMBERS, _MOST_ENTRIES = 64, 12, 1 << 14, 1 << 23
+
+
+@dataclass(frozen=True)
+class CppScope:
+    """A function, or one that was inlined, at an instruction.
+
+    :ivar function: its name in full, without parameters
+    :ivar entries: parameters and locals, those of the innermost block first
+    :ivar frame_base: of the function whose code it is
+    """
+
+    function: str
+    entries: Tuple[Entry, ...]
+    frame_base: bytes
 
 
 @dataclass(frozen=True)
@@ -80,6 +94,9 @@ class CppDebugInfo:
         self._scopes: Dict[int, str] = {}
         self._classes: List[Tuple[int, int, str]] = []
         self._variables: List[Entry] = []
+        #: functions that have code, and (start, end, which of them) of it, by address
+        self._functions: List[Entry] = []
+        self._code: Optional[List[Tuple[int, int, int]]] = None
         self._bases: Dict[int, int] = {}
         self._left = _MOST_ENTRIES
         self._read()
@@ -111,6 +128,10 @@ class CppDebugInfo:
                 self._scope(entry, f"{prefix}{name}::", depth + 1)
             elif entry.tag in _TYPES:
                 self._note_type(entry, prefix)
+            elif entry.tag == dwarf.SUBPROGRAM:
+                if dwarf.LOW_PC in entry.values or dwarf.RANGES in entry.values:
+                    self._functions.append(entry)
+                self._scopes[entry.offset] = prefix
             elif entry.tag == dwarf.VARIABLE:
                 self._scopes[entry.offset] = prefix
                 if dwarf.LOCATION in entry.values:
@@ -172,7 +193,9 @@ class CppDebugInfo:
         for child in self._children(owner) if owner is not None and depth < _DEEPEST else ():
             if child.offset in self._scopes:
                 continue
-            if child.tag in _TYPES or child.tag in (dwarf.VARIABLE, dwarf.MEMBER):
+            if child.tag in _TYPES or child.tag in (
+                *(dwarf.VARIABLE, dwarf.MEMBER, dwarf.SUBPROGRAM),
+            ):
                 self._scopes[child.offset] = prefix
             if child.tag in _CLASSES:
                 self._inside(child.offset, f"{prefix}{self.name(child)}::", depth + 1)
@@ -224,6 +247,108 @@ class CppDebugInfo:
         if len(pieces) != 1 or not pieces[0].address:
             return None
         return GlobalVariable(name, DwarfType(self, type), pieces[0].address)
+
+    # --- functions ---
+
+    @property
+    def has_functions(self) -> bool:
+        """Whether it tells of any function's code."""
+        return bool(self._functions)
+
+    def _function_at(self, pc: int) -> Optional[Entry]:
+        if self._code is None:
+            self._code = []
+            for index, entry in enumerate(self._functions):
+                low, high = self.dwarf.address(entry, dwarf.LOW_PC), entry.number(dwarf.HIGH_PC)
+                if low is not None and high is not None:
+                    high += low if entry.forms[dwarf.HIGH_PC] != 0x01 else 0
+                    self._code.append((low, high, index))
+            self._code.sort()
+        at = bisect_right(self._code, (pc, 1 << 64, 0)) - 1
+        if at >= 0 and pc < self._code[at][1]:
+            return self._functions[self._code[at][2]]
+        # in several pieces
+        several = (entry for entry in self._functions if dwarf.RANGES in entry.values)
+        return next((entry for entry in several if self.dwarf.covers(entry, pc)), None)
+
+    def scopes(self, pc: int) -> List[CppScope]:
+        """The function at an instruction and those that are inlined there, innermost first.
+
+        :raises LayoutUnknown: if that cannot be told
+        """
+        found: List[CppScope] = []
+        entry = self._function_at(pc)
+        if entry is not None:
+            base = entry.values.get(dwarf.FRAME_BASE, b"")
+            self._collect(entry, pc, base if isinstance(base, bytes) else b"", found, 0)
+        return found[::-1]
+
+    def _collect(
+        self, block: Entry, pc: int, base: bytes, found: List[CppScope], depth: int
+    ) -> Tuple[Entry, ...]:
+        """Add the scopes of a block at `pc`, outermost first."""
+        here: List[Entry] = []
+        inner: Tuple[Entry, ...] = ()
+        place = len(found)
+        for child in self._children(block) if depth < _MOST_ALIASES else ():
+            if child.tag in (dwarf.VARIABLE, dwarf.FORMAL_PARAMETER):
+                here.append(child)
+            elif child.tag == dwarf.LEXICAL_BLOCK and self.dwarf.covers(child, pc):
+                inner = self._collect(child, pc, base, found, depth + 1)
+            elif child.tag == dwarf.INLINED_SUBROUTINE and self.dwarf.covers(child, pc):
+                self._collect(child, pc, base, found, depth + 1)
+        entries = inner + tuple(reversed(here))
+        if block.tag != dwarf.LEXICAL_BLOCK:
+            found.insert(place, CppScope(self._function_name(block), entries, base))
+        return entries
+
+    def inlined(self, pc: int) -> Iterator[str]:
+        """Names of all functions that are inlined in the one at an instruction."""
+        entry = self._function_at(pc)
+        waiting, seen = [entry] if entry is not None else [], 0
+        while waiting and seen < _MOST_MEMBERS:
+            for child in self._children(waiting.pop()):
+                seen += 1
+                if child.tag == dwarf.INLINED_SUBROUTINE:
+                    yield self._function_name(child)
+                if child.tag in (dwarf.INLINED_SUBROUTINE, dwarf.LEXICAL_BLOCK):
+                    waiting.append(child)
+
+    def _declared(self, entry: Entry) -> Entry:
+        """What has the name of an entry that leaves it to another."""
+        for _ in range(_DEEPEST):
+            other = entry.number(dwarf.ORIGIN)
+            if other is None:
+                other = entry.number(_SPECIFICATION)
+            found = None if other is None else self.dwarf.entry(other)
+            if found is None:
+                break
+            entry = found
+        return entry
+
+    def _function_name(self, entry: Entry) -> str:
+        return self.full_name(self._declared(entry))
+
+    def local(
+        self, scope: CppScope, name: str, pc: int, machine: Machine
+    ) -> Optional[Tuple["DwarfType", Piece]]:
+        """The type of a parameter or local and where it is; None: it is nowhere, or none.
+
+        :raises LayoutUnknown: if that needs what the frame has not
+        """
+        for entry in scope.entries:
+            declared = self._declared(entry)
+            if self.name(declared) != name:
+                continue
+            type, code = declared.number(dwarf.TYPE), self.dwarf.location(entry, pc)
+            if type is None or code is None:
+                return None
+            unit = self.dwarf.unit_of(entry.offset)
+            pieces = machine.locate(
+                code, scope.frame_base, lambda i: self.dwarf.indexed_address(unit, i)
+            )
+            return (DwarfType(self, type), pieces[0]) if len(pieces) == 1 else None
+        return None
 
     # --- types ---
 
