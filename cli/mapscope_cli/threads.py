@@ -4,7 +4,7 @@ program's files have for exceptions."""
 
 import struct
 from dataclasses import dataclass
-from typing import Callable, Dict, Iterator, List, Optional
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mapscope.errors import MapscopeError
 from mapscope.program.call_frames import CallFrame, Unwinder
@@ -41,13 +41,19 @@ class FileFrame(Frame):
     parameters and locals."""
 
     def __init__(
-        self, thread: int, frame: CallFrame, function: str, described: Optional[Described]
+        self,
+        thread: int,
+        frame: CallFrame,
+        function: str,
+        described: Optional[Described],
+        callers: Sequence[Tuple[CallFrame, Optional[Described]]],
     ) -> None:
         self.thread = thread
         self.function = function if described is None else described.scope.function
         self.has_variables = described is not None
         self._frame = frame
         self._described = described
+        self._callers = callers
 
     def pc(self) -> int:
         return self._frame.pc
@@ -59,17 +65,7 @@ class FileFrame(Frame):
         described = self._described
         if described is None:
             return None
-        read = described.read
-
-        def word(address: int) -> Optional[int]:
-            try:
-                return int.from_bytes(bytes(read(address, 8)), "little")
-            except MapscopeError:
-                return None
-
-        machine = Machine(
-            self._frame.registers.get, lambda: self._frame.cfa or None, word, described.bias
-        )
+        machine = _machine(self._frame, described, self._callers)
         pc = code_at(self._frame) - described.bias
         try:
             found = described.info.local(described.scope, name, pc, machine)
@@ -77,7 +73,9 @@ class FileFrame(Frame):
                 return None
             type, piece = found
             if type.is_reference:
-                place = piece.value if piece.address is None else word(piece.address)
+                place = piece.value
+                if piece.address is not None:
+                    place = _word(described, piece.address)
                 return None if place is None else Variable(type.described(), place)
             if piece.address is not None:
                 return Variable(type.described(), piece.address)
@@ -94,6 +92,39 @@ class FileFrame(Frame):
 
     def spilled(self, index: int) -> Optional[int]:
         return None
+
+
+def _word(described: Described, address: int) -> Optional[int]:
+    try:
+        return int.from_bytes(bytes(described.read(address, 8)), "little")
+    except MapscopeError:
+        return None
+
+
+def _machine(
+    frame: CallFrame,
+    described: Described,
+    callers: Sequence[Tuple[CallFrame, Optional[Described]]],
+) -> Machine:
+    """What expressions need of a frame.
+
+    :param callers: the frames around it, which know what they have passed to it
+    """
+
+    def entry(wanted: bytes) -> Optional[int]:
+        caller, its = callers[0] if callers else (frame, None)
+        if its is None:
+            return None
+        outer = _machine(caller, its, callers[1:])
+        return its.info.passed(caller.pc - its.bias, wanted, outer)
+
+    return Machine(
+        frame.registers.get,
+        lambda: frame.cfa or None,
+        lambda address: _word(described, address),
+        described.bias,
+        entry,
+    )
 
 
 def code_at(frame: CallFrame) -> int:
@@ -130,11 +161,13 @@ class FileThread(Thread):
         # of a thread that is somewhere, with nothing to tell who called, it is not known what it
         # is inside
         if len(found) > 1 or (found and self._ends(found[0].pc)):
-            for frame in found:
-                at = code_at(frame)
-                scopes: List[Optional[Described]] = [*self._scopes_of(at)]
-                for described in scopes or [None]:
-                    yield FileFrame(self.number, frame, self._name_of(at), described)
+            scopes = [self._scopes_of(code_at(frame)) for frame in found]
+            around = [(f, some[-1] if some else None) for f, some in zip(found, scopes)]
+            for index, (frame, some) in enumerate(zip(found, scopes)):
+                name = self._name_of(code_at(frame))
+                inner: List[Optional[Described]] = [*some]
+                for described in inner or [None]:
+                    yield FileFrame(self.number, frame, name, described, around[index + 1 :])
 
     def registers(self) -> Dict[str, int]:
         return {name: self._registers[name] for name in _SHOWN if name in self._registers}

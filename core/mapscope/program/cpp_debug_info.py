@@ -28,7 +28,7 @@ _NAMESPACE, _INHERITANCE, _TYPE_PARAMETER, _VALUE_PARAMETER, _PACK = 0x39, 0x1C,
 _SIBLING, _SPECIFICATION, _DECLARATION, _EXTERNAL, _CONST_VALUE = 0x01, 0x47, 0x3C, 0x3F, 0x1C
 _VIRTUALITY, _ARTIFICIAL, _BIT_SIZE, _UPPER_BOUND = 0x4C, 0x34, 0x0D, 0x2F
 _STR_OFFSETS_BASE, _STRX = 0x72, (0x1A, 0x25, 0x26, 0x27, 0x28)
-_EXPORT_SYMBOLS = 0x89
+_CALL, _CALL_PARAMETER, _CALL_VALUE, _RETURN_PC = 0x48, 0x49, 0x7E, 0x7D
 
 _CLASSES = (dwarf.STRUCTURE, _CLASS, _UNION)
 _TRANSPARENT = (_CONST, _VOLATILE, _RESTRICT, _ATOMIC)
@@ -301,6 +301,37 @@ class CppDebugInfo:
         if block.tag != dwarf.LEXICAL_BLOCK:
             found.insert(place, CppScope(self._function_name(block), entries, base))
         return entries
+
+    def passed(self, pc: int, wanted: bytes, machine: Machine) -> Optional[int]:
+        """What a call has passed in a register; None: not known.
+
+        :param pc: behind the call, of the caller
+        :param wanted: the register, as an expression
+        :param machine: the caller's frame
+        """
+        entry = self._function_at(pc - 1)
+        waiting, seen = [entry] if entry is not None else [], 0
+        while waiting and seen < _MOST_MEMBERS:
+            for child in self._children(waiting.pop()):
+                seen += 1
+                if child.tag in (dwarf.INLINED_SUBROUTINE, dwarf.LEXICAL_BLOCK):
+                    if self.dwarf.covers(child, pc - 1):
+                        waiting.append(child)
+                elif child.tag == _CALL and self.dwarf.address(child, _RETURN_PC) == pc:
+                    return self._parameter(child, wanted, machine)
+        return None
+
+    def _parameter(self, call: Entry, wanted: bytes, machine: Machine) -> Optional[int]:
+        for child in self._children(call):
+            code = child.values.get(_CALL_VALUE)
+            if child.tag == _CALL_PARAMETER and child.values.get(dwarf.LOCATION) == wanted:
+                if isinstance(code, bytes) and code:
+                    unit = self.dwarf.unit_of(child.offset)
+                    found = machine.locate(
+                        code, b"", lambda i: self.dwarf.indexed_address(unit, i)
+                    )[0]
+                    return found.value if found.address is None else found.address
+        return None
 
     def inlined(self, pc: int) -> Iterator[str]:
         """Names of all functions that are inlined in the one at an instruction."""

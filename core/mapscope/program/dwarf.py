@@ -461,6 +461,7 @@ class Machine:
     :param cfa: the frame's canonical frame address
     :param word: reads 8 bytes of memory
     :param link: what is added to addresses as linked
+    :param entry: gives what an expression was when the function was called; None: not known
     """
 
     def __init__(
@@ -469,7 +470,9 @@ class Machine:
         cfa: Callable[[], Optional[int]],
         word: Callable[[int], Optional[int]],
         link: int,
+        entry: Callable[[bytes], Optional[int]] = lambda code: None,
     ) -> None:
+        self._entry = entry
         self._register = register
         self._cfa = cfa
         self._word = word
@@ -541,6 +544,10 @@ class Machine:
                 held = None
             elif op == 0x9C:
                 stack.append(self._known(self._cfa()))
+            elif op in (0xA3, 0xF3):  # entry_value
+                size, at = uleb(code, at)
+                stack.append(self._known(self._entry(code[at : at + size])))
+                at += size
             elif op == 0x9F:  # stack_value
                 held = Piece(None, stack.pop() & _MASK, None)
             else:
