@@ -34,7 +34,6 @@ class StatsResult(Result):
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
-        nothing = found.read is not None and not found.read[0]
         yield dumps(
             {
                 "schema": "mapscope.stats/1",
@@ -43,10 +42,7 @@ class StatsResult(Result):
                 "count": view.count,
                 "entries": found.entries,
                 "load_factor": view.load_factor(),
-                "cells": None if nothing else _form(found.cells),
-                "chains": None if nothing else _form(found.chains),
-                "old_cells": None if nothing else _form(found.old_cells),
-                "old_chains": None if nothing else _form(found.old_chains),
+                **self._histograms(),
                 "uniformity": found.uniformity,
                 "hash_verdict": self.hashes.form(),
                 **swiss,
@@ -66,12 +62,38 @@ class StatsResult(Result):
             }
         ) + "\n"
 
+    def _histograms(self) -> Dict[str, object]:
+        """Their fields: null where nothing was looked at."""
+        found = self.found
+        if found.own is not None:
+            shown = {one.name: one.values for one in found.own}
+        else:
+            shown = {
+                "cells": found.cells,
+                "chains": found.chains,
+                "old_cells": found.old_cells,
+                "old_chains": found.old_chains,
+            }
+        nothing = found.read is not None and not found.read[0]
+        return {name: None if nothing else _form(values) for name, values in shown.items()}
+
     def text(self) -> Iterator[str]:
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
         what = coverage_text(found.read, found.unit)
         none = "none" if found.read is None else "?"
+        if found.own is None:
+            yield from self._common_histograms(what, none)
+        for one in found.own or ():
+            yield from _histogram(f"{one.title}{what}", one.values, none)
+        yield f"  hash       {self.hashes.text}\n"
+        yield from self._bytes()
+        yield from problem_lines(view.problems)
+
+    def _common_histograms(self, what: str, none: str) -> Iterator[str]:
+        """Those of maps of buckets and of groups."""
+        view, found = self.view, self.found
         yield from _histogram(f"entries per {found.unit}{what}", found.cells, none)
         if found.chains or (found.unit == "bucket" and view.has_overflow):
             yield from _histogram(f"buckets per chain{what}", found.chains, none)
@@ -99,7 +121,10 @@ class StatsResult(Result):
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
-        yield f"  hash       {self.hashes.text}\n"
+
+    def _bytes(self) -> Iterator[str]:
+        """What it takes, and what it has been through."""
+        view, found = self.view, self.found
         held, used, rebuilt = found.held, found.bytes_used, found.bytes_rebuilt
         total = None if held is None else held.total
         share = wasted = "?"
@@ -126,7 +151,6 @@ class StatsResult(Result):
             yield f"{size_text(less)} less\n" if less > 0 else "nothing to gain\n"
         if view.life is not None:
             yield f"  life       {_life_text(view.life)}\n"
-        yield from problem_lines(view.problems)
 
 
 @dataclass

@@ -8,7 +8,7 @@ flavour they have.
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, replace
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -62,12 +62,14 @@ class MapView(ABC):
     :ivar repeats: whether a key may be there more than once
     :ivar samples_pieces: whether sample() takes all of some buckets, rather than some entries of
         all
+    :ivar concurrent: whether threads may write to it at the same time
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
     :ivar reopen: finds the same map again, as it is then; None for a nil map
     :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
+    :ivar made_of: maps that it consists of, each of which is one of its own
     """
 
     flavor: str = ""
@@ -78,12 +80,14 @@ class MapView(ABC):
     has_values: bool = True
     repeats: bool = False
     samples_pieces: bool = False
+    concurrent: bool = False
     go_version: Optional[str] = None
     runtime: int = 0
     holder: Optional[int] = None
     reopen: Optional[Reopen] = None
     grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
+    made_of: Sequence["MapView"] = ()
 
     def __init__(
         self,

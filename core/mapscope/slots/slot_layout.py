@@ -83,6 +83,7 @@ class SlotHeader:
     :ivar first: address of the first slot
     :ivar growth_left: entries until it grows; None: not known
     :ivar array_bytes: of all that it has allocated, without nodes
+    :ivar marks: the control bytes of a table that has none in memory
     """
 
     size: int
@@ -92,6 +93,7 @@ class SlotHeader:
     first: int
     growth_left: Optional[int]
     array_bytes: int
+    marks: Optional[bytes] = None
 
     def doubt(self) -> str:
         """Why no table can look like that; "": one can."""

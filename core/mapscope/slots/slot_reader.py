@@ -118,7 +118,9 @@ class SlotReader(MapView):
             size = header.slots
             if control.group_bytes != control.group:
                 size = groups * control.group_bytes
-            found = self._bytes(header.control, size, progress)
+            found = header.marks
+            if found is None:
+                found = self._bytes(header.control, size, progress)
             if control.group_bytes != control.group:
                 kept = bytearray(found)
                 for extra in range(control.group, control.group_bytes):
