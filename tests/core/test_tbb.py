@@ -2,6 +2,7 @@
 """oneTBB's concurrent_hash_map, made up of bytes: buckets that wait, an entry on its way."""
 
 import random
+from collections import Counter
 from typing import Dict, Iterator, List, Optional, Tuple
 
 import pytest
@@ -202,8 +203,13 @@ def test_waiting_buckets_are_counted() -> None:
     number = heads.index(3)
     bucket = one(made.target, "bucket", f"m {number}")
     assert bucket["rehashed"] is False and bucket["source"] < number and not bucket["nodes"]
-    stats = one(made.target, "stats", "m")["cells"]
-    assert sum(stats.values()) == 512 - heads.count(3)
+    stats = one(made.target, "stats", "m")
+    assert sum(stats["cells"].values()) == 512 - heads.count(3)
+    # entries that wait are judged by the buckets that they will have
+    judged = stats["hash_verdict"]
+    assert judged["verdict"] in ("regular", "random") and judged["hashes"] == "computed"
+    held = max(Counter(key & 511 for key in model).values())
+    assert judged["judged"] == 300 and judged["fullest"]["entries"] == held
 
 
 def test_every_store_of_a_rehashing() -> None:

@@ -472,6 +472,8 @@ class _Judge:
         text = "not random"
         if found.stuck:
             text += f" (the same in all hashes: {bits_text(found.stuck)})"
+        if self._use is None and self._told is None:
+            return text + "; whether that matters to this map is not known"
         if self._told is None:
             return text + ", in bits that this table does not use"
         return text + f", and spread no worse than by chance: {self._most_in_one(self._told)}"

@@ -16,6 +16,7 @@ from ...maps.facts import (
     Node,
 )
 from ...maps.found import Found, KeyTest
+from ...maps.hash_use import HashUse
 from ...maps.problems import Problem, is_cut_short
 from ...maps.progress import Progress, no_progress
 from ...maps.report import Report
@@ -303,7 +304,20 @@ class TbbMap(MapView):
             bytes_used=self.count * (key.size + elem.size) if whole else None,
             bytes_rebuilt=held.total if whole and held is not None else None,
             read=read,
+            even=settled,
         )
+
+    def hash_use(self) -> Optional[HashUse]:
+        count = self.header.buckets
+
+        def seen(where: Where, mark: Optional[int]) -> Optional[int]:
+            return None  # it may wait in a bucket of a lower number
+
+        def fits(where: Where, mark: Optional[int], number: int) -> bool:
+            return number & (1 << where.bucket.bit_length()) - 1 == where.bucket
+
+        mask = count - 1
+        return HashUse(count, mask.__and__, mask, 0, seen, 0, fits, "bucket", self.mark)
 
     def chain(self, index: int, old: bool) -> Chain:
         header, segments = self.header, self.segments
