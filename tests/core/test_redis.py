@@ -14,6 +14,8 @@ from mapscope.flavours.redis import siphash as fast
 from redisprogram import CODE, SEED, Dict, Program, siphash
 
 VERSIONS = ("6.2", "7.0", "7.2", "8.0")
+KINDS = [(version, type) for version in VERSIONS for type in ("hashDictType", "setDictType")]
+KINDS.append(("valkey", "hashDictType"))  # its sets are those of 7.2
 
 
 def entries(map: Dict, where: str = "") -> List[Any]:
@@ -47,8 +49,7 @@ def test_many_hashes_are_those_of_the_definition() -> None:
     assert fast.siphash([], SEED) == []
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 def test_entries_at_rest(version: str, type: str) -> None:
     map = filled(version, type)
     assert entries(map) == truth(map)
@@ -62,8 +63,7 @@ def test_keys_in_place_of_entries_may_be_even() -> None:
     assert entries(map) == truth(map)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 @pytest.mark.parametrize("buckets", [16, 64, 4])
 def test_entries_after_every_store_of_a_migration(version: str, type: str, buckets: int) -> None:
     map = filled(version, type, odd=None if version != "8.0" else 3)
@@ -329,8 +329,7 @@ def test_without_the_seed_all_entries_are_looked_at() -> None:
     assert json.loads(json.dumps(found))["hash"] is None
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 def test_damaged_memory_costs_a_line(version: str, type: str) -> None:
     map = filled(version, type)
     map.grow(16)

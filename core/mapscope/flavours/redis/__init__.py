@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Redis's dict, of 6.2 to 8.0: Debian's own binaries, by the names that they export.
+"""Redis's dict, of 6.2 to 8.0, of Redict and of Valkey 8.0: Debian's own binaries, by the names
+that they export.
 
 siphash         its hash, of all keys at once
 sds             strings

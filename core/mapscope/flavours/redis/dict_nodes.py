@@ -4,7 +4,8 @@
 000  dictEntry{key 0, value 8, next 16}
 xx1  the key itself, which is an sds (7.2 and later, dicts without values)
 010  7.2, 7.4: dictEntryNoValue{key 0, next 8}; 8.0: the key itself
-100  8.0: dictEntryNoValue
+100  8.0: dictEntryNoValue; Valkey 8.0, of dicts with values: an entry that has its key in itself,
+     {value 0, next 8, uint8 size of the key's header 16, header and key 17}
 """
 
 import struct
@@ -25,6 +26,9 @@ from .sds import TextColumn, is_text, texts_at
 _ENTRY, _SHORT = 24, 16
 #: what a marked pointer leads to
 NODE, SHORT_NODE, KEY = "entry", "entry without a value", "key"
+OWNER = "entry with its key"
+#: the mark of that, and where its key's header begins
+_OWNS, _INSIDE = 4, 17
 #: buckets that are read one by one where a piece of the table cannot be read
 _FEW = 512
 
@@ -129,14 +133,22 @@ class DictNodes(Nodes):
         self, table: int, buckets: Sequence[int], links: Sequence[int]
     ) -> Tuple[Piece, List[int]]:
         """(entries, what follows each) of nodes that can be read."""
-        if not any(link & 7 for link in links):
-            raws = self.memory.gather(links, _ENTRY)
+        marks = {link & 7 for link in links}
+        owns = marks == {_OWNS} and self.holds.value != NONE
+        if marks == {0} or owns:
+            at = [link - _OWNS for link in links] if owns else list(links)
+            raws = self.memory.gather(at, _ENTRY)
             if None not in raws:
-                words = memoryview(b"".join([raw or b"" for raw in raws])).cast("Q").tolist()
+                words = memoryview(b"".join(raws)).cast("Q").tolist()  # type: ignore[arg-type]
                 keys, values, following = words[0::3], words[1::3], words[2::3]
-                slots = [link + 8 for link in links]
-                cells = [0] * len(keys)
-                ids = keys if self.holds.value == NONE else list(links)
+                slots = [place + 8 for place in at]
+                if owns:
+                    keys = [
+                        place + _INSIDE + (word & 0xFF) for place, word in zip(at, following)
+                    ]
+                    values, following, slots = words[0::3], words[1::3], at
+                cells = [0] * len(at)
+                ids = keys if self.holds.value == NONE else at
                 piece = Piece(table, list(buckets), cells, cells, list(links), ids, keys)
                 piece.values, piece.slots = values, slots
                 return piece, following
@@ -154,8 +166,8 @@ class DictNodes(Nodes):
         for bucket, link, kind, raw, last in zip(buckets, links, kinds, raws, ends):
             at = link & ~7
             key, value, slot, after = (link if link & 1 else at), 0, 0, 0
-            if kind in (NODE, SHORT_NODE):
-                if raw is None or (kind == NODE and last is None):
+            if kind in (NODE, SHORT_NODE, OWNER):
+                if raw is None or (kind != SHORT_NODE and last is None):
                     text = f"bucket {bucket} of table {table}: no entry at {at:#x}, cannot read it"
                     self._note(text, "unreadable", at, table, bucket)
                     continue
@@ -163,6 +175,9 @@ class DictNodes(Nodes):
                 slot = at + 8
                 if kind == SHORT_NODE:
                     value, slot, after = 0, 0, value
+                elif kind == OWNER:
+                    value, slot, after = key, at, value
+                    key = at + _INSIDE + (last or b"\0")[0]
                 else:
                     after = int.from_bytes(last or b"", "little")
             elif kind is None:
@@ -186,7 +201,7 @@ class DictNodes(Nodes):
         if not mark:
             return NODE
         if self.holds.value != NONE:
-            return None
+            return OWNER if mark == _OWNS else None
         if mark & 1:
             return KEY
         return SHORT_NODE if mark == 4 else self._marked_2 if mark == 2 else None
