@@ -45,7 +45,7 @@ def check_nodes(
         if piece.table == 0 and tables.migrating:
             _left_behind(tables, nodes, piece, report)
         column = nodes.keys(piece)
-        raw = [column.data(at) for at in range(len(piece))]
+        raw = column.all_data(len(piece))
         _unreadable(view, column, raw, piece, tables, report)
         hashes = hashed.many(raw)
         if not hashes:

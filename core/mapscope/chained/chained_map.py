@@ -138,6 +138,7 @@ class ChainedMap(MapView):
         """
         tables = self.tables
         total = sum(tables.sizes) or 1
+        self.memory.keep_chunks()
         done = self._walked = 0
         seen: Set[int] = set()
         moved: Set[int] = set()

@@ -21,7 +21,8 @@ from ...program.types import Type
 from ...program.values import Decoded, Decoder
 from .dict_types import MILLISECONDS, MSTR, NONE, POINTER, ROBJ, SCORE, SDS, Holds
 from .objects import Count, ObjectColumn
-from .sds import TextColumn, is_text, texts_at
+from .sds import is_text
+from .text_column import TextColumn
 
 _ENTRY, _SHORT = 24, 16
 #: what a marked pointer leads to
@@ -143,9 +144,7 @@ class DictNodes(Nodes):
                 keys, values, following = words[0::3], words[1::3], words[2::3]
                 slots = [place + 8 for place in at]
                 if owns:
-                    keys = [
-                        place + _INSIDE + (word & 0xFF) for place, word in zip(at, following)
-                    ]
+                    keys = [place + _INSIDE + (word & 0xFF) for place, word in zip(at, following)]
                     values, following, slots = words[0::3], words[1::3], at
                 cells = [0] * len(at)
                 ids = keys if self.holds.value == NONE else at
@@ -231,7 +230,7 @@ class DictNodes(Nodes):
         known, _ = self._hashing()
         if known is None:
             return True
-        slot = TextColumn(texts_at(self.memory, [at], mstr), [at]).data(0)
+        slot = TextColumn(self.memory, [at], mstr).data(0)
         key_hash = known.many([slot or b""])[0]
         return key_hash is not None and key_hash & (self.tables.sizes[table] - 1) == bucket
 
@@ -245,21 +244,20 @@ class DictNodes(Nodes):
     def keys(self, piece: Piece) -> Column:
         if self.holds.key == POINTER:
             return _words(self.holds.key_type, piece.keys, piece.slots)
-        texts = texts_at(self.memory, piece.keys, self.holds.key == MSTR)
-        return TextColumn(texts, piece.keys)
+        return TextColumn(self.memory, piece.keys, self.holds.key == MSTR)
 
     def sought(self, argument: int) -> Column:
         if self.holds.key == POINTER:
             return _words(self.holds.key_type, [argument], [0])
         # fields of hashes are looked for as sds, whatever they are kept as
-        return TextColumn(texts_at(self.memory, [argument]), [argument])
+        return TextColumn(self.memory, [argument])
 
     def values(self, piece: Piece) -> Column:
         kind, type = self.holds.value, self.holds.value_type
         if kind == ROBJ:
             return ObjectColumn(self.memory, piece.values, self._count)
         if kind == SDS:
-            return TextColumn(texts_at(self.memory, piece.values), piece.values)
+            return TextColumn(self.memory, piece.values)
         if kind == NONE:
             return NoColumn(type, None, [b""] * len(piece), lambda index: 0)
         if kind == MILLISECONDS:
@@ -277,8 +275,7 @@ class DictNodes(Nodes):
         known, _ = self._hashing()
         if known is None:
             return ()
-        keys = self.keys(piece)
-        slots = [keys.data(at) for at in range(len(piece))]
+        slots = self.keys(piece).all_data(len(piece))
         mask = self.tables.sizes[0] - 1
         return [
             at

@@ -10,7 +10,7 @@ from ...errors import MemoryUnreadable
 from ...maps.batches import Column, Where
 from ...maps.problems import MAX_PROBLEMS, Problem
 from ...program.memory import Memory
-from ..redis.sds import TextColumn, texts_at
+from ..redis.text_column import TextColumn
 from .table_header import BUCKET, TableHeader
 from .valkey_entries import Entries
 
@@ -149,7 +149,7 @@ class TableNodes(Nodes):
         return self.entries.keys(piece.links)
 
     def sought(self, argument: int) -> Column:
-        return TextColumn(texts_at(self.memory, [argument]), [argument])
+        return TextColumn(self.memory, [argument])
 
     def values(self, piece: Piece) -> Column:
         return self.entries.values(piece.links, piece.slots)
