@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A key-value server of the tests' own, looked into by a debugger in the middle of a migration.
 
-    kv_server.py FOLDER SERVER [--keys N] [--busy] -- DEBUGGER [OPTIONS...]
+    kv_server.py FOLDER SERVER [--keys N] [--busy] [--saving] -- DEBUGGER [OPTIONS...]
 
 SERVER is "redis-7.0" and so on, as `scripts/toolchains servers` has it, or the path of a server.
 It listens on a socket in FOLDER alone, and is ended whatever happens.
@@ -11,8 +11,9 @@ It is filled with N strings and with a hash, a set and a sorted set that are tab
 and with small values of every type; nothing migrates unless somebody asks. Then the debugger is
 attached: it writes all entries of the database, of its expires and of those three as JSON. After it
 has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME:
-they must be equal. With --busy the debugger is attached with its own options alone, while the
-server is asked for keys, fields and members all the time, so that it migrates.
+they must be equal. With --saving a child process of the server saves meanwhile, and does not get
+far: `map inspect` must tell of it. With --busy the debugger is attached with its own options alone,
+while the server is asked for keys, fields and members all the time, so that it migrates.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -134,7 +135,10 @@ class Server:
         raise RuntimeError((self.folder / "log").read_text(encoding="utf-8")[-500:])
 
     def end(self) -> None:
-        """End it."""
+        """End it, and a child of it that saves."""
+        pid = self.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
+            os.kill(int(child), signal.SIGKILL)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -165,6 +169,18 @@ class Server:
         commands += [("EXPIRE", f"key:{at}", _TTL + at) for at in range(_EXPIRING)]
         commands += [("SELECT", 3), ("SET", "of db3", "value"), ("SELECT", 0)]
         self.client.many(commands)
+
+    def save(self) -> int:
+        """Have a child process save, which takes long. Its number."""
+        self.client.ask("CONFIG", "SET", "rdb-key-save-delay", 10_000_000)
+        self.client.ask("BGSAVE")
+        pid = self.process.pid
+        for _ in range(100):
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+            if children:
+                return int(children[0])
+            time.sleep(0.05)
+        raise RuntimeError("no child process saves")
 
     def scan(self) -> List[bytes]:
         """All keys, each once."""
@@ -308,6 +324,7 @@ def commands(folder: Path, keys: int) -> List[str]:
         lines.append(f"map entries '{map}' --json -o '{folder}/{name}.json'")
         lines.append(f"map check '{map}' --json -o '{folder}/check {name}.json'")
     lines.append(f"map inspect db0 --json -o '{folder}/inspect.json'")
+    lines.append(f"map inspect '{MAPS['set']}' --json -o '{folder}/inspect set.json'")
     lines.append(f"map stats db0 --json -o '{folder}/stats.json'")
     lines.append(f"map list --json -o '{folder}/list.json'")
     lines.append(f"map list --migrating --json -o '{folder}/migrating.json'")
@@ -318,8 +335,11 @@ def commands(folder: Path, keys: int) -> List[str]:
     return lines
 
 
-def compare(server: Server, folder: Path, keys: int) -> int:
-    """Compare all that was written; how much is wrong."""
+def compare(server: Server, folder: Path, keys: int, child: int) -> int:
+    """Compare all that was written; how much is wrong.
+
+    :param child: the process that saves; 0: there was none
+    """
     comparison = Comparison(folder)
     truth = truth_of(server)
     comparison.entries("db0", truth)
@@ -343,6 +363,16 @@ def compare(server: Server, folder: Path, keys: int) -> int:
     good = growth.get("old_buckets", 0) > growth.get("nevacuate", -1) > 0
     good &= growth.get("entries_moved", 0) + growth.get("entries_waiting", 0) == len(truth)
     comparison.say(good, f"inspect in mid-migration{'' if good else f': {facts}'}")
+    notes = facts.get("notes", [])
+    told = any(f"child process {child} runs" in note for note in notes)
+    good = told if child else not any("child process" in note for note in notes)
+    comparison.say(good, f"child process {child or 'none'}{'' if good else f': {notes}'}")
+    of_set = comparison.form("inspect set")
+    notes = of_set.get("notes", [])
+    good = of_set.get("growth", 0) is None or any(
+        "a set migrates only when commands use it" in note for note in notes
+    )
+    comparison.say(good, f"a set's migration{'' if good else f': {notes}'}")
     comparison.say(stats.get("entries") == len(truth), f"stats: {stats.get('entries')} entries")
     names = {row["name"]: row["count"] for row in comparison.form("list").get("maps", [])}
     wanted = {"db0.keys": len(truth), "db0.expires": _EXPIRING, "db3.keys": 1}
@@ -414,6 +444,7 @@ def main() -> int:
     parser.add_argument("server")
     parser.add_argument("--keys", type=int, default=100000)
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--saving", action="store_true")
     parser.add_argument("debugger", nargs="+")
     arguments = parser.parse_args()
     program, reason = find_server(arguments.server)
@@ -428,12 +459,13 @@ def main() -> int:
         words = [*arguments.debugger]
         if arguments.busy:
             return busy(server, words)
+        child = server.save() if arguments.saving else 0
         for line in commands(folder, arguments.keys):
             words += ["-ex", line]
         words += ["-ex", "detach", "-p", str(server.process.pid)]
         with (folder / "debugger.out").open("w", encoding="utf-8") as output:
             subprocess.run(words, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=folder)
-        return 1 if compare(server, folder, arguments.keys) else 0
+        return 1 if compare(server, folder, arguments.keys, child) else 0
     finally:
         server.end()
 

@@ -80,6 +80,9 @@ def check_nodes(
     whole = not is_cut_short(view.problems)
     others = [problem for problem in view.problems if getattr(problem, "code", "") != "count"]
     report.problems(others)
+    if whole:
+        for odd in nodes.oddities(not report.operations()):
+            report.add("warning", odd.code, str(odd), odd.address)
     found = sum(counted)
     if whole and found != tables.count:
         # between two stores of a write the header counts one more, or one less

@@ -73,6 +73,15 @@ TYPES: Dict[str, Tuple[str, str]] = {
     "sentinelValkeyInstanceDictType": (SDS, WORD),
 }
 
+#: dictTypes of values of the keyspace: what those are
+VALUES: Dict[str, str] = {
+    "hashDictType": "a hash",
+    "mstrHashDictType": "a hash",
+    "mstrHashDictTypeWithHFE": "a hash",
+    "setDictType": "a set",
+    "zsetDictType": "a sorted set",
+}
+
 #: functions that hash keys: what keys are
 HASHES: Dict[str, str] = {
     "dictSdsHash": SDS,

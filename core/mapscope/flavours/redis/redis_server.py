@@ -38,6 +38,9 @@ _VALKEY_DICTS = 16
 #: of functions that are one instruction and ret: endbr64; lea SEED(%rip),%rax; mov
 #: %edi,POLICY(%rip)
 _LANDING, _LEA, _MOV = b"\xf3\x0f\x1e\xfa", b"\x48\x8d\x05", b"\x89\x3d"
+#: hasActiveChildProcess: xor %eax,%eax; cmpl $-1,CHILD(%rip) or lea SERVER(%rip),%rax; cmpl
+#: $-1,OFFSET(%rax)
+_CLEAR, _COMPARE, _COMPARE_AT, _MINUS_1 = b"\x31\xc0", b"\x83\x3d", b"\x83\xb8", b"\xff"
 #: whether tables may be resized; while a child process saves they had better not
 ALLOW, AVOID, FORBID = range(3)
 
@@ -165,6 +168,21 @@ class RedisProgram:
         except MemoryUnreadable:
             return None
         return value if value in (ALLOW, AVOID, FORBID) else None
+
+    def child(self) -> Optional[int]:
+        """The process id of the child that saves, or does other such work; 0: there is none;
+        None: that is not known. (server.child_pid, which hasActiveChildProcess compares)"""
+        start = self.symbol("hasActiveChildProcess")
+        try:
+            code = b"" if start is None else self._memory.read(start, 32)
+            at = _compared(start or 0, code)
+            raw = b"" if at is None else self._memory.read(at, 4)
+        except MapscopeError:
+            return None
+        pid = int.from_bytes(raw, "little", signed=True)
+        if not raw or pid < -1 or pid == 0 or pid > 1 << 22:
+            return None
+        return 0 if pid == -1 else pid
 
     def _stored(self, function: str) -> Optional[int]:
         """The address that a function stores its argument at, and does nothing else."""
@@ -346,6 +364,24 @@ class RedisProgram:
             many = len(dicts) > 1 or any(slot for slot, _ in dicts)
             found += [Database(number, part, d, slot if many else None) for slot, d in dicts]
         return found
+
+
+def _compared(start: int, code: bytes) -> Optional[int]:
+    """The address of what a function compares with -1 first; None: it does something else."""
+    end = start + len(code)
+    code = code[len(_LANDING) :] if code.startswith(_LANDING) else code
+    for first, second in ((_CLEAR, _COMPARE), (_LEA, _COMPARE_AT)):
+        if not code.startswith(first):
+            continue
+        base, rest = 0, code[len(first) :]
+        if first == _LEA:
+            base, rest = int(struct.unpack_from("<i", rest)[0]) + end - len(rest) + 4, rest[4:]
+        size = len(second) + 4 + len(_MINUS_1)
+        if not rest.startswith(second) or rest[size - 1 : size] != _MINUS_1:
+            continue
+        offset = int(struct.unpack_from("<i", rest, len(second))[0])
+        return base + offset if base else end - len(rest) + size + offset
+    return None
 
 
 _programs: "WeakKeyDictionary[Session, RedisProgram]" = WeakKeyDictionary()

@@ -53,6 +53,7 @@ class TableNodes(Nodes):
         self.loses = steps_lose
         self.keeps_old = keeps_old
         self._children = header.children
+        self._linked = [0, 0]  # child buckets that a walk has come to
         self._find_lost = find_lost
 
     def bucket_address(self, table: int, bucket: int) -> int:
@@ -122,6 +123,7 @@ class TableNodes(Nodes):
     ) -> Tuple[List[int], List[int], bytes]:
         """(buckets, addresses, bytes) of child buckets that can be read, each once."""
         kept: List[Tuple[int, int]] = []
+        self._linked[table] += len(children)
         for bucket, child in children:
             if child in seen:
                 text = (
@@ -144,6 +146,19 @@ class TableNodes(Nodes):
         if len(self.problems) < MAX_PROBLEMS:
             array = self.tables.array(table)
             self.problems.append(Problem(text, code, address, array, bucket))
+
+    def oddities(self, quiet: bool) -> Iterator[Problem]:
+        counted, linked = self._children[0], self._linked[0]
+        # a write links one, or unlinks it, and then counts
+        if self.tables.migrating or abs(counted - linked) <= (0 if quiet else 1):
+            return
+        text = f"the header counts {counted} child buckets, and {linked} are linked"
+        if counted > linked:
+            text += (
+                f": {counted - linked} of {BUCKET} bytes each are lost, as 8.1 loses those of an "
+                "empty table that shrinks"
+            )
+        yield Problem(text, "child-buckets", self.tables.arrays[0] or None)
 
     def keys(self, piece: Piece) -> Column:
         return self.entries.keys(piece.links)

@@ -26,6 +26,8 @@ TYPES: Dict[str, str] = {
     "hashHashtableType": HASH,
     "hashWithVolatileItemsHashtableType": HASH,
 }
+#: kinds of entries of values of the keyspace: what those are
+VALUES: Dict[str, str] = {SET: "a set", ZSET: "a sorted set", HASH: "a hash"}
 _VALUES: Dict[str, Type] = {
     KEYSPACE: OBJECT,
     EXPIRES: Type(Kind.INT, "milliseconds", 8),
