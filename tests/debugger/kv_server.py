@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A key-value server of the tests' own, looked into by a debugger in the middle of a migration.
 
-    kv_server.py FOLDER SERVER [--keys N] [--busy] [--saving] -- DEBUGGER [OPTIONS...]
+    kv_server.py FOLDER SERVER [--keys N] [--busy [--growing]] [--saving] -- DEBUGGER [OPTIONS...]
 
 SERVER is "redis-7.0" and so on, as `scripts/toolchains servers` has it, or the path of a server.
 It listens on a socket in FOLDER alone, and is ended whatever happens.
@@ -13,7 +13,8 @@ attached: it writes all entries of the database, of its expires and of those thr
 has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME:
 they must be equal. With --saving a child process of the server saves meanwhile, and does not get
 far: `map inspect` must tell of it. With --busy the debugger is attached with its own options alone,
-while the server is asked for keys, fields and members all the time, so that it migrates.
+while the server is asked for keys, fields and members all the time, so that it migrates; with
+--growing it is given members of a new set and new keys, too, so that migrations start.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -383,14 +384,18 @@ def compare(server: Server, folder: Path, keys: int, child: int) -> int:
     return comparison.wrong
 
 
-def busy(server: Server, words: List[str]) -> int:
-    """Run the debugger while the server works."""
+def busy(server: Server, words: List[str], growing: bool) -> int:
+    """Run the debugger while the server works.
+
+    :param growing: whether there is more and more
+    """
     ended = threading.Event()
 
     def ask() -> None:
         at = 0
         while not ended.is_set():
             at += 1
+            more = [("SADD", "growing", f"member{at}"), ("SET", f"more:{at}", "value")]
             try:
                 server.client.many(
                     [
@@ -401,6 +406,7 @@ def busy(server: Server, words: List[str]) -> int:
                         ("SET", f"new:{at % 50}", "value"),
                         ("DEL", f"new:{at % 50}"),
                         ("DEL", "none"),
+                        *(more if growing else ()),
                     ]
                 )
             except OSError:
@@ -444,6 +450,7 @@ def main() -> int:
     parser.add_argument("server")
     parser.add_argument("--keys", type=int, default=100000)
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--growing", action="store_true")
     parser.add_argument("--saving", action="store_true")
     parser.add_argument("debugger", nargs="+")
     arguments = parser.parse_args()
@@ -458,7 +465,7 @@ def main() -> int:
         server.fill(arguments.keys)
         words = [*arguments.debugger]
         if arguments.busy:
-            return busy(server, words)
+            return busy(server, words, arguments.growing)
         child = server.save() if arguments.saving else 0
         for line in commands(folder, arguments.keys):
             words += ["-ex", line]

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A map of two tables of chains: what commands ask of it."""
 
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ..errors import UsageError
 from ..maps.batches import EntryBatch
@@ -37,7 +37,7 @@ class ChainedMap(MapView):
     """A map whose entries hang in chains from two tables.
 
     :param grows_above: entries; None: it cannot be told
-    :param notes: what else its header tells, a line each
+    :param notes: gives what else its header tells, a line each
     :param hashing: gives its hash function, or why it cannot be computed
     :ivar tables: its header
     :ivar nodes: its chains
@@ -55,8 +55,8 @@ class ChainedMap(MapView):
         elem: Type,
         tables: Tables,
         nodes: Nodes,
-        grows_above: Optional[int],
-        notes: Tuple[str, ...],
+        grows_above: Callable[[], Optional[int]],
+        notes: Callable[[], Iterable[str]],
         hashing: Hashing,
         header_bytes: int,
     ) -> None:
@@ -87,10 +87,10 @@ class ChainedMap(MapView):
             tables.sizes[tables.target],
             self.nodes.bucket_bytes,
             self.load_factor(),
-            self._grows_above,
+            self._grows_above(),
             (sizes[0], sizes[1]),
             tables.paused,
-            self._notes,
+            tuple(self._notes()),
         )
 
     def growth(self) -> Optional[Growth]:

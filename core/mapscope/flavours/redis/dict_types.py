@@ -82,6 +82,11 @@ VALUES: Dict[str, str] = {
     "zsetDictType": "a sorted set",
 }
 
+#: dictTypes of what clients have stored
+KEYSPACE = frozenset(
+    ("dbDictType", "dbExpiresDictType", "kvstoreKeysDictType", "kvstoreExpiresDictType", *VALUES)
+)
+
 #: functions that hash keys: what keys are
 HASHES: Dict[str, str] = {
     "dictSdsHash": SDS,

@@ -191,8 +191,8 @@ def open_dict(session: Session, address: int) -> ChainedMap:
         holds.value_type,
         header.tables,
         nodes,
-        _grows_above(program, header.tables),
-        tuple(_notes(program, header.tables, holds.name)),
+        lambda: _grows_above(program, header.tables),
+        lambda: _notes(program, header.tables, holds.name),
         hashing,
         header.size,
     )

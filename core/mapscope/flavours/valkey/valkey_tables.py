@@ -99,8 +99,8 @@ def open_table(session: Session, address: int) -> ChainedMap:
         entries.value_type,
         tables,
         nodes,
-        _grows_above(program, tables.sizes[tables.target]),
-        tuple(_notes(program, header, kind)),
+        lambda: _grows_above(program, tables.sizes[tables.target]),
+        lambda: _notes(program, header, kind),
         hashing,
         SIZE,
     )
