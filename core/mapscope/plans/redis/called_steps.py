@@ -5,7 +5,8 @@ _dictExpand (7.0) and _dictResize (7.2 and later) are called for every resize, b
 changed; dictRehash(d, n) and _dictBucketRehash(d, bucket) for every step. Looking at the dict when
 a step begins and when its function returns tells what it has moved, and whether the migration has
 ended. (src/dict.c; the functions are called out of line in Debian's servers.) Where the first are
-not exported, as of Valkey 8.0, the tables of databases begin in kvstoreDictRehashingStarted.
+not exported, as of Valkey 8.0, the tables of databases begin in kvstoreDictRehashingStarted and
+end in kvstoreDictRehashingCompleted; what its lookups move, they move in a function without a name.
 """
 
 from dataclasses import dataclass
@@ -24,6 +25,14 @@ from .table_stops import Kind, TablePlan
 #: functions in which a migration is about to start, and in which it just has; those that do a step
 _RESIZES, _STARTED = ("_dictResize", "_dictExpand"), "kvstoreDictRehashingStarted"
 _STEPS, _BUCKET_STEP = "dictRehash", "_dictBucketRehash"
+_COMPLETED = "kvstoreDictRehashingCompleted"
+#: a server that has this moves buckets that lookups visit, too
+_OUT_OF_ORDER = "kvstoreCreate"
+#: of a stop for databases' tables alone
+_ALONE = (
+    "tables of databases alone: this server has no function that tells of others; name a MAP for "
+    "those"
+)
 #: empty buckets that a step passes over for each that it moves, and most buckets looked at for one
 _EMPTY, _MOST = 10, 1 << 16
 #: smallest table, and largest, by log2
@@ -76,23 +85,24 @@ class CalledSteps(TablePlan):
                 "db0, whose index is watched"
             )
         self.code(address, self._on_started, may_show=True)
-        self.notes.append(
-            "growths of databases' tables alone: this server has no function that tells of "
-            "others; name a MAP for those"
-        )
+        self.notes.append(_ALONE)
 
     def at_steps(self) -> None:
         """Notice what steps have done.
 
-        :raises UsageError: if the server exports no function that does them
+        :raises UsageError: if the server exports no functions that do all of them
         """
-        address = self.host.function(_STEPS)
-        if address is None:
-            raise UsageError(f"the program exports no {_STEPS}: name a MAP, whose index is watched")
+        host = self.host
+        address, of_bucket = host.function(_STEPS), host.function(_BUCKET_STEP)
+        if address is None or (of_bucket is None and host.function(_OUT_OF_ORDER) is not None):
+            name = _STEPS if address is None else _BUCKET_STEP
+            raise UsageError(
+                f"{self.request.event}: the program exports no {name}, so not all steps can be "
+                "seen; map break evacuate, progress and done of a MAP, as db0, watch its index"
+            )
         self.code(address, lambda hit: self._on_step(hit, None), may_show=True)
-        address = self.host.function(_BUCKET_STEP)
-        if address is not None:
-            self.code(address, lambda hit: self._on_step(hit, hit.register("rsi")))
+        if of_bucket is not None:
+            self.code(of_bucket, lambda hit: self._on_step(hit, hit.register("rsi")))
 
     def starts(self, hit: Hit, map: ChainedMap, old: int, new: int) -> bool:
         """A migration is about to start, or just has."""
@@ -193,11 +203,27 @@ class CalledStepPlan(CalledSteps):
     """`grow`, `evacuate` and `done` of any map."""
 
     def arm(self) -> Plan:
+        completed = self.host.function(_COMPLETED)
         if self.request.event == "grow":
             self.at_starts()
+        elif self.request.event == "done" and completed is not None:
+            self.code(completed, self._on_completed, may_show=True)
+            self.notes.append(_ALONE)
         else:
             self.at_steps()
         return self
+
+    def _on_completed(self, hit: Hit) -> bool:
+        """All entries are in the new table, which is about to be put in the place of the old."""
+        map = self.map_of(hit.register("rdi"))
+        if map is None or not map.tables.migrating or not map.count:
+            return False
+        tables = map.tables
+
+        def add(occurrence: Occurrence) -> None:
+            occurrence.evacuated = tables.sizes[0]
+
+        return self.request.wants(tables.kind()) and self.occurred("done", hit, map, add)
 
     def starts(self, hit: Hit, map: ChainedMap, old: int, new: int) -> bool:
         kind = Tables((0, 0), (old, new), (0, 0), 0).kind()
@@ -236,8 +262,8 @@ class CalledTrace(CalledSteps):
         self._counts = True
 
     def arm(self) -> Plan:
-        self.at_starts()
         self.at_steps()
+        self.at_starts()
         for name in self.kind.functions["clear"]:
             address = self.host.function(name)
             if address is not None:
