@@ -10,11 +10,12 @@ It listens on a socket in FOLDER alone, and is ended whatever happens.
 It is filled with N strings and with a hash, a set and a sorted set that are tables of their own,
 and with small values of every type; nothing migrates unless somebody asks. Then the debugger is
 attached: it writes all entries of the database, of its expires and of those three as JSON. After it
-has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME:
-they must be equal. With --saving a child process of the server saves meanwhile, and does not get
-far: `map inspect` must tell of it. With --busy the debugger is attached with its own options alone,
-while the server is asked for keys, fields and members all the time, so that it migrates; with
---growing it is given members of a new set and new keys, too, so that migrations start.
+has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME, and
+for the sizes and counts of both tables of each by DEBUG HTSTATS: they must be equal. With --saving
+a child process of the server saves meanwhile, and does not get far: `map inspect` must tell of it.
+With --busy the debugger is attached with its own options alone, while the server is asked for keys,
+fields and members all the time, so that it migrates; with --growing it is given members of a new
+set and new keys, too, so that migrations start.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -23,6 +24,7 @@ nothing else, if there is no such server.
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -115,6 +117,7 @@ class Server:
         log = (folder / "log").open("w", encoding="utf-8")
         options = ["--port", "0", "--unixsocket", "socket", "--save", "", "--daemonize", "no"]
         options += ["--activerehashing", "no", "--dir", ".", "--databases", "5"]
+        options += ["--enable-debug-command", "yes"]
         self.process = subprocess.Popen(
             [self.name, *options],
             executable=command[0] if cwd else str(program),
@@ -264,6 +267,20 @@ MAPS = {
 }
 
 
+#: tables that the server tells of by DEBUG HTSTATS and HTSTATS-KEY
+HTSTATS = ("db0", "expires", "hash", "set", "zset")
+_TABLE = re.compile(rb"table size: (\d+)\s+number of (?:elements|entries): (\d+)")
+
+
+def htstats(server: Server) -> Iterator[Tuple[str, List[Tuple[int, int]]]]:
+    """Names of tables, and (size, entries) of those that each has."""
+    keys, _, expires = server.client.ask("DEBUG", "HTSTATS", 0).partition(b"[Expires HT]")
+    texts = [keys, expires]
+    texts += [server.client.ask("DEBUG", "HTSTATS-KEY", name) for name in HTSTATS[2:]]
+    for name, found in zip(HTSTATS, texts):
+        yield name, [(int(size), int(count)) for size, count in _TABLE.findall(found)]
+
+
 class Comparison:
     """What the debugger wrote, against what the server says."""
 
@@ -298,6 +315,19 @@ class Comparison:
             what += f" {some} {last}"
         self.say(good, what)
 
+    def tables(self, name: str, truth: List[Tuple[int, int]]) -> None:
+        """Sizes and counts of both tables."""
+        facts = self.form(f"inspect {name}")
+        growth = facts.get("growth")
+        # a size of Valkey's hashtables is that of all positions
+        each = 7 if facts.get("flavor") == "valkey-hashtable" else 1
+        sizes = [each * size for size in facts.get("sizes", []) if size is not None]
+        counts = [facts.get("count")]
+        if growth is not None:
+            counts = [growth["entries_waiting"], growth["entries_moved"]]
+        good = bool(truth) and list(zip(sizes, counts)) == truth
+        self.say(good, f"tables of {name}: {truth}{'' if good else f', not {sizes} {counts}'}")
+
     def form(self, name: str) -> Dict[str, Any]:
         """The object that a command wrote; {} if it wrote none."""
         try:
@@ -324,8 +354,8 @@ def commands(folder: Path, keys: int) -> List[str]:
     for name, map in MAPS.items():
         lines.append(f"map entries '{map}' --json -o '{folder}/{name}.json'")
         lines.append(f"map check '{map}' --json -o '{folder}/check {name}.json'")
-    lines.append(f"map inspect db0 --json -o '{folder}/inspect.json'")
-    lines.append(f"map inspect '{MAPS['set']}' --json -o '{folder}/inspect set.json'")
+    for name in HTSTATS:
+        lines.append(f"map inspect '{MAPS[name]}' --json -o '{folder}/inspect {name}.json'")
     lines.append(f"map stats db0 --json -o '{folder}/stats.json'")
     lines.append(f"map list --json -o '{folder}/list.json'")
     lines.append(f"map list --migrating --json -o '{folder}/migrating.json'")
@@ -342,6 +372,8 @@ def compare(server: Server, folder: Path, keys: int, child: int) -> int:
     :param child: the process that saves; 0: there was none
     """
     comparison = Comparison(folder)
+    for name, tables in htstats(server):  # before anything is asked for that may move entries
+        comparison.tables(name, tables)
     truth = truth_of(server)
     comparison.entries("db0", truth)
     for name, inner in inner_truth(server):
@@ -359,7 +391,7 @@ def compare(server: Server, folder: Path, keys: int, child: int) -> int:
         comparison.say(good, f"find {key.decode()}" + ("" if good else f": {found}"))
     found = comparison.form("find none")
     comparison.say(found.get("found") is False, f"find of what is absent: {found.get('found')}")
-    facts, stats = comparison.form("inspect"), comparison.form("stats")
+    facts, stats = comparison.form("inspect db0"), comparison.form("stats")
     growth = facts.get("growth") or {}
     good = growth.get("old_buckets", 0) > growth.get("nevacuate", -1) > 0
     good &= growth.get("entries_moved", 0) + growth.get("entries_waiting", 0) == len(truth)
