@@ -55,6 +55,14 @@ class _Step:
     moves: Dict[int, Tuple[int, int]]
 
 
+def sees_steps(host: Host) -> bool:
+    """Whether the server exports the functions that do all steps of its dicts."""
+    lookups = host.function(_OUT_OF_ORDER) is not None
+    return host.function(_STEPS) is not None and not (
+        lookups and host.function(_BUCKET_STEP) is None
+    )
+
+
 class CalledSteps(TablePlan):
     """What stops and traces share: where migrations start and where steps end.
 
@@ -94,7 +102,7 @@ class CalledSteps(TablePlan):
         """
         host = self.host
         address, of_bucket = host.function(_STEPS), host.function(_BUCKET_STEP)
-        if address is None or (of_bucket is None and host.function(_OUT_OF_ORDER) is not None):
+        if address is None or not sees_steps(host):
             name = _STEPS if address is None else _BUCKET_STEP
             raise UsageError(
                 f"{self.request.event}: the program exports no {name}, so not all steps can be "

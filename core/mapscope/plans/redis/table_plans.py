@@ -14,11 +14,12 @@ from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Host
 from ..flavour_plans import FlavourPlans
-from .called_steps import CalledStepPlan, CalledTrace
+from .called_steps import CalledStepPlan, CalledTrace, sees_steps
 from .called_writes import CallPlan
 from .hashtable_steps import HashtablePlan
 from .table_stops import KINDS
 from .watched_steps import StepPlan
+from .watched_trace import WatchedTrace
 
 
 class TablePlans(FlavourPlans):
@@ -48,12 +49,14 @@ class TablePlans(FlavourPlans):
         if request.event in ("assign", "delete", "clear"):
             return CallPlan(stop, host, of, map)
         if request.event == "trace":
-            if of.name == valkey_tables.NAME:
+            if sees_steps(host) and of.name == redis_dicts.NAME:
+                return CalledTrace(stop, host, of, map)
+            if map is None:
                 raise UsageError(
-                    "map trace: a hashtable's steps are in functions without names; map break "
-                    "evacuate|grow|done MAP --log tells of one map's"
+                    "trace: this server's steps are in functions without names: name a MAP, as "
+                    "db0, whose index is watched"
                 )
-            return CalledTrace(stop, host, of, map)
+            return WatchedTrace(stop, host, of, map)
         if map is not None:
             return StepPlan(stop, host, of, map)
         if request.event == "progress":
