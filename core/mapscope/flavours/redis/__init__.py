@@ -4,6 +4,7 @@ that they export.
 
 siphash         its hash, of all keys at once
 sds             strings
+text_column     many strings at once
 objects         values of the keyspace
 dict_header     the layouts of a dict, recognised by what is there
 dict_types      what a dict holds, by its dictType
