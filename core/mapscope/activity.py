@@ -83,6 +83,9 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
     result.unknown += session.parked_unknown
+    unseen = session.target.unseen_writes()
+    if unseen:
+        result.unknown.append(f"any: {unseen}")
     if session.target.misfit():
         result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}

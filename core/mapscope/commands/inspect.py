@@ -61,7 +61,8 @@ class InspectResult(Result):
         about = view.flavor + (f", {escape(view.go_version)}" if view.go_version else "")
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where} ({about})\n"
-        yield (
+        own = facts.entries_text()
+        yield f"  entries    {own}\n" if own is not None else (
             f"  entries    {view.count}, load factor {ratio_text(view.load_factor())}, "
             f"grows above {optional(facts.grows_above)}\n"
         )

@@ -9,6 +9,7 @@ from .cpp.runtime_maps import RuntimeMaps
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
+from .go_sync.go_sync_maps import GoReadDirtyMaps, GoTrieMaps
 from .libcxx import libcxx_tables
 from .redis.redis_dicts import RedisDicts
 from .rust import rust_tables
@@ -19,6 +20,8 @@ from .valkey.valkey_tables import ValkeyTables
 #: in the order in which they are asked
 FLAVOURS: Tuple[Flavour, ...] = (
     RuntimeMaps(),
+    GoReadDirtyMaps(),
+    GoTrieMaps(),
     GoClassicMaps(),
     GoSwissMaps(),
     ValkeyTables(),

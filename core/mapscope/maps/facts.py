@@ -34,6 +34,11 @@ class Facts:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
 
+    def entries_text(self) -> Optional[str]:
+        """How many entries there are, for a reader, of a kind of map that has no load; None: what
+        the map says is told, and its load."""
+        return None
+
     def walked_form(self, summary: "Summary") -> Dict[str, object]:
         """What a walk has counted of such a map alone, as fields of mapscope.inspect/1."""
         return {}
@@ -202,11 +207,27 @@ class Summary:
     read: Optional[Coverage] = None
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """How often each number is there.
+
+    :ivar name: of the field of mapscope.stats/1
+    :ivar title: for a reader
+    """
+
+    name: str
+    title: str
+    values: Dict[int, int]
+
+
 @dataclass
 class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+    :ivar even: whether a good hash fills all the counted places alike
+    :ivar own: of a kind of map that has neither buckets nor groups, what stands in place of
+        cells, chains and probes
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -219,12 +240,15 @@ class Distribution:
     bytes_used: Optional[int]
     bytes_rebuilt: Optional[int]  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
-    #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
-    #: begin with; slots of deleted entries; entries until tables grow
-    probes: Dict[int, int] = field(default_factory=dict)
+    #: of a table of slots: groups that a lookup looks at which finds nothing: number of groups (of
+    #: a library's table: of slots) it may begin with, None: not known; slots of deleted entries;
+    #: entries until tables grow
+    probes: Optional[Dict[int, int]] = None
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+    even: bool = True
+    own: Optional[Tuple[Histogram, ...]] = None
 
 
 @dataclass

@@ -12,6 +12,7 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .go_sync.sync_plans import SyncPlans
 from .libraries.library_plans import LibraryPlans
 from .redis.table_plans import TablePlans
 from .tbb.tbb_plans import TbbPlans
@@ -19,6 +20,7 @@ from .tbb.tbb_plans import TbbPlans
 #: in the order in which they are asked for a program
 PLANS: Tuple[FlavourPlans, ...] = (
     GoPlans(),
+    SyncPlans(),
     TablePlans(),
     RuntimePlans(),
     TbbPlans(),
