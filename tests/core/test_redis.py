@@ -343,7 +343,7 @@ def test_databases_are_found_in_the_server() -> None:
     assert one(target, "inspect", "db0.expires")["address"] == hex(expires.address)
     assert one(target, "list", "--migrating")["maps"] == []
     for line, what in (
-        ("db7", "there are db0 to db2"),
+        ("db7", "the last that has one is db2"),
         ('db0["n"]', "is no table"),
         ('db0["x"]', "no such key"),
         ("db0.values", "No symbol"),

@@ -113,7 +113,10 @@ class RedisDicts(Flavour):
             last = max((one.number for one in every), default=-1)
             if number <= last:
                 raise NotAMap(f"db{number}.{part} has no table yet: nothing was written to it")
-            raise NotAMap(f"there is no db{number}: there are db0 to db{last}")
+            raise NotAMap(
+                f"db{number}.{part} has no table: nothing was written to it, or there is no such "
+                f"database; the last that has one is db{last}"
+            )
         return found
 
     def _of_slot(
