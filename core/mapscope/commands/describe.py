@@ -44,7 +44,7 @@ class DescribeResult(Result):
         if self.known is None:
             yield from (f"loaded {self._line(one)}\n" for one in self.shown)
             if self.shape is None:
-                yield "  there is no program yet: its names are looked up when there is\n"
+                yield "  its names are looked up in the program when a table is named\n"
             return
         if not self.shown:
             yield "no description is loaded: map describe FILE\n"

@@ -10,13 +10,20 @@ from ..session import Session
 from ..stops.engine import Plan, Stop
 from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
+from .described.described_plans import DescribedPlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
 from .libraries.library_plans import LibraryPlans
 from .redis.table_plans import TablePlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), TablePlans(), RuntimePlans(), LibraryPlans())
+PLANS: Tuple[FlavourPlans, ...] = (
+    GoPlans(),
+    TablePlans(),
+    RuntimePlans(),
+    LibraryPlans(),
+    DescribedPlans(),
+)
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:

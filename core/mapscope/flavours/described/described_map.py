@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A described table: what commands ask of it."""
 
+from bisect import bisect_left
 from dataclasses import dataclass, field, replace
 from typing import Callable, Iterator, List, Optional, Set, Tuple
 
@@ -64,6 +65,7 @@ class DescribedMap(ChainedMap):
         address: int,
         tables: DescribedHeader,
         hashing: Hashing,
+        grows_above: Optional[int],
         notes: Tuple[str, ...],
     ) -> None:
         self.shape = shape
@@ -83,12 +85,13 @@ class DescribedMap(ChainedMap):
             value,
             tables,
             nodes,
-            None,
+            grows_above,
             notes,
             hashing,
             size,
         )
         self.entries_of = nodes
+        self.unit = "bucket" if shape.chains else "slot"
         self.flavor = NAME
         self.decoder = session.decoder()
         self._counted: Optional[int] = None if not tables.counted else tables.count
@@ -109,7 +112,10 @@ class DescribedMap(ChainedMap):
         return found
 
     def held(self) -> Optional[Held]:
-        return super().held() if self.shape.fixed() or not self.shape.chains else None
+        found = super().held()
+        if found is None or self.described.counted or not self.shape.chains:
+            return found
+        return replace(found, overflow=self.shape.entry.size * self.count)
 
     # --- walks ---
 
@@ -179,6 +185,8 @@ class DescribedMap(ChainedMap):
             if self.shape.value is not None:
                 size += self.shape.value.type.size
             found = replace(found, entries=live, bytes_used=live * size)
+        if not self.shape.chains:
+            found.uniformity = None  # a slot has one entry at most, however the hash spreads them
         return found
 
     # --- one bucket, one key ---
@@ -227,6 +235,30 @@ class DescribedMap(ChainedMap):
             self.described = replace(self.described, used=(self.count, 0))
             self.tables = self.described
         super().check(report, progress)
+        if isinstance(self.nodes, SlotArray) and report.hashes:
+            self._check_runs(self.nodes, report)
+
+    def _check_runs(self, slots: SlotArray, report: Report) -> None:
+        """Entries of slots that a lookup does not come to: an empty slot stands before them."""
+        tables = self.described
+        for table in (1, 0) if tables.migrating else (0,):
+            size = tables.sizes[table]
+            start = tables.index if tables.migrating and not table else 0
+            empty = slots.empty(table, start, size)
+            for piece in slots.walk(table, start, size):
+                for at, key_hash in enumerate(self._hashes(piece)):
+                    slot = piece.buckets[at]
+                    home = slot if key_hash is None else tables.place(table, key_hash)
+                    if home == slot or not empty:
+                        continue
+                    gap = empty[bisect_left(empty, home) % len(empty)]
+                    if (gap - home) % size < (slot - home) % size:
+                        text = (
+                            f"{tables.array(table)} slot {slot}: lookups of its key begin at slot "
+                            f"{home}, and end at slot {gap}, which is empty"
+                        )
+                        link = slots.address(piece, at)
+                        report.add("error", "wrong-bucket", text, link, slot)
 
 
 class DescribedLookup(NodeLookup):
@@ -349,7 +381,9 @@ def open_table(session: Session, shape: Shape, base: int) -> DescribedMap:
     notes: Tuple[str, ...] = ()
     if tables.migrating:
         notes = tuple(waiting(session, shape.description, index))
-    view = DescribedMap(session, shape, address, tables, _hashing(session, shape, env), notes)
+    hashing = _hashing(session, shape, env)
+    above = None if shape.grows_above is None else shape.grows_above.value(env)
+    view = DescribedMap(session, shape, address, tables, hashing, above, notes)
     view.reopen = lambda later: open_table(later, shape, base)
     return view
 

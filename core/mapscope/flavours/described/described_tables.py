@@ -6,6 +6,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 
 from ...errors import MapscopeError, NotAMap, UsageError
 from ...maps.view import MapView
+from ...program.cpp_tables import DESCRIBED
 from ...program.target import Frame, Target, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape, named
@@ -21,6 +22,8 @@ from .shape import Shape, shape_of
 BUNDLED = Path(__file__).resolve().parents[2] / "descriptions"
 SUFFIX = ".table"
 _LARGEST = 1 << 16
+#: behind the name of a template: any class that it makes
+_ANY = "<*>"
 _STRUCT = ("struct ", "class ", "union ")
 
 #: what was loaded, by name, for as long as the debugger runs
@@ -45,12 +48,25 @@ def forget(name: str) -> None:
     if name not in _LOADED:
         raise UsageError(f"no description {named(name)} is loaded{similar(name, list(_LOADED))}")
     del _LOADED[name]
+    _tell_names()
+
+
+def _tell_names() -> None:
+    """Which classes are tables, for who reads expressions."""
+    names = [one.type_name for one in _LOADED.values() if one.type_name]
+    DESCRIBED.clear()
+    DESCRIBED.update(_plain(name) for name in names)
+
+
+def _plain(name: str) -> str:
+    start = next((start for start in _STRUCT if name.startswith(start)), "")
+    return name[len(start) :]
 
 
 def load(target: Target, word: str) -> Tuple[Description, Optional[Shape]]:
     """Load a description: a file, or the name of one that comes with mapscope.
 
-    :return: it, and how it fits the program; None: there is no program yet
+    :return: it, and how it fits the program; None: that is seen when a table is named
     :raises MapscopeError: if it says something wrong; nothing is loaded then
     """
     path, shown = Path(word).expanduser(), word
@@ -69,8 +85,11 @@ def load(target: Target, word: str) -> Tuple[Description, Optional[Shape]]:
     except ValueError:
         raise UsageError(f"{named(word)} can be the name of no file") from None
     description = read_description(text, shown)
-    shape = None if target.lacks_program() else shape_of(target, description)
+    # what a template makes has a name of its own, which a variable tells
+    later = description.type_name.endswith(_ANY) or target.lacks_program()
+    shape = None if later else shape_of(target, description)
     _LOADED[description.name] = description
+    _tell_names()
     return description, shape
 
 
@@ -156,10 +175,7 @@ def _is_of(type: Type, wanted: str) -> bool:
     if not wanted:
         return False
     tag = type.as_class().tag if type.as_class is not None else ""
-    names = {type.name, tag}
-    for start in _STRUCT:
-        names |= {name[len(start) :] for name in names if name.startswith(start)}
-        wanted = wanted[len(start) :] if wanted.startswith(start) else wanted
-    if wanted.endswith("<*>"):
+    names, wanted = {_plain(type.name), _plain(tag)}, _plain(wanted)
+    if wanted.endswith(_ANY):
         return any(name.startswith(wanted[:-2]) for name in names)
     return wanted in names

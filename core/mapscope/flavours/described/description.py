@@ -19,7 +19,7 @@ _FUNCTION = re.compile(r"[A-Za-z_~][\w:<>~, ]*")
 
 #: what a file may say: by section, which of it are expressions, and which are not
 _FORMULAS: Dict[str, Tuple[str, ...]] = {
-    "table": ("array", "size", "count", "bucket", "paused"),
+    "table": ("array", "size", "count", "bucket", "paused", "grows_above"),
     "old": ("when", "array", "size", "done", "bucket"),
     "node": ("next", "head", "hash"),
     "slot": ("live", "deleted", "hash", "home"),

@@ -41,7 +41,7 @@ class DescribedEntries(Nodes):
         return self.tables.arrays[table] + self.shape.stride * bucket
 
     def child_bytes(self) -> int:
-        return self.shape.entry.size * self.tables.count if self.shape.fixed() else 0
+        return self.shape.entry.size * self.tables.count if self.shape.chains else 0
 
     def address(self, piece: Piece, index: int) -> int:
         return piece.links[index]

@@ -67,6 +67,7 @@ class Shape:
     size: Formula
     count: Optional[Formula]
     paused: Optional[Formula]
+    grows_above: Optional[Formula]
     place: Formula
     when: Optional[Formula]
     old_array: Optional[Formula]
@@ -91,17 +92,6 @@ class Shape:
     def chains(self) -> bool:
         """Whether entries are nodes of chains."""
         return self.following is not None
-
-    def fixed(self) -> bool:
-        """Whether every entry has the bytes of its type and no others of its own."""
-        return self.chains and all(
-            form is None or form.kind == VALUE or _is_pointer(form.at)
-            for form in (self.key, self.value)
-        )
-
-
-def _is_pointer(formula: Formula) -> bool:
-    return formula.place is not None and formula.place.type.kind is Kind.POINTER
 
 
 class _Builder:
@@ -246,6 +236,7 @@ def shape_of(target: Target, description: Description, own: Optional[Type] = Non
         make.formula("table.size", table),
         make.maybe("table.count", table),
         make.maybe("table.paused", table),
+        make.maybe("table.grows_above", table),
         place,
         when,
         make.maybe("old.array", table),

@@ -94,6 +94,15 @@ class SlotArray(DescribedEntries):
                 return
             yield slot, piece or Piece(table)
 
+    def empty(self, table: int, first: int, end: int) -> List[int]:
+        """Slots that neither have an entry nor had one."""
+        live = {slot for piece in self.walk(table, first, end) for slot in piece.buckets}
+        return [
+            slot
+            for slot in range(first, end)
+            if slot not in live and not self._is_deleted(table, slot)
+        ]
+
     def _is_deleted(self, table: int, slot: int) -> bool:
         deleted = self.shape.deleted
         if deleted is None:

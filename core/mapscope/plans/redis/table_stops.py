@@ -59,12 +59,16 @@ class TablePlan(Plan):
     def __init__(self, stop: Stop, host: Host, view: ChainedMap) -> None:
         super().__init__(stop, host)
         self.view = view
-        self.kind = KINDS[view.flavor]
         self.address = view.address or 0
         held = view.held()
         old = held is not None and held.header == _OLD_SIZE
         self.index_at = _OLD_INDEX if old else self.kind.index_at
         self._points: List[Point] = []
+
+    @property
+    def kind(self) -> Kind:
+        """Which of the two kinds its map is of."""
+        return KINDS[self.view.flavor]
 
     def map_now(self) -> ChainedMap:
         """The map as it is now.

@@ -45,10 +45,18 @@ class StepPlan(TablePlan):
         self._last = self.map_now().tables
         self._reached = False
 
+    def index_now(self) -> int:
+        """The index of the migration; below 0: there is none."""
+        raw = bytes(self.host.target().read_memory(self.address + self.index_at, 8))
+        return int.from_bytes(raw, "little", signed=True)
+
+    def starts(self, tables: Tables) -> bool:
+        """Whether a migration that is seen for the first time has all of its header."""
+        return True
+
     def _is_on_the_way(self) -> bool:
         """Whether a step was done that nobody waits for. Most are, and one is soon looked at."""
-        raw = bytes(self.host.target().read_memory(self.address + self.index_at, 8))
-        index, last, request = int.from_bytes(raw, "little", signed=True), self._last, self.request
+        index, last, request = self.index_now(), self._last, self.request
         if not last.migrating or not last.index < index < last.sizes[0]:
             return False
         if request.event == "progress" and request.progress is not None:
@@ -67,6 +75,8 @@ class StepPlan(TablePlan):
             self._last, before = replace(self._last, index=-1), self._last
             return self._ended(hit, map, before) if before.migrating else False
         before, now = self._last, map.tables
+        if now.migrating and not before.migrating and not self.starts(now):
+            return False
         self._last = now
         event = self.request.event
         if now.migrating and not before.migrating:
