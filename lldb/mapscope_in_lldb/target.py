@@ -225,11 +225,11 @@ class LldbTarget(Target):
         for value in self.native.FindGlobalVariables(name, _MANY):
             if str(value.GetName() or "").removeprefix("::") != name:
                 continue
-            try:
-                one = variable_of(value.GetNonSyntheticValue())
-            except MapscopeError:
-                continue
-            found.append((str(value.GetDeclaration().GetFileSpec()), one))
+            place = value.GetAddress()
+            at = self._placed(place.GetLoadAddress(self.native), place.GetFileAddress())
+            if at is not None:
+                one = Variable(describe(value.GetType()), at)
+                found.append((str(value.GetDeclaration().GetFileSpec()), one))
         return found
 
     def symbols(self, name: str) -> List[int]:

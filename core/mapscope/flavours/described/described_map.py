@@ -404,7 +404,7 @@ def _hashing(session: Session, shape: Shape, env: Env) -> Hashing:
     def hashing() -> Tuple[Optional[KeyHash], str]:
         name = shape.description.get("lookup.hash")
         if shape.stored is not None and name in ("", STORED):
-            return None, "the hash of a key is known where it is stored, with its entry"
+            return None, "hashes are known only where they are stored, with entries"
         if not name:
             return None, "the description names no hash function"
         seed = shape.seed.value(env) if shape.seed is not None else 0

@@ -116,9 +116,9 @@ class _Builder:
     def named_type(self, key: str) -> Type:
         """A type that the description names."""
         name = self.description.get(key)
-        found = self.target.find_type(name)
-        if found is None and name.startswith("struct "):
-            found = self.target.find_type(name[len("struct ") :])
+        plain = name.partition("struct ")[2] or name
+        # of C a struct's name alone is none
+        found = self.target.find_type(plain) or self.target.find_type(f"struct {plain}")
         if found is None or not found.size:
             raise self.description.error(key, f"the program has no type {name}")
         return found

@@ -60,15 +60,19 @@ class TablePlan(Plan):
         super().__init__(stop, host)
         self.view = view
         self.address = view.address or 0
-        held = view.held()
-        old = held is not None and held.header == _OLD_SIZE
-        self.index_at = _OLD_INDEX if old else self.kind.index_at
         self._points: List[Point] = []
 
     @property
     def kind(self) -> Kind:
         """Which of the two kinds its map is of."""
         return KINDS[self.view.flavor]
+
+    @property
+    def index_at(self) -> int:
+        """Where in its header the index of the migration is."""
+        held = self.view.held()
+        old = held is not None and held.header == _OLD_SIZE
+        return _OLD_INDEX if old else self.kind.index_at
 
     def map_now(self) -> ChainedMap:
         """The map as it is now.
