@@ -4,7 +4,8 @@ instruction of what changes it.
 
     described-steps MAP BEGIN END CALLS STRIDE [MOST]
 
-The program runs to the function BEGIN, CALLS times; from there to its return, or to the function
+The program runs to the function BEGIN, CALLS times, or is looked at where it stands, if that is
+"here"; from there to its return, or to the function
 END if that is not "return", it is stepped by STRIDE instructions, at MOST places. At each,
 `map entries MAP --json` must have every entry that was there at the beginning and is at the end,
 each once and with its value, and none that was there at neither; or say that it cannot tell.
@@ -74,10 +75,12 @@ def described_steps(argument: str) -> None:
         here.process = here.debugger.GetSelectedTarget().GetProcess()
     with tempfile.TemporaryDirectory() as folder:
         steps = Steps(map, Path(folder))
-        here.stop_at(here.address_of([begin]))
+        if begin != "here":
+            here.stop_at(here.address_of([begin]))
         ends = [] if end == "return" else here.addresses_of([end])
         for _ in range(int(calls)):
-            here.go_on()
+            if begin != "here":
+                here.go_on()
             _one(here, steps, ends, int(stride), most)
         print(
             f"{steps.looked} places, {steps.wrong} wrong, {steps.unsure} unsure, "

@@ -9,7 +9,7 @@ does not expand yet; when the debugger has set its first stop, up to N keys, whi
 the table, and its clock starts the expansion. The debugger stops there in the middle, and writes
 all entries as JSON. After it has gone, the expansion goes on, and the server is asked for the same
 by its own protocol: `lru_crawler metadump all` for the keys, `get` for their values; they must be
-equal. With --steps the debugger does only what its OPTIONS say.
+equal. With --steps the table is a small one, and the debugger does only what its OPTIONS say.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -29,8 +29,8 @@ from urllib.parse import unquote_to_bytes
 
 from kv_server import Comparison, find_server, text
 
-#: keys from which on a table of 2^16 buckets expands
-_LIMIT = 98304
+#: log2 of the buckets at the beginning, where steps are taken too
+_POWER, _SMALL = 16, 12
 _FOUND = 5
 _ARMED = re.compile(rb"mapscope stop 1: .*\bby ")
 
@@ -38,11 +38,13 @@ _ARMED = re.compile(rb"mapscope stop 1: .*\bby ")
 class Memcached:
     """One server process."""
 
-    def __init__(self, program: Path, folder: Path) -> None:
+    def __init__(self, program: Path, folder: Path, power: int) -> None:
+        #: entries above which the table expands
+        self.limit = 3 << power >> 1
         log = (folder / "log").open("w", encoding="utf-8")
         # a path that is longer than a socket's name can be is named from there
         self.process = subprocess.Popen(
-            [str(program), "-u", "root", "-s", "socket", "-m", "512", "-t", "2"],
+            [str(program), *"-u root -s socket -m 512 -t 2 -o".split(), f"hashpower={power}"],
             cwd=folder,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -158,7 +160,7 @@ def compare(server: Memcached, folder: Path, keys: int) -> int:
     found = comparison.form("find none")
     comparison.say(found.get("found") is False, f"find of what is absent: {found.get('found')}")
     growth = comparison.form("inspect").get("growth") or {}
-    good = 65536 == growth.get("old_buckets") > growth.get("nevacuate", 0) > 0
+    good = 1 << _POWER == growth.get("old_buckets") > growth.get("nevacuate", 0) > 0
     comparison.say(good, f"inspect in mid-expansion{'' if good else f': {growth}'}")
     stats = comparison.form("stats")
     comparison.say(stats.get("entries") == keys, f"stats: {stats.get('entries')} entries")
@@ -176,7 +178,7 @@ def debug(server: Memcached, words: List[str], keys: int) -> bytes:
     for line in process.stdout:
         output += line
         if done is None and _ARMED.match(line):
-            done = threading.Thread(target=server.put, args=(_LIMIT, keys))
+            done = threading.Thread(target=server.put, args=(server.limit, keys))
             done.start()
     process.wait()
     if done is not None:
@@ -198,16 +200,17 @@ def main() -> int:
         return 0
     folder: Path = arguments.folder.resolve()
     folder.mkdir(parents=True, exist_ok=True)
-    server = Memcached(program, folder)
+    server = Memcached(program, folder, _SMALL if arguments.steps else _POWER)
     try:
-        server.put(0, _LIMIT)
+        server.put(0, server.limit)
         words = [*arguments.debugger]
         if not arguments.steps:
             stop = f"map break progress {arguments.part}% memcached"
             lines = ["map describe memcached", stop, "continue", *commands(folder), "detach"]
             for line in lines:
                 words += ["-ex", line]
-        output = debug(server, [*words, "-p", str(server.process.pid)], arguments.keys)
+        keys = server.limit + 60 if arguments.steps else arguments.keys
+        output = debug(server, [*words, "-p", str(server.process.pid)], keys)
         (folder / "debugger.out").write_bytes(output)
         if arguments.steps:
             sys.stdout.write(output.decode(errors="replace"))
