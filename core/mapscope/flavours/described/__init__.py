@@ -9,7 +9,7 @@ texts             keys and values that are texts
 named_hashes      hash functions that a description can name
 entry_columns     keys, values and stored hashes of entries
 node_chains, slot_array   entries in chains of nodes, and in an array
-moving            entries that a step of the migration holds alone
+described_moves   entries that a step of the migration holds alone
 described_map     what commands ask of such a table
 described_tables  the flavour: those that were loaded
 """

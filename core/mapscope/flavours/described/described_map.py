@@ -24,7 +24,7 @@ from ...session import Session
 from .description import EITHER, NEW_OLD, STORED
 from .entry_columns import DescribedEntries
 from .formulas import MASK, Env, Formula
-from .moving import Moving, waiting
+from .described_moves import Moving, waiting
 from .named_hashes import NamedHash
 from .node_chains import NodeChains
 from .shape import Shape, placed
@@ -102,7 +102,14 @@ class DescribedMap(ChainedMap):
     def count(self) -> int:
         if self._counted is None:
             # the table does not say, so they are counted
-            self._counted = sum(len(piece) for piece, _ in self.pieces())
+            known = len(self.problems)
+            found = sum(len(piece) for piece, _ in self.pieces())
+            problems = self.problems[known:]
+            del self.problems[known:]  # who walks comes to them again
+            self.entries_of.gave_up = False
+            if is_cut_short(problems):
+                raise Corrupt(f"cannot tell how many entries {self.type_name} has: {problems[0]}")
+            self._counted = found
         return self._counted
 
     def growth(self) -> Optional[Growth]:
@@ -232,8 +239,10 @@ class DescribedMap(ChainedMap):
     def check(self, report: Report, progress: Progress = no_progress) -> None:
         if not self.described.counted:
             # nothing to compare with: what is found is the count
-            self.described = replace(self.described, used=(self.count, 0))
-            self.tables = self.described
+            try:
+                self.tables = self.described = replace(self.described, used=(self.count, 0))
+            except Corrupt:
+                pass  # why it cannot be told is what is found below
         super().check(report, progress)
         if isinstance(self.nodes, SlotArray) and report.hashes:
             self._check_runs(self.nodes, report)

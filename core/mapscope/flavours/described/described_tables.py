@@ -15,7 +15,7 @@ from ..flavour import Flavour
 from .described_map import NAME, open_table
 from .description import Description, read_description
 from .formulas import similar
-from .moving import plain_name
+from .described_moves import plain_name
 from .shape import Shape, shape_of
 
 #: descriptions that come with mapscope
