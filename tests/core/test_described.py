@@ -5,7 +5,7 @@ table ends."""
 import random
 import struct
 from pathlib import Path
-from typing import Dict, Iterator, List, Tuple
+from typing import Dict, Iterator, List, Optional, Tuple
 
 import pytest
 from image import FakeTarget, Image, frame
@@ -44,8 +44,12 @@ def pointer_to(type: Type) -> Type:
     return Type(Kind.POINTER, f"{type.name} *", 8, element=lambda: type)
 
 
-_ITSELF = Type(Kind.POINTER, "node *", 8, element=lambda: NODE)
-NODE = struct_of("node", 24, ("next", 0, _ITSELF), ("key", 8, ULONG), ("value", 16, INT))
+def _node() -> Type:
+    return NODE
+
+
+_ITSELF = Type(Kind.POINTER, "node *", 8, element=_node)
+NODE: Type = struct_of("node", 24, ("next", 0, _ITSELF), ("key", 8, ULONG), ("value", 16, INT))
 TABLE = struct_of(
     "table",
     48,
@@ -313,7 +317,7 @@ def test_variables_of_one_name(tmp_path: Path) -> None:
         ("count >= 40 ^ 1", 0),
     ],
 )
-def test_expressions(formula: str, value: int) -> None:
+def test_expressions(formula: str, value: Optional[int]) -> None:
     table = Table()
     scope = struct_scope(TABLE, table.target)
     if value is None:

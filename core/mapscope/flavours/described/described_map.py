@@ -55,7 +55,6 @@ class DescribedMap(ChainedMap):
     :ivar shape: the description, as the program has it
     """
 
-    unit = "bucket"
     mark = "hash"
 
     def __init__(
@@ -91,7 +90,7 @@ class DescribedMap(ChainedMap):
             size,
         )
         self.entries_of = nodes
-        self.unit = "bucket" if shape.chains else "slot"
+        self.unit = "chain" if shape.chains else "slot"
         self.flavor = NAME
         self.decoder = session.decoder()
         self._counted: Optional[int] = None if not tables.counted else tables.count

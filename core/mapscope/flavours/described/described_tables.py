@@ -97,7 +97,14 @@ class DescribedTables(Flavour):
     """Tables whose descriptions were loaded."""
 
     name = NAME
-    not_listed = ""
+
+    @property
+    def not_listed(self) -> str:  # type: ignore[override]
+        """Which are in no list."""
+        types = [one.type_name for one in _LOADED.values() if one.type_name]
+        if not types:
+            return ""
+        return f"described tables that are a {' or a '.join(types)} are not listed: name a variable"
 
     def present(self, session: Session) -> bool:
         return bool(_LOADED)

@@ -14,6 +14,7 @@ from .named_hashes import HASHES
 #: bytes of a file, and of one line of it
 _LARGEST, _LINE = 1 << 16, 2000
 _NAME = re.compile(r"[A-Za-z_][\w-]{0,63}")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 _SECTION = re.compile(r"\[\s*(\w+)\s*\]")
 _FUNCTION = re.compile(r"[A-Za-z_~][\w:<>~, ]*")
 
@@ -143,10 +144,10 @@ def read_description(text: str, file: str) -> Description:
     lines: Dict[str, Line] = {}
     section = ""
     for number, raw in enumerate(text.splitlines(), 1):
-        line = raw.strip()
+        line = _COMMENT.sub("", raw).strip()
         if len(raw) > _LINE:
             raise _error(file, number, f"a line of {len(raw)} characters: {_LINE} are allowed")
-        if not line or line[0] in "#;":
+        if not line:
             continue
         match = _SECTION.fullmatch(line)
         if match is not None:
