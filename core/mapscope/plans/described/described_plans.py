@@ -86,8 +86,7 @@ class DescribedSteps(StepPlan):
         if not watched:
             raise UsageError("[stops] watch is to name variables that change with a step")
         for place in watched:
-            at, shows = place.at(env), self.visible is None
-            self._keep(self.host.watchpoint(at, place.type.size, self._guarded(on_hit), shows))
+            self.watch(place.at(env), place.type.size, on_hit)
 
     def index_now(self) -> int:
         env, shape = self._env(), self._table.shape
@@ -119,7 +118,7 @@ class DescribedCalls(TablePlan):
     def arm(self) -> Plan:
         name = self._call.function
         try:
-            self._keep(self.host.breakpoint_at(name, self._guarded(self._called)))
+            self.keep(self.host.breakpoint_at(name, self.guarded(self._called)))
         except UsageError:
             raise UsageError(
                 f"the program has no function {name} that can be stopped at, which [stops] names"
