@@ -14,6 +14,7 @@ from ...flavours.described.described_map import NAME, DescribedMap
 from ...flavours.described.description import C_STRING, TEXT, VALUE, Call
 from ...flavours.described.formulas import Env
 from ...flavours.described.texts import Texts, c_strings
+from ...maps.event_lines import done_line
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
@@ -48,12 +49,13 @@ class DescribedPlans(FlavourPlans):
             if kind in request.kinds:
                 raise UsageError(f"--{kind}: such tables grow or shrink: --doubling, --shrink")
         name = view.shape.description.name
-        if request.event in _STEPS:
+        if request.event in (*_STEPS, "trace"):
             if view.shape.done is None:
                 raise UsageError(
                     f"{request.event}: the description of {name} has no [old]: no migrations"
                 )
-            return DescribedSteps(stop, host, view)
+            plan = DescribedTrace if request.event == "trace" else DescribedSteps
+            return plan(stop, host, view)
         if request.event not in _CALLS:
             raise UsageError(
                 f"{request.event}: there is none for described tables; there are "
@@ -96,6 +98,34 @@ class DescribedSteps(StepPlan):
 
     def starts(self, tables: Tables) -> bool:
         return tables.index == 0  # else it is the last migration's, not reset yet
+
+
+class DescribedTrace(DescribedSteps):
+    """`map trace` of one table: its migrations, a line for each bucket."""
+
+    shows = False
+
+    def changed(self, hit: Hit) -> bool:
+        map = self.map_now()
+        before, now = self.last, map.tables
+        if now.migrating and not before.migrating and not self.starts(now):
+            return False
+        self.last = now
+        if map.count < self.request.min_entries:
+            return False
+        at, sizes = self.address, before.sizes if before.migrating else now.sizes
+        old, new = sizes
+        if now.migrating and not before.migrating:
+            verb = "grows" if new > old else "shrinks"
+            text = f"{verb} from {old} to {new} buckets (entries: {map.count})"
+            self.stop.log(f"map[{at:#x}] {text}")
+        first = max(before.index, 0) if before.migrating else 0
+        end = now.index if now.migrating else old if before.migrating else 0
+        for bucket in range(first, end):
+            self.stop.log(f"map[{at:#x}] bucket migration: old bkt#{bucket} of {old}")
+        if before.migrating and not now.migrating:
+            self.stop.log(done_line(at, new, ""))
+        return False
 
 
 class DescribedCalls(TablePlan):
