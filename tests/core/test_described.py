@@ -200,6 +200,19 @@ def test_a_thread_that_sets_the_table_up(tmp_path: Path) -> None:
     assert last["error"].startswith("cannot tell which entries there are: thread 3 is in grow")
 
 
+def test_a_migration_that_stands_still(tmp_path: Path) -> None:
+    table = Table()
+    waits = "locals = rest\nwaits = usleep nap\nwaits_for = a lock is held"
+    load(table.target, tmp_path, GOOD.replace("locals = rest", waits))
+    assert one(table.target, "inspect", "t")["notes"] == []
+    table.target.frames = [frame("nanosleep", 2), frame("usleep", 2), frame("step", 2)]
+    said = "stalled: thread 2, which moves entries, is in usleep at old bucket 3: a lock is held"
+    assert one(table.target, "inspect", "t")["notes"] == [said]
+    assert f"note       {said}" in text(table.target, "inspect", "t")
+    table.target.frames = [frame("usleep", 2), frame("serve", 2), frame("step", 3)]
+    assert one(table.target, "inspect", "t")["notes"] == []
+
+
 @pytest.mark.parametrize(
     "change, error",
     [
@@ -409,6 +422,40 @@ def test_hostile_tables_end(tmp_path: Path) -> None:
         table.image.restore(saved)
     assert told
     assert shown(table.target) == TRUTH
+
+
+def test_slots_that_lookups_do_not_come_to(tmp_path: Path) -> None:
+    image = Image()
+    target = Target(image)
+    slot = struct_of("slot", 16, ("state", 0, BYTE), ("key", 4, UINT), ("value", 8, ULONG))
+    array = image.allocate(16 * 8)
+    places = {key: at for at, key in ((3, 3), (4, 11), (5, 19), (7, 7), (0, 15))}
+    for key, at in places.items():
+        image.write(array + 16 * at, struct.pack("<BxxxIQ", 2, key, 10 * key))
+    target.of_files = {
+        "slots": [("/a.c", Variable(pointer_to(slot), image.place(struct.pack("<Q", array))))],
+        "size": [("/a.c", Variable(UINT, image.place(struct.pack("<I", 8))))],
+    }
+    description = (
+        "[table]\nname = slots\narray = slots\nsize = size\n[slot]\nlive = state == 2\n"
+        "deleted = state == 1\n[key]\nat = key\n[value]\nat = value\n[lookup]\nhash = identity\n"
+    )
+    load(target, tmp_path, description)
+    rows = lines(target, "entries", "slots")[1:-1]
+    assert {row["key"]: row["value"] for row in rows} == {key: 10 * key for key in places}
+    for key in places:
+        assert one(target, "find", f"slots {key}")["entry"]["value"] == 10 * key
+    assert one(target, "find", "slots 27")["found"] is False
+    assert one(target, "check", "slots")["ok"] is True
+    image.write(array + 16 * 4, b"\1")  # deleted: lookups go on
+    assert one(target, "find", "slots 19")["entry"]["value"] == 190
+    assert one(target, "check", "slots")["ok"] is True
+    image.write(array + 16 * 4, b"\0")  # emptied: lookups end there
+    (finding,) = one(target, "check", "slots")["findings"]
+    assert finding["code"] == "wrong-bucket" and finding["bucket"] == 5
+    assert "begin at slot 3, and end at slot 4, which is empty" in finding["message"]
+    found = one(target, "find", "slots 19")
+    assert found["found"] is not True and found["entry"] is None
 
 
 def test_a_chain_that_bites_its_tail_is_told(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ _FORMULAS: Dict[str, Tuple[str, ...]] = {
     "table": ("array", "size", "count", "bucket", "paused", "grows_above"),
     "old": ("when", "array", "size", "done", "bucket"),
     "node": ("next", "head", "hash"),
-    "slot": ("live", "deleted", "hash", "home"),
+    "slot": ("live", "deleted", "hash"),
     "key": ("at", "length"),
     "value": ("at", "length", "unless"),
     "lookup": ("seed",),

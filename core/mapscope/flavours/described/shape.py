@@ -82,7 +82,6 @@ class Shape:
     live: Optional[Formula]
     deleted: Optional[Formula]
     stored: Optional[Formula]
-    home: Optional[Formula]
     key: Form
     value: Optional[Form]
     seed: Optional[Formula]
@@ -251,16 +250,11 @@ def shape_of(target: Target, description: Description, own: Optional[Type] = Non
         None if chains else make.formula("slot.live", scope),
         make.maybe("slot.deleted", scope),
         make.maybe("node.hash" if chains else "slot.hash", scope),
-        make.maybe("slot.home", _with(scope, ("$slot", SIZE))),
         make.form("key", scope),
         make.form("value", scope) if description.has("value") else None,
         make.maybe("lookup.seed", table),
         make.watched(table) if has_old else (),
     )
-
-
-def _with(scope: Scope, given: Tuple[str, ...]) -> Scope:
-    return Scope(scope.find, scope.similar, given, scope.complete)
 
 
 def placed(formula: Formula, env: Env, key_hash: int, size: int) -> int:
