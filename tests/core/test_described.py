@@ -213,6 +213,21 @@ def test_a_migration_that_stands_still(tmp_path: Path) -> None:
     assert one(table.target, "inspect", "t")["notes"] == []
 
 
+def test_writers_of_a_table_that_may_be_locked_are_no_race(tmp_path: Path) -> None:
+    table = Table()
+    load(table.target, tmp_path)
+    assert text(table.target, "writers") == "no thread is inside a map write\n"
+    table.target.frames = [frame("put", at, t=table.address) for at in (1, 2)]
+    for one_frame in table.target.frames:
+        one_frame.variables["t"] = Variable(
+            pointer_to(TABLE), None, struct.pack("<Q", table.address)
+        )
+    said = text(table.target, "writers")
+    assert said.count(f"assign, mine {table.address:#x}") == 2
+    assert f"cannot tell: whether the 2 writers of mine {table.address:#x} race" in said
+    assert "RACE" not in said
+
+
 @pytest.mark.parametrize(
     "change, error",
     [

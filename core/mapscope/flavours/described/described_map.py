@@ -56,6 +56,7 @@ class DescribedMap(ChainedMap):
     """
 
     mark = "hash"
+    may_lock = True
 
     def __init__(
         self,

@@ -144,10 +144,11 @@ class DescribedTables(Flavour):
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
         for one in _LOADED.values():
-            event = one.operation(plain_name(frame.function))
-            if event is None:
+            name = plain_name(frame.function)
+            event = one.operation(name)
+            if event is None and (one.type_name or name not in one.words("moving.function")):
                 continue
-            if not one.type_name:
+            if event is None or not one.type_name:
                 return self.from_name(session, one.name)
             call = one.call(event)
             parameter = None if call is None else call.parameters.get("table")

@@ -123,12 +123,13 @@ class Description:
         return Call(words[0], {role: parameter for role, _, parameter in pairs})
 
     def operation(self, function: str) -> Optional[str]:
-        """What a function of the program does to such a table; None: nothing that is said."""
+        """What a function of the program does to such a table; None: nothing that is said. What
+        moves entries may be a thread that mostly waits, so it counts as none."""
         for event in ("assign", "delete", "clear"):
             call = self.call(event)
             if call is not None and call.function == function:
                 return event
-        return "evacuate" if function in self.words("moving.function") else None
+        return None
 
 
 def read_description(text: str, file: str) -> Description:
