@@ -20,7 +20,8 @@ int main(int argc, char **argv) {
   int keys = argc > 1 ? atoi(argv[1]) : 100;
   static char context;
   isc_ht_init(&names, (void *)&context, 2, ISC_HT_CASE_SENSITIVE);
-  for (int i = 0; i < keys; i++) add(i);
+  for (int i = 0; i < keys; i++)
+    add(i);
   for (int i = 0; i < keys; i += 10) {
     char key[32];
     int size = snprintf(key, sizeof key, "name %d", i);
@@ -47,7 +48,8 @@ int main(int argc, char **argv) {
     fclose(truth);
   }
   checkpoint();
-  for (int i = 0; i < 4 * keys; i++) add(keys + i);
+  for (int i = 0; i < 4 * keys; i++)
+    add(keys + i);
   checkpoint();
   isc_ht_destroy(&names);
   return 0;

@@ -23,6 +23,7 @@ typedef enum { ISC_R_SUCCESS, ISC_R_NOTFOUND, ISC_R_EXISTS, ISC_R_NOMORE } isc_r
 static inline uint32_t isc_hash32(const void *key, size_t size, bool case_sensitive) {
   const unsigned char *bytes = key;
   uint32_t hash = case_sensitive ? 17 : 19;
-  for (size_t i = 0; i < size; i++) hash = hash * 31 + bytes[i];
+  for (size_t i = 0; i < size; i++)
+    hash = hash * 31 + bytes[i];
   return hash;
 }
