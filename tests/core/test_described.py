@@ -189,6 +189,25 @@ def test_what_hangs_on_a_local_alone(tmp_path: Path) -> None:
     assert one(table.target, "find", f"t {key}")["found"] is True
 
 
+def test_a_count_that_is_ahead_of_its_entry(tmp_path: Path) -> None:
+    table = Table()
+    load(table.target, tmp_path, GOOD.replace("assign =", "adding = link\nassign ="))
+    table.image.write_word(table.address + 12, 41, 4)
+    last = lines(table.target, "entries", "t")[-1]
+    assert not last["complete"] and last["error"].startswith("cannot tell: 1 entry may be")
+    table.target.frames = [frame("insert", 2), frame("link", 2, t=table.address)]
+    assert lines(table.target, "entries", "t")[-1]["complete"] is True
+    table.target.frames = [frame("main", 2)]
+    table.image.write_word(table.address + 16, 0)  # not migrating: nothing is on its way
+    for key in range(40):
+        if key % 8 >= 3:
+            table.hang(key, table.new, 16)
+    assert lines(table.target, "entries", "t")[-1]["complete"] is False
+    table.target.frames = [frame("insert", 2), frame("link", 2, t=table.address)]
+    assert lines(table.target, "entries", "t")[-1]["complete"] is True
+    assert shown(table.target) == TRUTH
+
+
 def test_a_thread_that_sets_the_table_up(tmp_path: Path) -> None:
     table = Table()
     load(table.target, tmp_path)

@@ -179,7 +179,7 @@ class DescribedMap(ChainedMap):
         if busy:
             text = f"cannot tell which entries there are: {busy}"
             self.problems.append(Problem(text, "lost", self.address))
-        elif not cut and not (abs(found - tables.count) == 1 and self.moving.writing()):
+        elif not cut and abs(found - tables.count) > self.moving.writing():
             text = f"the header counts {tables.count} entries, and {found} were found"
             self.problems.append(Problem(text, "count", self.address))
 

@@ -81,11 +81,10 @@ class Moving:
             return f"thread {frame.thread} is in {plain_name(frame.function)}: let it return"
         return ""
 
-    def writing(self) -> bool:
-        """Whether a thread is in a function that adds or removes an entry."""
-        calls = (self._description.call(event) for event in ("assign", "delete", "clear"))
-        functions = [call.function for call in calls if call is not None]
-        return bool(frames_in(self._session, functions))
+    def writing(self) -> int:
+        """How many threads are in functions that add or remove an entry."""
+        frames = frames_in(self._session, self._description.writers())
+        return len({frame.thread for frame, _ in frames})
 
     def lost(self, nodes: NodeChains, seen: Set[int], missing: Optional[int]) -> Lost:
         """Entries that no table leads to.
@@ -107,6 +106,8 @@ class Moving:
             return Lost(_piece(nodes, links)) if links else Lost()
         if not frames and not self._description.has("moving"):
             return Lost()
+        if missing - len(links) <= self.writing():
+            return Lost(_piece(nodes, links) if links else None)  # counted, and not linked yet
         what = f"{missing} {'entry' if missing == 1 else 'entries'} may be on the way to the new "
         what += "table"
         if frames:

@@ -39,7 +39,7 @@ _WORDS: Dict[str, Tuple[str, ...]] = {
     "value": ("as", "type"),
     "lookup": ("hash", "order"),
     "moving": ("function", "locals", "waits", "waits_for"),
-    "stops": ("watch", "assign", "delete", "clear"),
+    "stops": ("watch", "assign", "delete", "clear", "adding", "removing"),
 }
 #: without which nothing can be shown
 _NEEDED = ("table.name", "table.array", "table.size", "key.at")
@@ -129,7 +129,15 @@ class Description:
             call = self.call(event)
             if call is not None and call.function == function:
                 return event
-        return None
+        if function in self.words("stops.adding"):
+            return "assign"
+        return "delete" if function in self.words("stops.removing") else None
+
+    def writers(self) -> List[str]:
+        """Functions in which an entry is added or removed."""
+        calls = (self.call(event) for event in ("assign", "delete", "clear"))
+        found = [call.function for call in calls if call is not None]
+        return found + self.words("stops.adding") + self.words("stops.removing")
 
 
 def read_description(text: str, file: str) -> Description:
