@@ -83,6 +83,9 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
     result.unknown += session.parked_unknown
+    unseen = session.target.unseen_writes()
+    if unseen:
+        result.unknown.append(f"any: {unseen}")
     if session.target.misfit():
         result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}
@@ -99,7 +102,7 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
                 f"whether the {len(writers)} writers of {view.type_name} {view.address or 0:#x} "
                 "race: the program may lock parts of it"
             )
-        elif len(writers) > 1 and view is not None:
+        elif len(writers) > 1 and view is not None and not view.concurrent:
             for writer in writers:
                 writer.races = True
             result.races.append((view, writers))

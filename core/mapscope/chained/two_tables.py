@@ -157,6 +157,13 @@ class Nodes(ABC):
         entries that are moved already."""
         return ()
 
+    def oddities(self, quiet: bool) -> Iterator[Problem]:
+        """What else a healthy map has not, after a walk over all of it.
+
+        :param quiet: whether nobody is in the middle of a write to it
+        """
+        return iter(())
+
     def written(self, piece: Piece) -> Sequence[int]:
         """Indices of entries that a thread may be writing at this moment."""
         return ()
@@ -183,6 +190,8 @@ class Nodes(ABC):
 
     #: of a bucket
     bucket_bytes = 8
+    #: which bits of a hash tag() gives
+    tag_bits = 0
     #: whether so much of the tables cannot be read that the rest is left
     gave_up = False
     #: whether buckets that are migrated can still be read

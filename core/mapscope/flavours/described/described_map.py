@@ -85,8 +85,8 @@ class DescribedMap(ChainedMap):
             value,
             tables,
             nodes,
-            grows_above,
-            notes,
+            lambda: grows_above,
+            lambda: notes,
             hashing,
             size,
         )

@@ -26,7 +26,7 @@ from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, OnHit
 from ...stops.occurrence import Occurrence
 from ..flavour_plans import FlavourPlans
-from ..redis.table_stops import TablePlan
+from ..redis.table_stops import Kind, TablePlan
 from ..redis.watched_steps import StepPlan
 
 _STEPS = ("grow", "evacuate", "progress", "done")
@@ -74,7 +74,7 @@ class DescribedSteps(StepPlan):
     """`grow`, `evacuate`, `progress` and `done` of one table."""
 
     def __init__(self, stop: Stop, host: Host, view: DescribedMap) -> None:
-        super().__init__(stop, host, view)
+        super().__init__(stop, host, _kind(view), view)
         self._table = view
 
     def _env(self) -> Env:
@@ -132,7 +132,7 @@ class DescribedCalls(TablePlan):
     """`assign`, `delete` and `clear` of one table: at the function that a description names."""
 
     def __init__(self, stop: Stop, host: Host, view: DescribedMap, call: Call) -> None:
-        super().__init__(stop, host, view)
+        super().__init__(stop, host, _kind(view), view)
         self._table, self._call = view, call
         self._test: Optional[KeyTest] = None
         if self.request.key is not None:
@@ -231,6 +231,20 @@ class DescribedCalls(TablePlan):
             return self.request.event == "delete"
 
 
+def _kind(view: DescribedMap) -> Kind:
+    """What plans of tables are told of a kind: each description is one of its own."""
+
+    def reopened(session: Session, address: int) -> ChainedMap:
+        return view if view.reopen is None else _chained(view.reopen(session))
+
+    return Kind(NAME, reopened, 0, {}, frozenset())
+
+
+def _chained(view: MapView) -> ChainedMap:
+    assert isinstance(view, ChainedMap)
+    return view
+
+
 def _now(host: Host, table: DescribedMap) -> ChainedMap:
     """The table as it is now.
 
@@ -238,6 +252,4 @@ def _now(host: Host, table: DescribedMap) -> ChainedMap:
     """
     if table.reopen is None:
         raise MapscopeError("it cannot be opened again")
-    view = table.reopen(Session(host.target()))
-    assert isinstance(view, ChainedMap)
-    return view
+    return _chained(table.reopen(Session(host.target())))
