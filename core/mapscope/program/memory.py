@@ -129,14 +129,14 @@ class Memory:
             others = self._from_run(addresses, max(sizes))
             if others is not None:
                 run, start = self._run, self._run_at
-                found = [
+                cut = [
                     run[(at := address - start) : at + size]
                     for address, size in zip(addresses, sizes)
                 ]
-                return self._completed_run(found, addresses, sizes, others)
+                return self._completed_run(cut, addresses, sizes, others)
             if self._keep(self._chunks, addresses):
-                found = self._cut(self._chunks, addresses, sizes)
-                return self._completed(found, addresses, sizes)
+                cut = self._cut(self._chunks, addresses, sizes)
+                return self._completed(cut, addresses, sizes)
         if len(addresses) >= _MANY:
             return self.sweep(addresses, sizes)
         found = self._out_of_pages(addresses, sizes)
