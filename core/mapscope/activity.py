@@ -97,7 +97,12 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             result.unknown.append(f"who raced with thread {number}: that write may have ended")
     for writers in maps.values():
         view = writers[0].view
-        if len(writers) > 1 and view is not None and not view.concurrent:
+        if len(writers) > 1 and view is not None and view.may_lock:
+            result.unknown.append(
+                f"whether the {len(writers)} writers of {view.type_name} {view.address or 0:#x} "
+                "race: the program may lock parts of it"
+            )
+        elif len(writers) > 1 and view is not None and not view.concurrent:
             for writer in writers:
                 writer.races = True
             result.races.append((view, writers))

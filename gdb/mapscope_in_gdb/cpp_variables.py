@@ -11,10 +11,12 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 import gdb
 
+from mapscope.errors import MapscopeError
 from mapscope.program.cpp_types import CppVariable
 from mapscope.program.elf_sections import data_symbols
-from mapscope.program.target import Section
+from mapscope.program.target import Section, Variable
 from .cpp_types import has_maps, variable_with_value
+from .expressions import variable_of
 from .frames import Selected
 
 #: bytes from one place that is looked at to the next: where no function is, and inside of one
@@ -191,6 +193,24 @@ class Variables:
         if (one.name, place) not in self._told:
             self._told.add((one.name, place))
             yield one
+
+
+def file_variables(name: str) -> List[Tuple[str, Variable]]:
+    """(source file, variable) of all variables of a name that are of no function."""
+    found: List[Tuple[str, Variable]] = []
+    try:
+        symbols = [gdb.lookup_global_symbol(name), *gdb.lookup_static_symbols(name)]
+    except (gdb.error, RuntimeError, ValueError):
+        return found
+    for symbol in symbols:
+        if symbol is None or not symbol.is_variable or symbol.needs_frame:
+            continue
+        try:
+            one = variable_of(symbol.value())
+        except (gdb.error, ValueError, RuntimeError, MapscopeError):
+            continue
+        found.append((str(symbol.symtab.filename) if symbol.symtab is not None else "", one))
+    return found
 
 
 def _symbol_of(mangled: str) -> Optional[gdb.Symbol]:

@@ -93,6 +93,9 @@ class GdbTarget(Target):
     def names(self) -> Optional[Names]:
         return GdbNames(self.symbols)
 
+    def file_variables(self, name: str) -> List[Tuple[str, Variable]]:
+        return cpp_variables.file_variables(name)
+
     def symbols(self, name: str) -> List[int]:
         # In the C language, whatever the frame's: Go's parser knows no quotes.
         try:

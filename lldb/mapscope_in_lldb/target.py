@@ -35,6 +35,8 @@ _SELECTED = 64
 _HALTED = (lldb.eStateStopped, lldb.eStateCrashed, lldb.eStateSuspended)
 #: reads from which on LLDB's own way is worth avoiding, in bytes
 _DIRECT = 512
+#: variables of one name
+_MANY = 256
 #: the kernel's module, which is in every process
 _VDSO = "[vdso]"
 #: pointer types, which have no names of their own; a name may come from the program's memory,
@@ -216,6 +218,18 @@ class LldbTarget(Target):
             frame.locals(),
         )
         found.frame = frame
+        return found
+
+    def file_variables(self, name: str) -> List[Tuple[str, Variable]]:
+        found: List[Tuple[str, Variable]] = []
+        for value in self.native.FindGlobalVariables(name, _MANY):
+            if str(value.GetName() or "").removeprefix("::") != name:
+                continue
+            place = value.GetAddress()
+            at = self._placed(place.GetLoadAddress(self.native), place.GetFileAddress())
+            if at is not None:
+                one = Variable(describe(value.GetType()), at)
+                found.append((str(value.GetDeclaration().GetFileSpec()), one))
         return found
 
     def symbols(self, name: str) -> List[int]:

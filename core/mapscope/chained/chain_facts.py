@@ -29,7 +29,8 @@ class ChainFacts(Facts):
 
     def lines(self, summary: Summary, unit: str) -> Iterator[str]:
         held = summary.held
-        sizes = [f"{size} buckets" for size in self.sizes if size is not None]
+        what = "slots" if unit == "slot" else "buckets"
+        sizes = [f"{size} {what}" for size in self.sizes if size is not None]
         yield f"  tables     {' -> '.join(sizes) or 'none yet'}, "
         yield f"{size_text(held.total) if held else '?'} in all\n"
         for note in self.notes:

@@ -22,7 +22,7 @@ class NodeLookup(Finder):
     def _places(self, key_hash: int) -> Iterator[Tuple[int, int, bool, str]]:
         """(table, bucket, whether a lookup looks there, why), in its order."""
         tables = self._tables
-        index = key_hash & (tables.sizes[0] - 1)
+        index = tables.place(0, key_hash)
         if not tables.migrating:
             yield 0, index, True, "there is no other table"
             return
@@ -32,7 +32,7 @@ class NodeLookup(Finder):
             yield 0, index, False, f"buckets below {tables.index} are migrated"
         else:
             yield 0, index, True, f"it is not below {tables.index}: it may not be migrated yet"
-        yield 1, key_hash & (tables.sizes[1] - 1), True, "new entries and migrated ones are here"
+        yield 1, tables.place(1, key_hash), True, "new entries and migrated ones are here"
 
     def by_hash(self, test: KeyTest, key_hash: int) -> Found:
         result = Found(key_hash, None, "hash", "", [], 0, 0)

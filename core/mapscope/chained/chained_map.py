@@ -323,9 +323,8 @@ class ChainedMap(MapView):
         for piece in self.nodes.walk(table, index, index + 1):
             keys, values = self.nodes.keys(piece), self.nodes.values(piece)
             for at in range(len(piece)):
-                cell = Cell(
-                    len(cells), piece.links[at] & ~7, 0, 8, self.nodes.tag(piece, at), "full"
-                )
+                place = self.nodes.address(piece, at)
+                cell = Cell(len(cells), place, 0, 8, self.nodes.tag(piece, at), "full")
                 cell.live = True
                 cell.key = keys.value(at, self.decoder)
                 cell.value = values.value(at, self.decoder)

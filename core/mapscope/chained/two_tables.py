@@ -47,6 +47,10 @@ class Tables:
         """The number of the table that new entries go to."""
         return 1 if self.migrating else 0
 
+    def place(self, table: int, key_hash: int) -> int:
+        """The bucket of a hash in a table that has buckets."""
+        return key_hash & (self.sizes[table] - 1)
+
     def array(self, table: int) -> str:
         """What a table is called."""
         return "new" if table == self.target else "old"
@@ -172,6 +176,14 @@ class Nodes(ABC):
         """What a cell is marked with."""
         return piece.links[index] & 7
 
+    def address(self, piece: Piece, index: int) -> int:
+        """Where an entry lies."""
+        return piece.links[index] & ~7
+
+    def hashes(self, piece: Piece) -> List[Optional[int]]:
+        """Hashes that are stored beside entries, where such are."""
+        return [None] * len(piece)
+
     def child_bytes(self) -> int:
         """Bytes that the entries hold outside of the tables, as far as the header tells."""
         return 0
@@ -186,3 +198,7 @@ class Nodes(ABC):
     keeps_old = True
     #: whether an entry may be in both tables for a while, and in none
     loses = True
+    #: whether hashes are stored beside entries
+    stores_hashes = False
+    #: whether an entry may lie in another place than that of its hash: the next one that is free
+    probes = False

@@ -210,7 +210,8 @@ class ClassicMap(ClassicReader):
                 cells.append(shown)
             overflow = int.from_bytes(data[layout.overflow : layout.overflow + 8], "little")
             buckets.append(Bucket(address, position, overflow, layout.overflow, cells))
-        evacuated = bool(buckets) and EVACUATED_X <= buckets[0].cells[0].tophash < MIN_TOP_HASH
+        first = (buckets[0].cells[0].tophash or 0) if buckets else 0
+        evacuated = EVACUATED_X <= first < MIN_TOP_HASH
         return Chain(array.name, index, evacuated, buckets)
 
     def find(self, test: KeyTest) -> Found:

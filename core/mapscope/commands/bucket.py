@@ -97,8 +97,9 @@ class BucketResult(Result):
             yield line + "\n"
 
     def _cell_line(self, cell: Cell) -> str:
+        mark = "?" if cell.tophash is None else f"{cell.tophash:#04x}"
         line = (
-            f"    cell {cell.index}  {self.chain.mark} {cell.tophash:#04x}  "
+            f"    cell {cell.index}  {self.chain.mark} {mark}  "
             f"key +{cell.key_offset}  elem +{cell.elem_offset}  {cell.state}"
         )
         if cell.live and cell.key is not None:

@@ -12,7 +12,7 @@ from ..errors import Corrupt, MapscopeError, NotAMap
 from ..flavours.registry import LIBRARIES, operation
 from ..maps.report import ADVICE, Activity, Finding, Report
 from ..maps.view import MapView
-from ..program.cpp_tables import TABLE
+from ..program.cpp_tables import is_table
 from ..program.types import Kind
 from ..program.values import dumps, escape
 from ..session import Session
@@ -155,7 +155,7 @@ def _is_declared(context: Context, args: argparse.Namespace, error: MapscopeErro
     type = context.evaluate(args).type
     if type.kind is Kind.POINTER:
         type = type.target()
-    if type.as_class is not None and TABLE.match(type.as_class().tag):
+    if type.as_class is not None and is_table(type.as_class().tag):
         return isinstance(error, Corrupt)
     if type.kind in (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP):
         return isinstance(error, Corrupt)  # else it is not constructed yet, or gone

@@ -6,6 +6,7 @@ from typing import Optional, Tuple
 from .absl import absl_tables
 from .boost_unordered import boost_tables, flat_tables
 from .cpp.runtime_maps import RuntimeMaps
+from .described.described_tables import DescribedTables
 from .flavour import Flavour
 from .go.go_classic import GoClassicMaps
 from .go.go_swiss import GoSwissMaps
@@ -19,6 +20,7 @@ from .valkey.valkey_tables import ValkeyTables
 
 #: in the order in which they are asked
 FLAVOURS: Tuple[Flavour, ...] = (
+    DescribedTables(),
     RuntimeMaps(),
     GoReadDirtyMaps(),
     GoTrieMaps(),

@@ -253,13 +253,16 @@ class Distribution:
 
 @dataclass
 class Cell:
-    """One cell of a bucket."""
+    """One cell of a bucket.
+
+    :ivar tophash: what a lookup compares first; None: it is neither stored nor known
+    """
 
     index: int
     address: int
     key_offset: int
     elem_offset: int
-    tophash: int
+    tophash: Optional[int]
     state: str
     key: Optional[Decoded] = None
     value: Optional[Decoded] = None

@@ -69,6 +69,8 @@ class MapView(ABC):
     :ivar reopen: finds the same map again, as it is then; None for a nil map
     :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
+    :ivar may_lock: whether its program may guard parts of it by locks, so that two writers are not
+        known to be a race
     :ivar made_of: maps that it consists of, each of which is one of its own
     """
 
@@ -87,6 +89,7 @@ class MapView(ABC):
     reopen: Optional[Reopen] = None
     grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
+    may_lock: bool = False
     made_of: Sequence["MapView"] = ()
 
     def __init__(

@@ -10,6 +10,7 @@ from ..session import Session
 from ..stops.engine import Plan, Stop
 from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
+from .described.described_plans import DescribedPlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
 from .go_sync.sync_plans import SyncPlans
@@ -25,6 +26,7 @@ PLANS: Tuple[FlavourPlans, ...] = (
     RuntimePlans(),
     TbbPlans(),
     LibraryPlans(),
+    DescribedPlans(),
 )
 
 

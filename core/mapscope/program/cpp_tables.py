@@ -3,7 +3,7 @@
 inside of another value."""
 
 import re
-from typing import Optional
+from typing import Optional, Set
 
 from .types import Type
 
@@ -16,6 +16,21 @@ TABLE = re.compile(
     r"|boost::unordered::unordered_(?:multi|flat_|node_)?(?:map|set)<"
     r"|(?:std::collections::hash::|hashbrown::)(?:map::HashMap|set::HashSet)<)"
 )
+#: names of the program's own classes that are tables, as descriptions have them; with `<*>` behind
+#: it any that a template makes
+DESCRIBED: Set[str] = set()
+
+
+def is_table(tag: str) -> bool:
+    """Whether a class is a table of a library, or one that was described.
+
+    :param tag: its full name
+    """
+    if TABLE.match(tag) or tag in DESCRIBED:
+        return True
+    return bool(DESCRIBED) and "<" in tag and f"{tag[: tag.index('<')]}<*>" in DESCRIBED
+
+
 #: Rust's strings: members that lead to the pointer and to the length (Rust 1.84 and later)
 RUST_TEXTS = {
     "&str": (("data_ptr",), ("length",)),

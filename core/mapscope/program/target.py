@@ -215,6 +215,11 @@ class Target(ABC):
         """What names mean in the program's Go parts; None: evaluate() answers for everything."""
         return None
 
+    def file_variables(self, name: str) -> List[Tuple[str, Variable]]:
+        """(source file, variable) of all variables of a name that are of no function, those that
+        a file keeps for itself too; by debug information."""
+        return []
+
     @abstractmethod
     def symbols(self, name: str) -> List[int]:
         """Addresses of the linker symbol `name`, one for each module that has it."""

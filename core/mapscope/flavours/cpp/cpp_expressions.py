@@ -18,7 +18,7 @@ from ...maps.view import MapView
 from ...program import cpp_paths
 from ...program.cpp_names import as_written, template_arguments
 from ...program.cpp_paths import AddressOf, Element, Member, Name, Native, Path, Pointee
-from ...program.cpp_tables import TABLE
+from ...program.cpp_tables import is_table
 from ...program.cpp_values import (
     AddressOf as AddressValue,
     CppScope,
@@ -103,11 +103,11 @@ def map_inside(session: Session, value: CppValue, what: str) -> Variable:
 
 def _as_map(session: Session, value: CppValue, what: str) -> Optional[Variable]:
     """The map that a class is, or is derived from."""
-    if value.tag == _HMAP or TABLE.match(value.tag):
+    if value.tag == _HMAP or is_table(value.tag):
         return value.variable()
     if not value.tag.startswith(_MAP):
         maps = [
-            base for base in all_bases(value) if base.tag.startswith(_MAP) or TABLE.match(base.tag)
+            base for base in all_bases(value) if base.tag.startswith(_MAP) or is_table(base.tag)
         ]
         if not maps:
             return None
@@ -118,7 +118,7 @@ def _as_map(session: Session, value: CppValue, what: str) -> Optional[Variable]:
                 "cast its address to a pointer to one of them"
             )
         value = maps[0]
-        if TABLE.match(value.tag):
+        if is_table(value.tag):
             return value.variable()
     found = value.variable() if value.complete else None
     if found is not None and found.type.kind is Kind.RUNTIME_MAP:
@@ -230,7 +230,7 @@ def _tells_of_map(value: CppValue) -> bool:
     tag = value.tag
     if value.form is Form.POINTER:
         return tag.removeprefix("const ").startswith(_MAP) and tag.rstrip().endswith("*")
-    if tag.startswith(_MAP) or _HOLDER.match(tag) or TABLE.match(tag):
+    if tag.startswith(_MAP) or _HOLDER.match(tag) or is_table(tag):
         return True
     if value.form is not Form.CLASS or library_class(value):
         return False

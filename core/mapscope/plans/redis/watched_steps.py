@@ -17,20 +17,23 @@ from .table_stops import Kind, TablePlan
 
 
 class StepPlan(TablePlan):
-    """`grow`, `evacuate`, `progress` and `done` of one map."""
+    """`grow`, `evacuate`, `progress` and `done` of one map.
+
+    :ivar last: its tables, as they were looked at last
+    """
 
     mechanism = "hardware watchpoint"
 
     def __init__(self, stop: Stop, host: Host, kind: Kind, view: ChainedMap) -> None:
         super().__init__(stop, host, kind, view)
         self.view = view
-        self._last: Tables = view.tables
+        self.last: Tables = view.tables
         self._reached = False
 
     def arm(self) -> Plan:
-        self.watch_index(self._changed)
+        self.watch_index(self.changed)
         self._look()
-        bucket, tables = self.request.bucket, self._last
+        bucket, tables = self.request.bucket, self.last
         if bucket is not None and tables.migrating and bucket < tables.index:
             self.notes.append(
                 f"old bucket {bucket} is migrated already: stops in the next migration that has it"
@@ -43,13 +46,21 @@ class StepPlan(TablePlan):
             self._look()
 
     def _look(self) -> None:
-        self._last = self.map_now().tables
+        self.last = self.map_now().tables
         self._reached = False
+
+    def index_now(self) -> int:
+        """The index of the migration; below 0: there is none."""
+        raw = bytes(self.host.target().read_memory(self.address + self.index_at, 8))
+        return int.from_bytes(raw, "little", signed=True)
+
+    def starts(self, tables: Tables) -> bool:
+        """Whether a migration that is seen for the first time has all of its header."""
+        return True
 
     def _is_on_the_way(self) -> bool:
         """Whether a step was done that nobody waits for. Most are, and one is soon looked at."""
-        raw = bytes(self.host.target().read_memory(self.address + self.index_at, 8))
-        index, last, request = int.from_bytes(raw, "little", signed=True), self._last, self.request
+        index, last, request = self.index_now(), self.last, self.request
         if not last.migrating or not last.index < index < last.sizes[0]:
             return False
         if request.event == "progress" and request.progress is not None:
@@ -58,17 +69,20 @@ class StepPlan(TablePlan):
             return request.bucket is not None and index <= request.bucket
         return True
 
-    def _changed(self, hit: Hit) -> bool:
+    def changed(self, hit: Hit) -> bool:
+        """What is watched was written."""
         if self._is_on_the_way():
             return False
         try:
             map = self.map_now()
         except Busy:
             map = self.view  # all but its tables is as it was
-            self._last, before = replace(self._last, index=-1), self._last
+            self.last, before = replace(self.last, index=-1), self.last
             return self._ended(hit, map, before) if before.migrating else False
-        before, now = self._last, map.tables
-        self._last = now
+        before, now = self.last, map.tables
+        if now.migrating and not before.migrating and not self.starts(now):
+            return False
+        self.last = now
         event = self.request.event
         if now.migrating and not before.migrating:
             self._reached = False

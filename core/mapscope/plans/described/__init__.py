@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Stops at described tables: the variables of a migration watched, and functions that are named."""
