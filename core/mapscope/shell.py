@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs one `map` command line: words in, text or JSON out.
+"""Runs one command line of a prefix command: words in, text or JSON out.
 
 What the adapters call; they print what `write` is given and show the one line
 of a MapscopeError on the debugger's error channel.
@@ -23,8 +23,9 @@ Write = Callable[[str], None]
 
 
 def run(target: Target, stops: Callable[[], Stops], name: str, line: str, write: Write) -> None:
-    """Run `map NAME LINE`.
+    """Run `map NAME LINE`, or that of another prefix command.
 
+    :param name: as commands.load takes it
     :param stops: gives the stops of the debugger, for commands that need them
 
     :raises MapscopeError: with one line for the user, whatever went wrong
@@ -90,5 +91,8 @@ def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]
 
 
 def complete(name: str, word: str) -> List[str]:
-    """Options of `map NAME` that start with `word`."""
+    """Options of a subcommand that start with `word`.
+
+    :param name: as commands.load takes it
+    """
     return [option for option in load(name).options() if option.startswith(word)]

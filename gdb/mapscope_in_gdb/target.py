@@ -90,6 +90,11 @@ class GdbTarget(Target):
             return cpp_expressions.evaluate(Session(self), GdbScope(), expression)
         return variable_of(parse(expression))
 
+    def vector(self, expression: str) -> Variable:
+        if not speaks_cpp() or expression.startswith("-"):
+            return self.evaluate(expression)
+        return cpp_expressions.vector(Session(self), GdbScope(), expression)
+
     def names(self) -> Optional[Names]:
         return GdbNames(self.symbols)
 

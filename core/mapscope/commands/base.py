@@ -97,23 +97,25 @@ class Context:
 
 @dataclass(frozen=True)
 class Command:
-    """What stands behind one row of the table.
+    """What stands behind one row of a table.
 
-    :ivar name: as typed behind `map`
+    :ivar name: as typed behind the prefix
     :ivar description: what --help explains, with an example
     :ivar arguments: adds the command's own arguments to a parser
     :ivar run: does it
+    :ivar prefix: as typed before the name
     """
 
     name: str
     description: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context, argparse.Namespace], Result]
+    prefix: str = "map"
 
     def parser(self) -> "Parser":
         """The parser of this command's words."""
         parser = Parser(
-            prog=f"map {self.name}",
+            prog=f"{self.prefix} {self.name}",
             description=self.description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             add_help=False,

@@ -211,6 +211,14 @@ class Target(ABC):
         :raises MapscopeError: with the debugger's own words
         """
 
+    def vector(self, expression: str) -> Variable:
+        """The std::vector that an expression of the debugger is, or leads to; another value where
+        it is no class.
+
+        :raises MapscopeError: with the debugger's own words
+        """
+        return self.evaluate(expression)
+
     def names(self) -> Optional[Names]:
         """What names mean in the program's Go parts; None: evaluate() answers for everything."""
         return None
