@@ -89,8 +89,7 @@ def open_vector(memory: Memory, variable: Variable, what: str) -> SliceView:
     else:
         raise MapscopeError(f"{escape(what)} has no value here")
     start, finish, end = (
-        int.from_bytes(raw[at : at + 8], "little")
-        for at in (words.start, words.finish, words.end)
+        int.from_bytes(raw[at : at + 8], "little") for at in (words.start, words.finish, words.end)
     )
     each = max(words.element.size, 1)
     if not start <= finish <= end or (finish - start) % each or (end - start) % each:

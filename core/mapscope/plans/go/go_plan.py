@@ -19,7 +19,12 @@ class NeverUsed(UsageError):
 
 
 class GoPlan(Plan):
-    """What all of them share: points, the map, and what is said of an event."""
+    """What all of them share: points, the map, and what is said of an event.
+
+    :ivar subject: what it is that may be gone
+    """
+
+    subject = "map"
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host)
@@ -98,6 +103,17 @@ class GoPlan(Plan):
         for address in self.go.copies(name):
             self._keep(self.go.breakpoint_at(address, self._guarded(on_hit)))
 
+    def at_offset(
+        self, name: str, address: int, offset: int, is_named: bool, on_hit: OnHit
+    ) -> None:
+        """A breakpoint within a function, which the user does not see.
+
+        :param address: of the function
+        :param is_named: whether it is the one that the name stands for, and no copy of it
+        """
+        handler = self._guarded(on_hit)
+        self._keep(self.go.breakpoint_within(name, address, offset, is_named, handler))
+
     def code(self, address: int, on_hit: OnHit) -> Point:
         """A breakpoint at an instruction, which the user does not see."""
         return self._keep(self.host.breakpoint(address, self._guarded(on_hit), False))
@@ -127,7 +143,7 @@ class GoPlan(Plan):
             try:
                 return on_hit(hit)
             except MemoryUnreadable as error:
-                self.stop.retire(f"its map is gone: {error}")
+                self.stop.retire(f"its {self.subject} is gone: {error}")
             except MapscopeError as error:
                 self.stop.retire(str(error))
             return False

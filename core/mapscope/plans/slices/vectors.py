@@ -1,0 +1,158 @@
+# SPDX-License-Identifier: MIT
+"""Growths of a std::vector, by watchpoints on its pointers to the array's beginning and end.
+
+Both libraries store the first of them when everything has moved, and the last one after that. A
+compiler may store them in another order; when both have changed the growth is done.
+"""
+
+from typing import List, NamedTuple, Optional
+
+from ...errors import MapscopeError, MemoryUnreadable, NeedsProcess, UsageError
+from ...program.values import escape
+from ...slices.moves import Move
+from ...slices.slice_view import SliceView
+from ...slices.vector import Words
+from ...stops.engine import Plan, Stop
+from ...stops.host import Hit, Host, OnHit, Point
+from .growth_event import GrowthEvent
+
+#: frames in which the user's function is looked for
+_DEEPEST = 32
+_LIBRARY = ("std::", "__gnu_cxx::", "void std::", "auto std::")
+
+
+class _Pointers(NamedTuple):
+    start: int
+    finish: int
+    end: int
+
+
+class VectorPlan(Plan):
+    """One vector in memory."""
+
+    mechanism = "hardware watchpoint"
+
+    def __init__(self, stop: Stop, host: Host, slice: SliceView, words: Words) -> None:
+        super().__init__(stop, host)
+        self._slice = slice
+        self._words = words
+        self._size = max(slice.size, 1)
+        self._points: List[Point] = []
+        self._before = _Pointers(0, 0, 0)
+        self._length: Optional[int] = None  # before a growth that is half stored
+        if slice.holder is None:
+            raise UsageError(
+                f"{escape(self.request.map or '')} is in no memory, so it cannot be watched"
+            )
+        self._holder: int = slice.holder
+
+    def arm(self) -> Plan:
+        if self.host.state() != "live":
+            raise NeedsProcess("no process: name the place where the vector is by --at LOCATION")
+        self._before = self._now()
+        for offset in dict.fromkeys((self._words.end, self._words.start)):
+            shows = self.visible is None
+            place = self._holder + offset
+            point = self.host.watchpoint(place, 8, self._guarded(self._changed), shows)
+            if shows:
+                self.visible = point
+            else:
+                self._points.append(point)
+        self.notes.append("the program stops when its elements have moved")
+        return self
+
+    def _now(self) -> _Pointers:
+        memory = self.host.target()
+        places = (self._words.start, self._words.finish, self._words.end)
+        return _Pointers(
+            *(int.from_bytes(memory.read_memory(self._holder + at, 8), "little") for at in places)
+        )
+
+    def _guarded(self, on_hit: OnHit) -> OnHit:
+        """A handler that ends its stop where no vector is any more."""
+
+        def handler(hit: Hit) -> bool:
+            if not self.stop.enabled:
+                return False
+            try:
+                return on_hit(hit)
+            except MapscopeError as error:
+                self.stop.retire(f"its vector is gone: {error}")
+            return False
+
+        return handler
+
+    def _changed(self, hit: Hit) -> bool:
+        before, after = self._before, self._now()
+        self._require_vector(before, after)
+        if before.start <= after.finish <= before.end:
+            self._length = (after.finish - before.start) // self._size
+        if after.start == before.start or after.end == before.end:
+            return False  # half stored
+        self._before = after
+        length, self._length = self._length, None
+        if not after.start or after.end <= after.start:
+            return False  # it has been emptied
+        old, new = self._room(before), self._room(after)
+        if new <= old:
+            return False  # given another one's array, or shrunk
+        whole = after.start <= after.finish <= after.end
+        now = (after.finish - after.start) // self._size if whole else None
+        event = GrowthEvent(
+            "grow",
+            self._holder,
+            self._slice.type_name,
+            hit.thread,
+            self.mechanism,
+            place=self._where(hit),
+            named=self.request.map or "",
+            old_array=before.start,
+            new_array=after.start,
+            old_length=length,
+            length=now,
+            old_capacity=old,
+            capacity=new,
+        )
+        what = self.request.map or ""
+        self.stop.stops.moves.add(Move(before.start, self._size, old, after.start, what))
+        if self.request.event == "trace":
+            self.stop.log(event.trace_line())
+            return False
+        return self.stop.occurred(hit, lambda: event, None)
+
+    def _room(self, pointers: _Pointers) -> int:
+        return (pointers.end - pointers.start) // self._size
+
+    def _require_vector(self, before: _Pointers, after: _Pointers) -> None:
+        """:raises MapscopeError: if these words are no vector's any more"""
+        for address in {after.start, after.end} - {before.start, before.end, 0}:
+            if address >= 1 << 47:
+                raise MapscopeError(f"its memory at {self._holder:#x} holds something else now")
+        try:
+            if after.start not in (0, before.start):
+                self.host.target().read_memory(after.start, 1)
+        except MemoryUnreadable:
+            raise MapscopeError(
+                f"its memory at {self._holder:#x} holds something else now"
+            ) from None
+
+    def _where(self, hit: Hit) -> str:
+        for _, frame in zip(range(_DEEPEST), hit.frames()):
+            if frame.function and not frame.function.startswith(_LIBRARY):
+                line = frame.place().rpartition("/")[2]
+                return f"{frame.function} at {line}" if line else frame.function
+        return ""
+
+    def enable(self, on: bool) -> None:
+        for point in self._points:
+            point.enable(on)
+        if on:
+            self._before = self._now()
+
+    def disarm(self) -> None:
+        points, self._points = self._points, []
+        if self.visible is not None:
+            points.append(self.visible)
+            self.visible = None
+        for point in points:
+            point.remove()
