@@ -143,8 +143,9 @@ class GdbTarget(Target):
         except (gdb.error, RuntimeError):
             return None
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        return cpp_variables.Variables(self.sections(), core_dump.program(), unread).all()
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
+        program = core_dump.program()
+        return cpp_variables.Variables(self.sections(), program, unread, every).all()
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         return cpp_types.type_of_name(name)

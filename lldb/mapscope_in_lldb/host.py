@@ -37,6 +37,7 @@ from .target import LldbTarget
 _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
     r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|std::(?:__\w+::)*(?:vector|_Vector_base)<"
     r"|absl::\w+::container_internal::)"
 )
 #: frames in which the user's is looked for

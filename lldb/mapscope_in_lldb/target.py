@@ -298,8 +298,8 @@ class LldbTarget(Target):
         found = self._native_type(name)
         return describe(found) if found.IsValid() and found.GetByteSize() else None
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        return cpp_variables.Variables(self.native, self.process, unread).all()
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
+        return cpp_variables.Variables(self.native, self.process, unread, every).all()
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         found = self._native_type(name)
@@ -505,8 +505,8 @@ class LldbFrame(Frame):
             return []
         return [name.lstrip("&") for name in self.go.names(self.native, self._scope)]
 
-    def cpp_locals(self) -> List[CppVariable]:
-        return [] if self.go is not None else cpp_variables.locals_of(self.native)
+    def cpp_locals(self, every: bool = False) -> List[CppVariable]:
+        return [] if self.go is not None else cpp_variables.locals_of(self.native, every)
 
     def maps(self) -> List[Tuple[str, Variable]]:
         """Its parameters and locals that are Go maps."""

@@ -3,20 +3,32 @@
 
 import argparse
 from dataclasses import dataclass
-from typing import Dict, Iterator
+from typing import Dict, Iterator, List, Optional
 
 from ..program.values import dumps, escape
+from ..slices.array_references import BEHIND_POINTERS, Arrays, Finder, Reference
 from ..slices.slice_view import SliceView
+from ..slices.variables import Variables
 from .base import Command, Context, Result, problem_lines
 from .inspect import size_text
 from .slice_words import about, add_slice, head_form, plural, slice_of, title
 
+#: references that are shown in text
+_SHOWN = 20
+
 
 @dataclass
 class SliceResult(Result):
-    """A slice's header, and what follows from it."""
+    """A slice's header, and what follows from it.
+
+    :ivar shared: what else refers to its array; None: it was not looked for
+    :ivar looked: where that was looked for, and missed: where it could not be
+    """
 
     view: SliceView
+    shared: Optional[List[Reference]]
+    looked: List[str]
+    missed: List[str]
 
     def form(self) -> Dict[str, object]:
         """The object of mapscope.slice/1."""
@@ -34,8 +46,27 @@ class SliceResult(Result):
                 "bytes": following.size,
                 "note": following.why or None,
             }
+        form["shared"] = (
+            None if self.shared is None else [self._reference(one) for one in self.shared]
+        )
+        form["looked_in"], form["not_looked_in"] = self.looked, self.missed
         form["problems"] = view.problems
         return form
+
+    def _first(self, one: Reference) -> int:
+        """The element of the slice's own that a reference begins with; it may be before them."""
+        return (one.target - self.view.array) // max(self.view.size, 1)
+
+    def _reference(self, one: Reference) -> Dict[str, object]:
+        return {
+            "name": one.name,
+            "scope": one.scope or None,
+            "kind": one.kind,
+            "type": one.type,
+            "element": self._first(one),
+            "length": one.length,
+            "capacity": one.capacity,
+        }
 
     def json(self) -> Iterator[str]:
         yield dumps(self.form()) + "\n"
@@ -51,7 +82,31 @@ class SliceResult(Result):
         yield f"\n  array      {plural(view.room, 'element')} of {size_text(view.size)}, "
         yield f"{size_text(view.room * view.size)} in all, {escape(view.element.name)}\n"
         yield from self._growth()
+        if self.shared is not None:
+            yield from self._sharing(self.shared)
         yield from problem_lines(view.problems)
+
+    def _sharing(self, shared: List[Reference]) -> Iterator[str]:
+        label = "shared"
+        for one in shared[:_SHOWN]:
+            scope = f" ({escape(one.scope)})" if one.scope else ""
+            first = self._first(one)
+            which = f"to element {first}"
+            if one.length is not None and one.kind != "string":
+                which = f"elements {first} to {first + one.length - 1}"
+                if first < 0:
+                    which = f"of which element {-first} is the first here"
+                elif not one.length:
+                    which = f"no elements, from {first} on"
+            yield f"  {label:<10} {escape(one.name)}{scope}: {one.kind}, {which}\n"
+            label = ""
+        more = len(shared) - _SHOWN
+        if more > 0:
+            yield f"             {plural(more, 'more')} (--json lists them)\n"
+        if not shared:
+            yield f"  {label:<10} with nothing found in {escape('; '.join(self.looked))}\n"
+        if self.missed:
+            yield f"             not looked in: {escape('; '.join(self.missed))}\n"
 
     def _growth(self) -> Iterator[str]:
         view, following = self.view, self.view.next()
@@ -72,7 +127,23 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     unreadable = view.unreadable(context.session.memory)
     if unreadable:
         view.problems.append(unreadable)
-    return SliceResult(view)
+    if not view.array or not view.room or unreadable:
+        return SliceResult(view, None, [], [])
+    variables = Variables(context.session, False)
+    finder = Finder(context.session, Arrays([(view.array, view.end)]), 0)
+    for place in variables.all():
+        finder.look(place)
+    shared = [one for one in finder.found if one.address is None or one.address != view.holder]
+    if view.holder is None:
+        shared = [one for one in shared if not _is_itself(one, view, args.slice)]
+    missed = [*variables.missed, *sorted(finder.lacking - {BEHIND_POINTERS})]
+    return SliceResult(view, shared, variables.looked, missed)
+
+
+def _is_itself(one: Reference, view: SliceView, name: str) -> bool:
+    """Whether a reference is the slice that was named, which is in no memory."""
+    same = one.target == view.array and one.length == view.length
+    return same and one.name == name and one.address is None
 
 
 COMMAND = Command(

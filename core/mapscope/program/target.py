@@ -87,8 +87,11 @@ class Frame(ABC):
         known. Not more than some hundreds."""
         return []
 
-    def cpp_locals(self) -> List[CppVariable]:
-        """Parameters and locals of a C++ function that have a value where it is."""
+    def cpp_locals(self, every: bool = False) -> List[CppVariable]:
+        """Parameters and locals of a C++ function that have a value where it is.
+
+        :param every: also where the function's file has nothing to do with maps
+        """
         return []
 
     @abstractmethod
@@ -263,11 +266,12 @@ class Target(ABC):
     def frame_maps(self) -> List[Tuple[str, Variable]]:
         """Locals and parameters of the selected thread's frames that are maps."""
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
         """Variables of the program's C++ parts that are of no one call of a function: of
         namespaces, classes and files, static ones of functions, and every thread's own.
 
         :param unread: what could not be looked at is added here
+        :param every: of all files but the system's, not only of those that have to do with maps
         """
         return iter(())
 

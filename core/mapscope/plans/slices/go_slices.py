@@ -236,8 +236,8 @@ class AtGrowslice(GoGrowthPlan):
                 found += 1
         if not found:
             raise UsageError(
-                f"where {name} returns is not known (it is not as Go compiles it), so what it gives "
-                "cannot be told"
+                f"where {name} returns is not known (it is not as Go compiles it), so what it "
+                "gives cannot be told"
             )
 
     def disarm(self) -> None:

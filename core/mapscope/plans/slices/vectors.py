@@ -5,6 +5,7 @@ Both libraries store the first of them when everything has moved, and the last o
 compiler may store them in another order; when both have changed the growth is done.
 """
 
+import re
 from typing import List, NamedTuple, Optional
 
 from ...errors import MapscopeError, MemoryUnreadable, NeedsProcess, UsageError
@@ -13,11 +14,15 @@ from ...slices.moves import Move
 from ...slices.slice_view import SliceView
 from ...slices.vector import Words
 from ...stops.engine import Plan, Stop
-from ...stops.host import Hit, Host, OnHit, Point
+from ...stops.host import Hit, Host, NoWatchpoint, OnHit, Point
 from .growth_event import GrowthEvent
 
 #: frames in which the user's function is looked for
 _DEEPEST = 32
+#: functions of the library that give a vector another one's array, and frames in which they are
+#: looked for
+_GIVES = re.compile(r"\b(?:swap|_M_swap_data|_M_move_assign|__move_assign)\b")
+_GIVING = 6
 _LIBRARY = ("std::", "__gnu_cxx::", "void std::", "auto std::")
 
 
@@ -53,7 +58,16 @@ class VectorPlan(Plan):
         for offset in dict.fromkeys((self._words.end, self._words.start)):
             shows = self.visible is None
             place = self._holder + offset
-            point = self.host.watchpoint(place, 8, self._guarded(self._changed), shows)
+            try:
+                point = self.host.watchpoint(place, 8, self._guarded(self._changed), shows)
+            except NoWatchpoint as error:
+                if shows:
+                    raise
+                self.notes.append(
+                    f"{error}: a growth of which the end of the array is not stored last would be "
+                    "missed"
+                )
+                break
             if shows:
                 self.visible = point
             else:
@@ -94,7 +108,7 @@ class VectorPlan(Plan):
         if not after.start or after.end <= after.start:
             return False  # it has been emptied
         old, new = self._room(before), self._room(after)
-        if new <= old:
+        if new <= old or self._is_given(hit):
             return False  # given another one's array, or shrunk
         whole = after.start <= after.finish <= after.end
         now = (after.finish - after.start) // self._size if whole else None
@@ -135,6 +149,16 @@ class VectorPlan(Plan):
             raise MapscopeError(
                 f"its memory at {self._holder:#x} holds something else now"
             ) from None
+
+    @staticmethod
+    def _is_given(hit: Hit) -> bool:
+        """Whether the library is about to give it another vector's array."""
+        for _, frame in zip(range(_GIVING), hit.frames()):
+            if not frame.function.startswith(_LIBRARY):
+                return False
+            if _GIVES.search(frame.function):
+                return True
+        return False
 
     def _where(self, hit: Hit) -> str:
         for _, frame in zip(range(_DEEPEST), hit.frames()):
