@@ -40,6 +40,8 @@ _OURS = re.compile(
     r"|std::(?:__\w+::)*(?:vector|_Vector_base)<"
     r"|absl::\w+::container_internal::)"
 )
+#: where the headers of C++ libraries are
+_LIBRARY = re.compile(r"/c\+\+/(?:v?\d+/)")
 #: frames in which the user's is looked for
 _DEPTH = 64
 #: debug registers of x86, each watching up to 8 aligned bytes
@@ -116,6 +118,8 @@ def _is_ours(frame: lldb.SBFrame) -> bool:
     # GCC gives no full names to functions of unnamed namespaces
     folder = str(frame.GetLineEntry().GetFileSpec().GetDirectory() or "")
     around = function_name(str(frame.GetSymbol().GetName() or ""))
+    if _LIBRARY.search(folder + "/"):
+        return True  # inlined into the user's own
     return folder.endswith("/mapscope") or bool(_OURS.match(around))
 
 

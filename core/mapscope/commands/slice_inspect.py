@@ -133,7 +133,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     finder = Finder(context.session, Arrays([(view.array, view.end)]), 0)
     for place in variables.all():
         finder.look(place)
-    shared = [one for one in finder.found if one.address is None or one.address != view.holder]
+    shared = [one for one in finder.found if not view.is_own(one.address)]
     if view.holder is None:
         shared = [one for one in shared if not _is_itself(one, view, args.slice)]
     missed = [*variables.missed, *sorted(finder.lacking - {BEHIND_POINTERS})]

@@ -251,10 +251,9 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
 
 def _others(found: List[Reference], view: SliceView) -> List[Reference]:
     """References but those that are the slice's own."""
-    own = view.holder
     rest: Dict[Tuple[str, str, Optional[int]], Reference] = {}
     for one in found:
-        if own is None or one.address != own:
+        if not view.is_own(one.address):
             rest.setdefault((one.name, one.scope, one.address), one)
     return list(rest.values())
 

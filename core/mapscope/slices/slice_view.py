@@ -10,6 +10,8 @@ from ..program.types import Type
 from ..program.values import escape
 from .growth_rules import MOST_BYTES, go_capacity, has_pointers, vector_capacity
 
+#: bytes of a slice's or a vector's three words
+_HEADER = 24
 GO, GO_STRING, LIBSTDCXX, LIBCXX = "go-slice", "go-string", "libstdc++-vector", "libc++-vector"
 
 
@@ -29,15 +31,17 @@ class Next:
 class SliceView:
     """A slice.
 
-    :ivar flavor: GO, GO_STRING, LIBSTDCXX or LIBCXX
-    :ivar array: where its first element is; 0: it has none
-    :ivar capacity: None: a string, which has none
-    :ivar holder: where its header lies; None: in no memory
-    :ivar words: where the words of the header lie that change when it is given another array, as
-        offsets from the holder: of the pointer to it, and the last that is stored
-    :ivar minor: of Go's version, go1.N
-    :ivar version: as in "go1.19.8"
-    :ivar problems: what could not be read
+        :ivar flavor: #: bytes of a slice's or a vector's three words
+    _HEADER = 24
+    GO, GO_STRING, LIBSTDCXX or LIBCXX
+        :ivar array: where its first element is; 0: it has none
+        :ivar capacity: None: a string, which has none
+        :ivar holder: where its header lies; None: in no memory
+        :ivar words: where the words of the header lie that change when it is given another array, as
+            offsets from the holder: of the pointer to it, and the last that is stored
+        :ivar minor: of Go's version, go1.N
+        :ivar version: as in "go1.19.8"
+        :ivar problems: what could not be read
     """
 
     flavor: str
@@ -70,6 +74,11 @@ class SliceView:
     def end(self) -> int:
         """Where the array ends, as far as the slice reaches."""
         return self.array + self.room * self.size
+
+    def is_own(self, address: Optional[int]) -> bool:
+        """Whether what lies at an address is a part of its header."""
+        holder = self.holder
+        return holder is not None and address is not None and holder <= address < holder + _HEADER
 
     def next(self) -> Optional[Next]:
         """What append does when the array is full; None: nothing is ever appended to it."""

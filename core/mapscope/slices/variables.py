@@ -21,7 +21,7 @@ _DEEPEST, _MOST_FRAMES = 256, 4096
 #: a symbol of Go programs with parts in C
 _CGO = "x_cgo_init"
 #: names of what could not be looked at that are told
-_TOLD = 5
+_TOLD = 3
 
 
 @dataclass(frozen=True)

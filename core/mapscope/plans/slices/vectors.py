@@ -9,6 +9,7 @@ import re
 from typing import List, NamedTuple, Optional
 
 from ...errors import MapscopeError, MemoryUnreadable, NeedsProcess, UsageError
+from ...program.target import Frame
 from ...program.values import escape
 from ...slices.moves import Move
 from ...slices.slice_view import SliceView
@@ -24,6 +25,15 @@ _DEEPEST = 32
 _GIVES = re.compile(r"\b(?:swap|_M_swap_data|_M_move_assign|__move_assign)\b")
 _GIVING = 6
 _LIBRARY = ("std::", "__gnu_cxx::", "void std::", "auto std::")
+
+
+#: where the library's headers are: debuggers do not know all names of inlined functions in full
+_HEADERS = re.compile(r"/c\+\+/v?\d+/")
+
+
+def _is_library(frame: Frame) -> bool:
+    """Whether a frame is of the C++ library."""
+    return frame.function.startswith(_LIBRARY) or _HEADERS.search(frame.place()) is not None
 
 
 class _Pointers(NamedTuple):
@@ -154,7 +164,7 @@ class VectorPlan(Plan):
     def _is_given(hit: Hit) -> bool:
         """Whether the library is about to give it another vector's array."""
         for _, frame in zip(range(_GIVING), hit.frames()):
-            if not frame.function.startswith(_LIBRARY):
+            if not _is_library(frame):
                 return False
             if _GIVES.search(frame.function):
                 return True
@@ -162,7 +172,7 @@ class VectorPlan(Plan):
 
     def _where(self, hit: Hit) -> str:
         for _, frame in zip(range(_DEEPEST), hit.frames()):
-            if frame.function and not frame.function.startswith(_LIBRARY):
+            if frame.function and not _is_library(frame):
                 line = frame.place().rpartition("/")[2]
                 return f"{frame.function} at {line}" if line else frame.function
         return ""
