@@ -24,7 +24,7 @@ std::vector<int> reserved;
   return moves;
 }
 
-}  // namespace
+} // namespace
 
 // Where a debugger stops: `break checkpoint`.
 [[gnu::noinline]] void checkpoint(const std::vector<int> &v) {

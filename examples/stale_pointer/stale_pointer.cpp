@@ -24,7 +24,7 @@ struct bank {
 
 bank the_bank;
 
-}  // namespace
+} // namespace
 
 // Where a debugger stops: `break checkpoint`.
 [[gnu::noinline]] void checkpoint(const bank &b) { asm volatile("" : : "r"(&b) : "memory"); }

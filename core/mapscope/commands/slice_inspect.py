@@ -10,8 +10,7 @@ from ..slices.array_references import BEHIND_POINTERS, Arrays, Finder, Reference
 from ..slices.slice_view import SliceView
 from ..slices.variables import Variables
 from .base import Command, Context, Result, problem_lines
-from .inspect import size_text
-from .slice_words import about, add_slice, head_form, plural, slice_of, title
+from .slice_words import about, add_slice, bytes_text, head_form, plural, slice_of, title
 
 #: references that are shown in text
 _SHOWN = 20
@@ -22,6 +21,7 @@ class SliceResult(Result):
     """A slice's header, and what follows from it.
 
     :ivar shared: what else refers to its array; None: it was not looked for
+    :ivar stack: whether an append may use a buffer on the stack first
     :ivar looked: where that was looked for, and missed: where it could not be
     """
 
@@ -29,6 +29,7 @@ class SliceResult(Result):
     shared: Optional[List[Reference]]
     looked: List[str]
     missed: List[str]
+    stack: bool
 
     def form(self) -> Dict[str, object]:
         """The object of mapscope.slice/1."""
@@ -45,6 +46,7 @@ class SliceResult(Result):
                 "capacity": following.capacity,
                 "bytes": following.size,
                 "note": following.why or None,
+                "stack_first": self.stack,
             }
         form["shared"] = (
             None if self.shared is None else [self._reference(one) for one in self.shared]
@@ -78,9 +80,9 @@ class SliceResult(Result):
         yield f"  length     {view.length}"
         if view.capacity is not None:
             yield f" of capacity {view.capacity}, "
-            yield f"{size_text(unused * view.size)} unused" if unused else "none unused"
-        yield f"\n  array      {plural(view.room, 'element')} of {size_text(view.size)}, "
-        yield f"{size_text(view.room * view.size)} in all, {escape(view.element.name)}\n"
+            yield f"{bytes_text(unused * view.size)} unused" if unused else "none unused"
+        yield f"\n  array      {plural(view.room, 'element')} of {bytes_text(view.size)}, "
+        yield f"{bytes_text(view.room * view.size)} in all, {escape(view.element.name)}\n"
         yield from self._growth()
         if self.shared is not None:
             yield from self._sharing(self.shared)
@@ -92,7 +94,9 @@ class SliceResult(Result):
             scope = f" ({escape(one.scope)})" if one.scope else ""
             first = self._first(one)
             which = f"to element {first}"
-            if one.length is not None and one.kind != "string":
+            if one.kind == "string" and first < 0:
+                which = "of which a part is here"
+            elif one.length is not None and one.kind != "string":
                 which = f"elements {first} to {first + one.length - 1}"
                 if first < 0:
                     which = f"of which element {-first} is the first here"
@@ -118,8 +122,13 @@ class SliceResult(Result):
         how = "append" if view.is_go else "push_back"
         yield (
             f"  grows      at element {view.capacity + 1}: {how} then allocates "
-            f"{plural(following.capacity, 'element')}, {size_text(following.size)}\n"
+            f"{plural(following.capacity, 'element')}, {bytes_text(following.size or 0)}\n"
         )
+        if self.stack:
+            yield (
+                "             (if the slice does not escape from its function: it may use a buffer "
+                "on the stack first)\n"
+            )
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
@@ -127,8 +136,11 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     unreadable = view.unreadable(context.session.memory)
     if unreadable:
         view.problems.append(unreadable)
+    holder, sections = view.holder, context.session.sections()
+    is_global = holder is not None and any(one.start <= holder < one.end for one in sections)
+    stack = view.may_use_stack(is_global)
     if not view.array or not view.room or unreadable:
-        return SliceResult(view, None, [], [])
+        return SliceResult(view, None, [], [], stack)
     variables = Variables(context.session, False)
     finder = Finder(context.session, Arrays([(view.array, view.end)]), 0)
     for place in variables.all():
@@ -137,7 +149,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     if view.holder is None:
         shared = [one for one in shared if not _is_itself(one, view, args.slice)]
     missed = [*variables.missed, *sorted(finder.lacking - {BEHIND_POINTERS})]
-    return SliceResult(view, shared, variables.looked, missed)
+    return SliceResult(view, shared, variables.looked, missed, stack)
 
 
 def _is_itself(one: Reference, view: SliceView, name: str) -> bool:

@@ -163,15 +163,14 @@ def _old_arrays(
     moves = context.stops().moves
     found = [
         OldArray(move.old, move.capacity, move.size, "seen when it was left")
-        for move in moves.leading_to(view.array)
-        if move.old != view.array
+        for move in moves.left_by(view.holder, view.array)
     ]
     if not found:
-        seen = f"of {plural(len(moves), 'growth')}s seen" if len(moves) != 1 else "of 1 growth seen"
+        seen = f"of {plural(len(moves), 'move')} seen"
         raise UsageError(
             f"cannot tell which arrays it has left: {seen if len(moves) else 'no growth was seen'} "
             "in this session"
-            + (", none led to its array" if len(moves) else "")
+            + (", none was its" if len(moves) else "")
             + "; slice break grow or slice trace on sees them, or name the array: --old ADDRESS"
         )
     return found, []
@@ -253,7 +252,8 @@ def _others(found: List[Reference], view: SliceView) -> List[Reference]:
     """References but those that are the slice's own."""
     rest: Dict[Tuple[str, str, Optional[int]], Reference] = {}
     for one in found:
-        if not view.is_own(one.address):
+        now = view.array <= one.target < view.end  # the same memory again
+        if not now and not view.is_own(one.address):
             rest.setdefault((one.name, one.scope, one.address), one)
     return list(rest.values())
 

@@ -10,6 +10,7 @@ from ..program.values import escape
 from ..slices.open_slice import find_slice
 from ..slices.slice_view import SliceView
 from .base import Context, natural
+from .inspect import size_text
 
 
 def add_slice(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +56,11 @@ def slice_of(context: Context, args: argparse.Namespace) -> SliceView:
     if understood:
         context.said.append(understood)
     return view
+
+
+def bytes_text(size: int) -> str:
+    """Bytes, for a reader."""
+    return "1 byte" if size == 1 else size_text(size)
 
 
 def about(view: SliceView) -> str:

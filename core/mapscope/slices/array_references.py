@@ -14,6 +14,7 @@ from ..program.memory import Memory
 from ..program.types import Kind, Type
 from ..program.values import is_pointer_shaped
 from ..session import Session
+from .growth_rules import MOST_BYTES
 from .variables import Place
 
 #: values that are looked at, bytes of one variable, elements of one array or slice, references
@@ -186,13 +187,15 @@ class Finder:
                 self._follow(place, path, type.target(), word, steps, depth)
         elif kind is Kind.STRING and len(data) >= 16:
             word, length = struct.unpack_from("<QQ", data)
-            if length and self._arrays.overlap(word, length):
+            # what is longer than memory is damaged, and refers to nothing
+            if 0 < length < MOST_BYTES and self._arrays.overlap(word, length):
                 self._refers(place, path, "string", type, address, word, length)
         elif kind is Kind.SLICE and len(data) >= 24:
             word, length, capacity = struct.unpack_from("<QQQ", data)
-            if not length <= capacity < 1 << 47:
+            size = type.target().size
+            if not length <= capacity <= MOST_BYTES or capacity * size > MOST_BYTES:
                 return
-            if capacity and self._arrays.overlap(word, capacity * type.target().size):
+            if capacity and self._arrays.overlap(word, capacity * size):
                 self._refers(place, path, "slice", type, address, word, length, capacity)
             elif length and steps < self._steps and self._may_lead(type.target()):
                 self._behind(place, path, type.target(), length, word, steps, depth)

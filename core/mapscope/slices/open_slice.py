@@ -139,7 +139,11 @@ def _refusal(session: Session, first: Variable, last: Variable, what: str) -> st
     if kind is Kind.ARRAY and session.is_go():
         return f"{text} is an array, {name}, and no slice: name a part of it, as {text}[:]"
     if kind in (Kind.INT, Kind.UINT) and first is last:
-        how = f"(*[]int)({text})" if session.is_go() else f"*(std::vector<int> *){text}"
+        how = (
+            f"(*[]int)({text})"
+            if session.is_go()
+            else f"*(std::vector<int, std::allocator<int> > *){text}"
+        )
         return f"{text} is a number: say what lies there, as in '{how}'"
     inside = _slices_within(last.type) if kind is Kind.STRUCT else []
     if inside:

@@ -12,6 +12,8 @@ from .growth_rules import MOST_BYTES, go_capacity, has_pointers, vector_capacity
 
 #: bytes of a slice's or a vector's three words
 _HEADER = 24
+#: bytes of the buffer on the stack
+_STACK_BUFFER = 32
 GO, GO_STRING, LIBSTDCXX, LIBCXX = "go-slice", "go-string", "libstdc++-vector", "libc++-vector"
 
 
@@ -31,17 +33,13 @@ class Next:
 class SliceView:
     """A slice.
 
-        :ivar flavor: #: bytes of a slice's or a vector's three words
-    _HEADER = 24
-    GO, GO_STRING, LIBSTDCXX or LIBCXX
-        :ivar array: where its first element is; 0: it has none
-        :ivar capacity: None: a string, which has none
-        :ivar holder: where its header lies; None: in no memory
-        :ivar words: where the words of the header lie that change when it is given another array, as
-            offsets from the holder: of the pointer to it, and the last that is stored
-        :ivar minor: of Go's version, go1.N
-        :ivar version: as in "go1.19.8"
-        :ivar problems: what could not be read
+    :ivar flavor: GO, GO_STRING, LIBSTDCXX or LIBCXX
+    :ivar array: where its first element is; 0: it has none
+    :ivar capacity: None: a string, which has none
+    :ivar holder: where its header lies; None: in no memory
+    :ivar minor: of Go's version, go1.N
+    :ivar version: as in "go1.19.8"
+    :ivar problems: what could not be read
     """
 
     flavor: str
@@ -79,6 +77,16 @@ class SliceView:
         """Whether what lies at an address is a part of its header."""
         holder = self.holder
         return holder is not None and address is not None and holder <= address < holder + _HEADER
+
+    def may_use_stack(self, is_global: bool) -> bool:
+        """Whether an append may use a buffer on the stack first, as Go since 1.26 does for a slice
+        that does not escape from its function."""
+        return (
+            self.flavor == GO
+            and self.minor >= 26
+            and not is_global
+            and self.room * self.size < _STACK_BUFFER
+        )
 
     def next(self) -> Optional[Next]:
         """What append does when the array is full; None: nothing is ever appended to it."""

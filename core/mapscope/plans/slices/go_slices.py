@@ -92,9 +92,14 @@ class GoGrowthPlan(GoPlan):
             old_capacity=before.capacity,
             capacity=after.capacity,
         )
-        what = self.request.map or event.place
-        self.stop.stops.moves.add(Move(before.array, size, before.capacity, after.array, what))
+        holder = None if slice is None else slice.holder
+        self.note_move(before, after, size, holder)
         return event
+
+    def note_move(self, before: _Header, after: _Header, size: int, holder: Optional[int]) -> None:
+        """Remember that an array was left."""
+        move = Move(before.array, size, before.capacity, after.array, after.capacity, holder)
+        self.stop.stops.moves.add(move)
 
     def _size_of(self, element: int) -> int:
         """Bytes of a type, by its descriptor (runtime/type.go: size comes first)."""
@@ -160,6 +165,9 @@ class WatchedSlice(GoGrowthPlan):
             return False
         self._before = after
         if not self._has_grown(before, after):
+            end = before.array + before.capacity * self._size
+            if not before.array <= after.array < end:
+                self.note_move(before, after, self._size, self._holder)
             return False
         lengths: Tuple[Optional[int], Optional[int]] = (after.length, None)
         if after.length > before.capacity:

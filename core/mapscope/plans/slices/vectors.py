@@ -22,7 +22,9 @@ from .growth_event import GrowthEvent
 _DEEPEST = 32
 #: functions of the library that give a vector another one's array, and frames in which they are
 #: looked for
-_GIVES = re.compile(r"\b(?:swap|_M_swap_data|_M_move_assign|__move_assign)\b")
+_GIVES = re.compile(r"\b(?:_M_swap_data|_M_move_assign|__move_assign)\b|^swap$|vector<.*>::swap$")
+#: those of libc++ that grow it swap their own array with its
+_GROWS = re.compile(r"\b(?:__swap_out_circular_buffer|_M_realloc_\w+)\b")
 _GIVING = 6
 _LIBRARY = ("std::", "__gnu_cxx::", "void std::", "auto std::")
 
@@ -115,9 +117,11 @@ class VectorPlan(Plan):
             return False  # half stored
         self._before = after
         length, self._length = self._length, None
+        old, new = self._room(before), max(self._room(after), 0)
+        move = Move(before.start, self._size, old, after.start, new, self._holder)
+        self.stop.stops.moves.add(move)
         if not after.start or after.end <= after.start:
             return False  # it has been emptied
-        old, new = self._room(before), self._room(after)
         if new <= old or self._is_given(hit):
             return False  # given another one's array, or shrunk
         whole = after.start <= after.finish <= after.end
@@ -137,8 +141,6 @@ class VectorPlan(Plan):
             old_capacity=old,
             capacity=new,
         )
-        what = self.request.map or ""
-        self.stop.stops.moves.add(Move(before.start, self._size, old, after.start, what))
         if self.request.event == "trace":
             self.stop.log(event.trace_line())
             return False
@@ -163,12 +165,12 @@ class VectorPlan(Plan):
     @staticmethod
     def _is_given(hit: Hit) -> bool:
         """Whether the library is about to give it another vector's array."""
+        gives = False
         for _, frame in zip(range(_GIVING), hit.frames()):
-            if not _is_library(frame):
-                return False
-            if _GIVES.search(frame.function):
-                return True
-        return False
+            if not _is_library(frame) or _GROWS.search(frame.function):
+                return gives and not _GROWS.search(frame.function)
+            gives = gives or _GIVES.search(frame.function) is not None
+        return gives
 
     def _where(self, hit: Hit) -> str:
         for _, frame in zip(range(_DEEPEST), hit.frames()):
