@@ -187,14 +187,17 @@ def _named_array(session: Session, view: SliceView, old: int, capacity: Optional
         if not 0 < capacity * max(view.size, 1) < 1 << 47:
             raise UsageError(f"--elements {capacity}: no array has so many")
         return OldArray(old, capacity, view.size, "--old and --elements")
-    if view.is_go:
-        found = heap_of(session).object_at(old)
-        if found is not None and view.size:
-            room = (found.start + found.size - old) // view.size
-            if room:
-                return OldArray(old, room, view.size, "--old, to the end of its heap object")
+    why = ""
+    try:
+        found = heap_of(session).object_at(old) if view.is_go else None
+    except MapscopeError as error:
+        found, why = None, f" ({error})"
+    if found is not None:
+        room = (found.start + found.size - old) // max(view.size, 1)
+        if room > 0:
+            return OldArray(old, room, view.size, "--old, to the end of its heap object")
     raise UsageError(
-        f"--old {old:#x}: how large it is is not known; say it with --elements N (its capacity)"
+        f"--old {old:#x}: how large it is is not known{why}; say it with --elements N (its capacity)"
     )
 
 

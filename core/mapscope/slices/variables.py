@@ -84,6 +84,8 @@ class Variables:
 
     def _of_packages(self, program: GoProgram) -> Iterator[Place]:
         count = 0
+        if not program.images:
+            self.missed.append("variables of packages: the program's file is not known")
         for image in program.images:
             text = next((s.start for s in image.sections if s.name == ".text"), 0)
             file_of = self._session.target.code_file
