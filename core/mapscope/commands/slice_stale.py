@@ -197,7 +197,8 @@ def _named_array(session: Session, view: SliceView, old: int, capacity: Optional
         if room > 0:
             return OldArray(old, room, view.size, "--old, to the end of its heap object")
     raise UsageError(
-        f"--old {old:#x}: how large it is is not known{why}; say it with --elements N (its capacity)"
+        f"--old {old:#x}: how large it is is not known{why}; say it with --elements N "
+        "(its capacity)"
     )
 
 
