@@ -150,6 +150,31 @@ def test_unknown_names_and_near_ones() -> None:
     assert str(caught.value) == "no type \\x1b[31m in this program"
 
 
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_name_is_found_by_the_order_of_the_names(
+    ordered: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The linker sorts types by name; where it has not, all are looked at."""
+    program = GoProgram()
+    element = program.basic("string")
+    names = [f"map[string]pkg{n:03}.T" for n in range(100)]
+    names += ["map[string]interface {}"]
+    names.sort(reverse=not ordered)
+    types = {name: program.map_type(name, element, element) for name in names}
+    go = Session(program.finish()).go
+    looked: List[int] = []
+    name_at = go.name_at
+    monkeypatch.setattr(go, "name_at", lambda address: (looked.append(address), name_at(address))[1])
+    for wanted, name in (
+        ("map[string]pkg042.T", "map[string]pkg042.T"),
+        ("map[string]any", "map[string]interface {}"),
+        ("map[ string ] interface{}", "map[string]interface {}"),
+    ):
+        looked.clear()
+        assert go.find(wanted) == types[name].address
+        assert not ordered or " " in wanted or len(looked) < 25
+
+
 @pytest.mark.parametrize("address", [NOWHERE, TYPES + TYPES_SIZE - 8, 0, 7])
 def test_no_type_there(address: int) -> None:
     program = GoProgram()

@@ -8,7 +8,6 @@ from ..maps.batches import EntryBatch
 from ..maps.facts import (
     Bucket,
     Cell,
-    ChainFacts,
     Chain,
     Coverage,
     Distribution,
@@ -25,6 +24,7 @@ from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Type
+from .chain_facts import ChainFacts
 from .chained_check import check_nodes
 from .chained_lookup import NodeLookup
 from .two_tables import Nodes, Piece, Tables

@@ -16,13 +16,14 @@ from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS
 from ..errors import TypeNeeded
 from ..maps.batches import Column, EntryBatch
-from ..maps.facts import BucketFacts, Growth, Held
+from ..maps.facts import Growth, Held
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Kind, Type
+from .bucket_facts import BucketFacts
 from .header import HASH_WRITING, Header, Writing
 from .moving import Moving, find_moving
 from .walker import Walker

@@ -289,8 +289,3 @@ def unread_lines(unread: List[Tuple[str, str]]) -> Iterator[str]:
 def unread_form(unread: List[Tuple[str, str]]) -> List[Dict[str, str]]:
     """The same as JSON."""
     return [{"name": name, "error": reason} for name, reason in unread]
-
-
-def optional(value: Optional[int]) -> str:
-    """A number that may not be known."""
-    return "?" if value is None else str(value)

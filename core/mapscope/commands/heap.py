@@ -14,10 +14,10 @@ from ..heap import looks
 from ..heap.looks import Difference, Look
 from ..heap.pprof import Profile
 from ..heap.totals import SORTS, Finding, Group, Totals, largest, owner_text, type_text
+from ..maps.figures import size_text
 from ..maps.on_heap import HeapMap, HeapView
 from ..program.values import dumps, escape, named
 from .base import Command, Context, Result, natural
-from .inspect import size_text
 
 SCHEMA = "mapscope.heap/1"
 #: rows of text, where no limit is told

@@ -7,11 +7,11 @@ from typing import Dict, Iterator, List, Tuple
 
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
+from ..maps.figures import size_text
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from ..session import Session
 from .base import Command, Context, Result, unread_form, unread_lines
-from .inspect import size_text
 
 
 @dataclass

@@ -6,11 +6,11 @@ from typing import Dict
 
 from ..errors import UsageError
 from ..in_goroutine import InGoroutine
+from ..maps.figures import size_text
 from ..program.values import escape
 from ..slices.open_slice import find_slice
 from ..slices.slice_view import SliceView
 from .base import Context, natural
-from .inspect import size_text
 
 
 def add_slice(parser: argparse.ArgumentParser) -> None:

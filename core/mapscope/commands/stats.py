@@ -9,19 +9,10 @@ from ..errors import MapscopeError
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
+from ..maps.figures import coverage_form, coverage_text, optional, size_text
 from ..maps.view import MapView
 from ..program.values import dumps, escape
-from .base import (
-    Command,
-    Context,
-    Result,
-    add_map,
-    optional,
-    problem_lines,
-    unread_form,
-    unread_lines,
-)
-from .inspect import coverage_form, coverage_text, size_text
+from .base import Command, Context, Result, add_map, problem_lines, unread_form, unread_lines
 
 _BAR = 40
 

@@ -308,6 +308,11 @@ class GoProgram:
 
         :raises UnknownType: if there is none, with the nearest names
         """
+        for table in self._tables():
+            for spelled in dict.fromkeys((name, _with_interface(name))):
+                ordered = self._in_order(table, spelled)
+                if ordered is not None:
+                    return ordered
         names: Dict[str, int] = {}
         wanted = _normalised(name)
         length = 0
@@ -325,6 +330,25 @@ class GoProgram:
         maps = [n for n in names if n.startswith("map[")] or list(names)
         near = difflib.get_close_matches(name, maps, 3, 0.6)
         raise UnknownType(named(name), [escape(n) for n in near])
+
+    def _in_order(self, table: TypeTable, name: str) -> Optional[int]:
+        """The first descriptor of the type `name` of a type table by bisection: the linker sorts
+        them by name (cmd/link/internal/ld/typelink.go; reflect's typesByString relies on it).
+        None: it is not where it would be."""
+        wanted = name.encode("utf-8", "replace")
+        low, high = 0, len(table.links)
+        try:
+            while low < high:
+                middle = (low + high) // 2
+                found = self.name_at(table.types + table.links[middle])
+                if found.encode("utf-8", "replace") < wanted:
+                    low = middle + 1
+                else:
+                    high = middle
+            address = table.types + table.links[low] if low < len(table.links) else 0
+            return address if address and self.name_at(address) == name else None
+        except MapscopeError:
+            return None
 
     def name_at(self, address: int) -> str:
         """The name of the type descriptor at `address`, as Go prints it."""
@@ -616,10 +640,14 @@ def runtimes(target: Target, memory: Memory, images: Sequence[Image]) -> List[Go
     return [GoProgram(target, memory, part, alone=len(parts) == 1) for part in parts]
 
 
+def _with_interface(name: str) -> str:
+    """A type name in which `any` is written as Go's tables write it."""
+    return re.sub(r"\bany\b", "interface {}", name)
+
+
 def _normalised(name: str) -> str:
     """A type name as users and as different Go versions write it."""
-    name = re.sub(r"\bany\b", "interface {}", name)
-    return re.sub(r"\s+", "", name)
+    return re.sub(r"\s+", "", _with_interface(name))
 
 
 def _version_from_buildinfo(memory: Memory, section: Section) -> str:

@@ -2,7 +2,7 @@
 """What is known of one map, typed: what commands render as text and as JSON."""
 
 from dataclasses import dataclass, field
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded
 from .batches import Where
@@ -25,101 +25,39 @@ class Facts:
     load_factor: Optional[float]
     grows_above: Optional[int]
 
+    #: what places() counts
+    place = "buckets"
+    #: whether `map inspect` tells of chains also where there are none
+    counts_chains = False
+
     def form(self) -> Dict[str, object]:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
 
+    def walked_form(self, summary: "Summary") -> Dict[str, object]:
+        """What a walk has counted of such a map alone, as fields of mapscope.inspect/1."""
+        return {}
 
-@dataclass(frozen=True)
-class BucketFacts(Facts):
-    """Of a map of buckets with overflow chains.
+    def lines(self, summary: "Summary", unit: str) -> Iterator[str]:
+        """What `map inspect` shows of a map that is not nil, beneath its load.
 
-    :ivar B: log2 of its buckets
-    :ivar noverflow: as the header has it
-    """
+        :param summary: what a walk has counted
+        :param unit: what its entries lie in, as MapView has it
+        """
+        yield from self.flag_lines()
 
-    B: int
-    noverflow: int
+    def flag_lines(self) -> Iterator[str]:
+        """The line that has its flags."""
+        yield f"  flags      {', '.join(self.flags) or 'none'}, hash0 {self.hash0:#x}\n"
 
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {"flags": self.flags, "hash0": self.hash0, "B": self.B}
-        form.update(vars(self))
-        del form["noverflow"]  # stands with what else is known of overflow buckets
-        return form
+    def closing_lines(self) -> Iterator[str]:
+        """What stands beneath all of it."""
+        if self.bucket_bytes is None:
+            yield "  cells      not shown: the map's type is not known (--type 'map[K]V')\n"
 
-
-@dataclass(frozen=True)
-class TableFacts(Facts):
-    """Of a map of tables of groups.
-
-    :ivar tables: 0 of a small map, whose only group has none
-    :ivar growth_left: entries until tables grow
-    """
-
-    tables: Optional[int]
-    global_depth: int
-    growth_left: Optional[int]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**vars(self), "groups": self.buckets}
-        del form["buckets"]
-        return form
-
-
-@dataclass(frozen=True)
-class ChainFacts(Facts):
-    """Of a map of two tables, of which one is emptied into the other a bucket at a time.
-
-    :ivar notes: what else its header tells, a line each, for readers
-    :ivar paused: how many forbid steps of the migration at this moment
-    :ivar sizes: buckets of both tables, None: there is none
-    """
-
-    sizes: Tuple[Optional[int], Optional[int]]
-    paused: int
-    notes: Tuple[str, ...] = ()
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = dict(vars(self))
-        del form["hash0"]  # the seed is the process's, not the map's
-        return {**form, "sizes": list(self.sizes), "notes": list(self.notes)}
-
-
-@dataclass(frozen=True)
-class LibraryFacts(Facts):
-    """Of a table of a C++ or Rust library, which grows within one call.
-
-    :ivar hash: the name of its hash function; "": not known
-    :ivar hash_stored: whether each entry has its hash beside it
-    :ivar max_load_factor: None: not known, or not one that can be set
-    """
-
-    hash: str
-    hash_stored: bool
-    max_load_factor: Optional[float]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**vars(self), "hash": self.hash or None}
-        del form["flags"], form["hash0"]  # it has none
-        return form
-
-
-@dataclass(frozen=True)
-class SlotFacts(LibraryFacts):
-    """Of a library's table of slots.
-
-    :ivar slot_bytes: of each
-    :ivar growth_left: entries until it grows; None: not known
-    """
-
-    slots: int
-    slot_bytes: int
-    growth_left: Optional[int]
-
-    def form(self) -> Dict[str, object]:
-        form: Dict[str, object] = {**super().form(), "groups": self.buckets}
-        del form["buckets"], form["bucket_bytes"], form["hash_stored"], form["max_load_factor"]
-        return form
+    def places(self) -> Optional[int]:
+        """What it has more of when it has grown; None: that could not be read."""
+        return self.buckets
 
 
 @dataclass

@@ -7,7 +7,8 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MemoryUnreadable
 from ..maps.batches import Where
-from ..maps.facts import Coverage, Growth, Held, LibraryFacts
+from ..maps.facts import Coverage, Growth, Held
+from ..maps.library_facts import LibraryFacts
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView

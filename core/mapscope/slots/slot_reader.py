@@ -6,13 +6,14 @@ from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MemoryUnreadable
 from ..maps.batches import Where
-from ..maps.facts import Coverage, Growth, Held, SlotFacts
+from ..maps.facts import Coverage, Growth, Held
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import CHUNK, Memory
 from ..program.types import Type
+from .slot_facts import SlotFacts
 from .slot_layout import Control, SlotHeader, SlotLayout
 
 #: entries that are taken apart together, and bytes of them

@@ -20,7 +20,7 @@ from ..cells.marks import CELLS
 from ..errors import MemoryUnreadable, NotAMap, TypeNeeded
 from ..go import layouts
 from ..maps.batches import EntryBatch, SlotWhere
-from ..maps.facts import Growth, Held, TableFacts
+from ..maps.facts import Growth, Held
 from ..maps.problems import MAX_PROBLEMS, Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
@@ -28,6 +28,7 @@ from ..program.hashing import KeyHash
 from ..program.memory import CHUNK, Memory, check_address
 from ..program.types import Type
 from .probing import FULL
+from .table_facts import TableFacts
 
 EMPTY, DELETED = layouts.CTRL_EMPTY, layouts.CTRL_DELETED
 _NOT_FULL = bytes(range(128, 256))

@@ -2,15 +2,16 @@
 """What all plans for Go's maps share: points, the map, and what is said
 of an event."""
 
-from typing import Callable, Dict, List, Optional
+from typing import Callable, Dict, Optional
 
 from ...errors import MapscopeError, MemoryUnreadable, TypeNeeded, UnknownType, UsageError
 from ...flavours.go import go_classic, go_swiss
 from ...maps.view import MapView, Reopen
 from ...session import Session
 from ...stops.engine import Plan, Stop
-from ...stops.host import Hit, Host, OnHit, Point
+from ...stops.host import Hit, Host, OnHit
 from ...stops.occurrence import Occurrence
+from ..point_plan import PointPlan
 from .go_runtime import GoHeader, GoRuntime
 
 
@@ -18,13 +19,8 @@ class NeverUsed(UsageError):
     """The program has not the function that an event would be noticed at: it never occurs."""
 
 
-class GoPlan(Plan):
-    """What all of them share: points, the map, and what is said of an event.
-
-    :ivar subject: what it is that may be gone
-    """
-
-    subject = "map"
+class GoPlan(PointPlan):
+    """What all of them share: the map, and what is said of an event."""
 
     def __init__(self, stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> None:
         super().__init__(stop, host)
@@ -37,7 +33,6 @@ class GoPlan(Plan):
         self.view = view
         self.address = 0 if view is None else view.address or 0
         self.notes += session.go.doubts()
-        self._points: List[Point] = []
         self._type_names: Dict[int, str] = {}
         self.wanted_type: Optional[str] = None  # as the type table has it
         self._look_up_type(session)
@@ -72,12 +67,6 @@ class GoPlan(Plan):
 
     # --- points ---
 
-    def watch(self, address: int, size: int, on_hit: OnHit) -> Point:
-        """:raises NoWatchpoint: if there is none left"""
-        return self._keep(
-            self.host.watchpoint(address, size, self._guarded(on_hit), self._next_shows())
-        )
-
     def function(self, base: str, on_hit: OnHit) -> None:
         """Breakpoints on all variants of a function of the runtime.
 
@@ -99,9 +88,9 @@ class GoPlan(Plan):
 
     def at(self, name: str, on_hit: OnHit) -> None:
         """A breakpoint on one function, and on its copies in plugins."""
-        self._keep(self.go.breakpoint(name, self._guarded(on_hit), self._next_shows()))
+        self.keep(self.go.breakpoint(name, self.guarded(on_hit), self.next_shows()))
         for address in self.go.copies(name):
-            self._keep(self.go.breakpoint_at(address, self._guarded(on_hit)))
+            self._points.append(self.go.breakpoint_at(address, self.guarded(on_hit)))
 
     def at_offset(
         self, name: str, address: int, offset: int, is_named: bool, on_hit: OnHit
@@ -111,56 +100,11 @@ class GoPlan(Plan):
         :param address: of the function
         :param is_named: whether it is the one that the name stands for, and no copy of it
         """
-        handler = self._guarded(on_hit)
-        self._keep(self.go.breakpoint_within(name, address, offset, is_named, handler))
+        handler = self.guarded(on_hit)
+        self._points.append(self.go.breakpoint_within(name, address, offset, is_named, handler))
 
-    def code(self, address: int, on_hit: OnHit) -> Point:
-        """A breakpoint at an instruction, which the user does not see."""
-        return self._keep(self.host.breakpoint(address, self._guarded(on_hit), False))
-
-    def drop(self, point: Optional[Point]) -> None:
-        """Take one out again."""
-        if point is not None:
-            self._points = [p for p in self._points if p is not point]
-            point.remove()
-
-    def _next_shows(self) -> bool:
-        return self.shows and self.visible is None
-
-    def _keep(self, point: Point) -> Point:
-        if self._next_shows():
-            self.visible = point
-        else:
-            self._points.append(point)
-        return point
-
-    def _guarded(self, on_hit: OnHit) -> OnHit:
-        """A handler that ends its stop if memory is not what a map's can be."""
-
-        def handler(hit: Hit) -> bool:
-            if not self.stop.enabled:
-                return False
-            try:
-                return on_hit(hit)
-            except MemoryUnreadable as error:
-                self.stop.retire(f"its {self.subject} is gone: {error}")
-            except MapscopeError as error:
-                self.stop.retire(str(error))
-            return False
-
-        return handler
-
-    def enable(self, on: bool) -> None:
-        for point in self._points:
-            point.enable(on)
-
-    def disarm(self) -> None:
-        points, self._points = self._points, []
-        if self.visible is not None:
-            points.append(self.visible)
-            self.visible = None
-        for point in points:
-            point.remove()
+    def lost(self, error: MapscopeError) -> str:
+        return super().lost(error) if isinstance(error, MemoryUnreadable) else str(error)
 
     def started(self) -> None:
         self.go.started()

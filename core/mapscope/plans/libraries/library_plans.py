@@ -7,17 +7,17 @@ there, so the word of the table that leads to its array is watched besides: a gr
 breakpoint has not seen is told when it has been done.
 """
 
-from typing import List, Optional, Tuple
+from typing import Optional, Tuple
 
 from ...errors import MapscopeError, NeedsProcess, UsageError
 from ...flavours.registry import LIBRARIES
-from ...maps.facts import SlotFacts
 from ...maps.view import GrowthPlace, MapView, Reopen
 from ...session import Session
 from ...stops.engine import Plan, Stop
-from ...stops.host import Hit, Host, NoWatchpoint, OnHit, Point
+from ...stops.host import Hit, Host, NoWatchpoint
 from ...stops.occurrence import Occurrence
 from ..flavour_plans import FlavourPlans
+from ..point_plan import PointPlan
 
 
 class LibraryPlans(FlavourPlans):
@@ -45,15 +45,14 @@ class LibraryPlans(FlavourPlans):
         return LibraryPlan(stop, host, view, view.grows)
 
 
-class LibraryPlan(Plan):
+class LibraryPlan(PointPlan):
     """One stop at one table."""
 
     def __init__(self, stop: Stop, host: Host, view: MapView, grows: GrowthPlace) -> None:
         super().__init__(stop, host)
         self._view = view
         self._grows = grows
-        self._points: List[Point] = []
-        self._buckets = _size(view)
+        self._buckets = view.facts().places()
         self._told = False  # of the growth that the watchpoint sees next
         self.mechanism = "breakpoint"
 
@@ -62,41 +61,27 @@ class LibraryPlan(Plan):
             raise NeedsProcess("no process: name the place where the table is by --at LOCATION")
         for name in self._grows.functions:
             try:
-                self.visible = self.host.breakpoint_at(name, self._guarded(self._on_call))
+                self.keep(self.host.breakpoint_at(name, self.guarded(self._on_call)))
                 break
             except UsageError:
                 continue
         try:
-            shows = self.visible is None
-            point = self.host.watchpoint(self._grows.word, 8, self._guarded(self._on_store), shows)
+            point = self.watch(self._grows.word, 8, self._on_store)
         except NoWatchpoint as error:
             if self.visible is None:
                 raise
             self.notes.append(f"a growth where it is inlined would not be noticed: {error}")
             return self
-        if self.visible is None:
-            self.visible, self.mechanism = point, "hardware watchpoint"
+        if self.visible is point:
+            self.mechanism = "hardware watchpoint"
             self.notes.append(
                 "no function that grows it alone was found: the program stops when a growth "
                 "has been done"
             )
-        else:
-            self._points.append(point)
         return self
 
-    def _guarded(self, on_hit: OnHit) -> OnHit:
-        """A handler that ends its stop where no table is any more."""
-
-        def handler(hit: Hit) -> bool:
-            if not self.stop.enabled:
-                return False
-            try:
-                return on_hit(hit)
-            except MapscopeError as error:
-                self.stop.retire(f"its table is gone: {error}")
-            return False
-
-        return handler
+    def lost(self, error: MapscopeError) -> str:
+        return f"its table is gone: {error}"
 
     def _on_call(self, hit: Hit) -> bool:
         """At the beginning of the function: of this table's?"""
@@ -115,7 +100,7 @@ class LibraryPlan(Plan):
         before, told = self._buckets, self._told
         view = self._now()
         self._told = False
-        self._buckets = _size(view)
+        self._buckets = view.facts().places()
         if told or self._buckets == before:
             return False
         return self._occurred(hit, self._buckets, "done already", before)
@@ -149,29 +134,11 @@ class LibraryPlan(Plan):
                 buckets=buckets or 0,
                 count=count,
                 how=how,
-                unit="slots" if isinstance(self._view.facts(), SlotFacts) else "buckets",
+                unit=self._view.facts().place,
             )
 
         reopen: Optional[Reopen] = self._view.reopen
         return self.stop.occurred(hit, tell, reopen)
-
-    def enable(self, on: bool) -> None:
-        for point in self._points:
-            point.enable(on)
-
-    def disarm(self) -> None:
-        points, self._points = self._points, []
-        if self.visible is not None:
-            points.append(self.visible)
-            self.visible = None
-        for point in points:
-            point.remove()
-
-
-def _size(view: MapView) -> Optional[int]:
-    """What a table has more of when it has grown: its slots, or its buckets."""
-    facts = view.facts()
-    return facts.slots if isinstance(facts, SlotFacts) else facts.buckets
 
 
 def _argument(host: Host, hit: Hit, names: Tuple[str, ...], register: str) -> int:

@@ -1,18 +1,19 @@
 # SPDX-License-Identifier: MIT
-"""What all plans for maps of two tables share: points, the map as it is now, and what is said."""
+"""What all plans for maps of two tables share: the map as it is now, and what is said."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, List, Optional, Tuple
+from typing import Callable, Dict, Optional, Tuple
 
 from ...chained.chained_map import ChainedMap
-from ...errors import MapscopeError, UsageError
+from ...errors import UsageError
 from ...flavours.redis import redis_dicts
 from ...flavours.valkey import valkey_tables
 from ...maps.view import MapView
 from ...session import Session
-from ...stops.engine import Plan, Stop
-from ...stops.host import Hit, Host, OnHit, Point
+from ...stops.engine import Stop
+from ...stops.host import Hit, Host, OnHit
 from ...stops.occurrence import Occurrence
+from ..point_plan import PointPlan
 
 
 @dataclass(frozen=True)
@@ -53,7 +54,7 @@ KINDS: Dict[str, Kind] = {
 _OLD_INDEX, _OLD_SIZE = 80, 96
 
 
-class TablePlan(Plan):
+class TablePlan(PointPlan):
     """What all of them share."""
 
     def __init__(self, stop: Stop, host: Host, view: ChainedMap) -> None:
@@ -64,7 +65,6 @@ class TablePlan(Plan):
         held = view.held()
         old = held is not None and held.header == _OLD_SIZE
         self.index_at = _OLD_INDEX if old else self.kind.index_at
-        self._points: List[Point] = []
 
     def map_now(self) -> ChainedMap:
         """The map as it is now.
@@ -75,9 +75,7 @@ class TablePlan(Plan):
 
     def watch_index(self, on_hit: OnHit) -> None:
         """:raises NoWatchpoint: if there is none left"""
-        at = self.address + self.index_at
-        shows = self.visible is None
-        self._keep(self.host.watchpoint(at, 8, self._guarded(on_hit), shows))
+        self.watch(self.address + self.index_at, 8, on_hit)
 
     def at_functions(self, event: str, on_hit: OnHit) -> None:
         """Breakpoints on the functions that do what an event is.
@@ -89,45 +87,12 @@ class TablePlan(Plan):
             address = self.host.function(name)
             if address is not None:
                 found += 1
-                shows = self.visible is None
-                self._keep(self.host.breakpoint(address, self._guarded(on_hit), shows))
+                self.code(address, on_hit, may_show=True)
         if not found:
             names = ", ".join(self.kind.functions[event])
             raise UsageError(
                 f"the program exports none of {names}: nothing can be stopped at there"
             )
-
-    def _keep(self, point: Point) -> None:
-        if self.visible is None:
-            self.visible = point
-        else:
-            self._points.append(point)
-
-    def _guarded(self, on_hit: OnHit) -> OnHit:
-        """A handler that ends its stop if memory is not what a map's can be."""
-
-        def handler(hit: Hit) -> bool:
-            if not self.stop.enabled:
-                return False
-            try:
-                return on_hit(hit)
-            except MapscopeError as error:
-                self.stop.retire(f"its map is gone: {error}")
-            return False
-
-        return handler
-
-    def enable(self, on: bool) -> None:
-        for point in self._points:
-            point.enable(on)
-
-    def disarm(self) -> None:
-        points, self._points = self._points, []
-        if self.visible is not None:
-            points.append(self.visible)
-            self.visible = None
-        for point in points:
-            point.remove()
 
     def occurred(
         self,

@@ -10,7 +10,7 @@ the old array had room for it.
 
 from typing import Dict, List, NamedTuple, Optional, Tuple
 
-from ...errors import MemoryUnreadable, UsageError
+from ...errors import MapscopeError, MemoryUnreadable, UsageError
 from ...go.expressions import package_of
 from ...program.values import escape
 from ...session import Session
@@ -54,13 +54,14 @@ class _Header(NamedTuple):
 class GoGrowthPlan(GoPlan):
     """What the plans share: what is said of a growth."""
 
-    subject = "slice"
-
     def __init__(
         self, stop: Stop, host: Host, session: Session, slice: Optional[SliceView]
     ) -> None:
         super().__init__(stop, host, session, None)
         self.slice = slice
+
+    def lost(self, error: MapscopeError) -> str:
+        return f"its slice is gone: {error}" if isinstance(error, MemoryUnreadable) else str(error)
 
     def event(
         self,

@@ -6,7 +6,7 @@ compiler may store them in another order; when both have changed the growth is d
 """
 
 import re
-from typing import List, NamedTuple, Optional
+from typing import NamedTuple, Optional
 
 from ...errors import MapscopeError, MemoryUnreadable, NeedsProcess, UsageError
 from ...program.target import Frame
@@ -15,7 +15,8 @@ from ...slices.moves import Move
 from ...slices.slice_view import SliceView
 from ...slices.vector import Words
 from ...stops.engine import Plan, Stop
-from ...stops.host import Hit, Host, NoWatchpoint, OnHit, Point
+from ...stops.host import Hit, Host, NoWatchpoint
+from ..point_plan import PointPlan
 from .growth_event import GrowthEvent
 
 #: frames in which the user's function is looked for
@@ -44,7 +45,7 @@ class _Pointers(NamedTuple):
     end: int
 
 
-class VectorPlan(Plan):
+class VectorPlan(PointPlan):
     """One vector in memory."""
 
     mechanism = "hardware watchpoint"
@@ -54,7 +55,6 @@ class VectorPlan(Plan):
         self._slice = slice
         self._words = words
         self._size = max(slice.size, 1)
-        self._points: List[Point] = []
         self._before = _Pointers(0, 0, 0)
         self._length: Optional[int] = None  # before a growth that is half stored
         if slice.holder is None:
@@ -68,22 +68,15 @@ class VectorPlan(Plan):
             raise NeedsProcess("no process: name the place where the vector is by --at LOCATION")
         self._before = self._now()
         for offset in dict.fromkeys((self._words.end, self._words.start)):
-            shows = self.visible is None
-            place = self._holder + offset
             try:
-                point = self.host.watchpoint(place, 8, self._guarded(self._changed), shows)
+                self.watch(self._holder + offset, 8, self._changed)
             except NoWatchpoint as error:
-                if shows:
+                if self.visible is None:
                     raise
                 self.notes.append(
                     f"{error}: a growth of which the end of the array is not stored last would be "
                     "missed"
                 )
-                break
-            if shows:
-                self.visible = point
-            else:
-                self._points.append(point)
         self.notes.append("the program stops when its elements have moved")
         return self
 
@@ -94,19 +87,8 @@ class VectorPlan(Plan):
             *(int.from_bytes(memory.read_memory(self._holder + at, 8), "little") for at in places)
         )
 
-    def _guarded(self, on_hit: OnHit) -> OnHit:
-        """A handler that ends its stop where no vector is any more."""
-
-        def handler(hit: Hit) -> bool:
-            if not self.stop.enabled:
-                return False
-            try:
-                return on_hit(hit)
-            except MapscopeError as error:
-                self.stop.retire(f"its vector is gone: {error}")
-            return False
-
-        return handler
+    def lost(self, error: MapscopeError) -> str:
+        return f"its vector is gone: {error}"
 
     def _changed(self, hit: Hit) -> bool:
         before, after = self._before, self._now()
@@ -180,15 +162,6 @@ class VectorPlan(Plan):
         return ""
 
     def enable(self, on: bool) -> None:
-        for point in self._points:
-            point.enable(on)
+        super().enable(on)
         if on:
             self._before = self._now()
-
-    def disarm(self) -> None:
-        points, self._points = self._points, []
-        if self.visible is not None:
-            points.append(self.visible)
-            self.visible = None
-        for point in points:
-            point.remove()
