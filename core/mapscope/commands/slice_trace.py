@@ -90,7 +90,7 @@ COMMAND = Command(
     "Log each growth of a slice, a line for each, without stopping: the arrays, capacities and\n"
     "lengths before and after, and where. With -o FILE the lines go there.\n\n"
     "Without SLICE all appends of a Go program that allocate are seen, but those of Go's runtime;\n"
-    "each costs the program about 1 ms, also where --type or --in leave it out.\n\n"
+    "each costs about 1 ms in gdb and 15 in LLDB, also where --type or --in leave it out.\n\n"
     "example: slice trace on --in main\n"
     "example: slice trace on --type '[]int'\n"
     "example: slice trace on v --at worker.cpp:17\n"
