@@ -116,9 +116,9 @@ class Variables:
             if not self._everywhere and thread.number != selected:
                 continue
             number, g = self._goroutine_of(thread)
-            frames = list(session.unwound(thread, _DEEPEST))
-            if g is not None:
+            if g is not None and number:  # others are the scheduler's, or no Go's
                 running.add(g)
+                frames = list(session.unwound(thread, _DEEPEST))
                 yield from self._of_frames(frames, number)
         if not self._everywhere:
             return

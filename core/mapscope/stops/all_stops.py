@@ -177,6 +177,7 @@ class Stops:
     def process_ended(self) -> None:
         """The process is gone, and its maps with it."""
         self.running()
+        self.moves.clear()
         self.reached = []
         waiting = []
         for stop in self._all():

@@ -11,6 +11,7 @@ from typing import NamedTuple, Optional
 from ...errors import MapscopeError, MemoryUnreadable, NeedsProcess, UsageError
 from ...program.target import Frame
 from ...program.values import escape
+from ...slices.growth_rules import MOST_BYTES
 from ...slices.moves import Move
 from ...slices.slice_view import SliceView
 from ...slices.vector import Words
@@ -21,6 +22,8 @@ from .growth_event import GrowthEvent
 
 #: frames in which the user's function is looked for
 _DEEPEST = 32
+#: frames of a stack that are looked at
+_STACK = 128
 #: functions of the library that give a vector another one's array, and frames in which they are
 #: looked for
 _GIVES = re.compile(r"\b(?:_M_swap_data|_M_move_assign|__move_assign)\b|^swap$|vector<.*>::swap$")
@@ -37,6 +40,26 @@ _HEADERS = re.compile(r"/c\+\+/v?\d+/")
 def _is_library(frame: Frame) -> bool:
     """Whether a frame is of the C++ library."""
     return frame.function.startswith(_LIBRARY) or _HEADERS.search(frame.place()) is not None
+
+
+def _owner_of(here: Hit, address: int) -> str:
+    """The function on whose part of the selected thread's stack an address is; "": on none's."""
+    below: Optional[Frame] = None
+    for _, frame in zip(range(_STACK), here.frames()):
+        if frame.sp() > address:
+            return "" if below is None else below.function
+        below = frame
+    return ""
+
+
+def _is_running(hit: Hit, function: str, address: int) -> bool:
+    """Whether a function has not returned whose part of the stack an address is on."""
+    for _, frame in zip(range(_STACK), hit.frames()):
+        if frame.sp() > address:
+            return False
+        if frame.function == function:
+            return True
+    return False
 
 
 class _Pointers(NamedTuple):
@@ -57,6 +80,8 @@ class VectorPlan(PointPlan):
         self._size = max(slice.size, 1)
         self._before = _Pointers(0, 0, 0)
         self._length: Optional[int] = None  # before a growth that is half stored
+        self._thread = 0
+        self._owner = ""  # the function on whose part of the stack it is
         if slice.holder is None:
             raise UsageError(
                 f"{escape(self.request.map or '')} is in no memory, so it cannot be watched"
@@ -67,6 +92,9 @@ class VectorPlan(PointPlan):
         if self.host.state() != "live":
             raise NeedsProcess("no process: name the place where the vector is by --at LOCATION")
         self._before = self._now()
+        here = self.host.here()
+        if here is not None:
+            self._thread, self._owner = here.thread, _owner_of(here, self._holder)
         for offset in dict.fromkeys((self._words.end, self._words.start)):
             try:
                 self.watch(self._holder + offset, 8, self._changed)
@@ -91,18 +119,21 @@ class VectorPlan(PointPlan):
         return f"its vector is gone: {error}"
 
     def _changed(self, hit: Hit) -> bool:
+        if self._owner and hit.thread == self._thread:
+            if not _is_running(hit, self._owner, self._holder):
+                raise MapscopeError(f"{escape(self._owner)}, whose it was, has returned")
         before, after = self._before, self._now()
-        self._require_vector(before, after)
         if before.start <= after.finish <= before.end:
             self._length = (after.finish - before.start) // self._size
         if after.start == before.start or after.end == before.end:
             return False  # half stored
+        self._require_vector(after)
         self._before = after
         length, self._length = self._length, None
-        old, new = self._room(before), max(self._room(after), 0)
+        old, new = self._room(before), self._room(after)
         move = Move(before.start, self._size, old, after.start, new, self._holder)
         self.stop.stops.moves.add(move)
-        if not after.start or after.end <= after.start:
+        if not new:
             return False  # it has been emptied
         if new <= old or self._is_given(hit):
             return False  # given another one's array, or shrunk
@@ -131,18 +162,17 @@ class VectorPlan(PointPlan):
     def _room(self, pointers: _Pointers) -> int:
         return (pointers.end - pointers.start) // self._size
 
-    def _require_vector(self, before: _Pointers, after: _Pointers) -> None:
+    def _require_vector(self, after: _Pointers) -> None:
         """:raises MapscopeError: if these words are no vector's any more"""
-        for address in {after.start, after.end} - {before.start, before.end, 0}:
-            if address >= 1 << 47:
-                raise MapscopeError(f"its memory at {self._holder:#x} holds something else now")
+        room = after.end - after.start
+        sound = 0 <= room <= MOST_BYTES and not room % self._size and after.end <= MOST_BYTES
         try:
-            if after.start not in (0, before.start):
-                self.host.target().read_memory(after.start, 1)
+            for place in (after.start, after.end - 1) if room and sound else ():
+                self.host.target().read_memory(place, 1)
         except MemoryUnreadable:
-            raise MapscopeError(
-                f"its memory at {self._holder:#x} holds something else now"
-            ) from None
+            sound = False
+        if not sound:
+            raise MapscopeError(f"its memory at {self._holder:#x} holds something else now")
 
     @staticmethod
     def _is_given(hit: Hit) -> bool:
