@@ -7,12 +7,14 @@ map of the current stop); see docs/commands.md, "Naming a map".
 
 import re
 from dataclasses import dataclass
+from itertools import dropwhile
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap, UsageError
 from .flavours.registry import FLAVOURS
 from .go import expressions
-from .go.frame_variables import OwnPackages
+from .go.dictionaries import Dictionaries, generic_name
+from .go.frame_variables import OuterFrame, OwnPackages, ScopedFrame, scoped
 from .go.syntax import NotGo
 from .in_goroutine import InGoroutine, in_no_operation
 from .maps.key_text import parse_key
@@ -25,6 +27,8 @@ from .session import Session
 
 #: pointers and references followed from an expression to its map
 _MAX_HOPS = 3
+#: frames of a thread in which a selected one is looked for
+_MOST_FRAMES = 256
 #: of a struct that is no map: maps in it that are named, fields looked at, and how deep
 _MOST_MAPS, _MOST_FIELDS, _DEEPEST_MAPS = 8, 500, 3
 
@@ -134,7 +138,9 @@ def evaluate_in(goroutine: InGoroutine, expression: str) -> Variable:
         raise UsageError(f"{escape(text)}: registers are a thread's: leave out --goroutine")
 
     try:
-        return expressions.evaluate(_reading(goroutine.session, names, foreign), expression)
+        frames = dropwhile(lambda frame: frame is not names.frame, goroutine.scoped())
+        reading = _reading(goroutine.session, names, foreign, frames)
+        return expressions.evaluate(reading, expression)
     except expressions.UnknownName as error:
         doubt = goroutine.doubt()
         hint = f" ({doubt})" if doubt else f"; goroutine {goroutine.number} is in"
@@ -143,8 +149,20 @@ def evaluate_in(goroutine: InGoroutine, expression: str) -> Variable:
 
 
 def _reading(
-    session: Session, names: Names, foreign: Callable[[str], Variable]
+    session: Session,
+    names: Names,
+    foreign: Callable[[str], Variable],
+    frames: Iterable[Frame],
+    innermost: Optional[int] = None,
 ) -> expressions.Reading:
+    """What expressions are read with.
+
+    :param frames: the one that names are of, and its callers
+    :param innermost: stack pointer of that whose registers are its own; None: all know
+    """
+    of_calls = Dictionaries(
+        session.memory, session.functions, session.target.code_file, frames, innermost
+    )
     return expressions.Reading(
         names,
         session.memory,
@@ -152,6 +170,7 @@ def _reading(
         session.decoder(),
         lambda map, key, what: _value_behind(session, map, key, what),
         foreign,
+        of_calls.possible,
     )
 
 
@@ -172,13 +191,41 @@ def evaluate(
         pc = names.frame.pc()
         file = target.code_file(pc) if session.runtime_at(pc) is not None else None
         names = names if file is None else OwnPackages(names, file)
-    reading = _reading(session, names, foreign)
+    innermost = next((frame.sp() for frame in target.selected_frames()), 0)
+    if names.frame is not None and names.frame.sp() != innermost:
+        selected = names.frame
+        names = OuterFrame(names, lambda: _scoped(session, selected))
+    frames = _from(names.frame, session)
+    reading = _reading(session, names, foreign, frames, innermost)
     if names.frame is None or _is_in_go(session, names.frame):
         return expressions.evaluate(reading, expression)
     try:
         return expressions.evaluate(reading, expression)
     except (NotGo, expressions.UnknownName):
         return foreign(expression)  # of C, to which the selected frame belongs
+
+
+def _scoped(session: Session, selected: Frame) -> Optional[ScopedFrame]:
+    """A frame of a thread with its variables by Go's debug information; None: not known."""
+    table = session.functions
+    thread = next((one for one in session.target.threads() if one.number == selected.thread), None)
+    if table is None or thread is None:
+        return None
+    frames = session.unwound(thread, _MOST_FRAMES)
+    name = generic_name(selected.function) or selected.function
+    for one in scoped(session.memory, table, frames, session.target.code_file):
+        if one.sp() == selected.sp() and (generic_name(one.function) or one.function) == name:
+            return one
+    return None
+
+
+def _from(selected: Optional[Frame], session: Session) -> Iterator[Frame]:
+    """The selected frame and its callers."""
+    if selected is None:
+        return
+    place = (selected.sp(), selected.pc(), selected.function)
+    frames = session.target.selected_frames()
+    yield from dropwhile(lambda f: (f.sp(), f.pc(), f.function) != place, frames)
 
 
 def _is_debuggers(expression: str) -> bool:

@@ -2,6 +2,7 @@
 """mapscope_abi as a table: names that are missing, unknown, twice, impossible; rows that are
 longer; tables that are cut off."""
 
+import os
 from typing import Callable, Dict, Tuple
 
 import pytest
@@ -213,7 +214,7 @@ def test_one_bit_of_the_table_is_wrong() -> None:
     """Whatever it is, a command answers or refuses in one line."""
     made = program()
     raw = bytes(made.image.read(made.abi, made.abi_size))
-    for bit in range(0, 8 * len(raw), 97):
+    for bit in range(0, 8 * len(raw), 97 if os.environ.get("MAPSCOPE_LONG") else 397):
         changed = bytearray(raw)
         changed[bit // 8] ^= 1 << bit % 8
         made.image.write(made.abi, bytes(changed))

@@ -164,7 +164,12 @@ def test_a_name_is_found_by_the_order_of_the_names(
     go = Session(program.finish()).go
     looked: List[int] = []
     name_at = go.name_at
-    monkeypatch.setattr(go, "name_at", lambda address: (looked.append(address), name_at(address))[1])
+
+    def counted(address: int) -> str:
+        looked.append(address)
+        return name_at(address)
+
+    monkeypatch.setattr(go, "name_at", counted)
     for wanted, name in (
         ("map[string]pkg042.T", "map[string]pkg042.T"),
         ("map[string]any", "map[string]interface {}"),

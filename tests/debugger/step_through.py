@@ -297,6 +297,7 @@ def options_of(line: str) -> argparse.Namespace:
     parser.add_argument("--end", required=True)
     parser.add_argument("--stride", type=int, default=1)
     parser.add_argument("--only", default="", help="operations whose name has this")
+    parser.add_argument("--share", type=int, default=1, help="of these, each so-manyth")
     parser.add_argument("--commands", default="", help="besides entries, by comma")
     parser.add_argument("--every", type=int, default=0, help="checks before the stride doubles")
     parser.add_argument("--closely", action="append", default=[], help="where it begins anew")
@@ -321,14 +322,19 @@ def commands_of(text: str) -> Set[str]:
     return wanted & set(SUMMARIES)
 
 
-def pairs(path: str, only: str) -> List[Tuple[str, bool, Dict[str, Any], Dict[str, Any]]]:
+def pairs(
+    path: str, only: str, share: int
+) -> List[Tuple[str, bool, Dict[str, Any], Dict[str, Any]]]:
     """(name, whether it is wanted, before, after) of each operation of the record."""
     with open(path, encoding="utf-8") as file:
         lines = [json.loads(line) for line in file]
     found = []
+    matching = 0
     for before, after in zip(lines[::2], lines[1::2]):
         name = before["name"].rpartition(":")[0]
-        found.append((name, only in name, before, after))
+        wanted = only in name
+        matching += wanted
+        found.append((name, wanted and matching % share == 1 % share, before, after))
     return found
 
 
@@ -364,7 +370,7 @@ def pairs_when_written(
 ) -> List[Tuple[str, bool, Dict[str, Any], Dict[str, Any]]]:
     """The record, which is there at the first begin."""
     run_to(of, begin)
-    return pairs(arguments.truth, arguments.only)
+    return pairs(arguments.truth, arguments.only, arguments.share)
 
 
 def run_to(of: Program, address: int) -> None:

@@ -33,11 +33,12 @@ check() { # check PROGRAM
   "./$1"
 }
 
-"$compiler" "${flags[@]}" -O2 "$program" -L"$objects/o2" -lmapscope_runtime -Wl,--gc-sections -s -o static
+"$compiler" "${flags[@]}" -O2 -c "$program" -o program.o
+"$compiler" program.o -L"$objects/o2" -lmapscope_runtime -Wl,--gc-sections -s -o static
 check static
 
 "$compiler" -shared -Wl,--gc-sections "$objects"/o2/*.o -s -o libshared.so
-"$compiler" "${flags[@]}" -O2 "$program" ./libshared.so -Wl,--gc-sections -s -o uses_shared
+"$compiler" program.o ./libshared.so -Wl,--gc-sections -s -o uses_shared
 check uses_shared
 
 # Position-dependent: data of the library is copied into the program.
@@ -52,7 +53,7 @@ compile o0 -O0 -g
 check unoptimised
 
 if command -v ld.gold >/dev/null; then
-  "$compiler" "${flags[@]}" -O2 -fuse-ld=gold "$program" "$objects"/o2/*.o -Wl,--gc-sections,--icf=all -o merged
+  "$compiler" -fuse-ld=gold program.o "$objects"/o2/*.o -Wl,--gc-sections,--icf=all -o merged
   check merged
 fi
 

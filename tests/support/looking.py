@@ -5,7 +5,7 @@ import json
 import os
 import time
 from collections import Counter
-from typing import Any, Callable, Collection, Dict, List, Optional
+from typing import Any, Callable, Collection, Dict, Iterable, List, Optional, TypeVar
 
 from codec import Value
 from image import FakeTarget
@@ -14,6 +14,8 @@ from mapscope.commands import load
 from mapscope.session import Session
 from model import HASH_WRITING, MIN_TOP, MOVED_X, ClassicMap
 from mapscope.commands.base import Context
+
+T = TypeVar("T")
 
 Json = Dict[str, Any]
 
@@ -77,6 +79,11 @@ def dictionary(target: FakeTarget, line: str = "m") -> Dict[Value, Value]:
 def one_in(stores: int) -> Callable[[int], bool]:
     """For Watcher: look after one in so many stores; with scripts/test --long, after each."""
     return lambda number: bool(os.environ.get("MAPSCOPE_LONG")) or number % stores == 0
+
+
+def some(kinds: Iterable[T], of: int) -> List[T]:
+    """For parametrize: one of so many; with scripts/test --long, all."""
+    return list(kinds)[:: 1 if os.environ.get("MAPSCOPE_LONG") else of]
 
 
 class Watcher:

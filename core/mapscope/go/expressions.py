@@ -62,6 +62,8 @@ class Reading:
     :ivar index_map: the value behind a map's key; its third argument gives the key's text, as it
         is looked for, by the map's key type; its last is what the map is called
     :ivar foreign: a register, or a variable of the debugger's own
+    :ivar dictionaries: which ones the frame's function may have been called with
+        (Dictionaries.possible)
     """
 
     names: Names
@@ -70,6 +72,7 @@ class Reading:
     decoder: Decoder
     index_map: Callable[[Variable, Callable[[Type], str], str], Variable]
     foreign: Callable[[str], Variable]
+    dictionaries: Callable[[], List[int]] = list
 
 
 def evaluate(reading: Reading, text: str) -> Variable:
@@ -159,7 +162,7 @@ class _Evaluator:
 
     def _really_typed(self, value: Variable) -> Variable:
         """A variable of a function with type parameters, with its type as the function's
-        dictionary has it; as it is where the compiler has lost that.
+        dictionary has it; as it is where that cannot be told.
 
         Debug information has the shape alone, and which word of the dictionary is the type's
         descriptor (putparamtypes in cmd/internal/dwarf/dwarf.go).
@@ -168,15 +171,16 @@ class _Evaluator:
         if match is None:
             return value
         plain = replace(value, type=_shape_named(value.type))
+        types: Dict[int, Type] = {}
         try:
-            dictionary = self._names.local(".dict")
-            if dictionary is None:
-                return plain
-            place = self._word(dictionary) + 8 * int(match[1])
-            type = self._reading.go.type_at(self._memory.read_word(place))
+            for dictionary in self._reading.dictionaries():
+                place = dictionary + 8 * int(match[1])
+                type = self._reading.go.type_at(self._memory.read_word(place))
+                if (type.kind, type.size) == (value.type.kind, value.type.size):
+                    types[type.go_type] = type
         except MapscopeError:
             return plain
-        return replace(value, type=type) if type.size == value.type.size else plain
+        return replace(value, type=next(iter(types.values()))) if len(types) == 1 else plain
 
     def _package(self) -> str:
         frame = self._names.frame

@@ -135,19 +135,73 @@ class ScopedFrame(Frame):
                 return None
 
         machine = Machine(register, lambda: self._frame.cfa or None, word, described.bias)
-        pc = self._frame.at - described.bias
+
+        def at(pc: int, known: Described, scope: Scope) -> Optional[Variable]:
+            place = pc - known.bias
+            return known.info.local(scope, name, place, self._line, machine, self._memory.read)
+
         try:
-            return described.info.local(scope, name, pc, self._line, machine, self._memory.read)
+            return at(self._frame.at, described, scope)
         except MemoryUnreadable:
             raise
         except MapscopeError as error:
-            if lost:
-                raise MapscopeError(
-                    f"cannot tell: {escape(name)} was in register {lost[0]} in frame "
-                    f"{self.number}, {escape(self.function)}, and what calls since then have left "
-                    "of that is not known"
-                ) from None
-            raise type(error)(f"{error} (frame {self.number}, {escape(self.function)})") from None
+            if not lost:
+                where = f"frame {self.number}, {escape(self.function)}"
+                raise type(error)(f"{error} ({where})") from None
+        # What is needed behind a call is on the stack meanwhile: Go's functions save no register.
+        which = lost[0]
+        try:
+            return at(self._frame.pc(), described, scope)
+        except MemoryUnreadable:
+            raise
+        except MapscopeError:
+            raise MapscopeError(
+                f"cannot tell: {escape(name)} was in register {which} in frame "
+                f"{self.number}, {escape(self.function)}, and what calls since then have left "
+                "of that is not known"
+            ) from None
+
+
+class OuterFrame(Names):
+    """Names in a debugger's frame that has called others. What was in a register there, a debugger
+    looks for where the last of those has it, for no rule says that it was not kept; but Go's
+    functions save no register for who calls them (abi-internal.md).
+
+    :param scoped: the frame with its variables by Go's own debug information; None: not known
+    """
+
+    def __init__(self, outer: Names, scoped: Callable[[], Optional[ScopedFrame]]) -> None:
+        self.frame = outer.frame
+        self._outer = outer
+        self._scoped = scoped
+
+    def local(self, name: str) -> Optional[Variable]:
+        problem: Optional[MapscopeError] = None
+        found: Optional[Variable] = None
+        try:
+            found = self._outer.local(name)
+            if found is None or found.address is not None:
+                return found
+        except MapscopeError as error:
+            problem = error
+        scoped = self._scoped()
+        if scoped is not None and not scoped.lacks:
+            return scoped.local(name)
+        if problem is not None:
+            raise problem
+        return found
+
+    def locals(self) -> List[str]:
+        return self._outer.locals()
+
+    def package_variable(self, name: str) -> Optional[Variable]:
+        return self._outer.package_variable(name)
+
+    def package_variables(self, pattern: str) -> List[str]:
+        return self._outer.package_variables(pattern)
+
+    def type(self, name: str) -> Optional[Type]:
+        return self._outer.type(name)
 
 
 class FrameNames(Names):

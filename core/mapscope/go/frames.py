@@ -153,23 +153,28 @@ class GoFrame(Frame):
         return found
 
     def _is_stored(self, offset: int) -> bool:
-        """Whether the function, on its way here, has code that stores a register to rsp+offset:
-        the slot of an argument holds that argument or nothing."""
-        size = self._pc - self.start
-        if not 0 < size <= _CODE or not 0 <= offset < 1 << 31:
-            return False
-        try:
-            code = bytes(self._memory.read(self.start, size))
-        except MemoryUnreadable:
-            return False
-        if offset < 128:
-            place = rb"[\x44\x4c\x54\x5c\x64\x6c\x74\x7c]\x24" + re.escape(bytes([offset]))
-        else:
-            place = rb"[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24" + re.escape(
-                offset.to_bytes(4, "little")
-            )
-        # with or without a prefix: a key of four bytes is stored as such
-        return re.search(rb"\x89" + place, code, re.DOTALL) is not None
+        return stores(self._memory, self.start, self._pc, offset)
+
+
+def stores(memory: Memory, start: int, pc: int, offset: int) -> bool:
+    """Whether a function, on its way to an instruction, has code that stores a register to
+    rsp+offset: the slot of an argument holds that argument or nothing.
+
+    :param start: its first instruction
+    """
+    size = pc - start
+    if not 0 < size <= _CODE or not 0 <= offset < 1 << 31:
+        return False
+    try:
+        code = bytes(memory.read(start, size))
+    except MemoryUnreadable:
+        return False
+    if offset < 128:
+        place = rb"[\x44\x4c\x54\x5c\x64\x6c\x74\x7c]\x24" + re.escape(bytes([offset]))
+    else:
+        place = rb"[\x84\x8c\x94\x9c\xa4\xac\xb4\xbc]\x24" + re.escape(offset.to_bytes(4, "little"))
+    # with or without a prefix: a key of four bytes is stored as such
+    return re.search(rb"\x89" + place, code, re.DOTALL) is not None
 
 
 def unwind(
