@@ -51,6 +51,7 @@ want_test() {
   want optional libc++-dev sh -c 'ls /usr/lib/llvm-*/include/c++/v1/unordered_map'
   want optional libc++abi-dev sh -c 'ls /usr/lib/llvm-*/lib/libc++abi.so'
   want optional libabsl-dev test -e /usr/include/absl/container/flat_hash_map.h
+  want optional libtbb-dev test -e /usr/include/oneapi/tbb/concurrent_hash_map.h
   want optional golang-go have go
   want optional gdbserver have gdbserver
   want optional lldb-19 have lldb-19

@@ -83,6 +83,9 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             writer.goroutine, writer.status = goroutine.id, goroutine.status
             result.writers.append(writer)
     result.unknown += session.parked_unknown
+    unseen = session.target.unseen_writes()
+    if unseen:
+        result.unknown.append(f"any: {unseen}")
     if session.target.misfit():
         result.unknown.append("any: the core is of another build of the program")
     maps: Dict[int, List[Writer]] = {}
@@ -94,7 +97,7 @@ def find_writers(session: Session, at_stop: Optional[AtStop] = None) -> Writers:
             result.unknown.append(f"who raced with thread {number}: that write may have ended")
     for writers in maps.values():
         view = writers[0].view
-        if len(writers) > 1 and view is not None:
+        if len(writers) > 1 and view is not None and not view.concurrent:
             for writer in writers:
                 writer.races = True
             result.races.append((view, writers))

@@ -342,12 +342,17 @@ def _maps_within(type: Type) -> List[str]:
                     return [*found[:_MOST_MAPS], "..."]
                 inner = field.type.target() if field.type.kind is Kind.POINTER else field.type
                 name = f"{path}.{field.name}"
-                if field.type.kind is Kind.GO_MAP:
+                if field.type.kind is Kind.GO_MAP or _is_struct_map(inner):
                     found.append(name)
                 elif inner.kind is Kind.STRUCT:
                     deeper.append((name, inner))
         level = deeper
     return found
+
+
+def _is_struct_map(type: Type) -> bool:
+    """Whether a Go struct is a map itself, as sync.Map is."""
+    return type.kind is Kind.STRUCT and any(flavour.is_map(type) for flavour in FLAVOURS)
 
 
 def _inside(session: Session, variable: Variable) -> Optional[Variable]:
@@ -367,7 +372,8 @@ def _inside(session: Session, variable: Variable) -> Optional[Variable]:
         if type.kind is Kind.INTERFACE:
             first = session.memory.read_word(first + 8)
         dynamic = session.go.type_at(first)
-        if dynamic.kind is Kind.GO_MAP:
+        is_pointer = dynamic.kind is Kind.POINTER
+        if dynamic.kind is Kind.GO_MAP or (is_pointer and _is_struct_map(dynamic.target())):
             return Variable(dynamic, None, data[8:16])
     return None
 

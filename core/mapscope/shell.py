@@ -6,7 +6,7 @@ of a MapscopeError on the debugger's error channel.
 """
 
 from itertools import chain
-from typing import Callable, Iterator, List
+from typing import Callable, Iterator, List, Optional, Sequence, Union
 
 from .commands import load
 from .commands.base import Context, Result, split_words
@@ -22,16 +22,27 @@ _INTERRUPTS = 3
 Write = Callable[[str], None]
 
 
-def run(target: Target, stops: Callable[[], Stops], name: str, line: str, write: Write) -> None:
-    """Run `map NAME LINE`, or that of another prefix command.
+def run(
+    target: Target,
+    stops: Optional[Callable[[], Stops]],
+    name: str,
+    line: Union[str, Sequence[str]],
+    write: Write,
+    prefix: Optional[str] = None,
+) -> Optional[Result]:
+    """Run `map NAME LINE`, or that of another prefix command; what it has found, None: it was
+    asked for help.
 
     :param name: as commands.load takes it
-    :param stops: gives the stops of the debugger, for commands that need them
+    :param stops: gives the stops of the debugger, for commands that need them; None: there is no
+        debugger
+    :param line: as typed, or its words
+    :param prefix: what stands before NAME for who types it; None: the command's own
 
     :raises MapscopeError: with one line for the user, whatever went wrong
     """
     try:
-        _run(target, stops, name, line, write)
+        return _run(target, stops, name, line, write, prefix)
     except MapscopeError:
         raise
     except KeyboardInterrupt:
@@ -44,13 +55,20 @@ def run(target: Target, stops: Callable[[], Stops], name: str, line: str, write:
         raise MapscopeError(describe(error)) from error
 
 
-def _run(target: Target, stops: Callable[[], Stops], name: str, line: str, write: Write) -> None:
+def _run(
+    target: Target,
+    stops: Optional[Callable[[], Stops]],
+    name: str,
+    line: Union[str, Sequence[str]],
+    write: Write,
+    prefix: Optional[str],
+) -> Optional[Result]:
     command = load(name)
-    parser = command.parser()
-    args = parser.read(split_words(line))
+    parser = command.parser(prefix)
+    args = parser.read(split_words(line) if isinstance(line, str) else list(line))
     if args.help:
         write(parser.format_help())
-        return
+        return None
     misfit = target.misfit()
     if misfit:
         target.warn(f"mapscope: warning: {escape(misfit)}")
@@ -61,13 +79,14 @@ def _run(target: Target, stops: Callable[[], Stops], name: str, line: str, write
         pieces = chain((line + "\n" for line in context.said), pieces)
     if args.output is None:
         _print(result, pieces, write)
-        return
+        return result
     try:
         with open(args.output, "w", encoding="utf-8") as file:
             _print(result, pieces, file.write)
     except OSError as error:
         reason = error.strerror or str(error)
         raise UsageError(f"cannot write {named(args.output)}: {reason}") from None
+    return result
 
 
 def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]) -> None:

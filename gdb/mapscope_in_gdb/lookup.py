@@ -14,6 +14,8 @@ import gdb
 from .names import is_go_header
 
 NAME = "mapscope"
+#: what names of classes and structs begin with that are maps
+_MAPS = ("mapscope::map<", "internal/sync.HashTrieMap[")
 
 
 class Lookup:
@@ -40,7 +42,7 @@ class Lookup:
         if type.code != gdb.TYPE_CODE_STRUCT:
             return None
         tag = type.name or ""
-        if tag.startswith("mapscope::map<") or tag in ("mapscope::hmap", "runtime.hmap"):
+        if tag.startswith(_MAPS) or tag in ("mapscope::hmap", "runtime.hmap", "sync.Map"):
             return _printers().MapPrinter(value)
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
             return _printers().BucketPrinter(value)

@@ -15,6 +15,7 @@ from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
 from mapscope.maps.batches import Column, EntryBatch
 from mapscope.maps.view import MapView
+from mapscope.program.types import Kind
 from mapscope.program.values import escape, text_form
 from mapscope.session import Session, describe
 from .expressions import value_at, variable_of
@@ -22,6 +23,9 @@ from .target import GdbTarget
 
 #: seconds that printing one value may look for entries (garbage can look large)
 _PATIENCE = 2.0
+
+#: of Go, whose values tell their types
+_INTERFACES = (Kind.INTERFACE, Kind.EMPTY_INTERFACE)
 
 Child = Tuple[str, Any]
 
@@ -102,7 +106,10 @@ def _child(view: MapView, batch: EntryBatch, column: Column, index: int) -> Any:
                 data = column.data(index)
                 if data is not None:
                     return gdb.Value(data, native)
-            return value_at(native, column.address(index))
+            value = value_at(native, column.address(index))
+            # gdb itself shows two addresses of an interface; Go's own script, if it is loaded, more
+            if column.type.kind not in _INTERFACES or gdb.default_visualizer(value) is not None:
+                return value
     except (gdb.error, ValueError, TypeError) as error:
         return f"<{escape(str(error))}>"
     return text_form(column.value(index, view.decoder), 200)

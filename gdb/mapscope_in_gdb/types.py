@@ -309,7 +309,13 @@ def _class(type: gdb.Type) -> CppClass:
             return None
         return _describe(found, 1) if isinstance(found, gdb.Type) else None
 
-    return CppClass(str(type.name or ""), tuple(parts), argument)
+    def nested(name: str) -> Optional[Type]:
+        try:
+            return _describe(gdb.lookup_type(f"{type.name}::{name}"), 1)
+        except (gdb.error, RuntimeError):
+            return None
+
+    return CppClass(str(type.name or ""), tuple(parts), argument, nested)
 
 
 def _is_go_name(name: str) -> bool:

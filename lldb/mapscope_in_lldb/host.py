@@ -36,6 +36,7 @@ from .target import LldbTarget
 #: functions that are not the user's
 _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
+    r"|(?:internal/)?sync\.\(\*(?:Map|HashTrieMap\[.*)\)\.|(?:internal/runtime|sync)/atomic\."
     r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
     r"|std::(?:__\w+::)*(?:vector|_Vector_base)<"
     r"|absl::\w+::container_internal::)"
@@ -111,16 +112,22 @@ def user_frame(thread: lldb.SBThread) -> lldb.SBFrame:
 
 def _is_ours(frame: lldb.SBFrame) -> bool:
     """Whether a frame is of mapscope's library or of Go's runtime."""
-    if _OURS.match(function_name(str(frame.GetFunctionName() or ""))):
+    if _is_name_of_ours(str(frame.GetFunctionName() or "")):
         return True
     if not frame.IsInlined():
         return False
     # GCC gives no full names to functions of unnamed namespaces
     folder = str(frame.GetLineEntry().GetFileSpec().GetDirectory() or "")
-    around = function_name(str(frame.GetSymbol().GetName() or ""))
+    around = str(frame.GetSymbol().GetName() or "")
     if _LIBRARY.search(folder + "/"):
         return True  # inlined into the user's own
-    return folder.endswith("/mapscope") or bool(_OURS.match(around))
+    return folder.endswith("/mapscope") or _is_name_of_ours(around)
+
+
+def _is_name_of_ours(name: str) -> bool:
+    """Whether a function's name is one of theirs: as C++ has it, or as Go has it, where what stands
+    in parentheses is a method's receiver."""
+    return bool(_OURS.match(function_name(name)) or _OURS.match(name))
 
 
 class LldbPoint(Point):

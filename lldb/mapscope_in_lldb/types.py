@@ -220,7 +220,11 @@ def _class(type: lldb.SBType) -> CppClass:
         found = type.GetTemplateArgumentType(index)
         return _describe(found, 1) if found.IsValid() else None
 
-    return CppClass(str(type.GetName() or ""), tuple(parts), argument)
+    def nested(name: str) -> Optional[Type]:
+        found = type.GetCanonicalType().FindDirectNestedType(name)
+        return _describe(found, 1) if found.IsValid() and found.GetByteSize() else None
+
+    return CppClass(str(type.GetName() or ""), tuple(parts), argument, nested)
 
 
 def _members(type: lldb.SBType) -> Iterator[lldb.SBTypeMember]:

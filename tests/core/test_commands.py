@@ -368,6 +368,7 @@ def test_stats_json_and_text() -> None:
         "old_cells",
         "old_chains",
         "uniformity",
+        "hash_verdict",
         "bytes",
         "life",
         "problems",
@@ -375,7 +376,13 @@ def test_stats_json_and_text() -> None:
     assert form["schema"] == "mapscope.stats/1" and form["entries"] == form["count"] == 27
     shown = text(target, "stats", "m")
     assert shown.startswith(f"map[uint64]uint64 {model.address:#x}, 27 entries\n")
-    for part in ("entries per bucket", "old bucket not evacuated", "uniformity", "wasted"):
+    for part in (
+        "entries per bucket",
+        "old bucket not evacuated",
+        "uniformity",
+        "hash  ",
+        "wasted",
+    ):
         assert part in shown
 
 

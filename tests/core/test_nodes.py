@@ -257,3 +257,33 @@ def test_a_long_list_is_read_in_pieces() -> None:
     image.write_word(nodes[-1], NOWHERE)
     found, error = Memory(read).follow(nodes[0], 0, lambda done: None)
     assert found.tolist() == nodes and isinstance(error, MemoryUnreadable)
+
+
+def test_hashes_of_a_list_that_ends_early() -> None:
+    """What was not seen is not said to be a sample, and what was is judged."""
+    made = Table({37 * at: at for at in range(200)}, 211)
+    whole = one(made.target, "stats", "m")["hash_verdict"]
+    assert whole["verdict"] == "regular" and (whole["judged"], whole["entries"]) == (200, 200)
+    made.image.write_word(made.nodes[99], NOWHERE)
+    found = one(made.target, "stats", "m")
+    assert found["hash_verdict"]["judged"] == 100 and found["hash_verdict"]["entries"] == 200
+    assert found["hash_verdict"]["text"].endswith("(only 100 of 200 entries were looked at)")
+    assert len(found["problems"]) == 1, "nothing is told twice"
+    made.image.write_word(made.nodes[9], NOWHERE)
+    few = one(made.target, "stats", "m")["hash_verdict"]
+    assert few["verdict"] == "unknown" and few["text"].startswith("cannot tell: 10 entries are too")
+
+
+def test_ctrl_c_while_hashes_are_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = Table({37 * at: at for at in range(200)}, 211)
+
+    def progress(done: int, total: int) -> None:
+        if not done:  # the list has been followed
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(made.target, "progress", progress)
+    found = one(made.target, "stats", "m")
+    assert found["entries"] == 200 and not found["problems"], "it was counted before"
+    judged = found["hash_verdict"]
+    assert (judged["hashes"], judged["judged"], judged["cluster"]) == (None, 0, None)
+    assert judged["text"].endswith("(whether hashes are equal is not known: interrupted)")

@@ -212,6 +212,19 @@ def test_the_migration_in_numbers() -> None:
     assert sum(int(n) * count for n, count in stats["cells"].items()) == growth["entries_moved"]
 
 
+def test_hashes_look_random_in_the_middle_of_a_migration() -> None:
+    map = Dict(Program("7.0"), "hashDictType", 32)
+    for number in range(100):
+        map.add(b"field %d" % number, b"value")
+    map.grow(128)
+    for _ in range(9):
+        map.step()
+    found = one(map.program.target, "stats", hex(map.address))["hash_verdict"]
+    assert (found["verdict"], found["hashes"]) == ("random", "computed")
+    assert (found["judged"], found["entries"], found["distinct"]) == (100, 100, 100)
+    assert found["fullest"]["unit"] == "bucket" and found["fullest"]["place"] < 128
+
+
 @pytest.mark.parametrize("version, hard", [("7.0", 6), ("8.0", 4)])
 def test_why_a_migration_stands_still(version: str, hard: int) -> None:
     map = filled(version, "hashDictType")

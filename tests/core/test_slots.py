@@ -2,16 +2,22 @@
 """Tables of slots, made up of bytes: Rust's, whose hash is computed here too."""
 
 import random
+import time
+from collections import Counter
 from typing import Dict, List, Tuple
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from image import NOWHERE, FakeTarget, Image, words
 from looking import Json, lines, one, text
 
 from mapscope.errors import Corrupt, LayoutUnknown, MapscopeError
 from mapscope.flavours.rust.sip_hash import sip13
+from mapscope.maps import hash_sample
 from mapscope.program.target import Variable
 from mapscope.program.types import CppClass, Kind, Part, Type
+from mapscope.slots.probe_lengths import probe_lengths
 
 U32 = Type(Kind.UINT, "u32", 4)
 U64 = Type(Kind.UINT, "u64", 8)
@@ -111,7 +117,10 @@ def test_entries_and_lookups(count: int, slots: int) -> None:
         assert 16 * where["group"] + where["slot"] == made.places[key]
     assert one(made.target, "find", "m 4294967295")["found"] is False
     stats = one(made.target, "stats", "m")
-    assert stats["entries"] == len(model) and stats["probes"] is None
+    assert stats["entries"] == len(model)
+    assert sum(stats["probes"].values()) == made.slots
+    assert stats["hash_verdict"]["verdict"] == ("random" if count > 31 else "unknown")
+    assert stats["hash_verdict"]["judged"] == count
     assert sum(int(size) * many for size, many in stats["cells"].items()) == len(model)
     assert one(made.target, "inspect", "m")["tombstones"] == 0
 
@@ -209,3 +218,62 @@ def test_the_hash_of_the_library() -> None:
     """The first of the vectors of core::hash::sip's own test."""
     k0, k1 = (int.from_bytes(bytes(range(at, at + 8)), "little") for at in (0, 8))
     assert sip13(b"", k0, k1).to_bytes(8, "little").hex() == "dcc40f055801acab"
+
+
+@pytest.mark.parametrize("table", range(4))
+def test_a_sample_is_judged_as_all_are(table: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of the entries in slots side by side both are in it now and then."""
+    monkeypatch.setattr(hash_sample, "MOST", 2000)
+    monkeypatch.setattr(hash_sample, "SAMPLED", 1500)
+    chosen = random.Random(table)
+    made = Table({chosen.randrange(1 << 32): at for at in range(6000)}, 8192)
+    found = one(made.target, "stats", "m")["hash_verdict"]
+    assert found["verdict"] == "random" and found["judged"] == 1500, found
+    assert 0.5 < found["sharing"] < 1.3 and found["cluster"] is None
+    assert found["text"].endswith("(a sample: 1500 of 6000 entries)")
+
+
+# --- how far lookups go ---
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.integers(0, 1 << 60),
+    st.sampled_from([1, 2, 4, 8, 16, 31, 32, 64, 256]),
+    st.sampled_from([0.0, 0.02, 0.125, 0.5]),
+    st.sampled_from([8, 16]),
+)
+def test_probe_lengths(seed: int, count: int, share: float, group: int) -> None:
+    """As lookups that go from group to group one by one find them."""
+    chosen = random.Random(seed)
+    empty = bytes(chosen.random() < share for _ in range(count))
+    ends = [any(empty[(at + on) % count] for on in range(group)) for at in range(count)]
+    expected: Dict[int, int] = Counter()
+    endless = False
+    for start in range(count):
+        place, length = start, 1
+        while not ends[place] and length <= 2 * count:
+            place = (place + group * length) % count
+            length += 1
+        endless |= length > 2 * count
+        expected[length] += 1
+        if endless:
+            break
+    found = probe_lengths(empty, group)
+    if count < group:
+        assert found == {1: count}
+    elif endless:
+        assert found is None
+    else:
+        assert found == dict(expected) and sum(found.values()) == count
+
+
+def test_probe_lengths_of_a_large_table() -> None:
+    """In bulk: a million slots of which one in eight is empty, in less than a second."""
+    chosen = random.Random(1)
+    empty = bytes(chosen.randbytes(1 << 20).translate(bytes(byte < 32 for byte in range(256))))
+    started = time.process_time()
+    found = probe_lengths(empty, 16)
+    assert found is not None and sum(found.values()) == 1 << 20
+    assert found[1] == pytest.approx((1 - 0.875**16) * (1 << 20), rel=0.01)
+    assert time.process_time() - started < 1

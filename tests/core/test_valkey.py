@@ -39,6 +39,9 @@ def test_entries_of_every_kind(version: str, kind: str) -> None:
         found = one(map.program.target, "find", f"{map.address:#x} '{key.decode()}'")
         assert found["method"] == "hash" and found["entry"]["value"] == map.held[key]
     assert one(map.program.target, "find", f"{map.address:#x} none")["found"] is False
+    judged = one(map.program.target, "stats", hex(map.address))["hash_verdict"]
+    assert (judged["verdict"], judged["hashes"]) == ("random", "computed")
+    assert judged["judged"] == judged["distinct"] == 60 and judged["cluster"] is None
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -62,7 +62,13 @@ class Comparison:
 
 def structures(minor: int, swiss: bool) -> List[layouts.Struct]:
     """All that mapscope takes for granted of a version."""
+    if minor >= 24:
+        # the compiler makes one of all types of a shape, and describes its entries alone
+        tries = [layouts.HASH_TRIE_MAP, shaped(layouts.TRIE_INDIRECT), shaped(layouts.TRIE_ENTRY)]
+    else:
+        tries = [layouts.sync_map(minor), layouts.SYNC_READ_ONLY, layouts.SYNC_ENTRY]
     common = [
+        *tries,
         layouts.rtype(minor),
         layouts.moduledata(minor),
         layouts.PC_HEADER,
@@ -88,6 +94,12 @@ def structures(minor: int, swiss: bool) -> List[layouts.Struct]:
         layouts.BMAP,
         layouts.classic_map_type(minor),
     ]
+
+
+def shaped(struct: layouts.Struct) -> layouts.Struct:
+    """A structure of type parameters, of the shape of interfaces."""
+    name = struct.name.replace("interface {}", "go.shape.interface {}")
+    return layouts.Struct(name, struct.size, struct.fields)
 
 
 def constants(minor: int, swiss: bool) -> Dict[str, int]:

@@ -65,6 +65,11 @@ class LiveCells:
         level, position = self._locate(number)
         return Where(level.array.name, level.owners[position >> 3], level.chain, position & 7)
 
+    def mark(self, number: int) -> int:
+        """The byte of a cell: its tophash, or its control byte."""
+        level, position = self._locate(number)
+        return level.data[(position >> 3) * self._layout.size + (position & 7)]
+
     def place(self, number: int) -> int:
         """8 * bucket + cell, in its level."""
         return self._locate(number)[1]
@@ -254,9 +259,16 @@ class _TextColumn(Column):
         return [min(n, MAX_BYTES) for n in lengths] if sum(lengths) > MAX_BYTES else None
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
-        lengths = [self._lengths[i] for i in order]
-        starts = [self._starts[i] for i in order]
-        if max(lengths, default=0) > _SHORT or 0 in lengths:
+        lengths, starts = self._lengths, self._starts
+        if not isinstance(order, range) or len(order) != len(lengths):
+            lengths = [lengths[i] for i in order]
+            starts = [starts[i] for i in order]
+        plain = max(lengths, default=0) <= _SHORT and 0 not in lengths
+        if plain:  # as nearly all are: nothing is copied
+            pieces = decoder.memory.gather_ranges(starts, lengths)
+            if None not in pieces:
+                return json_strings(pieces)  # type: ignore[arg-type]
+        if not plain:
             # long ones go the careful way; empty ones may have no address
             careful = [i for i, n in enumerate(lengths) if n > _SHORT]
             bulk = [i for i, n in enumerate(lengths) if 0 < n <= _SHORT]

@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """A map of two tables of chains: what commands ask of it."""
 
+from functools import partial
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from ..errors import UsageError
-from ..maps.batches import EntryBatch
+from ..maps.batches import EntryBatch, Where, pieces_of
 from ..maps.facts import (
     Bucket,
     Cell,
@@ -17,6 +18,7 @@ from ..maps.facts import (
     Summary,
 )
 from ..maps.found import Found, KeyTest
+from ..maps.hash_use import HashUse
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
@@ -45,6 +47,7 @@ class ChainedMap(MapView):
 
     unit = "chain"
     mark = "tag"
+    samples_pieces = True
 
     def __init__(
         self,
@@ -203,6 +206,52 @@ class ChainedMap(MapView):
             range(count),
             lambda index: self.nodes.where(piece, index, array),
             dict.fromkeys(range(count) if in_flight else self.nodes.written(piece), True),
+            marks=partial(self.nodes.tag, piece) if self.nodes.tag_bits else None,
+        )
+
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        if self.count <= most:
+            yield from self.entries(progress)
+            return
+        tables = self.tables
+        seen: Set[int] = set()
+        for table in (1, 0) if tables.migrating else (0,):
+            start = tables.index if tables.migrating and not table else 0
+            count = tables.sizes[table] - start
+            for first, number in pieces_of(count, most / self.count):
+                progress(first, count)
+                for piece in self.nodes.walk(table, start + first, start + first + number):
+                    new = [at for at, id in enumerate(piece.ids) if id not in seen]
+                    seen.update(piece.ids)
+                    if new:
+                        yield self.batch(piece.only(new))
+
+    def hash_use(self) -> Optional[HashUse]:
+        tables, tag_bits = self.tables, self.nodes.tag_bits
+        size = tables.sizes[tables.target]
+        if not size:
+            return None
+        sizes = {tables.array(table): tables.sizes[table] for table in (0, 1)}
+        common = min([size for size in tables.sizes if size]) - 1
+        shift = (tag_bits & -tag_bits).bit_length() - 1
+
+        def seen(where: Where, tag: Optional[int]) -> Optional[int]:
+            return where.bucket & common | (tag << shift if tag is not None and tag_bits else 0)
+
+        def fits(where: Where, tag: Optional[int], number: int) -> bool:
+            bucket = number & (sizes[where.array] - 1)
+            return where.bucket == bucket and (not tag_bits or tag == (number & tag_bits) >> shift)
+
+        return HashUse(
+            size,
+            (size - 1).__and__,
+            size - 1,
+            tag_bits,
+            seen,
+            common | tag_bits,
+            fits,
+            "bucket",
+            self.mark,
         )
 
     def _until_interrupted(self, progress: Progress) -> Iterator[Piece]:
@@ -250,6 +299,7 @@ class ChainedMap(MapView):
             bytes_rebuilt=held.total - held.old if full and held is not None else None,
             unit=self.unit,
             read=whole,
+            even=not tables.migrating,
         )
 
     def chain(self, index: int, old: bool) -> Chain:

@@ -171,6 +171,8 @@ class Nodes(ABC):
 
     #: of a bucket
     bucket_bytes = 8
+    #: which bits of a hash tag() gives
+    tag_bits = 0
     #: whether so much of the tables cannot be read that the rest is left
     gave_up = False
     #: whether buckets that are migrated can still be read

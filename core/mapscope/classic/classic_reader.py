@@ -13,10 +13,11 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from ..cells.columns import LiveCells, Place
 from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray, Level
-from ..cells.marks import CELLS
+from ..cells.marks import CELLS, TOP_HASHES
 from ..errors import TypeNeeded
-from ..maps.batches import Column, EntryBatch
+from ..maps.batches import Column, EntryBatch, Where, pieces_of
 from ..maps.facts import Growth, Held
+from ..maps.hash_use import HashUse
 from ..maps.problems import Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
@@ -48,6 +49,7 @@ class ClassicReader(MapView):
     """
 
     fast: str = ""
+    samples_pieces = True
 
     def __init__(
         self,
@@ -215,6 +217,41 @@ class ClassicReader(MapView):
                 yield self.moving_batch(move)
         self._compare_count(live)
 
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        if self.count <= most:
+            yield from self.entries(progress)
+            return
+        walker, patches = self.walker(), self.patches()
+        for array in self.arrays():
+            if array is None:
+                continue
+            into_evacuated = array.name == "new" or self.is_writing()
+            for first, number in pieces_of(array.count, most / self.count):
+                progress(first, array.count)
+                levels = walker.piece(array, first, number, into_evacuated)
+                batch = self._batch(levels, patches) if levels else None
+                if batch is not None:
+                    yield batch
+
+    def hash_use(self) -> Optional[HashUse]:
+        new, old = self.arrays()
+        if new is None:
+            return None
+        sizes = {array.name: array.count for array in (new, old) if array}
+        common = min(sizes.values()) - 1
+
+        def seen(where: Where, top: Optional[int]) -> Optional[int]:
+            return None if top is None else where.bucket & common | top << 56
+
+        def fits(where: Where, top: Optional[int], number: int) -> bool:
+            bucket = number & (sizes[where.array] - 1)
+            return where.bucket == bucket and top == TOP_HASHES[number >> 56]
+
+        mask, tops = new.count - 1, 0xFF << 56
+        return HashUse(
+            new.count, mask.__and__, mask, tops, seen, common | tops, fits, "bucket", "tophash"
+        )
+
     def patches(self) -> _Patches:
         """Slots that are really meant in cells that a stopped write has half done."""
         patches: _Patches = {place: (key, None) for place, key in self.writing.pending.items()}
@@ -266,6 +303,7 @@ class ClassicReader(MapView):
             ),
             cells.order(),
             cells.where,
+            marks=cells.mark,
         )
         for place, (key, elem) in patches.items():
             number = cells.number_of(place)

@@ -74,6 +74,22 @@ class Walker:
                     self.problem(Problem(text, "overflow-loop", array.address, array.name))
             yield levels
 
+    def piece(
+        self, array: BucketArray, first: int, number: int, into_evacuated: bool
+    ) -> List[Level]:
+        """Some buckets of the array with their overflow buckets, as many as can be read."""
+        head, _ = self._head(array, first, number)
+        levels = [] if head is None else [head]
+        left = MOST_OVERFLOW * number + MORE_OVERFLOW
+        seen: Set[int] = set()
+        while levels and left > 0:
+            following = self._next_level(levels[-1], seen, into_evacuated)
+            if following is None:
+                break
+            levels.append(following)
+            left -= len(following.owners)
+        return levels
+
     def heads(self, array: BucketArray) -> Iterator[Level]:
         """The array's chunks without their overflow buckets.
 

@@ -42,16 +42,27 @@ class Result:
 class Context:
     """What a command works with.
 
-    :ivar stops: gives the debugger's stops
+    :ivar given_stops: gives the debugger's stops; None: there is no debugger
     :ivar said: lines in front of the result's text, of how MAP was understood
     """
 
     session: Session
-    stops: Callable[[], Stops]
+    given_stops: Optional[Callable[[], Stops]]
     said: List[str] = field(default_factory=list)
+
+    def stops(self) -> Stops:
+        """The debugger's stops.
+
+        :raises UsageError: if there is no debugger
+        """
+        if self.given_stops is None:
+            raise UsageError("stops are a debugger's: use the same command in gdb or LLDB")
+        return self.given_stops()
 
     def at_stop(self) -> Optional[AtStop]:
         """The map stop that the program is at."""
+        if self.given_stops is None:
+            return None
         current = self.stops().current
         return None if current is None else AtStop(current.occurrence.thread, current.reopen)
 
@@ -112,10 +123,13 @@ class Command:
     run: Callable[[Context, argparse.Namespace], Result]
     prefix: str = "map"
 
-    def parser(self) -> "Parser":
-        """The parser of this command's words."""
+    def parser(self, prefix: Optional[str] = None) -> "Parser":
+        """The parser of this command's words.
+
+        :param prefix: what stands before its name for who types it; None: its own
+        """
         parser = Parser(
-            prog=f"{self.prefix} {self.name}",
+            prog=f"{prefix or self.prefix} {self.name}",
             description=self.description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             add_help=False,

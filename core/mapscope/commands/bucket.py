@@ -64,7 +64,7 @@ class BucketResult(Result):
             "address": hex(self.view.address or 0),
             "type": self.view.type_name,
             "bucket": chain.index,
-            "before": hex(chain.before) if chain.before else None,
+            **chain.form(),
             "nodes": [self._form_of(node) for node in chain.nodes],
             "problems": self.view.problems,
         }
@@ -81,11 +81,13 @@ class BucketResult(Result):
         return form
 
     def _node_lines(self, chain: NodeChain) -> Iterator[str]:
-        view, count = self.view, len(chain.nodes)
-        what = f"{count} node{'' if count == 1 else 's'}" if chain.before else "empty"
-        yield f"{escape(view.type_name)} {view.address or 0:#x}, bucket {chain.index}, {what}\n"
-        if chain.before:
-            yield f"  pointer    {chain.before:#x}, the node before its first one\n"
+        view = self.view
+        yield (
+            f"{escape(view.type_name)} {view.address or 0:#x}, bucket {chain.index}, "
+            f"{chain.state()}\n"
+        )
+        for line in chain.about():
+            yield f"  {escape(line)}\n"
         for number, node in enumerate(chain.nodes):
             known = "?" if node.hash is None else f"{node.hash:#x}"
             line = f"  node {number}  at {node.address:#x}  hash {known}"

@@ -61,7 +61,8 @@ class InspectResult(Result):
         about = view.flavor + (f", {escape(view.go_version)}" if view.go_version else "")
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where} ({about})\n"
-        yield (
+        own = facts.entries_text()
+        yield f"  entries    {own}\n" if own is not None else (
             f"  entries    {view.count}, load factor {ratio_text(view.load_factor())}, "
             f"grows above {optional(facts.grows_above)}\n"
         )
@@ -77,23 +78,13 @@ class InspectResult(Result):
 def _growth_lines(growth: Growth, view: MapView) -> Iterator[str]:
     new = view.facts().buckets
     yield f"  growing    {growth.kind}, {growth.old_buckets} -> {new} buckets\n"
-    evacuated, progress = growth.evacuated, growth.progress
-    if evacuated is None or progress is None:
+    progress = growth.progress
+    if progress is None:
         yield f"             nevacuate {growth.nevacuate}\n"
         return
     yield f"             {bar(progress)} {progress * 100:.1f}%\n"
-    yield (
-        f"             {evacuated} old buckets evacuated, "
-        f"{growth.old_buckets - evacuated} remaining\n"
-    )
-    yield (
-        f"             nevacuate {growth.nevacuate}, "
-        f"{optional(growth.ahead)} evacuated ahead of it\n"
-    )
-    yield (
-        f"             {optional(growth.entries_moved)} entries in the new buckets, "
-        f"{optional(growth.entries_waiting)} waiting in the old\n"
-    )
+    for line in growth.details():
+        yield f"             {line}\n"
 
 
 def inspect(view: MapView, session: Optional[Session] = None) -> InspectResult:

@@ -89,9 +89,11 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
             except KeyboardInterrupt:
                 raise MapscopeError("interrupted: no owner was found yet") from None
             return OwnersResult(view, owners, heap.followed, heap.notes)
+    parts = [f"{part.address or 0:#x} --type '{part.type_name}'" for part in view.made_of]
+    hint = f"; it is made of {' and '.join(parts)}" if parts else ""
     raise NotAMap(
         f"the map at {address:#x} is not one of the heap's: one on a goroutine's stack is its "
-        "function's own"
+        f"function's own, and a sync.Map is part of what holds it{hint}"
     )
 
 

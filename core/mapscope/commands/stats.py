@@ -10,6 +10,7 @@ from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.figures import coverage_form, coverage_text, optional, size_text
+from ..maps.verdict import Verdict, judge_map
 from ..maps.view import MapView
 from ..program.values import dumps, escape
 from .base import Command, Context, Result, add_map, problem_lines, unread_form, unread_lines
@@ -23,16 +24,16 @@ class StatsResult(Result):
 
     view: MapView
     found: Distribution
+    hashes: Verdict
 
     def json(self) -> Iterator[str]:
         view, found = self.view, self.found
         swiss: Dict[str, object] = {}
         if found.unit == "group":
-            swiss["probes"] = _form(found.probes) if view.has_overflow or found.probes else None
+            swiss["probes"] = None if found.probes is None else _form(found.probes)
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
-        nothing = found.read is not None and not found.read[0]
         yield dumps(
             {
                 "schema": "mapscope.stats/1",
@@ -41,11 +42,9 @@ class StatsResult(Result):
                 "count": view.count,
                 "entries": found.entries,
                 "load_factor": view.load_factor(),
-                "cells": None if nothing else _form(found.cells),
-                "chains": None if nothing else _form(found.chains),
-                "old_cells": None if nothing else _form(found.old_cells),
-                "old_chains": None if nothing else _form(found.old_chains),
+                **self._histograms(),
                 "uniformity": found.uniformity,
+                "hash_verdict": self.hashes.form(),
                 **swiss,
                 "bytes": {
                     "total": total,
@@ -63,16 +62,45 @@ class StatsResult(Result):
             }
         ) + "\n"
 
+    def _histograms(self) -> Dict[str, object]:
+        """Their fields: null where nothing was looked at."""
+        found = self.found
+        if found.own is not None:
+            shown = {one.name: one.values for one in found.own}
+        else:
+            shown = {
+                "cells": found.cells,
+                "chains": found.chains,
+                "old_cells": found.old_cells,
+                "old_chains": found.old_chains,
+            }
+        nothing = found.read is not None and not found.read[0]
+        return {name: None if nothing else _form(values) for name, values in shown.items()}
+
     def text(self) -> Iterator[str]:
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
         what = coverage_text(found.read, found.unit)
         none = "none" if found.read is None else "?"
+        if found.own is None:
+            yield from self._common_histograms(what, none)
+        for one in found.own or ():
+            yield from _histogram(f"{one.title}{what}", one.values, none)
+        yield f"  hash       {self.hashes.text}\n"
+        yield from self._bytes()
+        yield from problem_lines(view.problems)
+
+    def _common_histograms(self, what: str, none: str) -> Iterator[str]:
+        """Those of maps of buckets and of groups."""
+        view, found = self.view, self.found
         yield from _histogram(f"entries per {found.unit}{what}", found.cells, none)
         if found.chains or (found.unit == "bucket" and view.has_overflow):
             yield from _histogram(f"buckets per chain{what}", found.chains, none)
         if found.unit == "group" and not view.has_overflow:
+            if found.probes:
+                text = f"groups that a lookup looks at to find nothing{what}"
+                yield from _histogram(text, found.probes, none)
             yield f"  slots      {optional(found.growth_left)} more entries before it grows, "
             yield f"{optional(found.tombstones)} of deleted entries\n"
         elif found.probes:
@@ -93,6 +121,10 @@ class StatsResult(Result):
                 f"  uniformity {found.uniformity:.2f} (variance / mean of entries per bucket; "
                 "about 1: the hash spreads keys as chance would)\n"
             )
+
+    def _bytes(self) -> Iterator[str]:
+        """What it takes, and what it has been through."""
+        view, found = self.view, self.found
         held, used, rebuilt = found.held, found.bytes_used, found.bytes_rebuilt
         total = None if held is None else held.total
         share = wasted = "?"
@@ -119,7 +151,6 @@ class StatsResult(Result):
             yield f"{size_text(less)} less\n" if less > 0 else "nothing to gain\n"
         if view.life is not None:
             yield f"  life       {_life_text(view.life)}\n"
-        yield from problem_lines(view.problems)
 
 
 @dataclass
@@ -291,18 +322,19 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     view = context.map_of(args)
     if view.address is not None:
         view.types()
-        return StatsResult(view, view.distribution(session.target.progress))
+        found = view.distribution(session.target.progress)
+        return StatsResult(view, found, judge_map(view, found, session.target.progress))
     empty: Dict[int, int] = {}
-    return StatsResult(
-        view, Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit)
-    )
+    nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit, empty)
+    return StatsResult(view, nothing, judge_map(view, nothing))
 
 
 COMMAND = Command(
     "stats",
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
-    "hash, bytes used and wasted, bytes retained by the old array, and what a fresh copy of it\n"
-    "would take. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
+    "hash, whether hashes look random (if not: a bad hash function, or keys chosen to collide?),\n"
+    "bytes used and wasted, bytes retained by the old array, and what a fresh copy of it would\n"
+    "take. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
     "and chains. Without MAP: totals over all maps that can be enumerated.\n\n"
     "example: map stats m\n"
     "example: map stats",

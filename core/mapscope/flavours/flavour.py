@@ -9,6 +9,7 @@ from ..maps.on_heap import HeapView
 from ..maps.progress import Progress
 from ..maps.view import MapView
 from ..program.target import Frame, Variable
+from ..program.types import Type
 from ..session import Session
 
 
@@ -26,6 +27,11 @@ class Flavour(ABC):
     @abstractmethod
     def present(self, session: Session) -> bool:
         """Whether the program has such maps; cheap."""
+
+    def is_map(self, type: Type) -> bool:
+        """Whether values of a type are such maps, where neither the type's kind nor its class
+        says so: a struct of Go."""
+        return False
 
     @abstractmethod
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:

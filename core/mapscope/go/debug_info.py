@@ -37,6 +37,8 @@ _ENCODINGS = {
 }
 # abi.Kind
 _CHAN, _MAP, _SLICE, _STRING = 18, 21, 23, 24
+#: what names of structs begin with that are maps
+_STRUCT_MAPS = ("sync.Map", "internal/sync.HashTrieMap[")
 _NUL = b"\0"
 #: in a function's name: whichever types it was made for
 _ANY = "[...]"
@@ -141,14 +143,29 @@ class GoDebugInfo:
             return None if entry is None else self._placed(entry)
 
     def global_maps(self) -> Iterator[Tuple[str, int, Type]]:
-        """Name, address and type of every package's variable that is a map."""
+        """Name, address and type of every package's variable that is a map, a struct that is one
+        (sync.Map), or a pointer to such."""
         with _reading():
             for entry in self._variable_entries():
-                if self._go_kind(entry.number(dwarf.TYPE)) != _MAP:
+                type = entry.number(dwarf.TYPE)
+                is_struct = self._is_struct_map(type)
+                if not is_struct and self._go_kind(type) != _MAP:
                     continue
                 placed = self._placed(entry)
-                if placed is not None and placed[1].kind is Kind.GO_MAP:
+                if placed is not None and (is_struct or placed[1].kind is Kind.GO_MAP):
                     yield entry.name, placed[0], placed[1]
+
+    def _is_struct_map(self, type: Optional[int]) -> bool:
+        """Whether a type is a struct that is a map, or a pointer to one."""
+        for _ in range(2):
+            try:
+                entry = None if type is None else self.dwarf.entry(type)
+            except LayoutUnknown:
+                return False
+            if entry is None or entry.tag != dwarf.POINTER:
+                break
+            type = entry.number(dwarf.TYPE)
+        return entry is not None and entry.name.startswith(_STRUCT_MAPS)
 
     def variables(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that can be read."""

@@ -5,8 +5,8 @@ registers of its functions' arguments, on linux/amd64.
 The one place for such facts. tests/debugger/go_layouts.py compares all of them with the debug
 information, and with what programs do, of every Go toolchain at hand; a new version of Go that
 differs fails there. Sources: runtime/map.go, runtime/map_noswiss.go, runtime/type.go,
-runtime/runtime2.go, runtime/symtab.go, internal/abi/*.go, internal/runtime/maps/*.go of Go 1.17
-to 1.27; cmd/compile/abi-internal.md for the registers.
+runtime/runtime2.go, runtime/symtab.go, internal/abi/*.go, internal/runtime/maps/*.go, sync/*.go,
+internal/sync/hashtriemap.go of Go 1.17 to 1.27; cmd/compile/abi-internal.md for the registers.
 """
 
 import re
@@ -132,6 +132,44 @@ def swiss_map_type(minor: int) -> Struct:
     return Struct(
         "internal/abi.SwissMapType" if minor == 24 else "internal/abi.MapType", 112, fields
     )
+
+
+# --- sync.Map ---
+
+
+def sync_map(minor: int) -> Struct:
+    """sync.Map of a read map and a dirty one: until 1.23, and 1.24 and 1.25 built with
+    nosynchashtriemap. Its read map is behind an atomic.Value until 1.19, then a pointer."""
+    read = 16 if minor <= 19 else 8
+    fields = dict(mu=0, read=8, dirty=8 + read, misses=16 + read)
+    return Struct("sync.Map", 24 + read, fields)
+
+
+#: what its read map is kept in; what both maps' elements point at
+SYNC_READ_ONLY = Struct("sync.readOnly", 16, dict(m=0, amended=8))
+SYNC_ENTRY = Struct("sync.entry", 8, dict(p=0))
+#: a bit of sync.Mutex.state, its first word
+MUTEX_LOCKED = 1
+
+#: what sync.Map is since 1.24; of [any, any] as everywhere below
+HASH_TRIE_MAP = Struct(
+    "internal/sync.HashTrieMap[interface {},interface {}]",
+    48,
+    dict(inited=0, initMu=4, root=16, keyHash=24, valEqual=32, seed=40),
+)
+#: a node of the trie that has children; one that is an entry
+TRIE_INDIRECT = Struct(
+    "internal/sync.indirect[interface {},interface {}]",
+    152,
+    dict(node=0, dead=4, mu=8, parent=16, children=24),
+)
+TRIE_ENTRY = Struct(
+    "internal/sync.entry[interface {},interface {}]",
+    48,
+    dict(node=0, overflow=8, key=16, value=32),
+)
+#: log2 of the children of a node, and bits of a hash
+TRIE_BITS, TRIE_HASH_BITS = 4, 64
 
 
 # --- types, modules and functions ---

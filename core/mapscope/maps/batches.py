@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Entries of a map: their places, and their keys and elements in columns."""
 
+import random
 from dataclasses import dataclass, field
-from typing import Callable, Dict, Iterable, List, Optional, Sequence
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_text
@@ -133,6 +134,9 @@ class EntryBatch:
     :ivar order: indices into the columns, in the order to show
     :ivar where: the place of the i-th entry
     :ivar in_flight: indices of entries that are being written or moved
+    :ivar stored: the hash that the i-th entry has beside it; None: there is none, or it cannot be
+        read
+    :ivar marks: the byte of the i-th entry that a lookup compares first; None: there is no such
     """
 
     keys: Column
@@ -140,3 +144,32 @@ class EntryBatch:
     order: Sequence[int]
     where: Callable[[int], Where]
     in_flight: Dict[int, bool] = field(default_factory=dict)
+    stored: Optional[Callable[[int], Optional[int]]] = None
+    marks: Optional[Callable[[int], int]] = None
+
+
+def some_of(count: int, wanted: int) -> Sequence[int]:
+    """About so many indices below `count`, in order, the same ones each time.
+
+    They are chosen at random, for neighbours have much in common: of every tenth entry no two would
+    be of one bucket.
+    """
+    if count <= wanted:
+        return range(count)
+    return sorted(random.Random(count).sample(range(count), wanted))
+
+
+#: pieces that a sample is taken from, and where in its part of the array each begins: golden
+#: section's multiples are in no step with powers of two
+_PIECES, _GOLDEN = 64, 0.6180339887498949
+
+
+def pieces_of(count: int, share: float) -> Iterator[Tuple[int, int]]:
+    """(first bucket, number of buckets) of pieces that are this share of an array, from all over
+    it, none twice."""
+    pieces = min(_PIECES, count)
+    for at in range(pieces):
+        start, end = count * at // pieces, count * (at + 1) // pieces
+        number = min(end - start, max(1, int((end - start) * share)))
+        room = end - start - number
+        yield start + int(room * (at * _GOLDEN % 1)), number

@@ -34,6 +34,11 @@ class Facts:
         """The fields of mapscope.inspect/1."""
         return dict(vars(self))
 
+    def entries_text(self) -> Optional[str]:
+        """How many entries there are, for a reader, of a kind of map that has no load; None: what
+        the map says is told, and its load."""
+        return None
+
     def walked_form(self, summary: "Summary") -> Dict[str, object]:
         """What a walk has counted of such a map alone, as fields of mapscope.inspect/1."""
         return {}
@@ -92,6 +97,25 @@ class Growth:
             "entries_moved": self.entries_moved,
             "entries_waiting": self.entries_waiting,
         }
+
+    @property
+    def places(self) -> int:
+        """Buckets that a stop may name or count."""
+        return self.old_buckets
+
+    def details(self) -> List[str]:
+        """What readers are told of a migration whose progress is known, a line each."""
+        left = self.old_buckets - (self.evacuated or 0)
+        return [
+            f"{_known(self.evacuated)} old buckets evacuated, {left} remaining",
+            f"nevacuate {self.nevacuate}, {_known(self.ahead)} evacuated ahead of it",
+            f"{_known(self.entries_moved)} entries in the new buckets, "
+            f"{_known(self.entries_waiting)} waiting in the old",
+        ]
+
+
+def _known(value: Optional[int]) -> str:
+    return "?" if value is None else str(value)
 
 
 @dataclass(frozen=True)
@@ -183,11 +207,27 @@ class Summary:
     read: Optional[Coverage] = None
 
 
+@dataclass(frozen=True)
+class Histogram:
+    """How often each number is there.
+
+    :ivar name: of the field of mapscope.stats/1
+    :ivar title: for a reader
+    """
+
+    name: str
+    title: str
+    values: Dict[int, int]
+
+
 @dataclass
 class Distribution:
     """What `map stats` shows of one map; None: could not be known.
 
     :ivar read: as in Summary
+    :ivar even: whether a good hash fills all the counted places alike
+    :ivar own: of a kind of map that has neither buckets nor groups, what stands in place of
+        cells, chains and probes
     """
 
     cells: Dict[int, int]  # entries in a bucket's chain: number of such buckets
@@ -200,12 +240,15 @@ class Distribution:
     bytes_used: Optional[int]
     bytes_rebuilt: Optional[int]  # what a fresh copy of the map would hold, about
     unit: str = "bucket"  # what has the entries
-    #: of a Swiss map: groups that a lookup looks at which finds nothing: number of groups it may
-    #: begin with; slots of deleted entries; entries until tables grow
-    probes: Dict[int, int] = field(default_factory=dict)
+    #: of a table of slots: groups that a lookup looks at which finds nothing: number of groups (of
+    #: a library's table: of slots) it may begin with, None: not known; slots of deleted entries;
+    #: entries until tables grow
+    probes: Optional[Dict[int, int]] = None
     tombstones: Optional[int] = None
     growth_left: Optional[int] = None
     read: Optional[Coverage] = None
+    even: bool = True
+    own: Optional[Tuple[Histogram, ...]] = None
 
 
 @dataclass
@@ -276,3 +319,18 @@ class NodeChain(Chain):
 
     nodes: List[Node] = field(default_factory=list)
     before: int = 0
+
+    def state(self) -> str:
+        """What stands in it, in a word or two."""
+        count = len(self.nodes)
+        return f"{count} node{'' if count == 1 else 's'}" if self.before else "empty"
+
+    def about(self) -> List[str]:
+        """What readers are told of the bucket itself, a line each."""
+        return (
+            [f"pointer    {self.before:#x}, the node before its first one"] if self.before else []
+        )
+
+    def form(self) -> Dict[str, object]:
+        """What mapscope.bucket/1 has of the bucket itself."""
+        return {"before": hex(self.before) if self.before else None}

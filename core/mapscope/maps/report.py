@@ -180,6 +180,8 @@ _RACE = "two goroutines or threads wrote without a lock"
 _STRAY = "something else wrote to this memory: a stray pointer, a buffer overrun, a use after free"
 _WHO = "map writers; in C++ map history MAP; a run under Go's -race or ThreadSanitizer"
 _WATCH = "map bucket MAP N; where a run can be repeated, a hardware watchpoint on the address"
+_COPIED = "the sync.Map was copied after its first use, and both copies were written to"
+_WATCH_WORD = "go vet (copylocks); in a run that can be repeated, a watchpoint on the address"
 
 #: of each kind of finding: (what usually causes it, what to look at next)
 ADVICE: Dict[str, Tuple[str, str]] = {
@@ -270,6 +272,12 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "a lookup of a key that is not there never ends; " + _WHO,
     ),
     "tombstones": (_STRAY, _WATCH),
+    "sync-entry": (f"{_COPIED}; or {_STRAY}", _WATCH_WORD),
+    "sync-amended": (f"{_COPIED}; or {_STRAY}", _WATCH_WORD),
+    "sync-misses": (f"{_COPIED}; or {_STRAY}", _WATCH_WORD),
+    "expunged-in-dirty": (f"{_COPIED}; or {_STRAY}", _WATCH_WORD),
+    "not-in-dirty": (f"{_COPIED}; or {_STRAY}", "go vet (copylocks); map find MAP KEY"),
+    "trie-node": (f"{_STRAY}; or {_COPIED}", _WATCH_WORD),
     "doubt": (
         "a version of Go that these scripts were not tested with",
         "the other findings with care",

@@ -7,8 +7,8 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import Callable, Iterator, List, Optional, Tuple
+from dataclasses import dataclass, replace
+from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
 from ..program.hashing import KeyHash
@@ -16,9 +16,10 @@ from ..program.memory import Memory
 from ..program.types import Type
 from ..program.values import Decoded, Decoder, Unreadable, escape
 from ..session import Session
-from .batches import EntryBatch
+from .batches import EntryBatch, some_of
 from .facts import Chain, Distribution, Facts, Growth, Held, Life, Summary
 from .found import Found, KeyTest
+from .hash_use import HashUse
 from .progress import Progress, no_progress
 from .report import Report
 
@@ -58,12 +59,17 @@ class MapView(ABC):
     :ivar mark: what the byte of a cell is called that a lookup compares first
     :ivar has_overflow: whether buckets have overflow buckets
     :ivar has_values: whether entries are more than their keys, as those of a set are not
+    :ivar repeats: whether a key may be there more than once
+    :ivar samples_pieces: whether sample() takes all of some buckets, rather than some entries of
+        all
+    :ivar concurrent: whether threads may write to it at the same time
     :ivar address: of the header; None for a nil map
     :ivar problems: what was found impossible or unreadable on the way
     :ivar holder: where a nil map's pointer lies, if that is known
     :ivar reopen: finds the same map again, as it is then; None for a nil map
     :ivar grows: where it grows, if that is one function's work
     :ivar life: what it has been through, where the program counts that
+    :ivar made_of: maps that it consists of, each of which is one of its own
     """
 
     flavor: str = ""
@@ -72,12 +78,16 @@ class MapView(ABC):
     mark: str = "tophash"
     has_overflow: bool = True
     has_values: bool = True
+    repeats: bool = False
+    samples_pieces: bool = False
+    concurrent: bool = False
     go_version: Optional[str] = None
     runtime: int = 0
     holder: Optional[int] = None
     reopen: Optional[Reopen] = None
     grows: Optional[GrowthPlace] = None
     life: Optional[Life] = None
+    made_of: Sequence["MapView"] = ()
 
     def __init__(
         self,
@@ -152,6 +162,19 @@ class MapView(ABC):
         :raises TypeNeeded: where keys cannot be found without the map's type
         """
 
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        """About so many of the entries, from all over the map; all of them, if there are no more.
+
+        :raises TypeNeeded: where keys cannot be found without the map's type
+        """
+        if self.count <= most:
+            yield from self.entries(progress)
+            return
+        for batch in self.entries(progress):
+            held = len(batch.order)
+            chosen = some_of(held, -(-held * most // self.count))
+            yield replace(batch, order=[batch.order[at] for at in chosen])
+
     @abstractmethod
     def chain(self, index: int, old: bool) -> Chain:
         """One bucket with its overflow buckets."""
@@ -167,6 +190,10 @@ class MapView(ABC):
     def hashing(self) -> Tuple[Optional[KeyHash], str]:
         """(the map's hash function, ""), or (None, a line: why it cannot be computed)."""
         return None, "the map's hash function is not known"
+
+    def hash_use(self) -> Optional[HashUse]:
+        """What the map does with hashes; None: that is not known, or it has no places yet."""
+        return None
 
     def hash_of(self, test: KeyTest) -> Optional[int]:
         """The map's hash of a key, where it can be computed."""

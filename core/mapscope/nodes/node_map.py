@@ -6,16 +6,17 @@ from typing import Callable, Iterator, List, Optional, Sequence
 
 from ..cells.columns import column_of
 from ..errors import UsageError
-from ..maps.batches import EntryBatch, Where
+from ..maps.batches import EntryBatch, Where, some_of
 from ..maps.facts import Distribution, Node, NodeChain, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.hash_use import HashUse
 from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from .node_check import check_nodes
 from .node_layout import histogram
 from .node_lookup import NodeFinder
-from .node_reader import WORD, NodeReader
+from .node_reader import TOGETHER, WORD, NodeReader
 
 
 class NodeMap(NodeReader):
@@ -67,15 +68,51 @@ class NodeMap(NodeReader):
         )
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        for first, some, rows in self.batches(progress):
+            yield self._batch(some, rows, partial(self._where_in, first))
+
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        nodes = self.nodes(progress)
+        numbers = some_of(len(nodes), most)
+        for first in range(0, len(numbers), TOGETHER):
+            wanted = numbers[first : first + TOGETHER]
+            progress(first, len(numbers))
+            some = [nodes[number] for number in wanted]
+            yield self._batch(some, self.rows(some), partial(self._where_of, wanted))
+
+    def _batch(
+        self, nodes: Sequence[int], rows: Sequence[Optional[bytes]], where: Callable[[int], Where]
+    ) -> EntryBatch:
+        """Entries as commands show them."""
         key, elem = self.types()
         layout = self.layout
-        for first, some, rows in self.batches(progress):
-            yield EntryBatch(
-                column_of(key, rows, layout.size, layout.key, _at(some, layout.key)),
-                column_of(elem, rows, layout.size, layout.elem, _at(some, layout.elem)),
-                range(len(some)),
-                partial(self._where_in, first),
-            )
+        return EntryBatch(
+            column_of(key, rows, layout.size, layout.key, _at(nodes, layout.key)),
+            column_of(elem, rows, layout.size, layout.elem, _at(nodes, layout.elem)),
+            range(len(nodes)),
+            where,
+            stored=None if layout.hash is None else partial(self._stored_in, rows),
+        )
+
+    def hash_use(self) -> Optional[HashUse]:
+        header = self.header
+        count, place = header.buckets, header.place
+        power = not count & (count - 1)
+
+        def seen(where: Where, mark: Optional[int]) -> Optional[int]:
+            return where.bucket if power and where.bucket >= 0 else None
+
+        def fits(where: Where, mark: Optional[int], number: int) -> bool:
+            return where.bucket == place(number)
+
+        bits = count - 1 if power else None
+        return HashUse(count, place, bits, 0, seen, bits or 0, fits, "bucket", self.mark)
+
+    def _where_of(self, numbers: Sequence[int], index: int) -> Where:
+        return self.where(numbers[index])
+
+    def _stored_in(self, rows: Sequence[Optional[bytes]], index: int) -> Optional[int]:
+        return self.stored_hash(rows[index])
 
     def _where_in(self, first: int, index: int) -> Where:
         return self.where(first + index)

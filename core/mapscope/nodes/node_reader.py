@@ -20,7 +20,7 @@ from .node_layout import NodeHeader, NodeLayout
 
 #: nodes that are taken apart together: fewer than what Memory sweeps for, since following them
 #: has read them already; and bytes of them
-_TOGETHER, _TOGETHER_BYTES = 1 << 13, 16 << 20
+TOGETHER, _TOGETHER_BYTES = 1 << 13, 16 << 20
 WORD = 8
 
 
@@ -67,6 +67,7 @@ class NodeReader(MapView):
         self.header = header
         self.layout = layout
         self.unique = unique
+        self.repeats = not unique
         self._change = change
         self._hash_name = hash_name
         self._hashing = hashing
@@ -212,7 +213,7 @@ class NodeReader(MapView):
     ) -> Iterator[Tuple[int, Sequence[int], List[Optional[bytes]]]]:
         """(number of the first one in the list, addresses, bytes) of all nodes."""
         nodes = self.nodes(progress)
-        most = max(1, min(_TOGETHER, _TOGETHER_BYTES // self.layout.size))
+        most = max(1, min(TOGETHER, _TOGETHER_BYTES // self.layout.size))
         for first in range(0, len(nodes), most):
             some = nodes[first : first + most].tolist()
             progress(first, len(nodes))

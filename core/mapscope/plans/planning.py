@@ -12,11 +12,20 @@ from ..stops.host import Host
 from .cpp.runtime_plans import RuntimePlans
 from .flavour_plans import FlavourPlans
 from .go.choice import GoPlans
+from .go_sync.sync_plans import SyncPlans
 from .libraries.library_plans import LibraryPlans
 from .redis.table_plans import TablePlans
+from .tbb.tbb_plans import TbbPlans
 
 #: in the order in which they are asked for a program
-PLANS: Tuple[FlavourPlans, ...] = (GoPlans(), TablePlans(), RuntimePlans(), LibraryPlans())
+PLANS: Tuple[FlavourPlans, ...] = (
+    GoPlans(),
+    SyncPlans(),
+    TablePlans(),
+    RuntimePlans(),
+    TbbPlans(),
+    LibraryPlans(),
+)
 
 
 def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> Plan:
@@ -48,7 +57,7 @@ def _check_against_growth(stop: Stop, view: Optional[MapView]) -> None:
     growth = None if view is None else view.growth()
     if growth is None:
         return
-    request, old = stop.request, growth.old_buckets
+    request, old = stop.request, growth.places
     if request.bucket is not None and request.bucket >= old:
         raise UsageError(
             f"there is no old bucket {request.bucket}: the map is migrating from {old} buckets, "

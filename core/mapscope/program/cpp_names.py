@@ -11,6 +11,7 @@ STRING_VIEW = re.compile(r"^std::basic_string_view<char,")
 
 #: arguments that a class template has unless told; {0}, {1} stand for those before them
 _ALLOCATOR, _PAIRS = "std::allocator<{0}>", "std::allocator<std::pair<const {0}, {1}>>"
+_TBB_PAIRS = "tbb::tbb_allocator<std::pair<const {0}, {1}>>"
 _DEFAULTS: Dict[str, Dict[int, str]] = {
     "std::basic_string": {1: "std::char_traits<{0}>", 2: _ALLOCATOR},
     "std::__cxx11::basic_string": {1: "std::char_traits<{0}>", 2: _ALLOCATOR},
@@ -30,12 +31,16 @@ _DEFAULTS: Dict[str, Dict[int, str]] = {
             count + 1: "std::equal_to<{0}>",
             count + 2: _PAIRS if count == 2 else _ALLOCATOR,
         }
-        for kind, count in (("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1))
+        for kind, count in (
+            *(("map", 2), ("multimap", 2), ("set", 1), ("multiset", 1)),
+            *(("flat_map", 2), ("node_map", 2), ("flat_set", 1), ("node_set", 1)),
+        )
     },
     "absl::flat_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
     "absl::node_hash_map": {3: "std::equal_to<{0}>", 4: _PAIRS},
     "absl::flat_hash_set": {2: "std::equal_to<{0}>", 3: _ALLOCATOR},
     "absl::node_hash_set": {2: "std::equal_to<{0}>", 3: _ALLOCATOR},
+    "tbb::concurrent_hash_map": {2: "tbb::tbb_hash_compare<{0}>", 3: _TBB_PAIRS},
     "std::unique_ptr": {1: "std::default_delete<{0}>"},
     "mapscope::map": {2: "mapscope::hash<{0}>", 3: "mapscope::equal_to<{0}>"},
 }
@@ -48,6 +53,8 @@ _ALIASES = {
 #: inline namespaces of libc++ and Abseil; Abseil's tables, and their hashes unless told
 _LIBCXX_INLINE = re.compile(r"\bstd::__(?:\d+|ndk\d+)::")
 _ABSL_INLINE = re.compile(r"\babsl::(?:lts_\d+|debian\d+)::")
+#: of oneTBB, which are inline namespaces for users
+_TBB_INLINE = re.compile(r"\btbb::detail::d\d+::")
 _ABSL = re.compile(r"^absl::(?:flat|node)_hash_(map|set)$")
 _ABSL_HASH = re.compile(r"^absl::(?:hash_internal::Hash<|container_internal::)")
 _SUFFIX = re.compile(r"^(-?\d+)[uUlL]+$")
@@ -64,6 +71,8 @@ def as_written(name: str) -> str:
         name = _LIBCXX_INLINE.sub("std::", name)
     if "absl::" in name and len(name) <= _LONGEST:
         name = _ABSL_INLINE.sub("absl::", name)
+    if "tbb::detail" in name and len(name) <= _LONGEST:
+        name = _TBB_INLINE.sub("tbb::", name)
     if "<" not in name or len(name) > _LONGEST or "operator" in name:
         return name
     return _written(name, 0)

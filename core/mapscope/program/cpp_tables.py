@@ -12,7 +12,8 @@ TABLE = re.compile(
     r"^(?:std::(?:__\w+::)*unordered_(?:multi)?(?:map|set)<"
     r"|std::_Hashtable<"
     r"|absl::(?:\w+::)*(?:(?:flat|node)_hash_(?:map|set)|container_internal::raw_hash_set)<"
-    r"|boost::unordered::unordered_(?:multi)?(?:map|set)<"
+    r"|tbb::(?:\w+::)*concurrent_hash_map<"
+    r"|boost::unordered::unordered_(?:multi|flat_|node_)?(?:map|set)<"
     r"|(?:std::collections::hash::|hashbrown::)(?:map::HashMap|set::HashSet)<)"
 )
 #: Rust's strings: members that lead to the pointer and to the length (Rust 1.84 and later)
@@ -23,11 +24,16 @@ RUST_TEXTS = {
         ("vec", "len"),
     ),
 }
-#: members that lead to the number of entries, of one library or another
+#: members that lead to the number of entries, in Abseil's tables since 2024, and
+_COMMON = ("settings_", "value", "size_")
+#: of one library or another
 _COUNTS = (
     ("_M_h", "_M_element_count"),
     ("__table_", "__p2_"),
+    ("my_size",),
+    ("table_", "size_ctrl", "size"),
     ("table_", "size_"),
+    _COMMON,
     ("size_",),
     ("base", "table", "table", "items"),
 )
@@ -48,5 +54,7 @@ def entries_in(type: Type, data: bytes) -> Optional[int]:
                 break
             place, inner = place + part.offset, part.type
         else:
-            return int.from_bytes(data[place : place + 8], "little")
+            count = int.from_bytes(data[place : place + 8], "little")
+            # Abseil's since 2024 have a bit of their own below it
+            return count >> 1 if path == _COMMON else count
     return None

@@ -46,6 +46,11 @@ _FIXED = {
     0x2C: "<I",
 }
 _FIXED_READERS = {form: struct.Struct(layout) for form, layout in _FIXED.items()}
+#: and of all whose values have one size
+_SIZES = {
+    **{form: struct.calcsize(layout) for form, layout in _FIXED.items()},
+    **{0x0E: 4, 0x1F: 4, 0x19: 0, 0x1E: 16, 0x27: 3, 0x2B: 3},
+}
 _UNIT_REFERENCES = (0x11, 0x12, 0x13, 0x14, 0x15)
 _ADDRX = (0x1B, 0x29, 0x2A, 0x2B, 0x2C)
 _REGISTERS = "rax rdx rcx rbx rsi rdi rbp rsp r8 r9 r10 r11 r12 r13 r14 r15".split()
@@ -110,6 +115,7 @@ class DebugInfo:
         self._loaded: Dict[str, bytes] = {}
         self.info = self._bytes(".debug_info")
         self._abbreviations: Dict[int, Dict[int, Abbreviation]] = {}
+        self._steps: Dict[Tuple[int, int], Dict[int, Tuple[bool, int, List[int]]]] = {}
         self.units = list(self._read_units())
         self._starts = [unit.start for unit in self.units]
 
@@ -241,13 +247,40 @@ class DebugInfo:
     def after(self, entry: Entry) -> int:
         """Where its next sibling begins."""
         at, depth = entry.end, 1 if entry.has_children else 0
-        while depth:
-            inner = self.entry(at)
-            if inner is None:
-                depth, at = depth - 1, at + 1
-            else:
-                depth, at = depth + inner.has_children, inner.end
+        if not depth:
+            return at
+        unit, info = self.unit_of(entry.offset), self.info
+        steps = self._steps_of(unit)
+        try:
+            while depth:
+                if at >= unit.end:
+                    raise IndexError
+                code, at = uleb(info, at)
+                if not code:
+                    depth -= 1
+                    continue
+                children, size, forms = steps[code]
+                at += size
+                for form in forms:
+                    _, at = self._value(unit, form, at)
+                depth += children
+        except (IndexError, KeyError, ValueError, struct.error):
+            raise LayoutUnknown(f"debug information at {at:#x} cannot be read") from None
         return at
+
+    def _steps_of(self, unit: Unit) -> Dict[int, Tuple[bool, int, List[int]]]:
+        """code -> (has children, bytes of its values, or 0 and the forms that have to be read)."""
+        steps = self._steps.get((unit.abbreviations, unit.version))
+        if steps is None:
+            steps = {}
+            for code, (_, children, attributes) in self.abbreviations(unit).items():
+                forms = [form for _, form, _ in attributes if form != _IMPLICIT_CONST]
+                sizes = [_SIZES.get(form) for form in forms]
+                known = [size for size in sizes if size is not None]
+                whole = len(known) == len(sizes)
+                steps[code] = (children, sum(known) if whole else 0, [] if whole else forms)
+            self._steps[unit.abbreviations, unit.version] = steps
+        return steps
 
     def starting_with_name(self, tag: int, attributes: Tuple[int, ...]) -> List[int]:
         """Codes of the abbreviations for `tag` that begin with a name in place (DW_FORM_string)
@@ -428,6 +461,7 @@ class Machine:
     :param cfa: the frame's canonical frame address
     :param word: reads 8 bytes of memory
     :param link: what is added to addresses as linked
+    :param entry: gives what an expression was when the function was called; None: not known
     """
 
     def __init__(
@@ -436,7 +470,9 @@ class Machine:
         cfa: Callable[[], Optional[int]],
         word: Callable[[int], Optional[int]],
         link: int,
+        entry: Callable[[bytes], Optional[int]] = lambda code: None,
     ) -> None:
+        self._entry = entry
         self._register = register
         self._cfa = cfa
         self._word = word
@@ -508,6 +544,10 @@ class Machine:
                 held = None
             elif op == 0x9C:
                 stack.append(self._known(self._cfa()))
+            elif op in (0xA3, 0xF3):  # entry_value
+                size, at = uleb(code, at)
+                stack.append(self._known(self._entry(code[at : at + size])))
+                at += size
             elif op == 0x9F:  # stack_value
                 held = Piece(None, stack.pop() & _MASK, None)
             else:

@@ -10,7 +10,7 @@ import os
 import re
 import struct
 import zlib
-from typing import Dict, Iterator, Tuple
+from typing import Dict, Iterator, List, Tuple
 
 from .elf_file import ElfFile
 
@@ -22,6 +22,8 @@ _OBJECT = 1
 #: names of variables; those of functions' own, of tables and of guards are not theirs
 _NAME = re.compile(r"^(?!_Z(?:Z|GV|T))[\w.$]+$")
 _NO_BITS, _COMPRESSED, _ZLIB = 8, 0x800, 1
+#: flags of a section
+_WRITABLE, _ALLOCATED, _THREAD_LOCAL = 1, 2, 0x400
 #: sections of a file, bytes of their names, and of one section, at most
 _MOST_SECTIONS, _MOST_NAMES, _MOST_BYTES = 1 << 16, 1 << 22, 1 << 30
 
@@ -30,6 +32,8 @@ class ElfSections:
     """The sections of a file.
 
     :ivar addresses: of each, as linked, by name
+    :ivar loaded: (name, address as linked, bytes, whether the program writes to it) of those that
+        are in memory for every thread
     :ivar identity: changes when the file does
     :raises OSError: if it cannot be opened
     """
@@ -41,6 +45,7 @@ class ElfSections:
         #: name -> (flags, offset, size) of those that have bytes in the file
         self._places: Dict[str, Tuple[int, int, int]] = {}
         self.addresses: Dict[str, int] = {}
+        self.loaded: List[Tuple[str, int, int, bool]] = []
         file = ElfFile(path)
         try:
             self._read_headers(file)
@@ -67,6 +72,8 @@ class ElfSections:
             end = names.find(b"\0", name_at)
             name = names[name_at : end if end >= 0 else None].decode("utf-8", "replace")
             self.addresses.setdefault(name, address)
+            if flags & _ALLOCATED and not (flags & _THREAD_LOCAL and kind == _NO_BITS):
+                self.loaded.append((name, address, length, bool(flags & _WRITABLE)))
             if kind != _NO_BITS:
                 self._places.setdefault(name, (flags, offset, length))
 

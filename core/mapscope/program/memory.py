@@ -113,17 +113,28 @@ class Memory:
         """As many bytes as `sizes` says at each address; None where unreadable."""
         if len(addresses) >= _MANY:
             return self.sweep(addresses, sizes)
+        found = self._out_of_pages(addresses, sizes)
+        if found is None:
+            numbers = {address >> _PAGE_BITS for address in addresses}
+            for number in numbers.difference(self._pages):
+                self._page(number)
+            found = self._out_of_pages(addresses, sizes)
+        if found is None:  # more pages than the cache holds
+            return self.read_many(list(zip(addresses, sizes)))
+        return self._completed(found, addresses, sizes)
+
+    def _out_of_pages(
+        self, addresses: Sequence[int], sizes: Sequence[int]
+    ) -> Optional[List[bytes]]:
+        """Pieces of cached pages, as much of them as there is; None: a page is not there."""
         pages = self._pages
-        for number in {address >> _PAGE_BITS for address in addresses}.difference(pages):
-            self._page(number)
         try:
-            found = [
+            return [
                 pages[address >> _PAGE_BITS][(start := address & _IN_PAGE) : start + size]
                 for address, size in zip(addresses, sizes)
             ]
-        except KeyError:  # more pages than the cache holds
-            return self.read_many(list(zip(addresses, sizes)))
-        return self._completed(found, addresses, sizes)
+        except KeyError:
+            return None
 
     def sweep(self, addresses: Sequence[int], sizes: Sequence[int]) -> List[Optional[bytes]]:
         """The same for so many that reading all memory between them is cheaper; keeps nothing."""

@@ -258,9 +258,15 @@ class Target(ABC):
     def threads(self) -> Iterator[Thread]:
         """All threads that are stopped."""
 
+    def unseen_writes(self) -> str:
+        """Why a thread may be inside a write to a map though its frames do not show that; "":
+        they show it as well as debug information does."""
+        return ""
+
     @abstractmethod
     def global_maps(self) -> List[Tuple[str, Variable]]:
-        """Global variables whose type is a Go map, with their names."""
+        """Global variables whose type is a Go map, a struct that is one (sync.Map) or a pointer
+        to such, with their names."""
 
     @abstractmethod
     def frame_maps(self) -> List[Tuple[str, Variable]]:

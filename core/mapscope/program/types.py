@@ -124,11 +124,14 @@ class CppClass:
     :ivar parts: its bases, but for virtual ones, and its members, but for static ones
     :ivar argument: gives a type that the class template was given, by its place; None: what
         stands there is no type, or nothing does
+    :ivar nested: gives a class that is declared in this one, by its name there; None: none is
+        known
     """
 
     tag: str
     parts: Tuple[Part, ...]
     argument: Callable[[int], Optional[Type]]
+    nested: Callable[[str], Optional[Type]] = lambda name: None
 
     def find(self, name: str) -> Optional[Part]:
         """The member of that name, of the class or of one of its bases, from its beginning."""

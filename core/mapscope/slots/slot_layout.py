@@ -52,6 +52,8 @@ class Control:
     :ivar names: of those that are none
     :ivar group: slots of a group
     :ivar group_bytes: control bytes of a group; more than slots where some are of the group
+    :ivar hash_bits: which bits of a hash control bytes have
+    :ivar place_shift: below which bit of a hash those are that choose where a lookup begins
     :ivar mark: gives the control byte of a hash; None: hashes are not known here. A lookup then
         looks at `group` slots from the one that the hash names, cyclically, and goes on by one,
         two, three groups and so on until there is an empty one
@@ -62,6 +64,8 @@ class Control:
     group: int
     group_bytes: int
     mark: Optional[Callable[[int], int]] = None
+    hash_bits: int = 0x7F
+    place_shift: int = 7
 
     @property
     def deleted(self) -> Optional[int]:
@@ -79,6 +83,7 @@ class SlotHeader:
     :ivar first: address of the first slot
     :ivar growth_left: entries until it grows; None: not known
     :ivar array_bytes: of all that it has allocated, without nodes
+    :ivar marks: the control bytes of a table that has none in memory
     """
 
     size: int
@@ -88,6 +93,7 @@ class SlotHeader:
     first: int
     growth_left: Optional[int]
     array_bytes: int
+    marks: Optional[bytes] = None
 
     def doubt(self) -> str:
         """Why no table can look like that; "": one can."""

@@ -2,20 +2,22 @@
 """A table of slots: what commands ask of it."""
 
 from functools import partial
-from typing import Callable, Dict, Iterator, List, Sequence
+from typing import Callable, Dict, Iterator, List, Optional, Sequence
 
 from ..cells.columns import column_of
 from ..errors import UsageError
-from ..maps.batches import EntryBatch, Where
+from ..maps.batches import EntryBatch, Where, some_of
 from ..maps.facts import Bucket, Cell, Chain, Distribution, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.hash_use import HashUse
 from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from ..program.values import Unreadable
 from .slot_check import check_slots
+from .probe_lengths import probe_lengths
 from .slot_lookup import SlotFinder
-from .slot_reader import SlotReader
+from .slot_reader import TOGETHER, SlotReader
 
 
 class SlotMap(SlotReader):
@@ -63,10 +65,21 @@ class SlotMap(SlotReader):
             bytes_used=entries * (key.size + elem.size) if whole else None,
             bytes_rebuilt=self._rebuilt(entries) if whole else None,
             unit=self.unit,
+            probes=self._probes(marks) if whole else None,
             tombstones=None if deleted is None or not whole else marks.count(deleted),
             growth_left=self.header.growth_left,
             read=read,
         )
+
+    def _probes(self, marks: bytes) -> Optional[Dict[int, int]]:
+        """How far lookups go that find nothing."""
+        control = self.control
+        if control.group != control.group_bytes:
+            return None  # its groups have another way to end a lookup
+        blank = next((byte for byte, name in control.names.items() if name == "empty"), None)
+        empty = marks.translate(bytes(byte == blank for byte in range(256)))
+        # Abseil's have one slot less, and a byte there that is never empty
+        return probe_lengths(empty + bytes(bool(marks) and len(marks) & 1), control.group)
 
     def _rebuilt(self, entries: int) -> int:
         """What a fresh copy would hold, about: tables double, and grow at seven eighths."""
@@ -81,15 +94,53 @@ class SlotMap(SlotReader):
         return max(held.total - less, 0)
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        for slots, places, rows in self.batches(progress):
+            yield self._batch(slots, places, rows)
+
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        live = self.live_slots(progress)
+        live = [live[at] for at in some_of(len(live), most)]
+        for first in range(0, len(live), TOGETHER):
+            progress(first, len(live))
+            slots = live[first : first + TOGETHER]
+            yield self._batch(slots, *self.entries_at(slots))
+
+    def _batch(
+        self, slots: Sequence[int], places: Sequence[int], rows: Sequence[Optional[bytes]]
+    ) -> EntryBatch:
+        """Entries as commands show them."""
         key, elem = self.types()
         layout, size = self.layout, self.row_size
-        for slots, places, rows in self.batches(progress):
-            yield EntryBatch(
-                column_of(key, rows, size, layout.key, _at(places, layout.key)),
-                column_of(elem, rows, size, layout.elem, _at(places, layout.elem)),
-                range(len(slots)),
-                partial(self._where_of, slots),
-            )
+        return EntryBatch(
+            column_of(key, rows, size, layout.key, _at(places, layout.key)),
+            column_of(elem, rows, size, layout.elem, _at(places, layout.elem)),
+            range(len(slots)),
+            partial(self._where_of, slots),
+            marks=partial(self._mark_of, slots),
+        )
+
+    def hash_use(self) -> Optional[HashUse]:
+        control, slots = self.control, self.header.slots
+        if not slots:
+            return None
+        places = 1 << (slots - 1).bit_length()  # Abseil's have one slot less
+        shift, bits = control.place_shift, control.hash_bits
+        kept = (bits & -bits).bit_length() - 1
+
+        def place(number: int) -> int:
+            return number >> shift & places - 1
+
+        def seen(where: Where, mark: Optional[int]) -> Optional[int]:
+            return None if mark is None else mark << kept & bits
+
+        def fits(where: Where, mark: Optional[int], number: int) -> bool:
+            return mark == (number & bits) >> kept
+
+        chosen = places - 1 << shift
+        return HashUse(places, place, chosen, bits, seen, bits, fits, "home slot", self.mark)
+
+    def _mark_of(self, slots: Sequence[int], index: int) -> int:
+        return self.marks()[slots[index]]
 
     def _where_of(self, slots: Sequence[int], index: int) -> Where:
         return self.where(slots[index])

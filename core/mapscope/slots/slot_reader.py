@@ -17,7 +17,7 @@ from .slot_facts import SlotFacts
 from .slot_layout import Control, SlotHeader, SlotLayout
 
 #: entries that are taken apart together, and bytes of them
-_TOGETHER, _TOGETHER_BYTES = 1 << 13, 16 << 20
+TOGETHER, _TOGETHER_BYTES = 1 << 13, 16 << 20
 
 
 class PlaceWhere(Where):
@@ -118,7 +118,9 @@ class SlotReader(MapView):
             size = header.slots
             if control.group_bytes != control.group:
                 size = groups * control.group_bytes
-            found = self._bytes(header.control, size, progress)
+            found = header.marks
+            if found is None:
+                found = self._bytes(header.control, size, progress)
             if control.group_bytes != control.group:
                 kept = bytearray(found)
                 for extra in range(control.group, control.group_bytes):
@@ -193,7 +195,7 @@ class SlotReader(MapView):
         """(slots, addresses of their entries, bytes of those), of all entries."""
         slots = self.live_slots(progress)
         self.memory.keep_more()
-        most = max(1, min(_TOGETHER, _TOGETHER_BYTES // self.layout.size))
+        most = max(1, min(TOGETHER, _TOGETHER_BYTES // self.layout.size))
         for first in range(0, len(slots), most):
             some = slots[first : first + most]
             progress(first, len(slots))

@@ -95,6 +95,8 @@ class Occurrence:
         return ", ".join(parts)
 
     def _what(self) -> str:
+        if self.event == "evacuate" and self.kind == "lazy":
+            return f"rehash bucket {self.bucket} of {self.buckets} ({escape(self.how)})"
         if self.event == "evacuate":
             return f"evacuate old bucket {self.bucket} of {self.old_buckets}"
         if self.event == "progress":

@@ -19,8 +19,9 @@ from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS
 from ..errors import MemoryUnreadable, NotAMap, TypeNeeded
 from ..go import layouts
-from ..maps.batches import EntryBatch, SlotWhere
+from ..maps.batches import EntryBatch, SlotWhere, Where
 from ..maps.facts import Growth, Held
+from ..maps.hash_use import HashUse
 from ..maps.problems import MAX_PROBLEMS, Problem, is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.view import Hashing, MapView
@@ -124,6 +125,7 @@ class SwissReader(MapView):
     cells = "slots"
     mark = "control byte"
     fast: str = ""
+    samples_pieces = True
 
     def __init__(
         self,
@@ -343,11 +345,16 @@ class SwissReader(MapView):
             raise TypeNeeded(f"map at {self.address or 0:#x}")
         return self.layout
 
-    def levels(self, progress: Progress) -> Iterator[Tuple[Table, Level]]:
-        """All groups, a level for each table."""
+    def levels(self, progress: Progress, step: int = 1) -> Iterator[Tuple[Table, Level]]:
+        """All groups, a level for each table.
+
+        :param step: more than 1: of one table in so many
+        """
         layout = self._need_layout()
         tables = self.tables()
         for done, table in enumerate(tables):
+            if done % step:
+                continue
             if done % _TABLES == 0:
                 progress(done, len(tables))
             try:
@@ -369,14 +376,52 @@ class SwissReader(MapView):
         )
 
     def entries(self, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        live = 0
+        for batch in self._batches(progress, 1):
+            live += len(batch.order)
+            yield batch
+        if self.header is not None:
+            self._compare_count(live)
+
+    def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
+        # an odd step: tables are numbered by bits of the hash
+        yield from self._batches(progress, 1 if self.count <= most else self.count // most | 1)
+
+    def hash_use(self) -> Optional[HashUse]:
+        header = self.header
+        if header is None or not header.dirPtr:
+            return None
+        groups = min([table.count for table in self.tables()] or [0])
+        if not groups:
+            return None
+        shift, depth = 64 - header.globalDepth, header.globalDepth
+        if not header.dirLen:
+            groups = shift = depth = 0  # the only group has no hash's choice
+
+        def place(number: int) -> int:
+            return (number >> shift) * groups + (number >> 7 & groups - 1)
+
+        def seen(where: Where, control: Optional[int]) -> Optional[int]:
+            return control
+
+        def fits(where: Where, control: Optional[int], number: int) -> bool:
+            return control == number & 0x7F
+
+        bits = 0
+        if groups:
+            bits = groups - 1 << 7 | (1 << depth) - 1 << shift
+        places = groups << depth
+        return HashUse(places, place, bits, 0x7F, seen, 0x7F, fits, "home group", "control byte")
+
+    def _batches(self, progress: Progress, step: int) -> Iterator[EntryBatch]:
+        """Entries of one table in so many."""
         if self.header is None:
             return
         key, elem = self.types()
         layout = self._need_layout()
         widths = self.widths()
-        live = 0
         seen = self._slots_of_replacements()
-        for table, level in self.levels(progress):
+        for table, level in self.levels(progress, step):
             cells = LiveCells([level], layout, FULL)
             if not len(cells):
                 continue
@@ -397,14 +442,12 @@ class SwissReader(MapView):
                     order = [i for i in order if cells.place(i) >> 3 not in cleared]
                 deleted = self._deleted_slot(table, level, cleared)
                 in_flight = {i: True for i in order if cells.place(i) == deleted}
-            live += len(order)
 
             def where(number: int, cells: LiveCells = cells, table: Table = table) -> SlotWhere:
                 position = cells.place(number)
                 return SlotWhere(str(table.number), position >> 3, None, position & 7)
 
-            yield EntryBatch(columns[0], columns[1], order, where, in_flight)
-        self._compare_count(live)
+            yield EntryBatch(columns[0], columns[1], order, where, in_flight, marks=cells.mark)
 
     def _cleared_groups(self, level: Level) -> Set[int]:
         """Groups that Clear has begun to zero: it zeroes a group from its beginning, then marks

@@ -7,16 +7,22 @@ slots are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetP
 releases of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the
 table, and the first part of settings_ is the number of entries until it grows. Hashes are mixed
 with an address of the process, so they are not computed here.
+
+In those of 2024 (tested: 20240722) the first part of settings_ is CommonFields: capacity_, size_
+(twice the number of entries, and one more if the table is sampled) and heap_or_soo_. That is the
+addresses of control bytes and slots; the word before the control bytes is the number of entries
+until it grows, with a bit of its own on top. Where a slot is of 16 bytes at most, a table of
+capacity 1 has its only slot in heap_or_soo_ itself, and no control bytes.
 """
 
 import re
-from typing import Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
-from ...program.types import VOID, CppClass, Type
+from ...program.types import VOID, CppClass, Kind, Part, Type
 from ...program.values import escape
 from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
@@ -55,6 +61,10 @@ _CONTROL = Control(
     group_bytes=16,
 )
 _MEMBERS = ("ctrl_", "slots_", "size_", "capacity_")
+_COMMON = ("capacity_", "size_", "heap_or_soo_")
+#: bytes of the largest slot that is in the table itself, an empty slot's control byte, and the
+#: bits of the number of entries until a table grows
+_SOO, _EMPTY, _LEFT = 16, 0x80, (1 << 63) - 1
 
 
 class AbslTables(LibraryTables):
@@ -94,39 +104,45 @@ def open_table(session: Session, address: int, table: CppClass, name: str) -> Ma
     :param table: its raw_hash_set
     :param name: of its type
     """
-    parts = {member: table.find(member) for member in _MEMBERS}
-    lacking = [member for member, part in parts.items() if part is None]
-    if lacking:
-        raise LayoutUnknown(
-            f"{escape(name)}: its raw_hash_set has no {', '.join(lacking)}; mapscope knows the "
-            "tables of Abseil's releases of 2019 to 2022"
-        )
-    at = {member: part.offset for member, part in parts.items() if part is not None}
-    slots_type = next(part.type for part in parts.values() if part and part.name == "slots_")
-    layout, key, elem = _layout(table, slots_type, name)
-    settings = table.find("settings_")
-    left_at = None if settings is None else _growth_left(settings.type, settings.offset)
-    size = max(at.values()) + 8
-    raw = session.memory.read(address, max(size, (left_at or 0) + 8))
+    places, slot = _places(table, name)
+    layout, key, elem = _layout(table, slot, name)
+    size = max(place for place in places.values() if place is not None) + 8
+    raw = session.memory.read(address, size)
 
     def word(place: int) -> int:
         return int.from_bytes(raw[place : place + 8], "little")
 
-    capacity = word(at["capacity_"])
-    stride = layout.stride
+    capacity, stride = word(places["capacity_"]), layout.stride
+    count = word(places["size_"])
+    control = word(places["ctrl_"])
+    held = 16
+    left_at = places.get("left")
+    left = None if left_at is None else word(left_at)
+    marks: Optional[bytes] = None
+    first = word(places["slots_"])
+    if "soo" in places:
+        count, held = count >> 1, 24
+        if capacity == 1 and stride <= _SOO:
+            first, left = address + places["soo"], 1 - count
+            control, marks = first, bytes([_EMPTY if not count else 0])
+        elif capacity and session.memory.readable(control - 8, 8):
+            left = session.memory.read_word(control - 8) & _LEFT
+        elif not capacity:
+            left = 0
     header = SlotHeader(
         size=len(raw),
-        count=word(at["size_"]),
+        count=count,
         slots=capacity,
-        control=word(at["ctrl_"]),
-        first=word(at["slots_"]),
-        growth_left=None if left_at is None else word(left_at),
-        array_bytes=capacity * (stride + 1) + 16 if capacity else 0,
+        control=control,
+        first=first,
+        growth_left=left,
+        array_bytes=capacity * (stride + 1) + held if capacity and marks is None else 0,
+        marks=marks,
     )
     doubt = header.doubt()
     if not doubt and capacity & (capacity + 1):
         doubt = f"{capacity} slots, which is no power of two less one"
-    if not doubt and not session.memory.readable(header.control, 1):
+    if not doubt and capacity and not session.memory.readable(header.control, 1):
         doubt = f"control bytes at {header.control:#x}, which cannot be read"
     if doubt:
         raise Corrupt(
@@ -150,17 +166,71 @@ def open_table(session: Session, address: int, table: CppClass, name: str) -> Ma
     view.decoder = session.decoder()
     view.has_values = elem is not VOID
     scope = table.tag[: table.tag.index("<")]
+    watched = places["slots_" if "soo" in places else "ctrl_"]
     view.grows = GrowthPlace(
-        (f"{scope}::resize",), address, ("new_capacity",), address + at["ctrl_"]
+        (f"{scope}::{'resize_impl' if 'soo' in places else 'resize'}",),
+        address,
+        ("new_capacity",),
+        address + watched,
     )
     view.reopen = lambda later: open_table(later, address, table, name)
     return view
 
 
-def _layout(table: CppClass, slots: Type, name: str) -> Tuple[SlotLayout, Type, Type]:
+def _places(table: CppClass, name: str) -> Tuple[Dict[str, int], Type]:
+    """Where the words of a table are, and the type of a slot.
+
+    :raises LayoutUnknown: if it has other members than those known
+    """
+    parts = {member: table.find(member) for member in _MEMBERS}
+    lacking = [member for member, part in parts.items() if part is None]
+    settings = table.find("settings_")
+    if not lacking:
+        at = {member: part.offset for member, part in parts.items() if part is not None}
+        left = None if settings is None else _growth_left(settings.type, settings.offset)
+        if left is not None:
+            at["left"] = left
+        slots = next(part.type for part in parts.values() if part and part.name == "slots_")
+        return at, slots.target()
+    common = None
+    if settings is not None and settings.type.as_class is not None:
+        common = settings.type.as_class().find("value")
+    own = None if common is None or common.type.as_class is None else common.type.as_class()
+    words = {} if own is None else {one: own.find(one) for one in _COMMON}
+    slot = table.nested("slot_type")
+    heap = words.get("heap_or_soo_")
+    paths = {"ctrl_": ("heap", "control"), "slots_": ("heap", "slot_array"), "soo": ("soo_data",)}
+    if settings is not None and common is not None and slot is not None and heap is not None:
+        start = settings.offset + common.offset
+        found = {one: _inside(heap, path) for one, path in paths.items()}
+        for one, part in words.items():
+            plain = part is not None and part.type.kind is Kind.UINT and part.type.size == 8
+            if one != heap.name:
+                found[one] = part.offset if part is not None and plain else None
+        if None not in found.values():
+            at = {one: start + place for one, place in found.items() if place is not None}
+            return at, slot
+    raise LayoutUnknown(
+        f"{escape(name)}: its raw_hash_set has no {', '.join(lacking)}; mapscope knows the "
+        "tables of Abseil's releases of 2019 to 2022, and of 20240722"
+    )
+
+
+def _inside(part: Part, path: Tuple[str, ...]) -> Optional[int]:
+    """Where a member of a member is; None: there is none of that name."""
+    place, type = part.offset, part.type
+    for name in path:
+        found = None if type.as_class is None else type.as_class().find(name)
+        if found is None:
+            return None
+        place, type = place + found.offset, found.type
+    return place
+
+
+def _layout(table: CppClass, slot: Type, name: str) -> Tuple[SlotLayout, Type, Type]:
     """Where the parts of an entry are; the key and the element type, VOID of a set.
 
-    :param slots: the type of the pointer to the slots
+    :param slot: the type of a slot
     """
     policy = table.argument(0)
     own = policy.as_class() if policy is not None and policy.as_class is not None else None
@@ -169,7 +239,6 @@ def _layout(table: CppClass, slots: Type, name: str) -> Tuple[SlotLayout, Type, 
         told = "not told" if own is None else escape(as_written(own.tag))
         raise LayoutUnknown(f"{escape(name)}: its policy is {told}")
     indirect, is_map = match[1] == "Node", match[2] == "Map"
-    slot = slots.target()
     held = slot.target() if indirect else slot
     key = own.argument(0)
     elem: Optional[Type] = VOID

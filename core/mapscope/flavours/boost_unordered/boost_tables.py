@@ -26,6 +26,7 @@ from ...program.values import escape
 from ...session import Session
 from ..library_tables import LibraryTables
 from ..std_unordered.std_hash import StdKeyHash
+from .list_tables import is_list_table, open_list_table
 
 NAME = "boost-unordered"
 
@@ -66,12 +67,17 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     name = as_written(own.tag)
     member = own.find("table_")
     table = member.type.as_class() if member is not None and member.type.as_class else None
+    if member is not None and table is not None and is_list_table(table):
+        listed = open_list_table(session, address, own, member, table, name)
+        listed.flavor = NAME
+        listed.reopen = lambda later: open_table(later, address, own)
+        return listed
     parts = {one: None if table is None else table.find(one) for one in _MEMBERS}
     lacking = [one for one, part in parts.items() if part is None]
     if member is None or lacking:
         raise LayoutUnknown(
             f"{escape(name)}: its table has no {', '.join(lacking)}; mapscope knows those of "
-            "Boost 1.67 to 1.79"
+            "Boost 1.67 to 1.79, and of 1.83"
         )
     at = {one: member.offset + part.offset for one, part in parts.items() if part is not None}
     layout, key, elem = _layout(own, table, name)

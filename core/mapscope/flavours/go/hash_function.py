@@ -52,23 +52,39 @@ def key_hash(
     if maptype is None:
         return None, "the map's type is not known"
     try:
-        type = maptype.key
         name, steps = _function(session, maptype)
-        hashes = hashes or memory_hash(session)
+        return _made(session, name, steps, maptype.key, seed, hashes or memory_hash(session)), ""
     except MapscopeError as error:
         return None, str(error)
+
+
+def key_hash_of(
+    session: Session, key: Type, closure: int, seed: int
+) -> Tuple[Optional[KeyHash], str]:
+    """The hash function of what hashes keys as maps do, and has the function itself.
+
+    :param closure: address of the function's value
+    :return: as of key_hash
+    """
+    try:
+        name, steps = _checked(session, key, closure)
+        return _made(session, name, steps, key, seed, memory_hash(session)), ""
+    except MapscopeError as error:
+        return None, str(error)
+
+
+def _made(
+    session: Session, name: str, steps: Steps, key: Type, seed: int, hashes: MemoryHash
+) -> KeyHash:
     known = _DynamicTypes(session)
-    return (
-        GoKeyHash(
-            f"{name} with {hashes.name}",
-            session.memory,
-            hashes,
-            known.find,
-            steps,
-            type.size,
-            seed,
-        ),
-        "",
+    return GoKeyHash(
+        f"{name} with {hashes.name}",
+        session.memory,
+        hashes,
+        known.find,
+        steps,
+        key.size,
+        seed,
     )
 
 
@@ -92,17 +108,30 @@ def _function(session: Session, maptype: MapType) -> Tuple[str, Steps]:
     """
     minor = session.go.minor
     descriptor = maptype.address or _descriptor(session, maptype)
-    key = maptype.key
-    steps = compiled_steps(key, minor)
-    expected = _expected(key, minor)
     if not descriptor:
-        return expected or "a function of the key's type", steps
+        steps = compiled_steps(maptype.key, minor)
+        return _expected(maptype.key, minor) or "a function of the key's type", steps
     layout = layouts.swiss_map_type if session.go.has_swiss_maps else layouts.classic_map_type
     fields = layout(minor).fields
     place = fields["Hasher"] if "Hasher" in fields else fields["hasher"]
+    try:
+        closure = session.memory.read_word(descriptor + place)
+    except MemoryUnreadable as error:
+        raise CannotHash(f"the map type's hash function cannot be read: {error}") from None
+    return _checked(session, maptype.key, closure)
+
+
+def _checked(session: Session, key: Type, closure: int) -> Tuple[str, Steps]:
+    """(name, steps) of the hash function of a key type.
+
+    :param closure: address of the function's value
+    :raises MapscopeError: if it is none that is known
+    """
+    minor = session.go.minor
+    steps = compiled_steps(key, minor)
+    expected = _expected(key, minor)
     memory = session.memory
     try:
-        closure = memory.read_word(descriptor + place)
         code = memory.read_word(closure)
         name = _name_of(session, code)
         size = memory.read_word(closure + 8) if name == "runtime.memhash_varlen" else key.size

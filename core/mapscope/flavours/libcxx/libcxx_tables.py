@@ -52,6 +52,7 @@ _OPERATIONS = {
 _INTEGERS = (Kind.INT, Kind.UINT, Kind.BOOL, Kind.ENUM)
 #: bytes of a string, and where the pointer of one is whose text is elsewhere
 _STRING_SIZE, _LONG_DATA = 24, 16
+_TWO_WORDS = struct.Struct("<QQ")
 
 
 class LibcxxTables(LibraryTables):
@@ -258,12 +259,12 @@ def _normalised(texts: List[int]) -> Callable[[int, bytes], bytes]:
     """
 
     def change(node: int, row: bytes) -> bytes:
-        made = bytearray(row)
         for at in texts:
             if row[at] & 1:
-                made[at : at + 8] = row[at + _LONG_DATA : at + _LONG_DATA + 8]
+                start = at + _LONG_DATA
+                row = row[:at] + row[start : start + 8] + row[at + 8 :]
             else:
-                made[at : at + 16] = struct.pack("<QQ", node + at + 1, row[at] >> 1)
-        return bytes(made)
+                row = row[:at] + _TWO_WORDS.pack(node + at + 1, row[at] >> 1) + row[at + 16 :]
+        return row
 
     return change

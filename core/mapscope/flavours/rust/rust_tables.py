@@ -46,6 +46,8 @@ _CONTROL = Control(
     group=16,
     group_bytes=16,
     mark=lambda number: number >> 57,
+    hash_bits=0x7F << 57,
+    place_shift=0,
 )
 _MEMBERS = ("bucket_mask", "ctrl", "growth_left", "items")
 

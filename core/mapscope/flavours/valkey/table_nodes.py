@@ -36,6 +36,7 @@ class TableNodes(Nodes):
     """
 
     bucket_bytes = BUCKET
+    tag_bits = 0xFF << 56
 
     def __init__(
         self,

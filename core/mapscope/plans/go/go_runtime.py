@@ -43,7 +43,7 @@ _STACK_CHECK = re.compile(
 _NEAR = 6
 #: frames in which the user's function is looked for
 _DEEPEST = 32
-_NOT_THE_USERS = ("runtime.", "internal/", "reflect.")
+_NOT_THE_USERS = ("runtime.", "internal/", "reflect.", "sync.(*Map).", "sync/atomic.")
 
 #: goroutines whose last arrival at a breakpoint is remembered
 _REMEMBERED = 256

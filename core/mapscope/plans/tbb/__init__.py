@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: MIT
+"""Stops at oneTBB's concurrent_hash_maps."""
