@@ -3,7 +3,8 @@
 
 import json
 import random
-from typing import Any, List, Optional
+import struct
+from typing import Any, Callable, List, Optional
 
 import pytest
 
@@ -11,9 +12,11 @@ from image import HEAP, frame
 from looking import lines, one, text
 from mapscope.errors import MapscopeError, NotAMap
 from mapscope.flavours.redis import siphash as fast
-from redisprogram import CODE, SEED, Dict, Program, siphash
+from redisprogram import CODE, MASK, SEED, Dict, Program, siphash
 
 VERSIONS = ("6.2", "7.0", "7.2", "8.0")
+KINDS = [(version, type) for version in VERSIONS for type in ("hashDictType", "setDictType")]
+KINDS.append(("valkey", "hashDictType"))  # its sets are those of 7.2
 
 
 def entries(map: Dict, where: str = "") -> List[Any]:
@@ -47,8 +50,7 @@ def test_many_hashes_are_those_of_the_definition() -> None:
     assert fast.siphash([], SEED) == []
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 def test_entries_at_rest(version: str, type: str) -> None:
     map = filled(version, type)
     assert entries(map) == truth(map)
@@ -62,8 +64,7 @@ def test_keys_in_place_of_entries_may_be_even() -> None:
     assert entries(map) == truth(map)
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 @pytest.mark.parametrize("buckets", [16, 64, 4])
 def test_entries_after_every_store_of_a_migration(version: str, type: str, buckets: int) -> None:
     map = filled(version, type, odd=None if version != "8.0" else 3)
@@ -234,10 +235,49 @@ def test_why_a_migration_stands_still(version: str, hard: int) -> None:
         map.image.write_word(map.program.policy, policy, 4)
         form = one(map.program.target, "inspect", hex(map.address))
         notes[policy] = form["notes"], form["grows_above"]
-    assert notes[0] == ([], 16)
+    (alone,) = notes[0][0]
+    assert "a hash migrates only when commands use it" in alone and notes[0][1] == 16
     assert "no steps are done" in notes[1][0][0] and notes[1][1] == 16 * hard
     assert "forbidden" in notes[2][0][0] and notes[2][1] is None
-    assert notes[3] == ([], None)
+    assert notes[3] == ([alone], None)
+
+
+#: hasActiveChildProcess as gcc and clang make it of several servers: xor; cmpl $-1,N(%rip); and lea
+#: N(%rip),%rax; cmpl $-1,304(%rax); with and without endbr64
+CHILDREN = (
+    lambda start, at: b"\x31\xc0\x83\x3d" + struct.pack("<i", at - start - 9) + b"\xff",
+    lambda start, at: b"\xf3\x0f\x1e\xfa\x31\xc0\x83\x3d"
+    + struct.pack("<i", at - start - 13)
+    + b"\xff",
+    lambda start, at: b"\x48\x8d\x05"
+    + struct.pack("<i", at - 304 - start - 7)
+    + b"\x83\xb8\x30\x01\x00\x00\xff",
+    lambda start, at: b"\xf3\x0f\x1e\xfa\x48\x8d\x05"
+    + struct.pack("<i", at - 304 - start - 11)
+    + b"\x83\xb8\x30\x01\x00\x00\xff",
+)
+
+
+@pytest.mark.parametrize("make", CHILDREN)
+def test_the_child_process_is_told(make: Callable[[int, int], bytes]) -> None:
+    map = filled("7.0", "hashDictType")
+    program, image = map.program, map.image
+    image.write_word(program.policy, 1, 4)
+    start, at = CODE + 3072, CODE + 3584
+    program._name("hasActiveChildProcess", start)
+    image.write(start, make(start, at) + b"\x0f\x95\xc0\xc3")
+
+    def note() -> str:
+        (found,) = one(program.target, "inspect", hex(map.address))["notes"]
+        return str(found)
+
+    for pid, what in ((4711, "child process 4711 runs"), (MASK, "though none does")):
+        image.write_word(at, pid & 0xFFFFFFFF, 4)
+        assert what in note()
+    image.write_word(at, 0, 4)
+    assert note().startswith("a child process runs"), "0 is no process: its number is not known"
+    image.write(start, b"\x90\x90")
+    assert note().startswith("a child process runs")
 
 
 def test_damage_is_found() -> None:
@@ -342,8 +382,7 @@ def test_without_the_seed_all_entries_are_looked_at() -> None:
     assert json.loads(json.dumps(found))["hash"] is None
 
 
-@pytest.mark.parametrize("version", VERSIONS)
-@pytest.mark.parametrize("type", ["hashDictType", "setDictType"])
+@pytest.mark.parametrize("version, type", KINDS)
 def test_damaged_memory_costs_a_line(version: str, type: str) -> None:
     map = filled(version, type)
     map.grow(16)

@@ -250,6 +250,19 @@ def test_damage_is_told() -> None:
     assert "bucket-pointer" in made.codes()
 
 
+def test_a_map_that_is_just_cleared() -> None:
+    """Its last segment is given back, and the map counts nothing any more."""
+    made, _ = filled(300)
+    made.image.write_word(made.address + 16, 0)
+    made.image.write_word(made.address + SEGMENTS + 8 * 8, 0)
+    found = lines(made.target, "entries", "m")
+    assert len(found) == 2 and "just being cleared" in found[-1]["error"]
+    assert one(made.target, "inspect", "m")["growth"] is None
+    assert one(made.target, "find", "m 5")["found"] is False
+    with pytest.raises(MapscopeError):
+        text(made.target, "bucket", "m 300")
+
+
 def test_headers_that_cannot_be() -> None:
     made, _ = filled(3)
     for offset, word in ((8, 77), (8, 1 << 50), (SEGMENTS, 8), (SEGMENTS + 16, 9)):

@@ -10,7 +10,7 @@ from image import HEAP
 from looking import lines, one, text
 from mapscope.errors import MapscopeError, NotAMap
 from redisprogram import siphash
-from valkeyprogram import EXPS, PAUSE, USED, Table, filled
+from valkeyprogram import CHILDREN, EXPS, PAUSE, USED, Table, filled
 
 KINDS = ("kvstoreKeys", "kvstoreExpires", "set", "zset", "hash")
 VERSIONS = ("8.1", "9.1")
@@ -117,6 +117,21 @@ def test_damage_is_found() -> None:
     image.write_word(map.address + EXPS, 0x7F, 1)
     with pytest.raises(NotAMap, match="no hashtable of Valkey"):
         text(target, "inspect", hex(map.address))
+
+
+def test_child_buckets_that_were_lost_are_told() -> None:
+    map = filled("8.1", "set", 70, 4)
+    target, image = map.program.target, map.image
+    assert one(target, "check", hex(map.address))["findings"] == []
+    have = image.word(map.address + CHILDREN)
+    image.write_word(map.address + CHILDREN, have + 3)
+    (finding,) = one(target, "check", hex(map.address))["findings"]
+    assert (finding["severity"], finding["code"]) == ("warning", "child-buckets")
+    assert f"counts {have + 3} child buckets, and {have} are linked: 3 of" in finding["message"]
+    empty = filled("8.1", "set", 0, 4)
+    empty.image.write_word(empty.address + CHILDREN, 2)
+    (finding,) = one(empty.program.target, "check", hex(empty.address))["findings"]
+    assert "counts 2 child buckets, and 0 are linked" in finding["message"]
 
 
 def test_a_type_that_is_not_known_is_refused() -> None:

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: MIT
 """A key-value server of the tests' own, looked into by a debugger in the middle of a migration.
 
-    kv_server.py FOLDER SERVER [--keys N] [--busy] -- DEBUGGER [OPTIONS...]
+    kv_server.py FOLDER SERVER [--keys N] [--busy [--growing]] [--saving] -- DEBUGGER [OPTIONS...]
 
 SERVER is "redis-7.0" and so on, as `scripts/toolchains servers` has it, or the path of a server.
 It listens on a socket in FOLDER alone, and is ended whatever happens.
@@ -10,9 +10,12 @@ It listens on a socket in FOLDER alone, and is ended whatever happens.
 It is filled with N strings and with a hash, a set and a sorted set that are tables of their own,
 and with small values of every type; nothing migrates unless somebody asks. Then the debugger is
 attached: it writes all entries of the database, of its expires and of those three as JSON. After it
-has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME:
-they must be equal. With --busy the debugger is attached with its own options alone, while the
-server is asked for keys, fields and members all the time, so that it migrates.
+has gone the server is asked for the same by SCAN, GET, HGETALL, SMEMBERS, ZRANGE, PEXPIRETIME, and
+for the sizes and counts of both tables of each by DEBUG HTSTATS: they must be equal. With --saving
+a child process of the server saves meanwhile, and does not get far: `map inspect` must tell of it.
+With --busy the debugger is attached with its own options alone, while the server is asked for keys,
+fields and members all the time, so that it migrates; with --growing it is given members of a new
+set and new keys, too, so that migrations start.
 
 Prints a line for each comparison; ends with status 1 if one fails. Prints "left out: REASON", and
 nothing else, if there is no such server.
@@ -21,6 +24,7 @@ nothing else, if there is no such server.
 import argparse
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -113,6 +117,7 @@ class Server:
         log = (folder / "log").open("w", encoding="utf-8")
         options = ["--port", "0", "--unixsocket", "socket", "--save", "", "--daemonize", "no"]
         options += ["--activerehashing", "no", "--dir", ".", "--databases", "5"]
+        options += ["--enable-debug-command", "yes"]
         self.process = subprocess.Popen(
             [self.name, *options],
             executable=command[0] if cwd else str(program),
@@ -134,7 +139,10 @@ class Server:
         raise RuntimeError((self.folder / "log").read_text(encoding="utf-8")[-500:])
 
     def end(self) -> None:
-        """End it."""
+        """End it, and a child of it that saves."""
+        pid = self.process.pid
+        for child in Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split():
+            os.kill(int(child), signal.SIGKILL)
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
@@ -165,6 +173,18 @@ class Server:
         commands += [("EXPIRE", f"key:{at}", _TTL + at) for at in range(_EXPIRING)]
         commands += [("SELECT", 3), ("SET", "of db3", "value"), ("SELECT", 0)]
         self.client.many(commands)
+
+    def save(self) -> int:
+        """Have a child process save, which takes long. Its number."""
+        self.client.ask("CONFIG", "SET", "rdb-key-save-delay", 10_000_000)
+        self.client.ask("BGSAVE")
+        pid = self.process.pid
+        for _ in range(100):
+            children = Path(f"/proc/{pid}/task/{pid}/children").read_text(encoding="utf-8").split()
+            if children:
+                return int(children[0])
+            time.sleep(0.05)
+        raise RuntimeError("no child process saves")
 
     def scan(self) -> List[bytes]:
         """All keys, each once."""
@@ -247,6 +267,20 @@ MAPS = {
 }
 
 
+#: tables that the server tells of by DEBUG HTSTATS and HTSTATS-KEY
+HTSTATS = ("db0", "expires", "hash", "set", "zset")
+_TABLE = re.compile(rb"table size: (\d+)\s+number of (?:elements|entries): (\d+)")
+
+
+def htstats(server: Server) -> Iterator[Tuple[str, List[Tuple[int, int]]]]:
+    """Names of tables, and (size, entries) of those that each has."""
+    keys, _, expires = server.client.ask("DEBUG", "HTSTATS", 0).partition(b"[Expires HT]")
+    texts = [keys, expires]
+    texts += [server.client.ask("DEBUG", "HTSTATS-KEY", name) for name in HTSTATS[2:]]
+    for name, found in zip(HTSTATS, texts):
+        yield name, [(int(size), int(count)) for size, count in _TABLE.findall(found)]
+
+
 class Comparison:
     """What the debugger wrote, against what the server says."""
 
@@ -281,6 +315,19 @@ class Comparison:
             what += f" {some} {last}"
         self.say(good, what)
 
+    def tables(self, name: str, truth: List[Tuple[int, int]]) -> None:
+        """Sizes and counts of both tables."""
+        facts = self.form(f"inspect {name}")
+        growth = facts.get("growth")
+        # a size of Valkey's hashtables is that of all positions
+        each = 7 if facts.get("flavor") == "valkey-hashtable" else 1
+        sizes = [each * size for size in facts.get("sizes", []) if size is not None]
+        counts = [facts.get("count")]
+        if growth is not None:
+            counts = [growth["entries_waiting"], growth["entries_moved"]]
+        good = bool(truth) and list(zip(sizes, counts)) == truth
+        self.say(good, f"tables of {name}: {truth}{'' if good else f', not {sizes} {counts}'}")
+
     def form(self, name: str) -> Dict[str, Any]:
         """The object that a command wrote; {} if it wrote none."""
         try:
@@ -307,7 +354,8 @@ def commands(folder: Path, keys: int) -> List[str]:
     for name, map in MAPS.items():
         lines.append(f"map entries '{map}' --json -o '{folder}/{name}.json'")
         lines.append(f"map check '{map}' --json -o '{folder}/check {name}.json'")
-    lines.append(f"map inspect db0 --json -o '{folder}/inspect.json'")
+    for name in HTSTATS:
+        lines.append(f"map inspect '{MAPS[name]}' --json -o '{folder}/inspect {name}.json'")
     lines.append(f"map stats db0 --json -o '{folder}/stats.json'")
     lines.append(f"map list --json -o '{folder}/list.json'")
     lines.append(f"map list --migrating --json -o '{folder}/migrating.json'")
@@ -318,9 +366,14 @@ def commands(folder: Path, keys: int) -> List[str]:
     return lines
 
 
-def compare(server: Server, folder: Path, keys: int) -> int:
-    """Compare all that was written; how much is wrong."""
+def compare(server: Server, folder: Path, keys: int, child: int) -> int:
+    """Compare all that was written; how much is wrong.
+
+    :param child: the process that saves; 0: there was none
+    """
     comparison = Comparison(folder)
+    for name, tables in htstats(server):  # before anything is asked for that may move entries
+        comparison.tables(name, tables)
     truth = truth_of(server)
     comparison.entries("db0", truth)
     for name, inner in inner_truth(server):
@@ -338,11 +391,21 @@ def compare(server: Server, folder: Path, keys: int) -> int:
         comparison.say(good, f"find {key.decode()}" + ("" if good else f": {found}"))
     found = comparison.form("find none")
     comparison.say(found.get("found") is False, f"find of what is absent: {found.get('found')}")
-    facts, stats = comparison.form("inspect"), comparison.form("stats")
+    facts, stats = comparison.form("inspect db0"), comparison.form("stats")
     growth = facts.get("growth") or {}
     good = growth.get("old_buckets", 0) > growth.get("nevacuate", -1) > 0
     good &= growth.get("entries_moved", 0) + growth.get("entries_waiting", 0) == len(truth)
     comparison.say(good, f"inspect in mid-migration{'' if good else f': {facts}'}")
+    notes = facts.get("notes", [])
+    told = any(f"child process {child} runs" in note for note in notes)
+    good = told if child else not any("child process" in note for note in notes)
+    comparison.say(good, f"child process {child or 'none'}{'' if good else f': {notes}'}")
+    of_set = comparison.form("inspect set")
+    notes = of_set.get("notes", [])
+    good = of_set.get("growth", 0) is None or any(
+        "a set migrates only when commands use it" in note for note in notes
+    )
+    comparison.say(good, f"a set's migration{'' if good else f': {notes}'}")
     comparison.say(stats.get("entries") == len(truth), f"stats: {stats.get('entries')} entries")
     names = {row["name"]: row["count"] for row in comparison.form("list").get("maps", [])}
     wanted = {"db0.keys": len(truth), "db0.expires": _EXPIRING, "db3.keys": 1}
@@ -353,14 +416,18 @@ def compare(server: Server, folder: Path, keys: int) -> int:
     return comparison.wrong
 
 
-def busy(server: Server, words: List[str]) -> int:
-    """Run the debugger while the server works."""
+def busy(server: Server, words: List[str], growing: bool) -> int:
+    """Run the debugger while the server works.
+
+    :param growing: whether there is more and more
+    """
     ended = threading.Event()
 
     def ask() -> None:
         at = 0
         while not ended.is_set():
             at += 1
+            more = [("SADD", "growing", f"member{at}"), ("SET", f"more:{at}", "value")]
             try:
                 server.client.many(
                     [
@@ -371,6 +438,7 @@ def busy(server: Server, words: List[str]) -> int:
                         ("SET", f"new:{at % 50}", "value"),
                         ("DEL", f"new:{at % 50}"),
                         ("DEL", "none"),
+                        *(more if growing else ()),
                     ]
                 )
             except OSError:
@@ -414,6 +482,8 @@ def main() -> int:
     parser.add_argument("server")
     parser.add_argument("--keys", type=int, default=100000)
     parser.add_argument("--busy", action="store_true")
+    parser.add_argument("--growing", action="store_true")
+    parser.add_argument("--saving", action="store_true")
     parser.add_argument("debugger", nargs="+")
     arguments = parser.parse_args()
     program, reason = find_server(arguments.server)
@@ -427,13 +497,14 @@ def main() -> int:
         server.fill(arguments.keys)
         words = [*arguments.debugger]
         if arguments.busy:
-            return busy(server, words)
+            return busy(server, words, arguments.growing)
+        child = server.save() if arguments.saving else 0
         for line in commands(folder, arguments.keys):
             words += ["-ex", line]
         words += ["-ex", "detach", "-p", str(server.process.pid)]
         with (folder / "debugger.out").open("w", encoding="utf-8") as output:
             subprocess.run(words, stdout=output, stderr=subprocess.STDOUT, check=False, cwd=folder)
-        return 1 if compare(server, folder, arguments.keys) else 0
+        return 1 if compare(server, folder, arguments.keys, child) else 0
     finally:
         server.end()
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: MIT
 """A model of a Redis server's dicts in memory made up: each store of dict.c, in its order.
 
-What this knows: dict.h and dict.c of 6.2, 7.0, 7.2 and 8.0, sds.c, SipHash by its definition. What
-it must not know: how mapscope reads them.
+What this knows: dict.h and dict.c of 6.2, 7.0, 7.2 and 8.0, and of Valkey 8.0 ("valkey"), sds.c,
+SipHash by its definition. What it must not know: how mapscope reads them.
 """
 
 import struct
@@ -102,7 +102,7 @@ class Program:
         self.image.write(
             setter, b"\x89\x3d" + struct.pack("<i", self.policy - setter - 6) + b"\xc3"
         )
-        if version == "8.0":
+        if version in ("8.0", "valkey"):
             self._name("_dictResize", CODE + 1024)
         self.types: Mapping[str, int] = {}
         functions = ("dictSdsHash", "dictSdsKeyCompare", "dictSdsDestructor")
@@ -167,7 +167,8 @@ class Dict:
         self.program, self.image = program, program.image
         self.tables, self.sizes, self.used, self.index_at, self.paused_at, size = program.layout
         self.address = self.image.place(bytes(size))
-        self.no_value = type == "setDictType" and program.version in ("7.2", "8.0")
+        self.no_value = type == "setDictType" and program.version in ("7.2", "8.0", "valkey")
+        self.embeds = program.version == "valkey" and not self.no_value
         self.held: "dict[bytes, Optional[bytes]]" = {}
         self.image.write_word(self.address, program.types[type])
         self.image.write_word(self.address + self.index_at, MASK)
@@ -219,9 +220,13 @@ class Dict:
         self.held[key] = value
         table = 1 if self.rehashing else 0
         slot = self._slot(table, siphash(key) & (self.size(table) - 1))
-        at = self.program.sds(key, odd)
+        at = 0 if self.embeds else self.program.sds(key, odd)
         head = self.image.word(slot)
-        if self.no_value and not head and (at & 1 or self.program.version == "8.0"):
+        if self.embeds:
+            word = 0 if value is None else self.program.sds(value)
+            header = bytes([1, len(key) << 3]) if odd else bytes([3, len(key), len(key), 1])
+            link = self.image.place(struct.pack("<2Q", word, head) + header + key + b"\0") | 4
+        elif self.no_value and not head and (at & 1 or self.program.version == "8.0"):
             link = at if at & 1 else at | 2
         elif self.no_value:
             node = self.image.place(struct.pack("<2Q", at, head))
@@ -271,12 +276,14 @@ class Dict:
         if link & 1 or (link & 7 == 2 and self.program.version == "8.0"):
             return (link if link & 1 else link & ~7), 0
         at = link & ~7
+        if self.embeds:
+            return at + 17 + self.image.word(at + 16, 1), self.image.word(at + 8)
         return self.image.word(at), self.image.word(at + (8 if self.no_value else 16))
 
     def _relink(self, de: int, key: int, head: int) -> int:
         """The entry as it is linked before the one that was first there."""
         if not self.no_value:
-            self.image.store_word((de & ~7) + 16, head)
+            self.image.store_word((de & ~7) + (8 if self.embeds else 16), head)
             return de
         is_key = bool(de & 1 or (de & 7 == 2 and self.program.version == "8.0"))
         direct = key & 1 or self.program.version == "8.0"

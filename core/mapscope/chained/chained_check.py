@@ -45,7 +45,7 @@ def check_nodes(
         if piece.table == 0 and tables.migrating:
             _left_behind(tables, nodes, piece, report)
         column = nodes.keys(piece)
-        raw = [column.data(at) for at in range(len(piece))]
+        raw = column.all_data(len(piece))
         _unreadable(view, column, raw, piece, tables, report)
         hashes = hashed.many(raw)
         if not hashes:
@@ -80,6 +80,9 @@ def check_nodes(
     whole = not is_cut_short(view.problems)
     others = [problem for problem in view.problems if getattr(problem, "code", "") != "count"]
     report.problems(others)
+    if whole:
+        for odd in nodes.oddities(not report.operations()):
+            report.add("warning", odd.code, str(odd), odd.address)
     found = sum(counted)
     if whole and found != tables.count:
         # between two stores of a write the header counts one more, or one less

@@ -2,7 +2,7 @@
 """A map of two tables of chains: what commands ask of it."""
 
 from functools import partial
-from typing import Dict, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Set, Tuple
 
 from ..errors import UsageError
 from ..maps.batches import EntryBatch, Where, pieces_of
@@ -39,7 +39,7 @@ class ChainedMap(MapView):
     """A map whose entries hang in chains from two tables.
 
     :param grows_above: entries; None: it cannot be told
-    :param notes: what else its header tells, a line each
+    :param notes: gives what else its header tells, a line each
     :param hashing: gives its hash function, or why it cannot be computed
     :ivar tables: its header
     :ivar nodes: its chains
@@ -58,8 +58,8 @@ class ChainedMap(MapView):
         elem: Type,
         tables: Tables,
         nodes: Nodes,
-        grows_above: Optional[int],
-        notes: Tuple[str, ...],
+        grows_above: Callable[[], Optional[int]],
+        notes: Callable[[], Iterable[str]],
         hashing: Hashing,
         header_bytes: int,
     ) -> None:
@@ -90,10 +90,10 @@ class ChainedMap(MapView):
             tables.sizes[tables.target],
             self.nodes.bucket_bytes,
             self.load_factor(),
-            self._grows_above,
+            self._grows_above(),
             (sizes[0], sizes[1]),
             tables.paused,
-            self._notes,
+            tuple(self._notes()),
         )
 
     def growth(self) -> Optional[Growth]:
@@ -141,6 +141,7 @@ class ChainedMap(MapView):
         """
         tables = self.tables
         total = sum(tables.sizes) or 1
+        self.memory.keep_chunks()
         done = self._walked = 0
         seen: Set[int] = set()
         moved: Set[int] = set()

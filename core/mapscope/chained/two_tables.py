@@ -153,6 +153,13 @@ class Nodes(ABC):
         entries that are moved already."""
         return ()
 
+    def oddities(self, quiet: bool) -> Iterator[Problem]:
+        """What else a healthy map has not, after a walk over all of it.
+
+        :param quiet: whether nobody is in the middle of a write to it
+        """
+        return iter(())
+
     def written(self, piece: Piece) -> Sequence[int]:
         """Indices of entries that a thread may be writing at this moment."""
         return ()

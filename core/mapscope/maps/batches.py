@@ -96,6 +96,10 @@ class Column:
         """The i-th value's bytes; None where they cannot be read."""
         return self._raw[index]
 
+    def all_data(self, count: int) -> List[Optional[bytes]]:
+        """The bytes of all values, of which there are so many."""
+        return [self.data(index) for index in range(count)]
+
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
         """Bytes that the values with these indices may have outside of their slots; None: few."""
         return [_LEADING] * len(order) if self.type.kind in _LEADS else None

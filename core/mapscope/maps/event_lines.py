@@ -37,6 +37,29 @@ def grow_line(
     )
 
 
+def resize_line(address: int, old: int, new: int, count: int) -> str:
+    """A migration of a table that is not for the insert of one more entry alone."""
+    return (
+        f"map[{address:#x}] {'grows' if new > old else 'shrinks'} from {old} to {new} buckets "
+        f"(entries: {count}, load factor: {hundredths(count, old)} -> {hundredths(count, new)})"
+    )
+
+
+def scattered_line(address: int, bucket: int, moved: int) -> str:
+    """An old bucket's entries were moved to more than two."""
+    return f"map[{address:#x}] bucket migration: bkt#{bucket} ({moved} keys moved)"
+
+
+def passed_line(address: int, bucket: int, old: int, new: int) -> str:
+    """An old bucket was moved; with how many entries is not known."""
+    where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
+    if new == 2 * old:
+        where += f", bkt#{bucket + old}"
+    elif new > old:
+        where = f"bkt#{bucket}"
+    return f"map[{address:#x}] bucket migration: {where}"
+
+
 def swiss_created_line(address: int, hint: int, slots: int) -> str:
     """A Swiss map was made."""
     return f"map[{address:#x}] created with hint {hint} (slots: {slots})"

@@ -261,6 +261,10 @@ ADVICE: Dict[str, Tuple[str, str]] = {
         "map bucket MAP N; a hardware watchpoint on the address",
     ),
     "noverflow": (f"{_RACE}: a change of the counter was lost", _WHO),
+    "child-buckets": (
+        "the server has lost them (Valkey 8.1 did, until its bug 2271 was mended)",
+        "their memory is given back when the server ends; a newer one loses none",
+    ),
     "control-byte": (_STRAY, _WATCH),
     "directory": (f"{_RACE}: two splits of tables overlapped", "map inspect; " + _WHO),
     "growth-left": (

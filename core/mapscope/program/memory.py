@@ -8,7 +8,7 @@ the command, so nothing it remembers can be stale.
 import struct
 from array import array
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
+from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
 
 from ..errors import Corrupt, MapscopeError, MemoryUnreadable
 
@@ -35,6 +35,8 @@ MAX_BYTES = 64 << 20
 _MANY = 1 << 14
 #: chunks that are kept while pieces are taken out of them, and how often that is done
 _CHUNKS, _ROUNDS = 48, 8
+#: pieces from which on they are taken out of chunks, where those are kept
+_SOME = 256
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
@@ -57,6 +59,10 @@ class Memory:
         self._read = read
         self._pages: Dict[int, bytes] = {}  # by address // PAGE, in the order in which they came
         self._limit = CACHE_LIMIT
+        self._chunks: Optional[Dict[int, bytes]] = None  # by address // CHUNK
+        # memory in one piece, from an address on, and chunks that nothing is cut out of
+        self._run, self._run_at = b"", 0
+        self._unsafe: Set[int] = set()
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -105,12 +111,32 @@ class Memory:
 
     def gather(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
         """`size` bytes at each address; None where unreadable."""
+        if self._chunks is not None and len(addresses) >= _SOME:
+            others = self._from_run(addresses, size)
+            if others is not None:
+                run, start = self._run, self._run_at
+                found = [run[(at := address - start) : at + size] for address in addresses]
+                if not others:
+                    return found  # type: ignore[return-value]
+                return self._completed_run(found, addresses, [size] * len(addresses), others)
         return self.gather_ranges(addresses, [size] * len(addresses))
 
     def gather_ranges(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
         """As many bytes as `sizes` says at each address; None where unreadable."""
+        if self._chunks is not None and len(addresses) >= _SOME:
+            others = self._from_run(addresses, max(sizes))
+            if others is not None:
+                run, start = self._run, self._run_at
+                cut = [
+                    run[(at := address - start) : at + size]
+                    for address, size in zip(addresses, sizes)
+                ]
+                return self._completed_run(cut, addresses, sizes, others)
+            if self._keep(self._chunks, addresses):
+                cut = self._cut(self._chunks, addresses, sizes)
+                return self._completed(cut, addresses, sizes)
         if len(addresses) >= _MANY:
             return self.sweep(addresses, sizes)
         found = self._out_of_pages(addresses, sizes)
@@ -162,7 +188,12 @@ class Memory:
         self, numbers: Sequence[int], addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[bytes]:
         """Pieces that begin in these chunks, as much of them as there is."""
-        chunks = {number: self._chunk(number) for number in numbers}
+        return self._cut({number: self._chunk(number) for number in numbers}, addresses, sizes)
+
+    @staticmethod
+    def _cut(
+        chunks: Dict[int, bytes], addresses: Sequence[int], sizes: Sequence[int]
+    ) -> List[bytes]:
         return [
             chunks[address >> _CHUNK_BITS][(start := address & _IN_CHUNK) : start + size]
             for address, size in zip(addresses, sizes)
@@ -170,6 +201,8 @@ class Memory:
 
     def _chunk(self, number: int) -> bytes:
         """A chunk and a little of the next one; shorter, or empty, where memory ends."""
+        if not 0 <= number < ADDRESS_LIMIT >> _CHUNK_BITS:
+            return b""
         for size in (CHUNK + OVERLAP, CHUNK):
             try:
                 return bytes(self._read(number * CHUNK, size))
@@ -229,6 +262,75 @@ class Memory:
             return bytes(self._read(start, size))
         except MemoryUnreadable:
             return None
+
+    def keep_chunks(self) -> None:
+        """Many small pieces are about to be taken, again and again, out of memory that is dense
+        with them."""
+        if self._chunks is None:
+            self._chunks = {}
+
+    def _from_run(self, addresses: Sequence[int], longest: int) -> Optional[List[int]]:
+        """Keep all memory that these pieces are in as one, which they are cut out of fastest.
+
+        :return: indices of pieces that are not to be cut out of it; None: it cannot be had, or
+            too few of the pieces are in it
+        """
+        low, end = min(addresses), max(addresses) + longest
+        first, last = low >> _CHUNK_BITS, (end >> _CHUNK_BITS) + 1
+        held = len(self._run) >> _CHUNK_BITS
+        if held:
+            at = self._run_at >> _CHUNK_BITS
+            first, last = min(first, at), max(last, at + held)
+        else:
+            at = last
+        size = last - first
+        if first < 1 or last > ADDRESS_LIMIT >> _CHUNK_BITS or size * CHUNK > FOLLOWED_LIMIT:
+            return None
+        if size > held:
+            if (size - held) * CHUNK > _SPARSE * len(addresses):
+                return None
+            before = [self._run_part(number) for number in range(first, at)]
+            behind = [self._run_part(number) for number in range(at + held, last)]
+            self._run, self._run_at = b"".join([*before, self._run, *behind]), first << _CHUNK_BITS
+        unsafe = self._unsafe
+        if not unsafe or unsafe.isdisjoint({address >> _CHUNK_BITS for address in addresses}):
+            return []
+        return [at for at, address in enumerate(addresses) if address >> _CHUNK_BITS in unsafe]
+
+    def _run_part(self, number: int) -> Buffer:
+        """A chunk of the run; if it cannot be read whole, nothing that begins in it, or in the
+        one before it, is to be cut out."""
+        try:
+            return self._read(number << _CHUNK_BITS, CHUNK)
+        except MemoryUnreadable:
+            self._unsafe |= {number, number - 1}
+            return bytes(CHUNK)
+
+    def _completed_run(
+        self,
+        found: List[bytes],
+        addresses: Sequence[int],
+        sizes: Sequence[int],
+        others: Sequence[int],
+    ) -> List[Optional[bytes]]:
+        """Pieces of which those with these indices are read past the run."""
+        result: List[Optional[bytes]] = list(found)
+        places = [(addresses[at], sizes[at]) for at in others]
+        for at, piece in zip(others, self.read_many(places)):
+            result[at] = piece
+        return result
+
+    def _keep(self, chunks: Dict[int, bytes], addresses: Sequence[int]) -> bool:
+        """Keep the chunks that these pieces begin in. False where they are too many, or too few
+        of the pieces are in each."""
+        missing = {address >> _CHUNK_BITS for address in addresses}.difference(chunks)
+        if len(missing) * CHUNK > _SPARSE * len(addresses):
+            return False
+        if (len(chunks) + len(missing)) * CHUNK > FOLLOWED_LIMIT:
+            return False
+        for number in missing:
+            chunks[number] = self._chunk(number)
+        return True
 
     def keep_more(self) -> None:
         """Small pieces from all over memory are about to be read, more than once."""

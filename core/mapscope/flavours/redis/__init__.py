@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""Redis's dict, of 6.2 to 8.0: Debian's own binaries, by the names that they export.
+"""Redis's dict, of 6.2 to 8.0, of Redict and of Valkey 8.0: Debian's own binaries, by the names
+that they export.
 
 siphash         its hash, of all keys at once
 sds             strings
+text_column     many strings at once
 objects         values of the keyspace
 dict_header     the layouts of a dict, recognised by what is there
 dict_types      what a dict holds, by its dictType

@@ -4,7 +4,8 @@
 000  dictEntry{key 0, value 8, next 16}
 xx1  the key itself, which is an sds (7.2 and later, dicts without values)
 010  7.2, 7.4: dictEntryNoValue{key 0, next 8}; 8.0: the key itself
-100  8.0: dictEntryNoValue
+100  8.0: dictEntryNoValue; Valkey 8.0, of dicts with values: an entry that has its key in itself,
+     {value 0, next 8, uint8 size of the key's header 16, header and key 17}
 """
 
 import struct
@@ -20,11 +21,15 @@ from ...program.types import Type
 from ...program.values import Decoded, Decoder
 from .dict_types import MILLISECONDS, MSTR, NONE, POINTER, ROBJ, SCORE, SDS, Holds
 from .objects import Count, ObjectColumn
-from .sds import TextColumn, is_text, texts_at
+from .sds import is_text
+from .text_column import TextColumn
 
 _ENTRY, _SHORT = 24, 16
 #: what a marked pointer leads to
 NODE, SHORT_NODE, KEY = "entry", "entry without a value", "key"
+OWNER = "entry with its key"
+#: the mark of that, and where its key's header begins
+_OWNS, _INSIDE = 4, 17
 #: buckets that are read one by one where a piece of the table cannot be read
 _FEW = 512
 
@@ -129,14 +134,20 @@ class DictNodes(Nodes):
         self, table: int, buckets: Sequence[int], links: Sequence[int]
     ) -> Tuple[Piece, List[int]]:
         """(entries, what follows each) of nodes that can be read."""
-        if not any(link & 7 for link in links):
-            raws = self.memory.gather(links, _ENTRY)
+        marks = {link & 7 for link in links}
+        owns = marks == {_OWNS} and self.holds.value != NONE
+        if marks == {0} or owns:
+            at = [link - _OWNS for link in links] if owns else list(links)
+            raws = self.memory.gather(at, _ENTRY)
             if None not in raws:
-                words = memoryview(b"".join([raw or b"" for raw in raws])).cast("Q").tolist()
+                words = memoryview(b"".join(raws)).cast("Q").tolist()  # type: ignore[arg-type]
                 keys, values, following = words[0::3], words[1::3], words[2::3]
-                slots = [link + 8 for link in links]
-                cells = [0] * len(keys)
-                ids = keys if self.holds.value == NONE else list(links)
+                slots = [place + 8 for place in at]
+                if owns:
+                    keys = [place + _INSIDE + (word & 0xFF) for place, word in zip(at, following)]
+                    values, following, slots = words[0::3], words[1::3], at
+                cells = [0] * len(at)
+                ids = keys if self.holds.value == NONE else at
                 piece = Piece(table, list(buckets), cells, cells, list(links), ids, keys)
                 piece.values, piece.slots = values, slots
                 return piece, following
@@ -154,8 +165,8 @@ class DictNodes(Nodes):
         for bucket, link, kind, raw, last in zip(buckets, links, kinds, raws, ends):
             at = link & ~7
             key, value, slot, after = (link if link & 1 else at), 0, 0, 0
-            if kind in (NODE, SHORT_NODE):
-                if raw is None or (kind == NODE and last is None):
+            if kind in (NODE, SHORT_NODE, OWNER):
+                if raw is None or (kind != SHORT_NODE and last is None):
                     text = f"bucket {bucket} of table {table}: no entry at {at:#x}, cannot read it"
                     self._note(text, "unreadable", at, table, bucket)
                     continue
@@ -163,6 +174,9 @@ class DictNodes(Nodes):
                 slot = at + 8
                 if kind == SHORT_NODE:
                     value, slot, after = 0, 0, value
+                elif kind == OWNER:
+                    value, slot, after = key, at, value
+                    key = at + _INSIDE + (last or b"\0")[0]
                 else:
                     after = int.from_bytes(last or b"", "little")
             elif kind is None:
@@ -186,7 +200,7 @@ class DictNodes(Nodes):
         if not mark:
             return NODE
         if self.holds.value != NONE:
-            return None
+            return OWNER if mark == _OWNS else None
         if mark & 1:
             return KEY
         return SHORT_NODE if mark == 4 else self._marked_2 if mark == 2 else None
@@ -216,7 +230,7 @@ class DictNodes(Nodes):
         known, _ = self._hashing()
         if known is None:
             return True
-        slot = TextColumn(texts_at(self.memory, [at], mstr), [at]).data(0)
+        slot = TextColumn(self.memory, [at], mstr).data(0)
         key_hash = known.many([slot or b""])[0]
         return key_hash is not None and key_hash & (self.tables.sizes[table] - 1) == bucket
 
@@ -230,21 +244,20 @@ class DictNodes(Nodes):
     def keys(self, piece: Piece) -> Column:
         if self.holds.key == POINTER:
             return _words(self.holds.key_type, piece.keys, piece.slots)
-        texts = texts_at(self.memory, piece.keys, self.holds.key == MSTR)
-        return TextColumn(texts, piece.keys)
+        return TextColumn(self.memory, piece.keys, self.holds.key == MSTR)
 
     def sought(self, argument: int) -> Column:
         if self.holds.key == POINTER:
             return _words(self.holds.key_type, [argument], [0])
         # fields of hashes are looked for as sds, whatever they are kept as
-        return TextColumn(texts_at(self.memory, [argument]), [argument])
+        return TextColumn(self.memory, [argument])
 
     def values(self, piece: Piece) -> Column:
         kind, type = self.holds.value, self.holds.value_type
         if kind == ROBJ:
             return ObjectColumn(self.memory, piece.values, self._count)
         if kind == SDS:
-            return TextColumn(texts_at(self.memory, piece.values), piece.values)
+            return TextColumn(self.memory, piece.values)
         if kind == NONE:
             return NoColumn(type, None, [b""] * len(piece), lambda index: 0)
         if kind == MILLISECONDS:
@@ -262,8 +275,7 @@ class DictNodes(Nodes):
         known, _ = self._hashing()
         if known is None:
             return ()
-        keys = self.keys(piece)
-        slots = [keys.data(at) for at in range(len(piece))]
+        slots = self.keys(piece).all_data(len(piece))
         mask = self.tables.sizes[0] - 1
         return [
             at

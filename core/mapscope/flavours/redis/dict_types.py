@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What a dict holds, by its dictType: the names that servers export, and the functions in it
-(src/server.c, t_hash.c; 6.2 to 8.0)."""
+(src/server.c, t_hash.c; 6.2 to 8.0, Valkey 8.0)."""
 
 from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
@@ -56,6 +56,8 @@ _VALUES: Dict[str, Type] = {
 TYPES: Dict[str, Tuple[str, str]] = {
     "dbDictType": (SDS, ROBJ),
     "dbExpiresDictType": (SDS, MILLISECONDS),
+    "kvstoreKeysDictType": (SDS, ROBJ),
+    "kvstoreExpiresDictType": (SDS, MILLISECONDS),
     "hashDictType": (SDS, SDS),
     "mstrHashDictType": (MSTR, SDS),
     "mstrHashDictTypeWithHFE": (MSTR, SDS),
@@ -70,6 +72,20 @@ TYPES: Dict[str, Tuple[str, str]] = {
     "shaScriptObjectDictType": (SDS_NOCASE, WORD),
     "sentinelValkeyInstanceDictType": (SDS, WORD),
 }
+
+#: dictTypes of values of the keyspace: what those are
+VALUES: Dict[str, str] = {
+    "hashDictType": "a hash",
+    "mstrHashDictType": "a hash",
+    "mstrHashDictTypeWithHFE": "a hash",
+    "setDictType": "a set",
+    "zsetDictType": "a sorted set",
+}
+
+#: dictTypes of what clients have stored
+KEYSPACE = frozenset(
+    ("dbDictType", "dbExpiresDictType", "kvstoreKeysDictType", "kvstoreExpiresDictType", *VALUES)
+)
 
 #: functions that hash keys: what keys are
 HASHES: Dict[str, str] = {

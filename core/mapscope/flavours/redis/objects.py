@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Values of the keyspace: robj, by type and encoding (src/server.h, object.c; 6.2 to 8.0)."""
 
-from typing import Callable, List, NamedTuple, Optional, Sequence
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...errors import MapscopeError
 from ...maps.batches import Column
@@ -15,9 +15,8 @@ from ...program.values import (
     StructValue,
     Unreadable,
     json_text,
-    text_or_bytes,
 )
-from .sds import Text, many_json, texts_at
+from .text_column import Texts, many_json, text_value
 
 OBJECT = Type(Kind.OPAQUE, "robj", 16)
 
@@ -32,6 +31,11 @@ ENCODINGS = {
 }
 #: a listpack, or ziplist, that has so many elements counts them no longer
 _UNCOUNTED = 0xFFFF
+
+#: bytes that are read of an object, so that a short string's text is among them, which is behind
+#: a header of 3 bytes behind the object, and as a first byte what a string has
+_NEAR, _TEXT_AT = 64, 19
+_SHORT_STRING, _NUMBER = _EMBSTR << 4, _INT << 4
 
 #: (address of a table, kind of value) -> (address, entries)
 Count = Callable[[int], int]
@@ -81,6 +85,8 @@ class ObjectColumn(Column):
     :param count: entries of the table at an address
     """
 
+    #: whether objects have nothing but their values in themselves
+    plain = True
     #: where a stream{rax 0, length 8, ...} has its length
     stream_length = 8
 
@@ -90,7 +96,10 @@ class ObjectColumn(Column):
         self._pointers = pointers
         self._count = count
         self._heads: Optional[List[Optional[Object]]] = None
-        self._texts: List[Optional[Text]] = []
+        self._texts: Optional[Texts] = None
+        self._quick: Optional[List[Optional[str]]] = None
+        self._others: Optional[Tuple[List[int], Optional[ObjectColumn]]] = None
+        self._places: Dict[int, int] = {}  # of strings that are not numbers, in _texts
 
     def heads(self) -> List[Optional[Object]]:
         """All heads; None: there is none that can be read."""
@@ -105,29 +114,104 @@ class ObjectColumn(Column):
     def _load(self) -> List[Optional[Object]]:
         if self._heads is None:
             self._heads = self.heads()
-            pointers = [
-                head.value if head is not None and head.encoding in (_RAW, _EMBSTR) else 0
-                for head in self._heads
-            ]
-            which = [at for at, pointer in enumerate(pointers) if pointer]
-            texts = texts_at(self._memory, [pointers[at] for at in which])
-            self._texts = [None] * len(pointers)
-            for at, text in zip(which, texts):
-                self._texts[at] = text
+            pointers: List[int] = []
+            for at, head in enumerate(self._heads):
+                if head is not None and head.encoding in (_RAW, _EMBSTR) and head.value:
+                    self._places[at] = len(pointers)
+                    pointers.append(head.value)
+            self._texts = Texts(self._memory, pointers)
         return self._heads
 
+    def _text_of(self, index: int) -> Optional[Tuple[int, int]]:
+        """Where the text of a string is that is no number; None: there is none."""
+        place = self._places.get(index)
+        return None if place is None or self._texts is None else self._texts.text(place)
+
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        if self._is_whole(order):
+            rest, others = self._rest()
+            if others is None:
+                return None
+            held = others.sizes(range(len(rest)))
+            if held is None:
+                return None
+            sizes = dict(zip(rest, held))
+            return [sizes.get(at, 0) for at in order]
         self._load()
-        lengths = [0 if text is None else text[1] for text in self._texts]
-        return [lengths[at] for at in order] if max(lengths, default=0) >= LONG else None
+        assert self._texts is not None
+        if max(self._texts.lengths, default=0) < LONG:
+            return None
+        return [text[1] if (text := self._text_of(at)) is not None else 0 for at in order]
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        if self._is_whole(order):
+            quick = list(self._quick_json())
+            rest, others = self._rest()
+            if others is not None:
+                for at, form in zip(rest, others.json_texts(decoder, range(len(rest)))):
+                    quick[at] = form
+            return quick  # type: ignore[return-value]
         self._load()
-        found = many_json(self._memory, [self._texts[at] for at in order])
+        assert self._texts is not None
+        found: List[Optional[str]] = [None] * len(order)
+        which = [place for place, at in enumerate(order) if at in self._places]
+        texts = self._texts.json([self._places[order[place]] for place in which])
+        for place, text in zip(which, texts):
+            found[place] = text
         return [
             json_text(self.value(at, decoder)) if text is None else text
             for at, text in zip(order, found)
         ]
+
+    def _is_whole(self, order: Sequence[int]) -> bool:
+        """Whether all are meant, and can be taken apart at once."""
+        return self.plain and isinstance(order, range) and len(order) == len(self._pointers)
+
+    def _quick_json(self) -> List[Optional[str]]:
+        """The JSON of short strings and of numbers, all taken apart at once; None of others."""
+        if self._quick is None:
+            self._quick = self._find_quick_json()
+        return self._quick
+
+    def _rest(self) -> Tuple[List[int], "Optional[ObjectColumn]"]:
+        """(indices, column) of those that are neither short strings nor numbers."""
+        if self._others is None:
+            rest = [at for at, text in enumerate(self._quick_json()) if text is None]
+            others = None
+            if rest:
+                others = type(self)(self._memory, [self._pointers[at] for at in rest], self._count)
+                others.plain = False
+            self._others = rest, others
+        return self._others
+
+    def _find_quick_json(self) -> List[Optional[str]]:
+        raws = self._memory.gather(self._pointers, _NEAR)
+        near = b"".join([raw or bytes(_NEAR) for raw in raws])
+        text = near.decode("latin-1")
+        words = memoryview(near).cast("Q")
+        heads, values = words[:: _NEAR // 8].tolist(), words[1 :: _NEAR // 8].tolist()
+        lengths, flags = near[_TEXT_AT - 3 :: _NEAR], near[_TEXT_AT - 1 :: _NEAR]
+        short = [
+            text[at : at + length]
+            if head & 0xFF == _SHORT_STRING
+            and value - pointer == _TEXT_AT
+            and flag == 1
+            and length <= _NEAR - _TEXT_AT
+            and head >> 32
+            else None
+            for at, head, value, pointer, length, flag in zip(
+                range(_TEXT_AT, len(near) + _TEXT_AT, _NEAR),
+                *(heads, values, self._pointers, lengths, flags),
+            )
+        ]
+        result: List[Optional[str]] = list(many_json([each or "" for each in short]))
+        if None in short:
+            for at, each in enumerate(short):
+                if each is None:
+                    head, value = heads[at], values[at]
+                    number = head & 0xFF == _NUMBER and head >> 32
+                    result[at] = str(value - (value >> 63 << 64)) if number else None
+        return result
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         head = self._load()[index]
@@ -136,20 +220,12 @@ class ObjectColumn(Column):
         if head.type == 0 and head.encoding == _INT:
             return head.value - (1 << 64) if head.value >> 63 else head.value
         if head.type == 0:
-            text = self._texts[index]
+            text = self._text_of(index)
             if text is None:
                 return Unreadable(f"no sds string at {head.value:#x}")
-            return self._text(text, decoder)
+            return text_value(self._memory, text, decoder)
         try:
             return self._collection(head)
-        except MapscopeError as error:
-            return Unreadable(str(error))
-
-    def _text(self, text: Text, decoder: Decoder) -> Decoded:
-        start, length = text
-        try:
-            decoder.spend(length, f"string of {length} bytes")
-            return text_or_bytes(self._memory.read(start, length) if length else b"")
         except MapscopeError as error:
             return Unreadable(str(error))
 

@@ -18,7 +18,7 @@ from ...session import Session
 from ..flavour import Flavour
 from .dict_header import read_dict
 from .dict_nodes import DictNodes
-from .dict_types import MSTR, SDS, SDS_NOCASE, Holds
+from .dict_types import MSTR, SDS, SDS_NOCASE, VALUES, Holds
 from .in_flight import FindLost
 from .redis_server import ALLOW, AVOID, FORBID, KEYS, Database, RedisProgram, program_of
 from .siphash import SipKeyHash
@@ -191,8 +191,8 @@ def open_dict(session: Session, address: int) -> ChainedMap:
         holds.value_type,
         header.tables,
         nodes,
-        _grows_above(program, header.tables),
-        tuple(_notes(program, header.tables)),
+        lambda: _grows_above(program, header.tables),
+        lambda: _notes(program, header.tables, holds.name),
         hashing,
         header.size,
     )
@@ -216,25 +216,51 @@ def _grows_above(program: RedisProgram, tables: Tables) -> Optional[int]:
     return size or None if policy == ALLOW else None
 
 
-def _notes(program: RedisProgram, tables: Tables) -> Iterator[str]:
+def child_note(program: RedisProgram, policy: str) -> str:
+    """Why tables are to be resized as little as possible.
+
+    :param policy: as the process calls that
+    """
+    child = program.child()
+    if child is None:
+        return f"a child process runs ({policy} is AVOID)"
+    if not child:
+        return f"{policy} is AVOID, as while a child process runs, though none does"
+    return f"child process {child} runs, forked to save or the like ({policy} is AVOID)"
+
+
+def value_note(what: str) -> str:
+    """Why the table of a value may stand still."""
+    return (
+        f"{what} migrates only when commands use it: what the server does on its own is for the "
+        "keys of databases and their times to live"
+    )
+
+
+def _notes(program: RedisProgram, tables: Tables, type: str) -> Iterator[str]:
     if tables.paused and tables.migrating:
         yield (
-            f"paused: {tables.paused} iterators (pauserehash) forbid steps, so rehashidx stands "
-            "still"
+            f"paused: {tables.paused} safe iterators, or scans of it, that are not done "
+            "(pauserehash) forbid steps, so rehashidx stands still"
         )
     elif tables.paused:
         yield f"pauserehash is {tables.paused}"
     policy, (old, new), ratio = program.policy(), tables.sizes, _ratio(program)
     if policy == FORBID:
-        yield "resizing is forbidden (dict_can_resize): it does not grow, and no steps are done"
+        yield (
+            "resizing is forbidden (dict_can_resize), as in a child process that saves: it does "
+            "not grow, and no steps are done"
+        )
     elif policy == AVOID:
         stalls = tables.migrating and (new < ratio * old if new > old else old < ratio * new)
         if not program.in_order and new < old:
             stalls = tables.migrating and old < 8 * ratio * new
         yield (
-            "a child process runs (dict_can_resize is AVOID): "
+            f"{child_note(program, 'dict_can_resize')}: "
             + ("no steps are done" if stalls else "it grows later than else")
         )
+    if tables.migrating and type in VALUES:
+        yield value_note(VALUES[type])
 
 
 def _hashing(session: Session, program: RedisProgram, holds: Holds) -> Hashing:

@@ -25,12 +25,22 @@ _KVSTORE = range(64, 320, 8)
 _MOST_DICTS = 1 << 16
 
 KEYS, EXPIRES = "keys", "expires"
-#: of a dictType: hashFunction, and what ends a value
-_HASH, _END = 0, 5
+#: of a dictType: hashFunction, and what ends a value; that of Valkey, which has no valDup
+_HASH, _END, _VALKEY_END = 0, 5, 4
+#: dictTypes of a database's parts: Redis's, and Valkey's
+_PARTS = {
+    KEYS: ("dbDictType", "kvstoreKeysDictType"),
+    EXPIRES: ("dbExpiresDictType", "kvstoreExpiresDictType"),
+}
+#: a kvstore of Valkey's has a pointer to its dictType, and then its dicts
+_VALKEY_DICTS = 16
 
 #: of functions that are one instruction and ret: endbr64; lea SEED(%rip),%rax; mov
 #: %edi,POLICY(%rip)
 _LANDING, _LEA, _MOV = b"\xf3\x0f\x1e\xfa", b"\x48\x8d\x05", b"\x89\x3d"
+#: hasActiveChildProcess: xor %eax,%eax; cmpl $-1,CHILD(%rip) or lea SERVER(%rip),%rax; cmpl
+#: $-1,OFFSET(%rax)
+_CLEAR, _COMPARE, _COMPARE_AT, _MINUS_1 = b"\x31\xc0", b"\x83\x3d", b"\x83\xb8", b"\xff"
 #: whether tables may be resized; while a child process saves they had better not
 ALLOW, AVOID, FORBID = range(3)
 
@@ -107,6 +117,10 @@ class RedisProgram:
         moves the bucket that it visits (dict.c, _dictBucketRehash)."""
         return self.symbol("_dictResize") is None and self.symbol("kvstoreCreate") is None
 
+    def part_type(self, part: str) -> int:
+        """The dictType of a part of a database; 0: the program has none."""
+        return next(filter(None, map(self.symbol, _PARTS[part])), 0)
+
     # --- the hash's seed, and the policy ---
 
     def seed(self) -> Tuple[Optional[bytes], str]:
@@ -155,6 +169,21 @@ class RedisProgram:
             return None
         return value if value in (ALLOW, AVOID, FORBID) else None
 
+    def child(self) -> Optional[int]:
+        """The process id of the child that saves, or does other such work; 0: there is none;
+        None: that is not known. (server.child_pid, which hasActiveChildProcess compares)"""
+        start = self.symbol("hasActiveChildProcess")
+        try:
+            code = b"" if start is None else self._memory.read(start, 32)
+            at = _compared(start or 0, code)
+            raw = b"" if at is None else self._memory.read(at, 4)
+        except MapscopeError:
+            return None
+        pid = int.from_bytes(raw, "little", signed=True)
+        if not raw or pid < -1 or pid == 0 or pid > 1 << 22:
+            return None
+        return 0 if pid == -1 else pid
+
     def _stored(self, function: str) -> Optional[int]:
         """The address that a function stores its argument at, and does nothing else."""
         return self._operand(function, _MOV)
@@ -186,7 +215,8 @@ class RedisProgram:
                 assert copied is not None
                 return copied
         key = HASHES.get(self.name_at(words[_HASH]) or "", POINTER)
-        value = ENDS.get(self.name_at(words[_END]) or "", WORD)
+        end = _END if self.symbol(_PARTS[KEYS][1]) is None else _VALKEY_END
+        value = ENDS.get(self.name_at(words[end]) or "", WORD)
         return Holds(name or f"{key}, {value}", key, value)
 
     def _functions(self, type: int, count: int = _FUNCTIONS) -> Optional[Tuple[int, ...]]:
@@ -230,8 +260,8 @@ class RedisProgram:
             if self._is_database(word, 0):
                 return self._all(word)
         raise NotAMap(
-            "no databases of Redis 6.2 to 8.0 were found in `server` (it has not started yet, or "
-            "its layout is another): name a dict by its address"
+            "no databases of Redis 6.2 to 8.0 or Valkey 8.0 were found in `server` (it has not "
+            "started yet, or its layout is another): name a dict by its address"
         )
 
     def _is_database(self, at: int, number: int) -> bool:
@@ -243,7 +273,7 @@ class RedisProgram:
         return self._is_part(keys, KEYS) and self._is_part(expires, EXPIRES)
 
     def _is_part(self, at: int, part: str) -> bool:
-        wanted = self.symbol("dbDictType" if part == KEYS else "dbExpiresDictType")
+        wanted = self.part_type(part)
         if not wanted or at % 8:
             return False
         try:
@@ -255,14 +285,17 @@ class RedisProgram:
             return False
 
     def _kvstore(self, at: int, type: int) -> Optional[List[Tuple[int, int]]]:
-        """(slot, dict) of a kvstore whose dictType is a copy of one; None: there is none.
+        """(slot, dict) of a kvstore whose dictType is this one, or a copy; None: there is none.
 
         _kvstore{int flags 0, dictType dtype 8, dict **dicts, long long num_dicts,
-        num_dicts_bits, ...}
+        num_dicts_bits, ...}; Valkey 8.0: dictType *dtype 8
         """
-        if self._functions(at + 8, 7) != self._functions(type, 7):
+        places, theirs = _KVSTORE, at + 8
+        if self._memory.read_word(at + 8) == type:
+            places, theirs = range(_VALKEY_DICTS, _VALKEY_DICTS + 1), type
+        elif self._functions(at + 8, 7) != self._functions(type, 7):
             return None
-        for offset in _KVSTORE:
+        for offset in places:
             array, count, bits = struct.unpack("<QqQ", self._memory.read(at + offset, 24))
             if not 0 < count <= _MOST_DICTS or bits > 16 or count != 1 << bits:
                 continue
@@ -270,7 +303,7 @@ class RedisProgram:
                 continue
             dicts = struct.unpack(f"<{count}Q", self._memory.read(array, 8 * count))
             found = [(slot, dict) for slot, dict in enumerate(dicts) if dict]
-            if all(self._is_of(dict, at + 8) for _, dict in found):
+            if all(self._is_of(dict, theirs) for _, dict in found):
                 return found
         return None
 
@@ -320,7 +353,7 @@ class RedisProgram:
         found: List[Database] = []
         pointers = struct.unpack("<2Q", self._memory.read(at, 16))
         for pointer, part in zip(pointers, (KEYS, EXPIRES)):
-            type = self.symbol("dbDictType" if part == KEYS else "dbExpiresDictType") or 0
+            type = self.part_type(part)
             if self._memory.read_word(pointer) == type:
                 found.append(Database(number, part, pointer))
                 continue
@@ -331,6 +364,24 @@ class RedisProgram:
             many = len(dicts) > 1 or any(slot for slot, _ in dicts)
             found += [Database(number, part, d, slot if many else None) for slot, d in dicts]
         return found
+
+
+def _compared(start: int, code: bytes) -> Optional[int]:
+    """The address of what a function compares with -1 first; None: it does something else."""
+    end = start + len(code)
+    code = code[len(_LANDING) :] if code.startswith(_LANDING) else code
+    for first, second in ((_CLEAR, _COMPARE), (_LEA, _COMPARE_AT)):
+        if not code.startswith(first):
+            continue
+        base, rest = 0, code[len(first) :]
+        if first == _LEA:
+            base, rest = int(struct.unpack_from("<i", rest)[0]) + end - len(rest) + 4, rest[4:]
+        size = len(second) + 4 + len(_MINUS_1)
+        if not rest.startswith(second) or rest[size - 1 : size] != _MINUS_1:
+            continue
+        offset = int(struct.unpack_from("<i", rest, len(second))[0])
+        return base + offset if base else end - len(rest) + size + offset
+    return None
 
 
 _programs: "WeakKeyDictionary[Session, RedisProgram]" = WeakKeyDictionary()

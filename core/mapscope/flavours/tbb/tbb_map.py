@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: MIT
 """A concurrent_hash_map: what commands ask of it."""
 
+import re
 from functools import partial
+from itertools import islice
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from ...cells.columns import column_of
@@ -32,6 +34,11 @@ from .segment_facts import LazyChain, LazyGrowth, Lock, LockSummary, SegmentFact
 from .tbb_check import TbbCheck
 from .tbb_lookup import TbbFinder
 
+#: the function that clears a map, and frames in which it is looked for
+_CLEARS = re.compile(
+    r"^tbb::(?:\w+::)*(?:concurrent_hash_map<.*>::clear|hash_map_base<.*>::delete_seg)"
+)
+_FRAMES = 32
 #: entries' locks that are told of
 _MOST_LOCKS = 1000
 
@@ -65,6 +72,7 @@ class TbbMap(MapView):
         self.segments = Segments(session.memory, header, layout, self.problems)
         self._session = session
         self._hash_name = hash_name
+        self._cleared: Optional[bool] = None
         self._hashing = hashing
         self._in_flight = InFlight(
             session, self.segments, address, key.size, lambda: self._hashing()[0]
@@ -91,8 +99,31 @@ class TbbMap(MapView):
             segments=header.used,
         )
 
+    def is_being_cleared(self) -> bool:
+        """Whether a thread is just clearing it: it counts nothing, and segments are given back
+        before the map forgets them. Noted, since entries are then not looked for."""
+        if self._cleared is None:
+            header = self.header
+            gone = 0 in header.segments[: header.used]
+            inside = not header.count and header.mask > 1
+            self._cleared = not header.count and (gone or (inside and self._in_clear()))
+            if self._cleared:
+                text = "the map is just being cleared: what is left in it is not looked at"
+                self.segments.note(Problem(text, "count", self.address))
+        return self._cleared
+
+    def _in_clear(self) -> bool:
+        """Whether a thread is in the function that clears a map."""
+        return any(
+            _CLEARS.match(frame.function)
+            for thread in self._session.target.threads()
+            for frame in islice(thread.frames(), _FRAMES)
+        )
+
     def growth(self) -> Optional[LazyGrowth]:
         header = self.header
+        if self.is_being_cleared():
+            return None
         waiting, newest = self.segments.waiting()
         if not waiting:
             return None
@@ -124,6 +155,8 @@ class TbbMap(MapView):
 
     def pieces(self, progress: Progress = no_progress) -> Iterator[Tuple[Nodes, bool]]:
         """(nodes, whether they are in flight), each node once."""
+        if self.is_being_cleared():
+            return
         seen: Set[int] = set()
         for some in self.segments.walk(seen, progress):
             yield some, False
@@ -199,6 +232,8 @@ class TbbMap(MapView):
     def _histogram(self, counts: Dict[int, int]) -> Dict[int, int]:
         """Entries of a bucket: number of such; those that wait, and those that cannot be read,
         are not counted."""
+        if self.is_being_cleared():
+            return {}
         empty = self.segments.heads().count(0) - self.segments.unread_buckets()
         found = {0: empty} if empty > 0 else {}
         for number in counts.values():
@@ -210,7 +245,8 @@ class TbbMap(MapView):
         counts: Dict[int, int] = {}
         known, _ = self.hashing()
         waiting: Optional[int] = None if known is None else 0
-        migrates = bool(self.segments.waiting(progress)[0])
+        cleared = self.is_being_cleared()
+        migrates = not cleared and bool(self.segments.waiting(progress)[0])
         for some in self._until_interrupted(progress):
             for bucket in some.buckets:
                 if bucket >= 0:
@@ -230,7 +266,7 @@ class TbbMap(MapView):
             growth=growth,
             chains=self._histogram(counts),
             read=read,
-            locks=self._locks(kept) if self.layout.bucket_lock is not None else None,
+            locks=None if cleared or self.layout.bucket_lock is None else self._locks(kept),
         )
 
     def _waiting_among(self, some: Nodes, known: KeyHash) -> Optional[int]:
@@ -290,7 +326,13 @@ class TbbMap(MapView):
         buckets = sum(cells.values())
         mean = entries / buckets if buckets else 0.0
         spread = sum(n * n * many for n, many in cells.items()) / buckets if buckets else 0.0
-        settled = whole and not self.segments.waiting()[0] and bool(mean) and buckets > 2
+        settled = (
+            whole
+            and not self.is_being_cleared()
+            and not self.segments.waiting()[0]
+            and bool(mean)
+            and buckets > 2
+        )
         key, elem = self.types()
         return Distribution(
             cells=cells,
@@ -314,6 +356,8 @@ class TbbMap(MapView):
         if index >= header.buckets:
             last = header.buckets - 1
             raise UsageError(f"no bucket {index}: the map has {header.buckets}, 0 to {last}")
+        if self.is_being_cleared():
+            raise UsageError("the map is just being cleared: its buckets may be given back already")
         path = segments.path(index)
         source = path[-1] if len(path) > 1 else None
         word = segments.lock(index)
@@ -356,11 +400,14 @@ class TbbMap(MapView):
         )
 
     def find(self, test: KeyTest) -> Found:
+        if self.is_being_cleared():
+            return Found(None, None, "hash", "the map is just being cleared", [], 0, 0)
         return TbbFinder(self, self.segments).find(test)
 
     def check(self, report: Report, progress: Progress = no_progress) -> None:
         check = TbbCheck(self._session, self, self.segments, report)
-        check.buckets(progress)
+        if not self.is_being_cleared():
+            check.buckets(progress)
         for some, in_flight in self.pieces(progress):
             check.nodes(some, in_flight)
         check.end()

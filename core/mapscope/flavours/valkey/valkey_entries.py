@@ -12,7 +12,8 @@ from ...program.memory import Memory
 from ...program.types import Kind, Type
 from ..redis.dict_nodes import NoColumn
 from ..redis.objects import OBJECT, Count, Object, ObjectColumn
-from ..redis.sds import TEXT, TextColumn, texts_at
+from ..redis.sds import TEXT, texts_at
+from ..redis.text_column import TextColumn
 
 #: kinds of entries
 KEYSPACE, EXPIRES, SET, ZSET, HASH = "robj", "expires", "member", "element", "field"
@@ -25,6 +26,8 @@ TYPES: Dict[str, str] = {
     "hashHashtableType": HASH,
     "hashWithVolatileItemsHashtableType": HASH,
 }
+#: kinds of entries of values of the keyspace: what those are
+VALUES: Dict[str, str] = {SET: "a set", ZSET: "a sorted set", HASH: "a hash"}
 _VALUES: Dict[str, Type] = {
     KEYSPACE: OBJECT,
     EXPIRES: Type(Kind.INT, "milliseconds", 8),
@@ -66,8 +69,7 @@ class Entries:
 
     def keys(self, entries: Sequence[int]) -> TextColumn:
         """Their keys, which all are strings."""
-        pointers = self._key_pointers(entries)
-        return TextColumn(texts_at(self._memory, pointers), pointers)
+        return TextColumn(self._memory, self._key_pointers(entries))
 
     def _key_pointers(self, entries: Sequence[int]) -> List[int]:
         if self.kind in (SET, HASH):
@@ -121,7 +123,7 @@ class Entries:
             return Column(self.value_type, None, raw, lambda index: places[index])
         if self.kind == HASH:
             pointers = self._field_values(entries)
-            return TextColumn(texts_at(memory, pointers), pointers)
+            return TextColumn(memory, pointers)
         objects = self._objects(entries)
         if self.kind == EXPIRES:
             times = [expire for _, expire, _ in objects]
@@ -156,6 +158,8 @@ class Entries:
 
 class EmbeddedObjects(ObjectColumn):
     """Objects that have their keys, and some their values, in themselves."""
+
+    plain = False
 
     def __init__(
         self,

@@ -9,14 +9,14 @@ from ...program.hashing import KeyHash
 from ...program.target import Frame, Variable
 from ...program.types import Kind
 from ...session import Session
-from ..redis.redis_dicts import RedisDicts
+from ..redis.redis_dicts import RedisDicts, child_note, value_note
 from ..redis.redis_server import ALLOW, AVOID, FORBID, Database
 from ..redis.sds import TEXT
 from ..redis.siphash import SipKeyHash
 from .child_buckets import FindChildren
 from .table_header import SIZE, TableHeader, read_table
 from .table_nodes import POSITIONS, TableNodes
-from .valkey_entries import Entries
+from .valkey_entries import VALUES, Entries
 from .valkey_server import ValkeyProgram, valkey_of
 
 NAME = "valkey-hashtable"
@@ -99,8 +99,8 @@ def open_table(session: Session, address: int) -> ChainedMap:
         entries.value_type,
         tables,
         nodes,
-        _grows_above(program, tables.sizes[tables.target]),
-        tuple(_notes(program, header)),
+        lambda: _grows_above(program, tables.sizes[tables.target]),
+        lambda: _notes(program, header, kind),
         hashing,
         SIZE,
     )
@@ -119,16 +119,24 @@ def _grows_above(program: ValkeyProgram, size: int) -> Optional[int]:
     return None if times is None else times * POSITIONS * size or None
 
 
-def _notes(program: ValkeyProgram, header: TableHeader) -> Iterator[str]:
+def _notes(program: ValkeyProgram, header: TableHeader, kind: str) -> Iterator[str]:
     tables, policy = header.tables, program.policy()
     if policy == AVOID:
-        yield "a child process runs (resize_policy is AVOID): it grows later, and reads do no steps"
+        yield f"{child_note(program, 'resize_policy')}: it grows later, and reads do no steps"
     elif policy == FORBID:
-        yield "resizing is forbidden (resize_policy): it does not grow, and no steps are done"
+        yield (
+            "resizing is forbidden (resize_policy), as in a child process that saves: it does not "
+            "grow, and no steps are done"
+        )
     if tables.paused and tables.migrating:
-        yield f"paused: {tables.paused} (pause_rehash) forbid steps, so rehash_idx stands still"
+        yield (
+            f"paused: {tables.paused} safe iterators, or scans of it, that are not done "
+            "(pause_rehash) forbid steps, so rehash_idx stands still"
+        )
     elif tables.paused:
         yield f"pause_rehash is {tables.paused}"
+    if tables.migrating and kind in VALUES:
+        yield value_note(VALUES[kind])
     yield f"{sum(header.children)} child buckets"
 
 

@@ -10,24 +10,25 @@ from typing import Optional, Tuple
 from ...chained.chained_map import ChainedMap
 from ...chained.two_tables import Piece
 from ...errors import MapscopeError
+from ...flavours.redis.sds import TEXT
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...program.values import Decoded, Unreadable, json_text
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host
 from ...stops.occurrence import Occurrence
-from .table_stops import TablePlan
+from .table_stops import Kind, TablePlan
 
 
 class CallPlan(TablePlan):
-    """`assign`, `delete` and `clear` of one map."""
+    """`assign`, `delete` and `clear`, of one map or of any."""
 
-    def __init__(self, stop: Stop, host: Host, view: ChainedMap) -> None:
-        super().__init__(stop, host, view)
+    def __init__(self, stop: Stop, host: Host, kind: Kind, view: Optional[ChainedMap]) -> None:
+        super().__init__(stop, host, kind, view)
         self._test: Optional[KeyTest] = None
         self._last: Tuple[int, ...] = ()
         if self.request.key is not None:
-            self._test = parse_key(view.types()[0], self.request.key)
+            self._test = parse_key(TEXT if view is None else view.types()[0], self.request.key)
         if self.request.event == "assign":
             self.notes.append(
                 "stops before a new key is added; a value put in place of another is "
@@ -39,9 +40,9 @@ class CallPlan(TablePlan):
         return self
 
     def _called(self, hit: Hit) -> bool:
-        if hit.register("rdi") != self.address:
+        map = self.map_of(hit.register("rdi"))
+        if map is None:
             return False
-        map = self.map_now()
         if self.request.migrating and not map.tables.migrating:
             return False
         if self.request.event == "clear":

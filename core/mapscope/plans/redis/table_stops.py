@@ -2,13 +2,13 @@
 """What all plans for maps of two tables share: the map as it is now, and what is said."""
 
 from dataclasses import dataclass
-from typing import Callable, Dict, Optional, Tuple
+from typing import Callable, Dict, FrozenSet, Optional, Tuple
 
 from ...chained.chained_map import ChainedMap
-from ...errors import UsageError
-from ...flavours.redis import redis_dicts
-from ...flavours.valkey import valkey_tables
-from ...maps.view import MapView
+from ...errors import NotAMap, UsageError
+from ...flavours.redis import dict_types, redis_dicts
+from ...flavours.valkey import valkey_entries, valkey_tables
+from ...program.values import named
 from ...session import Session
 from ...stops.engine import Stop
 from ...stops.host import Hit, Host, OnHit
@@ -20,18 +20,23 @@ from ..point_plan import PointPlan
 class Kind:
     """What differs between the two kinds.
 
+    :ivar name: of the flavour
     :ivar open: the map at an address
     :ivar index_at: where its header has the index of the migration; of Redis 6.2 elsewhere
     :ivar functions: of the server that do what an event is
+    :ivar types: of maps that hold what clients have stored
     """
 
+    name: str
     open: Callable[[Session, int], ChainedMap]
     index_at: int
     functions: Dict[str, Tuple[str, ...]]
+    types: FrozenSet[str]
 
 
 KINDS: Dict[str, Kind] = {
     redis_dicts.NAME: Kind(
+        redis_dicts.NAME,
         redis_dicts.open_dict,
         40,
         {
@@ -39,8 +44,10 @@ KINDS: Dict[str, Kind] = {
             "delete": ("dictDelete", "dictUnlink", "dictTwoPhaseUnlinkFind"),
             "clear": ("dictEmpty",),
         },
+        frozenset(f"dict<{name}>" for name in dict_types.KEYSPACE),
     ),
     valkey_tables.NAME: Kind(
+        valkey_tables.NAME,
         valkey_tables.open_table,
         8,
         {
@@ -48,6 +55,7 @@ KINDS: Dict[str, Kind] = {
             "delete": ("hashtableDelete", "hashtablePop", "hashtableTwoPhasePopFindRef"),
             "clear": ("hashtableEmpty",),
         },
+        frozenset(f"hashtable<{name}>" for name in valkey_entries.TYPES),
     ),
 }
 #: of a dict of Redis 6.2, whose header has this size
@@ -55,16 +63,21 @@ _OLD_INDEX, _OLD_SIZE = 80, 96
 
 
 class TablePlan(PointPlan):
-    """What all of them share."""
+    """What all of them share.
 
-    def __init__(self, stop: Stop, host: Host, view: ChainedMap) -> None:
+    :ivar address: of the map; 0: any map is meant that holds what clients have stored
+    """
+
+    def __init__(self, stop: Stop, host: Host, kind: Kind, view: Optional[ChainedMap]) -> None:
         super().__init__(stop, host)
-        self.view = view
-        self.kind = KINDS[view.flavor]
-        self.address = view.address or 0
-        held = view.held()
+        self.kind = kind
+        self.address = 0 if view is None else view.address or 0
+        held = None if view is None else view.held()
         old = held is not None and held.header == _OLD_SIZE
-        self.index_at = _OLD_INDEX if old else self.kind.index_at
+        self.index_at = _OLD_INDEX if old else kind.index_at
+        only = self.request.only_type
+        if view is None and only is not None and only not in kind.types:
+            raise UsageError(f"--type {named(only)}: there are {', '.join(sorted(kind.types))}")
 
     def map_now(self) -> ChainedMap:
         """The map as it is now.
@@ -72,6 +85,22 @@ class TablePlan(PointPlan):
         :raises NotAMap: if there is none any more
         """
         return self.kind.open(Session(self.host.target()), self.address)
+
+    def map_of(self, address: int) -> Optional[ChainedMap]:
+        """The map that a function was called for, as it is now; None: it is not one that is
+        meant, as dicts of the server's own are not.
+
+        :raises NotAMap: if one map is meant, and it is none any more
+        """
+        if self.address:
+            return self.map_now() if address == self.address else None
+        try:
+            map = self.kind.open(Session(self.host.target()), address)
+        except NotAMap:
+            return None
+        only = self.request.only_type
+        is_meant = map.type_name in self.kind.types if only is None else map.type_name == only
+        return map if is_meant and map.count >= self.request.min_entries else None
 
     def watch_index(self, on_hit: OnHit) -> None:
         """:raises NoWatchpoint: if there is none left"""
@@ -112,7 +141,7 @@ class TablePlan(PointPlan):
             tables = map.tables
             occurrence = Occurrence(
                 event,
-                self.address,
+                map.address,
                 map.type_name,
                 hit.thread,
                 self.mechanism,
@@ -127,16 +156,4 @@ class TablePlan(PointPlan):
                 add(occurrence)
             return occurrence
 
-        return self.stop.occurred(hit, tell, self.view.reopen)
-
-
-def as_chained(view: Optional[MapView]) -> ChainedMap:
-    """The map that a stop is for.
-
-    :raises UsageError: if it is for any map: none of the server's functions tells of all
-    """
-    if not isinstance(view, ChainedMap):
-        raise UsageError(
-            "name a MAP, as db0: a server's functions do not tell of the migrations of any map"
-        )
-    return view
+        return self.stop.occurred(hit, tell, map.reopen)

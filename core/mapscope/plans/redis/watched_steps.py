@@ -13,7 +13,7 @@ from ...flavours.redis.dict_header import Busy
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host
 from ...stops.occurrence import Occurrence
-from .table_stops import TablePlan
+from .table_stops import Kind, TablePlan
 
 
 class StepPlan(TablePlan):
@@ -21,8 +21,9 @@ class StepPlan(TablePlan):
 
     mechanism = "hardware watchpoint"
 
-    def __init__(self, stop: Stop, host: Host, view: ChainedMap) -> None:
-        super().__init__(stop, host, view)
+    def __init__(self, stop: Stop, host: Host, kind: Kind, view: ChainedMap) -> None:
+        super().__init__(stop, host, kind, view)
+        self.view = view
         self._last: Tables = view.tables
         self._reached = False
 

@@ -228,8 +228,11 @@ void damage() {
   case 5:
     stepped.rehash();
     break;
-  default:
+  case 6:
     stepped.clear();
+    break;
+  default:
+    break;
   }
   asm volatile("" ::: "memory");
 }
@@ -268,7 +271,7 @@ int main(int argc, char **argv) {
   held = 2;
   reader.join();
   entry.release();
-  for (int round = 0; round < 7; ++round)
+  for (int round = 0; round < 8; ++round)
     step(round);
   std::printf("done %zu\n", stepped.size());
   std::fflush(stdout);

@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+"""Many strings at once: each is read together with the header in front of it, so that of short
+ones, which most are, all is there after one read; they are taken apart by slices."""
+
+import re
+from typing import List, Optional, Sequence
+
+from ...errors import MapscopeError
+from ...maps.batches import Column
+from ...program.memory import Memory
+from ...program.values import (
+    LONG,
+    Decoded,
+    Decoder,
+    Unreadable,
+    json_strings,
+    json_text,
+    text_or_bytes,
+)
+from .sds import FRONT, SLOT, TEXT, Text, text_length, texts_at
+
+#: bytes that are read of each string, and how many of them are its text
+NEAR = 64
+_NEAR_TEXT = NEAR - FRONT
+#: a length that a string's first byte of flags does not tell alone
+_ELSE = 0xFF
+#: flags: the length of a short string
+_SHORT_SDS = bytes(flags >> 3 if not flags & 7 else _ELSE for flags in range(256))
+_SHORT_MSTR = bytes(flags >> 3 if not flags & 3 else _ELSE for flags in range(256))
+#: flags of a string whose header is its length and its room, a byte each, and the flags
+_SDS_8 = 1
+#: in place of what cannot be read
+_NOTHING = bytes([0xFF]) * NEAR
+#: characters, each of one byte, that stand in JSON otherwise than as they are
+_ODD = re.compile(r"[^ !#-\[\]-~]")
+
+
+class Texts:
+    """Strings.
+
+    :param pointers: to the text of each
+    :ivar lengths: bytes of each; -1: there is no string
+    """
+
+    def __init__(self, memory: Memory, pointers: Sequence[int], mstr: bool = False) -> None:
+        self._memory = memory
+        self._pointers = pointers
+        raws = memory.gather([pointer - FRONT for pointer in pointers], NEAR)
+        self._unread = [at for at, raw in enumerate(raws) if raw is None] if None in raws else []
+        self._near = b"".join([raw or _NOTHING for raw in raws])
+        flags = self._near[FRONT - 1 :: NEAR]
+        known = flags.translate(_SHORT_MSTR if mstr else _SHORT_SDS)
+        self.lengths: List[int] = list(known)
+        self._all_near = not self._unread
+        if _ELSE in known:
+            sizes, rooms = self._near[FRONT - 3 :: NEAR], self._near[FRONT - 2 :: NEAR]
+            for at in [at for at, size in enumerate(known) if size == _ELSE]:
+                if flags[at] == _SDS_8 and sizes[at] <= rooms[at] and not mstr:
+                    self.lengths[at] = sizes[at]
+                    continue
+                front = self._near[at * NEAR : at * NEAR + FRONT]
+                self.lengths[at] = text_length(memory, pointers[at], front, mstr)
+        for at in self._unread:  # at the end of memory
+            text = texts_at(memory, [pointers[at]], mstr)[0]
+            self.lengths[at] = -1 if text is None else text[1]
+        if self._all_near and self.lengths:
+            self._all_near = max(self.lengths) <= _NEAR_TEXT and min(self.lengths) >= 0
+
+    def text(self, index: int) -> Optional[Text]:
+        """Where one is; None: there is no string."""
+        length = self.lengths[index]
+        return None if length < 0 else (self._pointers[index], length)
+
+    def slots(self) -> List[Optional[bytes]]:
+        """A pointer and a length of each; None: there is no string."""
+        pack = SLOT.pack
+        if self._all_near:
+            return [pack(start, length) for start, length in zip(self._pointers, self.lengths)]
+        return [
+            None if length < 0 else pack(start, length)
+            for start, length in zip(self._pointers, self.lengths)
+        ]
+
+    def pieces(self, order: Sequence[int]) -> List[Optional[bytes]]:
+        """The texts of those with these indices; None of long ones, and of what cannot be
+        read."""
+        near, lengths = self._near, self.lengths
+        found: List[Optional[bytes]] = [
+            near[(start := at * NEAR + FRONT) : start + lengths[at]] for at in order
+        ]
+        if self._all_near:
+            return found
+        unread = set(self._unread)
+        far: List[int] = []
+        for place, at in enumerate(order):
+            if lengths[at] > _NEAR_TEXT or lengths[at] < 0 or at in unread:
+                found[place] = None
+                if 0 <= lengths[at] < LONG:
+                    far.append(place)
+        starts = [self._pointers[order[place]] for place in far]
+        texts = self._memory.gather_ranges(starts, [lengths[order[place]] for place in far])
+        for place, text in zip(far, texts):
+            found[place] = text
+        return found
+
+    def json(self, order: Sequence[int]) -> List[Optional[str]]:
+        """The JSON of those with these indices that are not long; None of the others, and of
+        what cannot be read."""
+        if self._all_near and isinstance(order, range) and len(order) == len(self.lengths):
+            text = self._near.decode("latin-1")
+            starts = range(FRONT, FRONT + len(text), NEAR)
+            return list(many_json([text[at : at + size] for at, size in zip(starts, self.lengths)]))
+        pieces = self.pieces(order)
+        forms = json_strings([piece or b"" for piece in pieces])
+        return [None if piece is None else form for piece, form in zip(pieces, forms)]
+
+
+def many_json(texts: List[str]) -> List[str]:
+    """The JSON of texts of which each character is a byte."""
+    if _ODD.search("".join(texts)) is None:
+        return [f'"{text}"' for text in texts]
+    odd = _ODD.search
+    return [
+        f'"{text}"' if odd(text) is None else json_text(text_or_bytes(text.encode("latin-1")))
+        for text in texts
+    ]
+
+
+class TextColumn(Column):
+    """Strings; each slot is a pointer and a length.
+
+    :param pointers: to the text of each
+    :param mstr: whether they are mstr, not sds
+    """
+
+    def __init__(self, memory: Memory, pointers: Sequence[int], mstr: bool = False) -> None:
+        super().__init__(TEXT, None, [], lambda index: pointers[index])
+        self._texts = Texts(memory, pointers, mstr)
+
+    def data(self, index: int) -> Optional[bytes]:
+        text = self._texts.text(index)
+        return None if text is None else SLOT.pack(*text)
+
+    def all_data(self, count: int) -> List[Optional[bytes]]:
+        return self._texts.slots()
+
+    def value(self, index: int, decoder: Decoder) -> Decoded:
+        raw = self.data(index)
+        if raw is None:
+            return Unreadable(f"no sds string at {self.address(index):#x}")
+        return decoder.decode(TEXT, raw, self.address(index))
+
+    def lengths(self) -> Optional[Sequence[int]]:
+        return self._texts.lengths
+
+    def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        lengths = self._texts.lengths
+        return [lengths[at] for at in order] if max(lengths, default=0) >= LONG else None
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        found = self._texts.json(order)
+        if None not in found:
+            return found  # type: ignore[return-value]
+        return [
+            json_text(self.value(at, decoder)) if text is None else text
+            for at, text in zip(order, found)
+        ]
+
+
+def text_value(memory: Memory, text: Text, decoder: Decoder) -> Decoded:
+    """One string, within what may be decoded."""
+    start, length = text
+    try:
+        decoder.spend(length, f"string of {length} bytes")
+        return text_or_bytes(memory.read(start, length) if length else b"")
+    except MapscopeError as error:
+        return Unreadable(str(error))
