@@ -282,8 +282,10 @@ class FileTarget(Target):
                 place = None if one.address is None else one.address + file.bias
                 yield GlobalVariable(one.name, one.type, place)
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
         lost = 0
+        if every:
+            unread.append("libraries that have nothing to do with maps (a debugger knows them)")
         for one in self._cpp_globals():
             if one.address is None:
                 lost += not one.name.startswith("mapscope::")

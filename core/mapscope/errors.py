@@ -35,6 +35,10 @@ class NotAMap(MapscopeError):
     """The expression or address is no map."""
 
 
+class NotASlice(MapscopeError):
+    """The expression is no slice and no vector."""
+
+
 class TypeNeeded(MapscopeError):
     """The map's type cannot be known from what was given."""
 

@@ -174,15 +174,19 @@ def _reading(
     )
 
 
-def evaluate(session: Session, expression: str) -> Variable:
+def evaluate(
+    session: Session, expression: str, foreign: Optional[Callable[[str], Variable]] = None
+) -> Variable:
     """The value of an expression: Go's are read here, whatever the debugger would make of them.
 
+    :param foreign: evaluates those that are none of Go's; None: the debugger, to a map
     :raises MapscopeError: if it has none
     """
     target = session.target
+    foreign = foreign or target.evaluate
     names = None if _is_debuggers(expression) else target.names()
     if names is None or not session.is_go():
-        return target.evaluate(expression)
+        return foreign(expression)
     if names.frame is not None and len(session.runtimes()) > 1:
         pc = names.frame.pc()
         file = target.code_file(pc) if session.runtime_at(pc) is not None else None
@@ -192,13 +196,13 @@ def evaluate(session: Session, expression: str) -> Variable:
         selected = names.frame
         names = OuterFrame(names, lambda: _scoped(session, selected))
     frames = _from(names.frame, session)
-    reading = _reading(session, names, target.evaluate, frames, innermost)
+    reading = _reading(session, names, foreign, frames, innermost)
     if names.frame is None or _is_in_go(session, names.frame):
         return expressions.evaluate(reading, expression)
     try:
         return expressions.evaluate(reading, expression)
     except (NotGo, expressions.UnknownName):
-        return target.evaluate(expression)  # of C, to which the selected frame belongs
+        return foreign(expression)  # of C, to which the selected frame belongs
 
 
 def _scoped(session: Session, selected: Frame) -> Optional[ScopedFrame]:

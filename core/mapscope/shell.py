@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Runs one `map` command line: words in, text or JSON out.
+"""Runs one command line of a prefix command: words in, text or JSON out.
 
 What the adapters call; they print what `write` is given and show the one line
 of a MapscopeError on the debugger's error channel.
@@ -28,14 +28,16 @@ def run(
     name: str,
     line: Union[str, Sequence[str]],
     write: Write,
-    prefix: str = "map",
+    prefix: Optional[str] = None,
 ) -> Optional[Result]:
-    """Run `map NAME LINE`; what it has found, None: it was asked for help.
+    """Run `map NAME LINE`, or that of another prefix command; what it has found, None: it was
+    asked for help.
 
+    :param name: as commands.load takes it
     :param stops: gives the stops of the debugger, for commands that need them; None: there is no
         debugger
     :param line: as typed, or its words
-    :param prefix: what stands before NAME for who types it
+    :param prefix: what stands before NAME for who types it; None: the command's own
 
     :raises MapscopeError: with one line for the user, whatever went wrong
     """
@@ -59,7 +61,7 @@ def _run(
     name: str,
     line: Union[str, Sequence[str]],
     write: Write,
-    prefix: str,
+    prefix: Optional[str],
 ) -> Optional[Result]:
     command = load(name)
     parser = command.parser(prefix)
@@ -108,5 +110,8 @@ def _print(result: Result, pieces: Iterator[str], write: Callable[[str], object]
 
 
 def complete(name: str, word: str) -> List[str]:
-    """Options of `map NAME` that start with `word`."""
+    """Options of a subcommand that start with `word`.
+
+    :param name: as commands.load takes it
+    """
     return [option for option in load(name).options() if option.startswith(word)]

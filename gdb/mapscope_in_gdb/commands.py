@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`map` and its subcommands in gdb, made from core's table.
+"""`map`, `slice` and their subcommands in gdb, made from core's table.
 
 What a command needs is imported when it runs: sourcing stays quick.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, List
 
 import gdb
 
-from mapscope.commands import FIRST_WORDS, OVERVIEW, SUMMARIES
+from mapscope.commands import PREFIXES, Prefix
 from mapscope.errors import MapscopeError
 from .output import write
 
@@ -16,20 +16,22 @@ if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
 
 
-class Prefix(gdb.Command):
-    """The prefix command itself."""
+class PrefixCommand(gdb.Command):
+    """A prefix command itself."""
 
-    def __init__(self) -> None:
-        self.__doc__ = OVERVIEW
-        super().__init__("map", gdb.COMMAND_DATA, gdb.COMPLETE_NONE, prefix=True)
+    def __init__(self, prefix: Prefix) -> None:
+        self._prefix = prefix
+        self.__doc__ = prefix.overview
+        super().__init__(prefix.word, gdb.COMMAND_DATA, gdb.COMPLETE_NONE, prefix=True)
 
     def invoke(self, line: str, from_tty: bool) -> None:
         word = line.split(None, 1)[0] if line.strip() else ""
         if word in ("", "-h", "--help"):
-            write(OVERVIEW + "\n")
+            write(self._prefix.overview + "\n")
             return
         raise gdb.GdbError(
-            f"map has no subcommand {ascii(word)[1:-1]}; it has: {', '.join(SUMMARIES)}"
+            f"{self._prefix.word} has no subcommand {ascii(word)[1:-1]}; "
+            f"it has: {', '.join(self._prefix.summaries)}"
         )
 
 
@@ -43,13 +45,15 @@ def _stops() -> "Stops":
 class Subcommand(gdb.Command):
     """One subcommand."""
 
-    def __init__(self, name: str) -> None:
-        self._name = name
+    def __init__(self, prefix: Prefix, name: str) -> None:
+        self._name = prefix.full(name)
+        self._first_words = prefix.first_words.get(name, ())
+        typed = f"{prefix.word} {name}"
         self.__doc__ = (
-            f"map {name}: {SUMMARIES[name]}.\n\n"
-            f"map {name} --help explains every option, with an example."
+            f"{typed}: {prefix.summaries[name]}.\n\n"
+            f"{typed} --help explains every option, with an example."
         )
-        super().__init__(f"map {name}", gdb.COMMAND_DATA)
+        super().__init__(typed, gdb.COMMAND_DATA)
 
     def invoke(self, line: str, from_tty: bool) -> None:
         from mapscope import shell
@@ -74,13 +78,14 @@ class Subcommand(gdb.Command):
             from mapscope import shell
 
             return [option[start:] for option in shell.complete(self._name, last)]
-        if len(text.split()) == (1 if last else 0) and self._name in FIRST_WORDS:
-            return [word for word in FIRST_WORDS[self._name] if word.startswith(last)]
+        if len(text.split()) == (1 if last else 0) and self._first_words:
+            return [word for word in self._first_words if word.startswith(last)]
         return int(gdb.COMPLETE_EXPRESSION)
 
 
 def register() -> None:
     """Define (or, when sourced again, redefine) the commands."""
-    Prefix()
-    for name in SUMMARIES:
-        Subcommand(name)
+    for prefix in PREFIXES:
+        PrefixCommand(prefix)
+        for name in prefix.summaries:
+            Subcommand(prefix, name)

@@ -8,7 +8,7 @@ from typing import Any, Dict, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError
-from mapscope.program.cpp_types import CppType, CppVariable, Form, Part
+from mapscope.program.cpp_types import CppType, CppVariable, Form, Part, is_system_file
 from mapscope.program.types import Type
 from .cpp import full_name
 from .expressions import bytes_of
@@ -104,9 +104,12 @@ def type_of_name(name: str) -> Optional[CppType]:
         return None
 
 
-def locals_of(frame: gdb.Frame) -> List[CppVariable]:
+def locals_of(frame: gdb.Frame, every: bool = False) -> List[CppVariable]:
     """Parameters and locals of a frame's function that have a value where it is; of a frame of
-    the selected thread."""
+    the selected thread.
+
+    :param every: also where the function's file has nothing to do with maps
+    """
     found: List[CppVariable] = []
     try:
         block: Optional[gdb.Block] = frame.block()
@@ -116,7 +119,8 @@ def locals_of(frame: gdb.Frame) -> List[CppVariable]:
             return found
         objfile = symtab.objfile
         # debug information may be in a file of its own
-        if not has_maps(str((objfile.owner or objfile).filename or "")):
+        file = str((objfile.owner or objfile).filename or "")
+        if is_system_file(file) if every else not has_maps(file):
             return found
     except (gdb.error, RuntimeError):
         return found

@@ -12,7 +12,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError
-from mapscope.program.cpp_types import CppVariable
+from mapscope.program.cpp_types import CppVariable, is_system_file
 from mapscope.program.elf_sections import data_symbols
 from mapscope.program.target import Section, Variable
 from .cpp_types import has_maps, variable_with_value
@@ -36,16 +36,20 @@ _DEEPEST = 64
 
 
 class Variables:
-    """Variables of the files that have to do with maps.
+    """Variables of the files that have to do with maps, or of all but the system's.
 
     :param sections: of all files
     :param program: the program's own file
+    :param every: of all but the system's
     """
 
-    def __init__(self, sections: List[Section], program: str, unread: List[str]) -> None:
+    def __init__(
+        self, sections: List[Section], program: str, unread: List[str], every: bool
+    ) -> None:
         self._sections = sections
         self._program = program
         self._unread = unread
+        self._every = every
         self._inside = 0
         self._blocks: Set[Tuple[int, int]] = set()
         self._units: Set[Tuple[int, int, str]] = set()
@@ -62,7 +66,7 @@ class Variables:
                 continue
             file = section.file or self._program
             if file not in files:
-                files[file] = has_maps(file)
+                files[file] = not is_system_file(file) if self._every else has_maps(file)
             if files[file]:
                 yield from self._of_code(section.start, section.end)
                 yield from self._of_symbols(file, section.start)

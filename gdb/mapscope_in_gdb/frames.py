@@ -94,9 +94,9 @@ class GdbFrame(Frame):
             except (gdb.error, ValueError, MapscopeError):
                 return None
 
-    def cpp_locals(self) -> List[CppVariable]:
+    def cpp_locals(self, every: bool = False) -> List[CppVariable]:
         with Selected(self._thread):
-            return locals_of(self._frame)
+            return locals_of(self._frame, every)
 
     def spilled(self, index: int) -> Optional[int]:
         with Selected(self._thread):

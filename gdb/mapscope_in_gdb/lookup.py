@@ -46,6 +46,8 @@ class Lookup:
             return _printers().MapPrinter(value)
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
             return _printers().BucketPrinter(value)
+        if tag == "string" or tag.startswith("[]") or ("." in tag and "::" not in tag):
+            return _slice_printers().printer_of(value)
         return None
 
 
@@ -53,6 +55,12 @@ def _printers() -> Any:
     from . import printers
 
     return printers
+
+
+def _slice_printers() -> Any:
+    from . import slice_printers
+
+    return slice_printers
 
 
 def claim(owner: Any, lookup: Lookup) -> None:

@@ -24,6 +24,7 @@ _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop$|runtime\.|internal/runtime/"
     r"|(?:internal/)?sync\.\(\*(?:Map|HashTrieMap\[.*)\)\.|(?:internal/runtime|sync)/atomic\."
     r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|std::(?:__\w+::)*(?:vector|_Vector_base)<"
     r"|absl::\w+::container_internal::)"
 )
 

@@ -90,6 +90,11 @@ class GdbTarget(Target):
             return cpp_expressions.evaluate(Session(self), GdbScope(), expression)
         return variable_of(parse(expression))
 
+    def vector(self, expression: str) -> Variable:
+        if not speaks_cpp() or expression.startswith("-"):
+            return self.evaluate(expression)
+        return cpp_expressions.vector(Session(self), GdbScope(), expression)
+
     def names(self) -> Optional[Names]:
         return GdbNames(self.symbols)
 
@@ -141,8 +146,9 @@ class GdbTarget(Target):
         except (gdb.error, RuntimeError):
             return None
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        return cpp_variables.Variables(self.sections(), core_dump.program(), unread).all()
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
+        program = core_dump.program()
+        return cpp_variables.Variables(self.sections(), program, unread, every).all()
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         return cpp_types.type_of_name(name)

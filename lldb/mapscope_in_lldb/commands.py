@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""`map` and its subcommands in LLDB, made from core's table.
+"""`map`, `slice` and their subcommands in LLDB, made from core's table.
 
 What a command needs is imported when it runs: importing stays quick.
 """
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Dict
 
 import lldb
 
-from mapscope.commands import OVERVIEW, SUMMARIES
+from mapscope.commands import PREFIXES, Prefix
 from mapscope.errors import MapscopeError
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ class Subcommand:
     """One subcommand; LLDB makes one object for each of them."""
 
     name = ""
+    prefix: Prefix
 
     def __init__(self, debugger: lldb.SBDebugger, internal_dict: Dict[str, Any]) -> None:
         pass
@@ -42,7 +43,8 @@ class Subcommand:
 
         target = LldbTarget(debugger, context)
         try:
-            shell.run(target, lambda: _stops(target), self.name, command, result.write)
+            name = self.prefix.full(self.name)
+            shell.run(target, lambda: _stops(target), name, command, result.write)
             result.SetStatus(lldb.eReturnStatusSuccessFinishResult)
         except MapscopeError as error:
             result.SetError(f"mapscope: {error}")
@@ -50,31 +52,38 @@ class Subcommand:
             target.finish()
 
     def get_short_help(self) -> str:
-        """The line in `help map`."""
-        return f"{SUMMARIES[self.name]}."
+        """The line in the prefix command's help."""
+        return f"{self.prefix.summaries[self.name]}."
 
     def get_long_help(self) -> str:
-        """`help map NAME`."""
+        """What `help` says of the subcommand."""
+        typed = f"{self.prefix.word} {self.name}"
         return (
-            f"map {self.name}: {SUMMARIES[self.name]}.\n\n"
-            f"map {self.name} --help explains every option, with an example."
+            f"{typed}: {self.prefix.summaries[self.name]}.\n\n"
+            f"{typed} --help explains every option, with an example."
         )
 
 
 def register(debugger: lldb.SBDebugger) -> None:
     """Define (or, when imported again, redefine) the commands."""
-    interpreter = debugger.GetCommandInterpreter()
+    for prefix in PREFIXES:
+        _register(debugger.GetCommandInterpreter(), prefix)
+
+
+def _register(interpreter: lldb.SBCommandInterpreter, prefix: Prefix) -> None:
+    """One prefix command with all that can stand behind it."""
     result = lldb.SBCommandReturnObject()
-    if interpreter.UserCommandExists("map"):
-        interpreter.HandleCommand("command container delete map", result)
-    summary = OVERVIEW.splitlines()[0]
-    interpreter.HandleCommand(f'command container add -h "{summary}" map', result)
-    for name in SUMMARIES:
-        kind = f"Map{name.title()}"
-        globals()[kind] = type(kind, (Subcommand,), {"name": name, "__doc__": SUMMARIES[name]})
+    word = prefix.word
+    if interpreter.UserCommandExists(word):
+        interpreter.HandleCommand(f"command container delete {word}", result)
+    interpreter.HandleCommand(f'command container add -h "{prefix.about}" {word}', result)
+    for name, summary in prefix.summaries.items():
+        kind = f"{word.title()}{name.title()}"
+        own = {"name": name, "prefix": prefix, "__doc__": summary}
+        globals()[kind] = type(kind, (Subcommand,), own)
         interpreter.HandleCommand(
             f"command script add -o -C variable-path "
-            f"-c mapscope_lldb.{__name__}.{kind} map {name}",
+            f"-c mapscope_lldb.{__name__}.{kind} {word} {name}",
             result,
         )
         if not result.Succeeded():

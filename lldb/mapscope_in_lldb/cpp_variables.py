@@ -11,7 +11,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import lldb
 
 from mapscope.program.cpp_names import function_name
-from mapscope.program.cpp_types import CppType, CppVariable, Form, Part
+from mapscope.program.cpp_types import CppType, CppVariable, Form, Part, is_system_file
 from mapscope.program.types import Type
 from .data import bytes_of_data
 from .types import describe, with_tuples
@@ -117,10 +117,13 @@ class LldbCppType(CppType):
         return describe(self._declared)
 
 
-def locals_of(frame: lldb.SBFrame) -> List[CppVariable]:
-    """Parameters and locals of a frame's function that have a value where it is."""
+def locals_of(frame: lldb.SBFrame, every: bool = False) -> List[CppVariable]:
+    """Parameters and locals of a frame's function that have a value where it is.
+
+    :param every: also where the function's file has nothing to do with maps
+    """
     found: List[CppVariable] = []
-    if not _has_maps(frame.GetModule()):
+    if not _is_meant(frame.GetModule(), every):
         return found
     place = frame.GetLineEntry()
     for value in frame.GetVariables(True, True, False, True):
@@ -157,15 +160,19 @@ def _variable(name: str, value: lldb.SBValue, thread: int = 0) -> Optional[CppVa
 
 
 class Variables:
-    """Variables of the files that have to do with maps.
+    """Variables of the files that have to do with maps, or of all but the system's.
 
     :param process: whose threads' own variables are wanted
+    :param every: of all but the system's
     """
 
-    def __init__(self, target: lldb.SBTarget, process: lldb.SBProcess, unread: List[str]) -> None:
+    def __init__(
+        self, target: lldb.SBTarget, process: lldb.SBProcess, unread: List[str], every: bool
+    ) -> None:
         self._target = target
         self._process = process
         self._unread = unread
+        self._every = every
         self._told: Set[Tuple[str, int]] = set()
         #: names of variables that each thread has of its own
         self._threads: Set[str] = set()
@@ -173,7 +180,7 @@ class Variables:
     def all(self) -> Iterator[CppVariable]:
         """Each once."""
         for module in self._target.module_iter():
-            if _has_maps(module):
+            if _is_meant(module, self._every):
                 yield from self._of_module(module)
         if self._threads:
             yield from self._of_threads()
@@ -259,7 +266,7 @@ class Variables:
                 frame = thread.GetFrameAtIndex(index)
                 if not frame.IsValid():
                     break
-                if not _has_maps(frame.GetModule()):
+                if not _is_meant(frame.GetModule(), self._every):
                     continue
                 for value in frame.GetVariables(False, False, True, True):
                     name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
@@ -278,6 +285,13 @@ class Variables:
 
 
 _MODULES: Dict[str, bool] = {}
+
+
+def _is_meant(module: lldb.SBModule, every: bool) -> bool:
+    """Whether a file is one to look into: every one but the system's, or those of maps."""
+    if every:
+        return not is_system_file(str(module.GetFileSpec().fullpath or "["))
+    return _has_maps(module)
 
 
 def _has_maps(module: lldb.SBModule) -> bool:

@@ -6,12 +6,13 @@ that would run there. Go's expressions are core's, which LLDB has no part in.
 """
 
 import re
-from typing import Any, List, Optional
+from typing import Any, Callable, List, Optional
 
 import lldb
 
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.flavours.cpp import cpp_expressions
+from mapscope.program.cpp_values import CppScope
 from mapscope.program.target import Variable
 from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
@@ -20,6 +21,9 @@ from .cpp import LldbScope, Program
 from .data import bytes_of_data, data_of_bytes
 from .process import register_of
 from .types import describe
+
+#: evaluates an expression of C++
+Find = Callable[[Session, CppScope, str], Variable]
 
 _WORD = Type(Kind.UINT, "unsigned long", 8)
 _MASK = (1 << 64) - 1
@@ -36,11 +40,13 @@ def evaluate(
     frame: Optional[lldb.SBFrame],
     function: str,
     expression: str,
+    find: Find = cpp_expressions.evaluate,
 ) -> Variable:
     """The value of what the user typed.
 
     :param frame: the selected one; None: there is none
     :param function: its function
+    :param find: what is looked for in C++
     :raises MapscopeError: if it has none
     """
     if expression.startswith("-"):
@@ -52,7 +58,7 @@ def evaluate(
         value = register_of(frame, expression[1:])
         if value is not None:
             return Variable(_WORD, None, value.to_bytes(8, "little"))
-    return _by_lldb(session, program, frame, function, expression)
+    return _by_lldb(session, program, frame, function, expression, find)
 
 
 def _number(text: str) -> Optional[int]:
@@ -81,7 +87,12 @@ def no_code() -> lldb.SBExpressionOptions:
 
 
 def _by_lldb(
-    session: Session, program: Program, frame: Optional[lldb.SBFrame], function: str, text: str
+    session: Session,
+    program: Program,
+    frame: Optional[lldb.SBFrame],
+    function: str,
+    text: str,
+    find: Find,
 ) -> Variable:
     """A C++ expression, of which LLDB finds the variables and evaluates what is no path.
 
@@ -93,7 +104,7 @@ def _by_lldb(
         return _checked(evaluator.EvaluateExpression(text, no_code()), text)
 
     scope = LldbScope(program, frame, function, evaluate, variable_of)
-    return cpp_expressions.evaluate(session, scope, text)
+    return find(session, scope, text)
 
 
 def _checked(value: lldb.SBValue, expression: str) -> lldb.SBValue:

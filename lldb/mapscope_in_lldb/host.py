@@ -38,8 +38,11 @@ _OURS = re.compile(
     r"^(mapscope::|mapscope_debug_stop\b|runtime\.|internal/runtime/"
     r"|(?:internal/)?sync\.\(\*(?:Map|HashTrieMap\[.*)\)\.|(?:internal/runtime|sync)/atomic\."
     r"|std::(?:_Hashtable<|__detail::_|unordered_|__\d::(?:__hash_table<|unordered_))"
+    r"|std::(?:__\w+::)*(?:vector|_Vector_base)<"
     r"|absl::\w+::container_internal::)"
 )
+#: where the headers of C++ libraries are
+_LIBRARY = re.compile(r"/c\+\+/(?:v?\d+/)")
 #: frames in which the user's is looked for
 _DEPTH = 64
 #: debug registers of x86, each watching up to 8 aligned bytes
@@ -116,6 +119,8 @@ def _is_ours(frame: lldb.SBFrame) -> bool:
     # GCC gives no full names to functions of unnamed namespaces
     folder = str(frame.GetLineEntry().GetFileSpec().GetDirectory() or "")
     around = str(frame.GetSymbol().GetName() or "")
+    if _LIBRARY.search(folder + "/"):
+        return True  # inlined into the user's own
     return folder.endswith("/mapscope") or _is_name_of_ours(around)
 
 

@@ -11,6 +11,7 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import lldb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
+from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import CoreFile, Range
 from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.cpp_types import CppType, CppVariable
@@ -204,6 +205,12 @@ class LldbTarget(Target):
         native, function = (None, "") if frame is None else (frame.native, frame.function)
         return evaluate(Session(self), self, native, function, expression)
 
+    def vector(self, expression: str) -> Variable:
+        frame = self.selected_frame()
+        native, function = (None, "") if frame is None else (frame.native, frame.function)
+        find = cpp_expressions.vector
+        return evaluate(Session(self), self, native, function, expression, find)
+
     def names(self) -> Optional[Names]:
         if next(go_modules(self.native), None) is None:
             return None
@@ -305,8 +312,8 @@ class LldbTarget(Target):
         found = self._native_type(name)
         return describe(found) if found.IsValid() and found.GetByteSize() else None
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
-        return cpp_variables.Variables(self.native, self.process, unread).all()
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
+        return cpp_variables.Variables(self.native, self.process, unread, every).all()
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         found = self._native_type(name)
@@ -512,8 +519,8 @@ class LldbFrame(Frame):
             return []
         return [name.lstrip("&") for name in self.go.names(self.native, self._scope)]
 
-    def cpp_locals(self) -> List[CppVariable]:
-        return [] if self.go is not None else cpp_variables.locals_of(self.native)
+    def cpp_locals(self, every: bool = False) -> List[CppVariable]:
+        return [] if self.go is not None else cpp_variables.locals_of(self.native, every)
 
     def maps(self) -> List[Tuple[str, Variable]]:
         """Its parameters and locals that are Go maps."""

@@ -20,8 +20,8 @@ SIDES = {
 #: core's packages and the files beside them, each above what it may import
 ORDER = (
     *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "chained"),
-    *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "activity", "stops"),
-    *("plans", "commands", "shell"),
+    *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
+    *("stops", "plans", "commands", "shell"),
 )
 
 Graph = Dict[str, Set[str]]

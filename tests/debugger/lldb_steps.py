@@ -5,8 +5,8 @@
     lldb_steps.py LLDB MAPSCOPE [OPTIONS] [--args] [PROGRAM [CORE | ARGUMENTS]]
 
 OPTIONS are those of gdb that tests use (-ex COMMAND, -x FILE, -p PID, --core FILE)
-and are taken in their order. MAPSCOPE, a script, is loaded before. `map` commands and those that
-tests define (in_debugger.py) go to LLDB as they are, gdb's own are translated (class
+and are taken in their order. MAPSCOPE, a script, is loaded before. `map` and `slice` commands and
+those that tests define (in_debugger.py) go to LLDB as they are, gdb's own are translated (class
 Steps); one without a translation ends the run, with status 1.
 
 Run as a program, it starts LLDB, which imports it again and takes the steps there: -o
@@ -125,7 +125,7 @@ class Steps:
         word, _, rest = step.partition(" ")
         rest = rest.strip()
         try:
-            if word == "map":
+            if word in ("map", "slice"):
                 self.say(step)
             elif word in self.defined:
                 self.defined[word](rest)

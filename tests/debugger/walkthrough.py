@@ -4,8 +4,8 @@
     walkthrough.py [--section TITLE] [--write] README -- DEBUGGER ARGUMENTS...
 
 Takes each line "(gdb) COMMAND" or "(lldb) COMMAND" of the section's indented blocks,
-runs the commands in one debugger, and compares the output of those that begin with "map" with
-the lines below them in the README, and of all others the lines that begin with
+runs the commands in one debugger, and compares the output of those that begin with "map" or
+"slice" with the lines below them in the README, and of all others the lines that begin with
 "mapscope stop". A line "..." there stands for any lines: those before it must
 begin the output, those after it end it. Addresses, dates, times and the kernel's
 ids of threads may differ. --write puts the real output into the README instead;
@@ -144,7 +144,7 @@ def main() -> int:
         if step.begin == step.end:
             continue
         expected = [line[len(INDENT) :] for line in lines[step.begin : step.end]]
-        if not step.command.startswith("map "):
+        if not step.command.startswith(("map ", "slice ")):
             if not any(line.startswith(STOP) for line in expected):
                 continue
             if arguments.write:

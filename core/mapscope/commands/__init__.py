@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
-"""The subcommands of `map`: one table, from which the debuggers' commands,
-help and completion are made.
+"""The subcommands of `map`, and those of `slice`: one table each, from which the debuggers'
+commands, help and completion are made.
 
 A command's module is imported when it is first used, so that loading mapscope
 into a debugger costs next to nothing.
 """
 
 import importlib
-from typing import TYPE_CHECKING, Dict, Tuple
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Dict, Mapping, Tuple
 
 if TYPE_CHECKING:
     from .base import Command
@@ -51,7 +52,51 @@ OVERVIEW = "\n".join(
 )
 
 
+@dataclass(frozen=True)
+class Prefix:
+    """A prefix command: its word, and the table of what can stand behind it.
+
+    :ivar about: what it is for, a line
+    :ivar first_words: what the first word of a subcommand can be, where there is a choice
+    """
+
+    word: str
+    about: str
+    summaries: Mapping[str, str]
+    first_words: Mapping[str, Tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def overview(self) -> str:
+        """What its help says."""
+        rows = (f"{self.word} {name:<9} {summary}" for name, summary in self.summaries.items())
+        end = f"{self.word} SUBCOMMAND --help explains every option, with an example."
+        return "\n".join([self.about, "", *rows, "", end])
+
+    def full(self, name: str) -> str:
+        """What a subcommand is loaded and run by."""
+        return name if self.word == "map" else f"{self.word} {name}"
+
+
+#: every prefix command
+PREFIXES: Tuple[Prefix, ...] = (
+    Prefix("map", OVERVIEW.splitlines()[0], SUMMARIES, FIRST_WORDS),
+    Prefix(
+        "slice",
+        "Show what a slice of Go or a vector of C++ is really doing, above all when it grows.",
+        {
+            "inspect": "length, capacity and array, what append allocates next, who shares it",
+            "entries": "each element",
+            "break": "stop when an append moves a slice to another array",
+            "trace": "a line for each growth, without stopping",
+            "stale": "pointers and slices that still refer to an array that was left",
+        },
+        {"break": ("grow", "list", "delete"), "trace": ("on", "off")},
+    ),
+)
+
+
 def load(name: str) -> "Command":
-    """The subcommand `name` of the table."""
+    """The subcommand `name` of a table: "inspect" of `map`, "slice inspect" of `slice`."""
+    name = name.replace(" ", "_")
     command: "Command" = importlib.import_module(f".{_MODULES.get(name, name)}", __name__).COMMAND
     return command

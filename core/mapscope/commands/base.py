@@ -108,26 +108,28 @@ class Context:
 
 @dataclass(frozen=True)
 class Command:
-    """What stands behind one row of the table.
+    """What stands behind one row of a table.
 
-    :ivar name: as typed behind `map`
+    :ivar name: as typed behind the prefix
     :ivar description: what --help explains, with an example
     :ivar arguments: adds the command's own arguments to a parser
     :ivar run: does it
+    :ivar prefix: as typed before the name
     """
 
     name: str
     description: str
     arguments: Callable[[argparse.ArgumentParser], None]
     run: Callable[[Context, argparse.Namespace], Result]
+    prefix: str = "map"
 
-    def parser(self, prefix: str = "map") -> "Parser":
+    def parser(self, prefix: Optional[str] = None) -> "Parser":
         """The parser of this command's words.
 
-        :param prefix: what stands before its name for who types it
+        :param prefix: what stands before its name for who types it; None: its own
         """
         parser = Parser(
-            prog=f"{prefix} {self.name}",
+            prog=f"{prefix or self.prefix} {self.name}",
             description=self.description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             add_help=False,

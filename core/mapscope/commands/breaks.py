@@ -101,7 +101,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         where = f" in {place}" if place else ""
         return BreakResult(
             [stop.form() for stop in found],
-            [_row(stop) + where for stop in found] or [f"no map stops{where}"],
+            [stop_row(stop) + where for stop in found] or [f"no map stops{where}"],
         )
     if args.event == "delete" and _means_stops(args):
         return _delete(context, args.words)
@@ -144,7 +144,8 @@ def _delete(context: Context, words: List[str]) -> Result:
     )
 
 
-def _row(stop: Stop) -> str:
+def stop_row(stop: Stop) -> str:
+    """A stop, for a reader."""
     hits = stop.hits()
     state = "" if stop.enabled else ", disabled"
     return f"{stop.number:<3} {stop.describe()}, hit {hits} time{'' if hits == 1 else 's'}{state}"

@@ -90,6 +90,15 @@ class CppVariable(NamedTuple):
     thread: int = 0
 
 
+#: where a system keeps its own libraries
+_SYSTEM = ("/lib/", "/lib64/", "/usr/lib/", "/usr/lib64/", "[")
+
+
+def is_system_file(path: str) -> bool:
+    """Whether a file is one of the system's libraries, whose variables are no user's."""
+    return path.startswith(_SYSTEM)
+
+
 def alignment(type: CppType, known: Dict[str, int], depth: int = 0) -> int:
     """A type's alignment, where nothing but its parts asks for one.
 

@@ -87,8 +87,11 @@ class Frame(ABC):
         known. Not more than some hundreds."""
         return []
 
-    def cpp_locals(self) -> List[CppVariable]:
-        """Parameters and locals of a C++ function that have a value where it is."""
+    def cpp_locals(self, every: bool = False) -> List[CppVariable]:
+        """Parameters and locals of a C++ function that have a value where it is.
+
+        :param every: also where the function's file has nothing to do with maps
+        """
         return []
 
     @abstractmethod
@@ -211,6 +214,14 @@ class Target(ABC):
         :raises MapscopeError: with the debugger's own words
         """
 
+    def vector(self, expression: str) -> Variable:
+        """The std::vector that an expression of the debugger is, or leads to; another value where
+        it is no class.
+
+        :raises MapscopeError: with the debugger's own words
+        """
+        return self.evaluate(expression)
+
     def names(self) -> Optional[Names]:
         """What names mean in the program's Go parts; None: evaluate() answers for everything."""
         return None
@@ -266,11 +277,12 @@ class Target(ABC):
     def frame_maps(self) -> List[Tuple[str, Variable]]:
         """Locals and parameters of the selected thread's frames that are maps."""
 
-    def cpp_variables(self, unread: List[str]) -> Iterator[CppVariable]:
+    def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
         """Variables of the program's C++ parts that are of no one call of a function: of
         namespaces, classes and files, static ones of functions, and every thread's own.
 
         :param unread: what could not be looked at is added here
+        :param every: of all files but the system's, not only of those that have to do with maps
         """
         return iter(())
 

@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: MIT
 """All stops and traces of a debugger."""
 
-from typing import IO, Dict, Iterator, List, Optional
+from typing import IO, Dict, Iterator, List, Optional, Type
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..maps.view import MapView
 from ..session import Session, describe
+from ..slices.moves import Moves
 from .engine import Current, Plan, Planner, Stop, Trace
 from .host import Host, Point
 from .request import Request
@@ -16,6 +17,7 @@ class Stops:
 
     :ivar reached: what the program is stopping for, filled by hits
     :ivar current: the map stop that the program is at; None: at none
+    :ivar moves: arrays that slices were seen to leave in this process
     """
 
     def __init__(self, host: Host, planner: Planner) -> None:
@@ -24,6 +26,7 @@ class Stops:
         self._planner = planner
         self.reached: List[Current] = []
         self.current: Optional[Current] = None
+        self.moves = Moves()
         self._stops: Dict[int, Stop] = {}
         self._traces: List[Trace] = []
         self._last = 0
@@ -45,13 +48,14 @@ class Stops:
     def _all(self) -> List[Stop]:
         return [*self._stops.values(), *self._traces]
 
-    def add(self, request: Request) -> Stop:
+    def add(self, request: Request, kind: Type[Stop] = Stop) -> Stop:
         """Set a stop.
 
+        :param kind: of stop, by what it is for
         :raises MapscopeError: if it cannot be; then nothing is left of it
         """
-        self._require_program()
-        stop = Stop(self, self._last + 1, request)
+        self._require_program(kind)
+        stop = kind(self, self._last + 1, request)
         try:
             stop.arm()
         except BaseException:
@@ -61,21 +65,24 @@ class Stops:
         self._stops[stop.number] = stop
         return stop
 
-    def _require_program(self) -> None:
+    def _require_program(self, kind: Type[Stop]) -> None:
         if self.host.state() == "core":
             raise NeedsProcess(
                 "a core dump cannot run, so nothing can be waited for in it: "
-                "map inspect, map find and map writers work on it"
+                f"{kind.works} work on it"
             )
 
-    def trace(self, request: Request, output: Optional[IO[str]]) -> Trace:
+    def trace(
+        self, request: Request, output: Optional[IO[str]], kind: Type[Trace] = Trace
+    ) -> Trace:
         """Begin a trace; one of the same MAP is ended first.
 
+        :param kind: of trace, by what it is for
         :raises MapscopeError: if it cannot be
         """
-        self._require_program()
-        self.untrace(request.map)
-        trace = Trace(self, request, output)
+        self._require_program(kind)
+        self.untrace(request.map, kind.noun)
+        trace = kind(self, request, output)
         try:
             trace.arm()
         except BaseException:
@@ -84,9 +91,10 @@ class Stops:
         self._traces.append(trace)
         return trace
 
-    def untrace(self, map: Optional[str]) -> List[Trace]:
-        """End the trace of MAP; None: all. Returns those that there were."""
-        ended = [t for t in self._traces if map is None or t.request.map == map]
+    def untrace(self, map: Optional[str], noun: str = "map") -> List[Trace]:
+        """End the trace of MAP; None: all of its kind. Returns those that there were."""
+        same = [t for t in self._traces if t.noun == noun]
+        ended = [t for t in same if map is None or t.request.map == map]
         for trace in ended:
             self.drop(trace)
         return ended
@@ -152,6 +160,7 @@ class Stops:
 
     def process_started(self) -> None:
         """A new process is about to run the program's first instruction."""
+        self.moves.clear()
         for stop in self._all():
             stop.restart()
             try:
@@ -168,6 +177,7 @@ class Stops:
     def process_ended(self) -> None:
         """The process is gone, and its maps with it."""
         self.running()
+        self.moves.clear()
         self.reached = []
         waiting = []
         for stop in self._all():

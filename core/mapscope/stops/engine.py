@@ -14,6 +14,7 @@ from ..locate import find_map, named_map
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..session import Session, describe
+from ..slices.moves import Moves
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
 from .request import Request
@@ -34,10 +35,12 @@ class Keeper(Protocol):
     """What a stop needs of all of them.
 
     :ivar reached: what the program is stopping for, filled by hits
+    :ivar moves: arrays that slices were seen to leave
     """
 
     host: Host
     reached: "List[Current]"
+    moves: Moves
 
     def plan_for(self, stop: "Stop", session: Session, view: Optional[MapView]) -> "Plan":
         """A plan that is not armed yet; without a map: of any map."""
@@ -103,9 +106,14 @@ class Stop:
     """One stop.
 
     :ivar number: mapscope's own, from 1
+    :ivar noun: what kind of thing it is for
+    :ivar works: commands that look at such a thing also where nothing runs
     :ivar view: the map as it was found when it was armed; None: any map
     :ivar matches: events that were this stop's, those passed over included
     """
+
+    noun = "map"
+    works = "map inspect, map find and map writers"
 
     def __init__(self, stops: Keeper, number: int, request: Request) -> None:
         self.stops = stops
@@ -140,14 +148,32 @@ class Stop:
         session = Session(host.target())
         if request.map is not None:
             if host.state() == "none":
-                raise NeedsProcess(f"no process, so no map {request.map} yet; {_USE_AT}")
+                raise NeedsProcess(f"no process, so no {self.noun} {request.map} yet; {_USE_AT}")
             try:
-                view = find_map(session, request.map, request.type)
+                view = self.look_up(session, False)
             except MapscopeError as error:
                 if request.map.isidentifier():
                     raise type_of(error)(f"{error}; {_USE_AT}") from None
                 raise
         self._arm(session, view)
+
+    def look_up(self, session: Session, reached: bool) -> Optional[MapView]:
+        """Find what it is for, as the program is now; None: it is for no map.
+
+        :param reached: whether the program is at --at
+        :raises MapscopeError: if there is no such thing
+        """
+        assert self.request.map is not None
+        if reached:
+            return named_map(session, self.request.map, self.request.type)
+        return find_map(session, self.request.map, self.request.type)
+
+    def make_plan(self, session: Session, view: Optional[MapView]) -> Plan:
+        """Its plan, which is not armed yet.
+
+        :raises MapscopeError: if what was asked for makes no sense
+        """
+        return self.stops.plan_for(self, session, view)
 
     def _place(self, location: str) -> Optional[Point]:
         """Where MAP is looked up; a function of a Go program that has no symbols, too.
@@ -184,7 +210,7 @@ class Stop:
 
     def _arm(self, session: Session, view: Optional[MapView]) -> None:
         self.view = view
-        self.become(self.stops.plan_for(self, session, view))
+        self.become(self.make_plan(session, view))
 
     def become(self, plan: Plan) -> None:
         """Arm a plan, and go on with it.
@@ -208,12 +234,10 @@ class Stop:
         """--at: MAP is evaluated where the program is."""
         if not self.enabled:
             return False
-        request, host = self.request, self.stops.host
+        host = self.stops.host
         session = Session(host.target())
-        assert request.map is not None
         try:
-            view = named_map(session, request.map, request.type)
-            self._arm(session, view)
+            self._arm(session, self.look_up(session, True))
         except Exception as error:
             self.retire(f"{describe(error)}")
             return False

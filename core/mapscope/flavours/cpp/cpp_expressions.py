@@ -71,6 +71,32 @@ def evaluate(session: Session, scope: CppScope, text: str) -> Variable:
     return map_inside(session, value, text)
 
 
+def vector(session: Session, scope: CppScope, text: str) -> Variable:
+    """The std::vector that an expression is, is derived from, or leads to; a value that is no
+    class as it is.
+
+    :raises MapscopeError: if it is another class, or nothing
+    """
+    value = _Evaluator(session, scope).value(cpp_paths.parse(text))
+    first = value
+    for _ in range(_MAX_HOPS):
+        if value.form is Form.CLASS:
+            for one in (value, *all_bases(value)):
+                if library_class(one) == "vector":
+                    return one.variable()
+        elif value.form is not Form.POINTER:
+            break
+        elif not value.number():
+            raise NotAMap(f"{escape(text)} is a nil {escape(value.type_name)}, not a vector")
+        following = held(value, text)
+        if following is None:
+            break
+        value = following
+    if first.form is Form.OTHER:
+        return first.variable()
+    raise NotAMap(f"{escape(text)} is no std::vector: its type is {escape(first.type_name)}")
+
+
 def map_inside(session: Session, value: CppValue, what: str) -> Variable:
     """The map that a value is, is derived from, or leads to; itself if it is a number, or an
     address of nobody knows what.

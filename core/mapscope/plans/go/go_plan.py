@@ -92,6 +92,17 @@ class GoPlan(PointPlan):
         for address in self.go.copies(name):
             self._points.append(self.go.breakpoint_at(address, self.guarded(on_hit)))
 
+    def at_offset(
+        self, name: str, address: int, offset: int, is_named: bool, on_hit: OnHit
+    ) -> None:
+        """A breakpoint within a function, which the user does not see.
+
+        :param address: of the function
+        :param is_named: whether it is the one that the name stands for, and no copy of it
+        """
+        handler = self.guarded(on_hit)
+        self._points.append(self.go.breakpoint_within(name, address, offset, is_named, handler))
+
     def lost(self, error: MapscopeError) -> str:
         return super().lost(error) if isinstance(error, MemoryUnreadable) else str(error)
 

@@ -222,6 +222,18 @@ class GoRuntime:
         place = address + self._behind_check(address)
         return self._host.breakpoint(place, self._once(on_hit, place), False)
 
+    def breakpoint_within(
+        self, name: str, address: int, offset: int, is_named: bool, on_hit: OnHit
+    ) -> Point:
+        """A breakpoint at an instruction of a function, which the user does not see.
+
+        :param is_named: whether the function is the one that the name stands for, and no copy of it
+        """
+        handler = self._once(on_hit, address + offset)
+        if not is_named or self._place or self._host.function(name) is None:
+            return self._host.breakpoint(address + offset, handler, False)
+        return self._host.function_breakpoint(name, offset, handler, False)
+
     def _behind_check(self, address: int) -> int:
         """Bytes of a function up to behind the check for room on the stack."""
         try:
