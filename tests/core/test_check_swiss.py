@@ -289,6 +289,14 @@ def test_small_maps() -> None:
     assert [code for code, _ in findings(program.map(2, group, 0, 0))] == ["tombstones"]
 
 
+def test_a_first_group_that_is_not_marked_yet() -> None:
+    """growToSmall stores where the group is before it marks its slots as empty."""
+    program = Program()
+    group = program.put(bytes(LAYOUT.size))
+    assert findings(program.map(0, group, 0, 0, writing=1), "assign") == []
+    assert [code for code, _ in findings(program.map(0, group, 0, 0))] == ["count"]
+
+
 def test_texts_that_are_twice_where_no_hash_is_known() -> None:
     text = Type(Kind.STRING, "string", 16, data_offset=0, len_offset=8)
     layout = BucketLayout(8 + 8 * 24, 8, 24, 0, 24, 24)

@@ -9,7 +9,7 @@ from typing import Any, Callable, List, Optional
 import pytest
 
 from image import HEAP, frame
-from looking import lines, one, text
+from looking import lines, one, some, text
 from mapscope.errors import MapscopeError, NotAMap
 from mapscope.flavours.redis import siphash as fast
 from redisprogram import CODE, MASK, SEED, Dict, Program, siphash
@@ -64,8 +64,8 @@ def test_keys_in_place_of_entries_may_be_even() -> None:
     assert entries(map) == truth(map)
 
 
-@pytest.mark.parametrize("version, type", KINDS)
-@pytest.mark.parametrize("buckets", [16, 64, 4])
+@pytest.mark.parametrize("version, type", some(KINDS, 2))
+@pytest.mark.parametrize("buckets", some([16, 64, 4], 2))
 def test_entries_after_every_store_of_a_migration(version: str, type: str, buckets: int) -> None:
     map = filled(version, type, odd=None if version != "8.0" else 3)
     expected = truth(map)
