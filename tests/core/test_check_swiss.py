@@ -294,7 +294,7 @@ def test_a_first_group_that_is_not_marked_yet() -> None:
     program = Program()
     group = program.put(bytes(LAYOUT.size))
     assert findings(program.map(0, group, 0, 0, writing=1), "assign") == []
-    assert [code for code, _ in findings(program.map(0, group, 0, 0))] == ["count"]
+    assert "count" in [code for code, _ in findings(program.map(0, group, 0, 0))]
 
 
 def test_texts_that_are_twice_where_no_hash_is_known() -> None:
