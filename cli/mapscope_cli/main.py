@@ -39,7 +39,8 @@ _TORN = (
 HELP = "\n".join(
     [
         "usage: mapscope core [--describe FILE] [--thread N] PROGRAM CORE COMMAND ...",
-        "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N] PID COMMAND ...",
+        "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
+        "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
         "       mapscope [-h | --help | --version]",
         "",
