@@ -51,7 +51,7 @@ HELP = "\n".join(
         "  --no-stop       read while the process runs: maps that are written to meanwhile may be",
         "                  torn, and what threads are doing is not known",
         "  --program FILE  the program's file, where it cannot be read as the kernel names it",
-        "  --describe FILE a table of the program's own, by a description (docs/describe.md), or the",
+        "  --describe FILE a table of the program's own, by a description (docs/describe.md) or the",
         "                  name of one that comes with mapscope; may be given more than once",
         "  --thread N      the thread whose registers and variables are meant; without it the one",
         "                  that the process died of, or the first",
