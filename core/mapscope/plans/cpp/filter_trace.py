@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: MIT
 """`map trace` of the runtime's maps: by its in-process filter."""
 
-from typing import Optional
+from typing import Callable, Optional
 
+from ...flavours.cpp import runtime_maps
 from ...maps.event_lines import (
     cleared_line,
     created_line,
@@ -12,6 +13,7 @@ from ...maps.event_lines import (
     moved_line,
     rebuild_line,
 )
+from ...maps.timeline import About
 from ...maps.view import MapView
 from ...session import Session
 from ...stops.host import Hit
@@ -40,10 +42,18 @@ class RuntimeTrace(RuntimePlan):
 
     def on_event(self, hit: Hit, filter: Filter, number: int, event: Event) -> bool:
         if self.is_wanted(Session(self.host.target()), event):
-            self.stop.log(self._line(filter, event))
+            self.stop.log(self._line(filter, event), hit, self._about(filter, event))
         if event.event == stop_filter.DESTROY and self.request.map is not None:
             self.stop.retire("its map was destroyed")
         return False
+
+    def _about(self, filter: Filter, event: Event) -> Callable[[], About]:
+        def about() -> About:
+            session = Session(self.host.target())
+            name, size = runtime_maps.type_at(session, filter.abi, event.type)
+            return About(name, size)
+
+        return about
 
     def _line(self, filter: Filter, event: Event) -> str:
         map, kind = event.map, stop_filter.KINDS.get(event.kind)
