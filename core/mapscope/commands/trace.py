@@ -10,7 +10,7 @@ from ..maps.timeline import Timeline
 from ..program.values import dumps, escape, named
 from ..stops.request import Request
 from .base import Command, Context, Result, natural
-from .perfetto_output import add_perfetto, open_timeline
+from .perfetto_output import VIEWER, add_perfetto, open_timeline
 
 
 @dataclass
@@ -89,6 +89,8 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         raise
     notes = trace.plan.notes if trace.plan is not None else []
     lines = [f"tracing {escape(trace.map_text())}", *(f"  {escape(note)}" for note in notes)]
+    if args.perfetto is not None:
+        lines.append(f"  drawn in {escape(args.perfetto)}: {VIEWER} opens it")
     return TraceResult(lines, True, args.map)
 
 

@@ -147,20 +147,34 @@ def table_line(
     return EventLine(REPLACE, address, said, count)
 
 
-def moved_line(address: int, bucket: int, old: int, new: int, x: int, y: int) -> EventLine:
-    """An old bucket was evacuated: `x` entries to the same index, `y` to index + old."""
+def moved_line(
+    address: int,
+    bucket: int,
+    old: int,
+    new: int,
+    x: int,
+    y: int,
+    entries: Optional[int] = None,
+) -> EventLine:
+    """An old bucket was evacuated: `x` entries to the same index, `y` to index + old.
+
+    :param entries: of the map; None: not looked up
+    """
     where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
     if new <= old:
         said = f"bucket migration: {where} ({x} keys moved)"
     else:
         said = f"bucket migration: {where}, bkt#{bucket + old} ({x} + {y} keys moved)"
-    return EventLine(MOVED, address, said, None, new, old)
+    return EventLine(MOVED, address, said, entries, new, old)
 
 
-def done_line(address: int, buckets: int, how: str) -> EventLine:
-    """A migration has ended."""
+def done_line(address: int, buckets: int, how: str, entries: Optional[int] = None) -> EventLine:
+    """A migration has ended.
+
+    :param entries: of the map; None: not looked up
+    """
     said = f"growth {how or 'done'}: {buckets} buckets"
-    return EventLine(DONE, address, said, None, buckets)
+    return EventLine(DONE, address, said, entries, buckets)
 
 
 def cleared_line(address: int, count: int) -> EventLine:

@@ -65,8 +65,9 @@ class RuntimeTrace(RuntimePlan):
             over = int.from_bytes(bytes(raw), "little")
             return grow_line(map, kind, event.old_buckets, event.buckets, event.count, over)
         if event.event == stop_filter.EVACUATED:
+            moved = event.moved_x, event.moved_y
             return moved_line(
-                map, event.bucket, event.old_buckets, event.buckets, event.moved_x, event.moved_y
+                map, event.bucket, event.old_buckets, event.buckets, *moved, event.count
             )
         if event.event == stop_filter.DONE:
             how = ""
@@ -74,7 +75,7 @@ class RuntimeTrace(RuntimePlan):
                 how = "abandoned by clear"
             elif event.flags & stop_filter.FLAG_BY_DESTROY:
                 how = "abandoned by the end of the map"
-            return done_line(map, event.buckets, how)
+            return done_line(map, event.buckets, how, event.count)
         if event.event == stop_filter.REBUILD:
             return rebuild_line(map, event.hint, event.count, event.buckets)
         line = cleared_line if event.event == stop_filter.CLEAR else destroyed_line
