@@ -155,6 +155,15 @@ def test_what_is_lost_is_not_made_up() -> None:
     assert "map 0xc000" in Drawn(file.getvalue()).tracks.values()
 
 
+def test_what_a_later_event_tells() -> None:
+    file = io.BytesIO()
+    timeline = Timeline(file, 0)
+    timeline.add(created_line(MAP, 0, 1), 1)
+    timeline.add(done_line(MAP, 4, ""), 2, None, about)
+    timeline.add(done_line(MAP, 8, ""), 3, None, lambda: pytest.fail("asked twice"))
+    assert Drawn(file.getvalue()).of(COUNT, "bytes of bucket arrays") == [400, 800]
+
+
 def test_another_map_at_the_address() -> None:
     grow = grow_line(MAP, "double", 1, 2, 8, 0)
     found = drawn([created_line(MAP, 0, 1), grow, created_line(MAP, 9, 2), grow])

@@ -114,8 +114,8 @@ class Timeline:
             name = "map" if told.type_name is None else escape(told.type_name)
             track = self._file.track(f"{name} {address:#x}", self._maps_track)
             known = self._lives[address] = _Life(track, told)
-        elif known.about.bucket_bytes is None:
-            known.about = about()
+        elif known.about == About():
+            known.about = about()  # a later event may tell
         return known
 
     def _thread(self, name: str) -> int:

@@ -3,6 +3,7 @@
 
 from typing import Callable, Optional
 
+from ...errors import MapscopeError
 from ...flavours.cpp import runtime_maps
 from ...maps.event_lines import (
     cleared_line,
@@ -50,8 +51,10 @@ class RuntimeTrace(RuntimePlan):
     def _about(self, filter: Filter, event: Event) -> Callable[[], About]:
         def about() -> About:
             session = Session(self.host.target())
-            name, size = runtime_maps.type_at(session, filter.abi, event.type)
-            return About(name, size)
+            try:
+                return About(*runtime_maps.type_at(session, filter.abi, event.type))
+            except MapscopeError:
+                return About()  # what happens to it is told all the same
 
         return about
 
