@@ -242,6 +242,32 @@ def _unquoted(word: str) -> str:
     return word[1:-1]
 
 
+def add_conditions(parser: argparse.ArgumentParser, what: str) -> None:
+    """Options of every stop.
+
+    :param what: the word of the usage for what it is of
+    """
+    parser.add_argument(
+        "--if",
+        metavar="EXPR",
+        dest="condition",
+        help="only if the debugger's expression (one word) is true in the user's frame",
+    )
+    parser.add_argument(
+        "--thread", metavar="T", type=natural, help="only in the debugger's thread of this number"
+    )
+    parser.add_argument(
+        "--ignore", metavar="N", type=natural, default=0, help="pass over the first N times"
+    )
+    parser.add_argument("--once", action="store_true", help="delete it when it has stopped")
+    parser.add_argument("--log", action="store_true", help="print the line and go on")
+    parser.add_argument(
+        "--at",
+        metavar="LOCATION",
+        help=f"look {what} up when the program first reaches this place",
+    )
+
+
 def natural(text: str) -> int:
     """argparse type: a number from 0 on."""
     try:

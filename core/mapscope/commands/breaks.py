@@ -9,7 +9,7 @@ from ..errors import UsageError
 from ..program.values import dumps, escape
 from ..stops.engine import Stop
 from ..stops.request import EVENTS, from_words
-from .base import Command, Context, Result, natural
+from .base import Command, Context, Result, add_conditions, natural
 
 
 @dataclass
@@ -56,25 +56,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         "--migrating", action="store_true", help="assign, delete: only while the map migrates"
     )
     parser.add_argument("--key", metavar="KEY", help="assign, delete: only this key")
-    parser.add_argument(
-        "--if",
-        metavar="EXPR",
-        dest="condition",
-        help="only if the debugger's expression (one word) is true in the user's frame",
-    )
-    parser.add_argument(
-        "--thread", metavar="T", type=natural, help="only in the debugger's thread of this number"
-    )
-    parser.add_argument(
-        "--ignore", metavar="N", type=natural, default=0, help="pass over the first N times"
-    )
-    parser.add_argument("--once", action="store_true", help="delete it when it has stopped")
-    parser.add_argument("--log", action="store_true", help="print the line and go on")
-    parser.add_argument(
-        "--at",
-        metavar="LOCATION",
-        help="look MAP up when the program first reaches this place",
-    )
+    add_conditions(parser, "MAP")
     parser.add_argument(
         "--type",
         metavar="TYPE",

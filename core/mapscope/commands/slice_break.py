@@ -9,7 +9,7 @@ from ..plans.slices.slice_request import SliceRequest
 from ..plans.slices.slice_stop import SliceStop
 from ..program.values import escape
 from ..stops.engine import Stop
-from .base import Command, Context, Result, natural
+from .base import Command, Context, Result, add_conditions
 from .breaks import BreakResult, stop_row
 from .slice_words import plural
 
@@ -23,25 +23,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="of grow: the slice or vector; of delete: numbers of stops, or all",
     )
-    parser.add_argument(
-        "--if",
-        metavar="EXPR",
-        dest="condition",
-        help="only if the debugger's expression (one word) is true in the user's frame",
-    )
-    parser.add_argument(
-        "--thread", metavar="T", type=natural, help="only in the debugger's thread of this number"
-    )
-    parser.add_argument(
-        "--ignore", metavar="N", type=natural, default=0, help="pass over the first N times"
-    )
-    parser.add_argument("--once", action="store_true", help="delete it when it has stopped")
-    parser.add_argument("--log", action="store_true", help="print the line and go on")
-    parser.add_argument(
-        "--at",
-        metavar="LOCATION",
-        help="look SLICE up when the program first reaches this place",
-    )
+    add_conditions(parser, "SLICE")
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
