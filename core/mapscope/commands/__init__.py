@@ -24,6 +24,7 @@ SUMMARIES: Dict[str, str] = {
     "check": "what is wrong with a map, the usual cause and what to look at next",
     "list": "every live map that can be enumerated, biggest first",
     "heap": "every map of the process: who holds the memory, and what stands out",
+    "report": "a page for a browser: a map with its buckets, or the process with all maps",
     "describe": "teach mapscope a hash table of the program's own, by a short file",
     "owners": "who refers to a map, from a variable or a frame on",
     "break": "stop when a map grows, migrates, is written to or raced on",
