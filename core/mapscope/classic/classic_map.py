@@ -179,9 +179,8 @@ class ClassicMap(ClassicReader):
                         held[owner] += more
         except KeyboardInterrupt:
             note_interrupt(walker)
-        return Occupancy(
-            array.name, self.unit, array.count, held[: array.count], marks if is_old else None
-        )
+        marks_if_old = marks if is_old else None
+        return Occupancy(array.name, self.unit, array.count, len(held), held, marks_if_old)
 
     # --- one bucket, one key ---
 

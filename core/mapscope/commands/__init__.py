@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .base import Command
 
 #: name: one line about it, in the order of the manual; each is a module here, of the same name
-#: but where Python has another use for that
+#: but where Python, or another module, has another use for that
 SUMMARIES: Dict[str, str] = {
     "inspect": "a map's size, load, buckets and, if it is growing, its migration",
     "entries": "each live entry exactly once, at any point of a migration",
@@ -40,7 +40,7 @@ FIRST_WORDS: Dict[str, Tuple[str, ...]] = {
     "trace": ("on", "off"),
 }
 
-_MODULES = {"break": "breaks"}
+_MODULES = {"break": "breaks", "report": "report_page"}
 
 OVERVIEW = "\n".join(
     [

@@ -9,9 +9,6 @@ from typing import Dict, Iterable, List, Optional, Sequence
 from .batches import EntryBatch
 from .facts import Distribution
 
-#: places that are counted one by one, at most
-MOST_PLACES = 1 << 27
-
 
 @dataclass(frozen=True)
 class Occupancy:
@@ -20,19 +17,23 @@ class Occupancy:
     :ivar name: of the array: "new" or "old"
     :ivar unit: what a place is
     :ivar places: how many there are
-    :ivar held: entries of each; shorter than that: the others were not looked at
-    :ivar evacuated: 1 for each old place that is evacuated, else 0; None: it is not known of each
+    :ivar looked_at: how many of them, the first ones, were looked at
+    :ivar held: entries of each of those; where it is shorter, the others have none
+    :ivar evacuated: 1 for each of those that is evacuated, else 0; None: it is not known of each
     """
 
     name: str
     unit: str
     places: int
+    looked_at: int
     held: Sequence[int]
     evacuated: Optional[Sequence[int]] = None
 
     def counts(self) -> Dict[int, int]:
         """Entries in a place: number of such places, of those that were looked at."""
-        return dict(sorted(Counter(self.held).items()))
+        found = Counter(self.held)
+        found[0] += self.looked_at - len(self.held)
+        return dict(sorted((+found).items()))
 
 
 def counted(
@@ -40,19 +41,22 @@ def counted(
 ) -> Optional[List[Occupancy]]:
     """Places by what is said of each entry; None: entries are in others than these.
 
-    :param places: how many each array has
+    :param places: how many each array has, as its header says: no memory is set aside for them
+        before an entry is found there
     """
-    if sum(places.values()) > MOST_PLACES:
-        return None
-    held = {name: array("I", bytes(4 * number)) for name, number in places.items()}
+    held = {name: array("I") for name in places}
     for batch in batches:
         for index in batch.order:
             where = batch.where(index)
-            mine = held.get(where.array or "new")
-            if mine is None or not 0 <= where.bucket < len(mine):
+            name, place = where.array or "new", where.bucket
+            mine = held.get(name)
+            if mine is None or not 0 <= place < places[name]:
                 return None
-            mine[where.bucket] += 1
-    return [Occupancy(name, unit, len(mine), mine) for name, mine in held.items()]
+            if place >= len(mine):
+                more = max(place + 1, min(2 * len(mine), places[name])) - len(mine)
+                mine.frombytes(bytes(mine.itemsize * more))
+            mine[place] += 1
+    return [Occupancy(name, unit, places[name], places[name], held[name]) for name in places]
 
 
 def agrees(found: Sequence[Occupancy], distribution: Distribution) -> bool:
@@ -63,8 +67,8 @@ def agrees(found: Sequence[Occupancy], distribution: Distribution) -> bool:
     """
     one_by_one: Counter[int] = Counter()
     together: Counter[int] = Counter()
-    for array_ in found:
-        one_by_one.update(array_.counts())
+    for each in found:
+        one_by_one.update(each.counts())
     together.update(distribution.cells)
     together.update(distribution.old_cells)
     if len(found) > 1:

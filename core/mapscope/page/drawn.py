@@ -58,11 +58,10 @@ def squares(found: Occupancy) -> Dict[str, object]:
     per = max(1, -(-found.places // MOST_SQUARES))
     starts = range(0, found.places, per)
     ends = [min(start + per, found.places) for start in starts]
-    looked_at = len(found.held)
 
     def sums(numbers: Sequence[int]) -> List[Optional[int]]:
         return [
-            sum(numbers[start:end]) if end <= len(numbers) else None
+            sum(numbers[start:end]) if end <= found.looked_at else None
             for start, end in zip(starts, ends)
         ]
 
@@ -70,10 +69,10 @@ def squares(found: Occupancy) -> Dict[str, object]:
         "array": found.name,
         "unit": found.unit,
         "places": found.places,
-        "looked_at": looked_at,
+        "looked_at": found.looked_at,
         "places_per_square": per,
         "entries": sum(found.held),
-        "most": max(found.held, default=None),
+        "most": max(found.held, default=0 if found.looked_at else None),
         "squares": sums(found.held),
         "evacuated": None if found.evacuated is None else sums(found.evacuated),
     }
@@ -88,7 +87,7 @@ def boxes(groups: Mapping[str, Group]) -> Dict[str, object]:
             setattr(others, name, getattr(others, name) + number)
     return {
         "boxes": [box(name, group) for name, group in order[:MOST_BOXES]],
-        "others": {"groups": len(order[MOST_BOXES:]), **box("others", others)},
+        "others": dict(box("others", others), groups=len(order[MOST_BOXES:])),
     }
 
 

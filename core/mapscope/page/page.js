@@ -142,7 +142,8 @@
     Math.min(one.places_per_square, one.places - at * one.places_per_square);
 
   function drawHeat(into, one, most) {
-    const side = Math.max(1, Math.ceil(Math.sqrt(one.squares.length)));
+    // a power of two, so that what is a power of two is a rectangle
+    const side = 1 << Math.ceil(Math.log2(Math.max(1, one.squares.length)) / 2);
     const figure = html(into, "figure", { class: "heatmap", "data-array": one.array });
     const name = one.array === "old" ? `old ${one.unit}s` : `${one.unit}s`;
     html(figure, "h3", {}, `${count(one.places)} ${name}, ${count(one.entries)} entries`);
@@ -398,7 +399,7 @@
     if ("buckets" in shown) rows.push(["buckets", count(shown.buckets)]);
     if ("groups" in shown) rows.push(["groups", count(shown.groups)]);
     if ("tombstones" in shown) rows.push(["tombstones", count(shown.tombstones)]);
-    rows.push(["bytes", size(bytes.total)], ["wasted", size(bytes.wasted)],
+    rows.push(["bytes", size(bytes.total)], ["of it neither keys nor values", size(bytes.wasted)],
       ["as a fresh copy, about", size(bytes.rebuilt)]);
     if (bytes.retained_by_old === null || bytes.retained_by_old > 0) {
       rows.push(["retained by the old array", size(bytes.retained_by_old)]);
@@ -421,6 +422,10 @@
         : "cannot tell: " + data.heat_unknown);
     }
     const part = section("Distributions");
+    if (shown.growth) {
+      html(part, "p", { class: "dim" }, "old buckets that are evacuated, and new ones that nothing " +
+        "was moved to yet, are empty by design and not counted here");
+    }
     const side = html(part, "div", { class: "side" });
     for (const one of data.histograms) drawHistogram(side, one, short);
     const entries = section("Entries");
@@ -448,7 +453,7 @@
     if (!heap.complete) warnings(page, ["not all maps were looked at"]);
     figures(page, [["maps", count(totals.maps)], ["entries", count(totals.count)],
       ["bytes", size(totals.bytes)], ["wasted", size(totals.wasted)],
-      ["retained by migrations", size(totals.retained)], ["growing", count(totals.growing)],
+      ["retained by old arrays", size(totals.retained)], ["growing", count(totals.growing)],
       ["types certain", count(totals.types.certain)],
       ["types not certain", count(totals.types.candidates + totals.types.unknown)]]);
     const out = section("What stands out");
@@ -470,7 +475,7 @@
       });
       return button;
     });
-    html(tree, "p", { class: "dim" }, "the lower part of a box is what is wasted");
+    html(tree, "p", { class: "dim" }, "the lower part of a box is wasted: a fresh map of the same entries would not need it");
     buttons[0].click();
     if (data.migrations.of) {
       const moving = section("Migrations");

@@ -135,7 +135,7 @@ class SwissMap(SwissReader):
         places = sum(table.count for table in self.tables() if not table.replaced)
         if is_cut_short(self.problems) and len(held) != places:
             return None  # which groups are missing is not known
-        return [Occupancy("new", self.unit, places, held)]
+        return [Occupancy("new", self.unit, places, places, held)]
 
     def _bytes_rebuilt(self, entries: int) -> int:
         """What make(map[K]V, entries) sets aside (NewMap in map.go, newTable in table.go)."""

@@ -197,7 +197,8 @@ def _of_process(context: Context) -> Dict[str, object]:
     views, notes = find_views(session, True)
     if not views:
         raise MapscopeError(
-            f"maps of this process: {'; '.join(notes)}; a page of one map: map report MAP -o FILE"
+            f"no maps can be listed: {'; '.join(notes)}; of one that has a name: "
+            "map report MAP -o FILE.html"
         )
     totals, shapes = Totals("type"), _Shapes()
     complete = all(view.complete for view in views)
