@@ -178,7 +178,7 @@ class _Shapes:
         """The histograms; `without` are maps that have no such number, or of which it is not
         known."""
         return [
-            self._form("fill", "cells used, of 20 parts", bins(self.fill)),
+            self._form("fill", "share of cells used", bins(self.fill)),
             self._form("bytes", "bytes of a map", doubling_bins(self.bytes)),
             self._form("wasted", "bytes of it wasted", doubling_bins(self.wasted)),
             self._form("chains", "overflow buckets for ten buckets", bins(self.chains)),
