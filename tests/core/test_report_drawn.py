@@ -146,7 +146,9 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:
     page, form = drawn(program, "m", tmp_path)
     assert len(list(page.all("script"))) == 2 and not list(page.all("img"))
     cells = [cell.text() for cell in page.all("td", "mono")]
-    assert any(cell.startswith('"</script><script>alert(1)</script><!--<img src=x') for cell in cells)
+    assert any(
+        cell.startswith('"</script><script>alert(1)</script><!--<img src=x') for cell in cells
+    )
     assert not any("\u202e" in cell or "\u2028" in cell for cell in cells)
 
 

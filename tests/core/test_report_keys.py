@@ -71,7 +71,7 @@ def browser() -> Iterator[Browser]:
     with subprocess.Popen([DRIVER, "--port=0"], stdout=subprocess.PIPE, text=True) as driver:
         try:
             assert driver.stdout is not None
-            ports = (re.search(r"on port (\d+)\.?$", line.strip()) for line in driver.stdout)
+            ports = (re.search(r"successfully on port (\d+)", line) for line in driver.stdout)
             port = next(found for found in ports if found is not None)
             opened = Browser(int(port.group(1)))
             try:
@@ -104,8 +104,10 @@ def test_a_map_by_keyboard(browser: Browser, tmp_path: Path) -> None:
     rows = "return [...document.querySelectorAll('.wide tbody tr')].map(row => row.innerText)"
     expected = [row[0] for row in form["entries"]["rows"] if "bucket 3," in row[2]]
     assert [row.split("\t")[0] for row in browser.get(rows)] == expected
-    browser.get("document.querySelector('input').value = ''; "
-                "document.querySelector('input').dispatchEvent(new Event('input'))")
+    browser.get(
+        "document.querySelector('input').value = ''; "
+        "document.querySelector('input').dispatchEvent(new Event('input'))"
+    )
     browser.tab_to(".wide")
     browser.press(RIGHT)
     shown = [row.split("\t")[0] for row in browser.get(rows)]
@@ -131,4 +133,3 @@ def test_a_process_by_keyboard(browser: Browser, tmp_path: Path) -> None:
         assert browser.get(focus).startswith(box["name"] + ":")
         browser.press(RIGHT)
     assert browser.get(focus).startswith(boxes[-1]["name"] + ":"), "it ends at the last"
-
