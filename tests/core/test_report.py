@@ -206,6 +206,18 @@ def test_a_migration_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPa
     assert row["progress"] is None and row["unknown"] == "not readable today"
 
 
+def test_a_doubt_about_all_of_it_stands_in_the_page(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    program, _ = growing()
+    assert data_of(written(program.target, "m", tmp_path))["said"] == []
+    monkeypatch.setattr(FakeTarget, "misfit", lambda target: "the core is of another build")
+    monkeypatch.setattr(FakeTarget, "runs_on", lambda target: True)
+    for line in ("m", ""):
+        said = data_of(written(program.target, line, tmp_path))["said"]
+        assert said[0] == "the core is of another build" and said[1].startswith("read while")
+
+
 def test_what_makes_no_sense_is_told_in_a_line() -> None:
     program, _ = growing()
     wrong: List[Tuple[str, str]] = [

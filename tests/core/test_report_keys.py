@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
-"""The page of `map report` by keyboard alone, in a Chromium that takes real key presses; in the long
-form of the tests, and skipped without chromedriver (Debian: chromium-driver)."""
+"""The page of `map report` by keyboard alone, in a Chromium that takes real key presses.
+
+In the long form of the tests, and skipped without chromedriver (Debian: chromium-driver).
+"""
 
 import json
 import os

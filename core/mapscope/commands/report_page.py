@@ -288,10 +288,25 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         shown = _of_process(context)
     else:
         shown = _of_map(context.map_of(args), session)
-    said = list(context.said)
+    said = _doubts(session) + context.said
     context.said.clear()  # lines in front of it would be no part of a page
     taken = time.strftime("%Y-%m-%d %H:%M:%S %z")
     return ReportResult({"schema": SCHEMA, "taken": taken, "said": said, **shown})
+
+
+def _doubts(session: Session) -> List[str]:
+    """What must be known of everything that the page shows: it is read by others, elsewhere."""
+    found = [session.target.misfit()] if session.target.misfit() else []
+    if session.target.runs_on():
+        found.append(
+            "read while the process ran: a map that was written to meanwhile may look damaged, or "
+            "be shown half old and half new"
+        )
+    return found
+
+
+def _arguments(parser: argparse.ArgumentParser) -> None:
+    add_map(parser, "all maps of the process")
 
 
 COMMAND = Command(
@@ -303,6 +318,6 @@ COMMAND = Command(
     "With --json: the figures that stand in the page.\n\n"
     "example: map report m -o m.html\n"
     "example: map report -o process.html",
-    add_map,
+    _arguments,
     _run,
 )
