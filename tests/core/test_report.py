@@ -206,6 +206,37 @@ def test_a_migration_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPa
     assert row["progress"] is None and row["unknown"] == "not readable today"
 
 
+def test_buckets_that_cannot_be_read_are_not_empty() -> None:
+    """The first 5 of 16 buckets are there."""
+    program, model = growing()
+    size, image = model.shape.size, model.image
+    array = 0x7F0000000000 - 5 * size % 16
+    image.map_region(array, image.read(model.get("buckets"), 5 * size))
+    model.init("buckets", array)
+    form = one(program.target, "report", "m")
+    new, old = form["heat"]
+    assert new["looked_at"] == 5 and None not in new["squares"][:5]
+    assert new["squares"][5:] == [None] * 11 and None not in old["squares"]
+    assert form["stats"]["read"] and form["inspect"]["problems"]
+    assert form["entries"]["complete"] is False and "cannot read" in form["entries"]["error"]
+
+
+def test_what_an_interrupt_left_out_is_unknown(monkeypatch: pytest.MonkeyPatch) -> None:
+    program, _ = growing()
+
+    def interrupted(target: FakeTarget, done: int, total: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FakeTarget, "progress", interrupted)
+    form = one(program.target, "report", "m")
+    assert form["stats"]["entries"] is None and "interrupted" in form["stats"]["problems"][0]
+    for heat in form["heat"]:
+        assert set(heat["squares"]) == {None} and heat["most"] is None
+    assert form["heat"] and form["entries"]["complete"] is False
+    assert "interrupted" in form["entries"]["error"]
+    assert [one_["bins"] for one_ in form["histograms"]] == [None]
+
+
 def test_a_doubt_about_all_of_it_stands_in_the_page(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

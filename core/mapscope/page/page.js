@@ -143,7 +143,7 @@
 
   function drawHeat(into, one, most) {
     // a power of two, so that what is a power of two is a rectangle
-    const side = 1 << Math.ceil(Math.log2(Math.max(1, one.squares.length)) / 2);
+    const side = 1 << Math.round(Math.log2(Math.max(1, one.squares.length)) / 2);
     const figure = html(into, "figure", { class: "heatmap", "data-array": one.array });
     const name = one.array === "old" ? `old ${one.unit}s` : `${one.unit}s`;
     html(figure, "h3", {}, `${count(one.places)} ${name}, ${count(one.entries)} entries`);
