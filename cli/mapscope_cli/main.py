@@ -9,7 +9,7 @@ import contextlib
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Tuple
+from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Sequence, Tuple
 
 from mapscope.commands import SUMMARIES, load
 from mapscope.errors import MapscopeError, UsageError
@@ -24,8 +24,10 @@ RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
 _STOPPING = ("break", "stop", "trace")
+#: what stands before COMMAND here: a description is loaded for one command
+_DESCRIBE = "describe"
 _HELP = ("-h", "--help")
-LOOKING = tuple(name for name in SUMMARIES if name not in _STOPPING)
+LOOKING = tuple(name for name in SUMMARIES if name not in (*_STOPPING, _DESCRIBE))
 #: bytes of output that are kept in memory while a process is stopped
 _KEPT = 64 << 20
 
@@ -36,8 +38,9 @@ _TORN = (
 
 HELP = "\n".join(
     [
-        "usage: mapscope core [--thread N] PROGRAM CORE COMMAND ...",
-        "       mapscope pid [--no-stop] [--program FILE] [--thread N] PID COMMAND ...",
+        "usage: mapscope core [--describe FILE] [--thread N] PROGRAM CORE COMMAND ...",
+        "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
+        "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
         "       mapscope [-h | --help | --version]",
         "",
@@ -48,6 +51,8 @@ HELP = "\n".join(
         "  --no-stop       read while the process runs: maps that are written to meanwhile may be",
         "                  torn, and what threads are doing is not known",
         "  --program FILE  the program's file, where it cannot be read as the kernel names it",
+        "  --describe FILE a table of the program's own, by a description (docs/describe.md) or",
+        "                  the name of one that comes with mapscope; may be given more than once",
         "  --thread N      the thread whose registers and variables are meant; without it the one",
         "                  that the process died of, or the first",
         "",
@@ -143,6 +148,8 @@ def _run(words: List[str]) -> int:
             sys.stdout.write(load(first).parser("mapscope core|pid ...").format_help())
             return RIGHT
         raise UsageError(f"{first} of what? mapscope core PROGRAM CORE {first}, or mapscope pid")
+    if first == _DESCRIBE:
+        raise UsageError("mapscope core --describe FILE PROGRAM CORE COMMAND, or mapscope pid")
     if first in _STOPPING:
         raise UsageError(f"{first} needs a debugger: use map {first} in gdb or LLDB")
     if not first:
@@ -154,11 +161,12 @@ def _options(words: List[str], kind: str) -> Tuple[argparse.Namespace, List[str]
     """(options before COMMAND, what is looked at, COMMAND and its words)."""
     parser = _Parser(prog=f"mapscope {kind}", add_help=False, allow_abbrev=False)
     parser.add_argument("--thread", type=int)
+    parser.add_argument("--describe", action="append", default=[], metavar="FILE")
     if kind == "pid":
         parser.add_argument("--no-stop", action="store_true")
         parser.add_argument("--program", metavar="FILE")
     number = 2 if kind == "core" else 1
-    takes = ("--thread", "--program")
+    takes = ("--thread", "--program", "--describe")
     at, all_named = 0, False
     named: List[str] = []
     options: List[str] = []
@@ -186,6 +194,8 @@ def _options(words: List[str], kind: str) -> Tuple[argparse.Namespace, List[str]
         raise UsageError(f"a command is needed, one of {', '.join(LOOKING)}")
     if rest[0] in _HELP:
         return args, named, rest
+    if rest[0] == _DESCRIBE:
+        raise UsageError(f"mapscope {kind} --describe FILE, before what is looked at")
     if rest[0] in _STOPPING:
         raise UsageError(f"{rest[0]} needs a debugger: use map {rest[0]} in gdb or LLDB")
     if rest[0] not in LOOKING:
@@ -204,7 +214,7 @@ def _run_core(words: List[str]) -> int:
     from .opening import opened_core
 
     with opened_core(program, core, args.thread, _say) as target:
-        return _look(target, command, sys.stdout.write)
+        return _look(target, command, sys.stdout.write, args.describe)
 
 
 def _run_pid(words: List[str]) -> int:
@@ -234,7 +244,7 @@ def _run_pid(words: List[str]) -> int:
             with opened_process(pid, args.program, not args.no_stop, args.thread, _say) as target:
                 if args.no_stop:
                     _warn_torn(command, kept.write)
-                status = _look(target, command, kept.write)
+                status = _look(target, command, kept.write, args.describe)
         finally:
             kept.seek(0)
             shutil.copyfileobj(kept, sys.stdout)
@@ -254,7 +264,10 @@ def _is_help(command: List[str]) -> bool:
 
 
 def _look(
-    target: Optional["FileTarget"], command: List[str], write: Callable[[str], object]
+    target: Optional["FileTarget"],
+    command: List[str],
+    write: Callable[[str], object],
+    descriptions: Sequence[str] = (),
 ) -> int:
     """Run a command; without a target: its help."""
     name, *words = command
@@ -265,12 +278,15 @@ def _look(
         write(load(name).parser("mapscope core|pid ...").format_help())
         return RIGHT
     from mapscope import shell
+    from mapscope.flavours.described.described_tables import load as describe
     from mapscope.commands.check import CheckResult
 
     def put(text: str) -> None:
         write(text)
 
     try:
+        for description in descriptions:
+            describe(target, description)
         result = shell.run(target, None, name, words, put, "mapscope")
     finally:
         target.finish()

@@ -287,7 +287,7 @@ class FileTarget(Target):
         for file, info in self._cpp_infos():
             for one in info.variables():
                 place = None if one.address is None else one.address + file.bias
-                yield GlobalVariable(one.name, one.type, place)
+                yield GlobalVariable(one.name, one.type, place, one.file)
 
     def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
         lost = 0
@@ -308,6 +308,13 @@ class FileTarget(Target):
         if lost:
             unread.append(f"{lost} thread_local variables (a debugger knows where they are)")
         unread.append("locals and static variables of C++ functions (a debugger knows them)")
+
+    def file_variables(self, name: str) -> List[Tuple[str, Variable]]:
+        return [
+            (one.file, Variable(one.type.described(), one.address))
+            for one in self._cpp_globals()
+            if one.name == name and one.address is not None and not one.type.is_reference
+        ]
 
     def cpp_type(self, name: str) -> Optional[CppType]:
         found = (info.type_named(name) for _, info in self._cpp_infos())

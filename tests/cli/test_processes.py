@@ -42,7 +42,8 @@ def test_it_is_read_and_goes_on(running: "subprocess.Popen[bytes]") -> None:
     found = mapscope("pid", running.pid, "inspect", "main.Doubling", "--json")
     assert found.returncode == 0, found.stderr
     form = json.loads(found.stdout)
-    assert form["count"] == 216 and form["growth"]["kind"] == "double"
+    # it doubles with the 209th entry, and is filled on until some of it has moved
+    assert form["count"] > 208 and form["growth"]["kind"] == "double"
     goes_on(running.pid)
     found = mapscope("pid", running.pid, "check", "main.SameSize")
     assert (found.returncode, found.stderr) == (0, "") and "nothing wrong" in found.stdout

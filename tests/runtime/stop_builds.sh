@@ -6,6 +6,8 @@
 # with equal functions merged; without debug support it says that it is not
 # there. The headers for debuggers are C.
 #
+# Those with link-time optimisation, copied data and no optimisation: in the long form (MAPSCOPE_LONG).
+#
 #   stop_builds.sh COMPILER SOURCE_DIR OBJECTS WORK_DIR     (OBJECTS of library_objects.sh)
 set -euo pipefail
 compiler=$1
@@ -41,16 +43,18 @@ check static
 "$compiler" program.o ./libshared.so -Wl,--gc-sections -s -o uses_shared
 check uses_shared
 
-# Position-dependent: data of the library is copied into the program.
-"$compiler" "${flags[@]}" -O2 -fno-pie -no-pie "$program" ./libshared.so -o copies_data
-check copies_data
+if [ -n "${MAPSCOPE_LONG:-}" ]; then
+  # Position-dependent: data of the library is copied into the program.
+  "$compiler" "${flags[@]}" -O2 -fno-pie -no-pie "$program" ./libshared.so -o copies_data
+  check copies_data
 
-"$compiler" "${flags[@]}" -O2 -flto "$program" "$objects"/lto/*.o -Wl,--gc-sections -s -o lto
-check lto
+  "$compiler" "${flags[@]}" -O2 -flto "$program" "$objects"/lto/*.o -Wl,--gc-sections -s -o lto
+  check lto
 
-compile o0 -O0 -g
-"$compiler" "${flags[@]}" -O0 -g "$program" o0/*.o -o unoptimised
-check unoptimised
+  compile o0 -O0 -g
+  "$compiler" "${flags[@]}" -O0 -g "$program" o0/*.o -o unoptimised
+  check unoptimised
+fi
 
 if command -v ld.gold >/dev/null; then
   "$compiler" -fuse-ld=gold program.o "$objects"/o2/*.o -Wl,--gc-sections,--icf=all -o merged

@@ -50,7 +50,7 @@ class EntriesResult(Result):
                 "schema": "mapscope.entries/1",
                 "address": None if view.address is None else hex(view.address),
                 "type": view.type_name,
-                "count": view.count,
+                "count": view.known_count,
             }
         ) + "\n"
         view.decoder.most_long = MOST_LONG_PRINTED
@@ -67,7 +67,7 @@ class EntriesResult(Result):
     def text(self) -> Iterator[str]:
         view = self._view
         where = "nil" if view.address is None else hex(view.address)
-        yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
+        yield f"{escape(view.type_name)} {where}, {view.count_text()} entries\n"
         yield from self._all(self._text_lines)
         yield from problem_lines(view.problems)
         if self._error is not None:

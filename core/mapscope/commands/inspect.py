@@ -49,7 +49,7 @@ class InspectResult(Result):
             "type": view.type_name,
             "key_type": view.key.name if view.key else None,
             "value_type": view.elem.name if view.elem else None,
-            "count": view.count,
+            "count": view.known_count,
         }
 
     def json(self) -> Iterator[str]:

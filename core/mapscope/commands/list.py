@@ -54,7 +54,7 @@ class ListResult(Result):
                     "name": row.name or None,
                     "owner": row.owner or None,
                     "flavor": view.flavor,
-                    "count": view.count,
+                    "count": view.known_count,
                     "buckets": view.facts().buckets,
                     "overflow": view.overflow_in_use(),
                     "bytes": None if held is None else held.total,
@@ -88,10 +88,11 @@ class ListResult(Result):
             name = row.name or row.owner
             name = f"  {escape(name)}" if name else ""
             buckets = view.facts().buckets
+            count = f"{view.count}{'+' if view.known_count is None else ''}"
             size = size_text(held.total if held else None)
             retained = size_text(held.retained) if held and held.retained else "" if held else "?"
             yield (
-                f"{view.address or 0:<#18x}  {view.count:>10}  "
+                f"{view.address or 0:<#18x}  {count:>10}  "
                 f"{'?' if buckets is None else buckets:>9}  {size:>9}  {retained:>9}  "
                 f"{state:<16}  {escape(view.type_name)}{name}\n"
             )

@@ -137,7 +137,7 @@ def _entries(view: MapView, session: Session) -> Dict[str, object]:
         decoder.most_shown = 0
     error = error or "; ".join(view.problems) or None
     complete = error is None and not more
-    return {"of": view.count, "complete": complete, "error": error, "rows": rows}
+    return {"of": view.known_count, "complete": complete, "error": error, "rows": rows}
 
 
 # --- of the process ---

@@ -40,7 +40,7 @@ class StatsResult(Result):
             "schema": "mapscope.stats/1",
             "address": None if view.address is None else hex(view.address),
             "type": view.type_name,
-            "count": view.count,
+            "count": view.known_count,
             "entries": found.entries,
             "load_factor": view.load_factor(),
             **self._histograms(),
@@ -83,7 +83,7 @@ class StatsResult(Result):
     def text(self) -> Iterator[str]:
         view, found = self.view, self.found
         where = "nil" if view.address is None else hex(view.address)
-        yield f"{escape(view.type_name)} {where}, {view.count} entries\n"
+        yield f"{escape(view.type_name)} {where}, {view.count_text()} entries\n"
         what = coverage_text(found.read, found.unit)
         none = "none" if found.read is None else "?"
         if found.own is None:

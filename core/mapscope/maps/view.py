@@ -127,6 +127,16 @@ class MapView(ABC):
     def count(self) -> int:
         """Live entries, as the header says."""
 
+    @property
+    def known_count(self) -> Optional[int]:
+        """The same; None: there are so many at least, for not all could be looked at."""
+        return self.count
+
+    def count_text(self) -> str:
+        """How many entries, for who reads."""
+        known = self.known_count
+        return f"at least {self.count}" if known is None else str(known)
+
     @abstractmethod
     def facts(self) -> Facts:
         """What the header alone tells."""

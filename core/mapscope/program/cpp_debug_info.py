@@ -69,11 +69,13 @@ class GlobalVariable:
 
     :ivar name: in full
     :ivar address: None: each thread has its own
+    :ivar file: the source file that was compiled
     """
 
     name: str
     type: "DwarfType"
     address: Optional[int]
+    file: str = ""
 
 
 class CppDebugInfo:
@@ -246,7 +248,8 @@ class CppDebugInfo:
         pieces = machine.locate(code, b"", lambda i: self.dwarf.indexed_address(unit, i))
         if len(pieces) != 1 or not pieces[0].address:
             return None
-        return GlobalVariable(name, DwarfType(self, type), pieces[0].address)
+        file = self.name(self.dwarf.head(unit))
+        return GlobalVariable(name, DwarfType(self, type), pieces[0].address, file)
 
     # --- functions ---
 

@@ -72,8 +72,11 @@ class ReadDirtyMap(MapView):
         return parts > 1
 
     def headline(self) -> str:
-        least = "at least " if self._is_cut() else ""
-        return f"{escape(self.type_name)} with {least}{self.count} entries"
+        return f"{escape(self.type_name)} with {self.count_text()} entries"
+
+    @property
+    def known_count(self) -> Optional[int]:
+        return None if self._is_cut() else self.count
 
     def _is_cut(self) -> bool:
         self.maps.tally()
@@ -131,7 +134,8 @@ class ReadDirtyMap(MapView):
         """Of both maps."""
         found = [half.facts().buckets for _, half in self.maps.maps()]
         known = [buckets for buckets in found if buckets is not None]
-        return sum(known) if len(known) == len(found) else None
+        whole = len(known) == len(found) and not self.maps.unread
+        return sum(known) if whole else None
 
     def growth(self) -> Optional[Growth]:
         return None  # of its maps each grows by itself

@@ -73,8 +73,11 @@ class TrieMap(MapView):
         return self._inited > 1 or (not walk.nodes and bool(self.problems))
 
     def headline(self) -> str:
-        least = "at least " if self._is_cut() else ""
-        return f"{escape(self.type_name)} with {least}{self.count} entries"
+        return f"{escape(self.type_name)} with {self.count_text()} entries"
+
+    @property
+    def known_count(self) -> Optional[int]:
+        return None if self._is_cut() else self.count
 
     def _is_cut(self) -> bool:
         self.walk()
