@@ -22,6 +22,8 @@ from mapscope.page.document import document, json_for_markup
 from mapscope.page.drawn import MOST_BINS, MOST_BOXES, MOST_SQUARES, bins, boxes, doubling_bins
 from mapscope.page.drawn import squares
 from model import MIN_TOP, RuntimeMap
+from redisprogram import Dict as RedisDict
+from redisprogram import Program
 from scenes import Scene, all_scenes
 
 Json = Dict[str, Any]
@@ -204,6 +206,22 @@ def test_a_migration_that_cannot_be_read_is_unknown(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr("mapscope.commands.base.Context.find_map", fails)
     (row,) = one(program.target, "report")["migrations"]["rows"]
     assert row["progress"] is None and row["unknown"] == "not readable today"
+
+
+def test_old_buckets_that_are_left_one_behind_the_other() -> None:
+    map = RedisDict(Program("7.0"), "hashDictType", 8)
+    for at in range(24):
+        map.add(b"key %d" % at, b"value %d" % at)
+    map.grow(16)
+    map.step()
+    map.step()
+    form = one(map.program.target, "report", hex(map.address))
+    growth = form["inspect"]["growth"]
+    assert growth["evacuated"] == growth["nevacuate"] and growth["ahead"] == 0
+    old = next(heat for heat in form["heat"] if heat["array"] == "old")
+    left = growth["evacuated"]
+    assert 0 < left < 8 and old["evacuated"] == [1] * left + [0] * (8 - left)
+    assert sum(old["squares"][:left]) == 0 and sum(old["squares"]) == growth["entries_waiting"]
 
 
 def test_buckets_that_cannot_be_read_are_not_empty() -> None:

@@ -4,13 +4,13 @@
 import argparse
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, UsageError
 from ..heap.totals import Group, Totals, largest, owner_text, type_text
-from ..maps.facts import Distribution, Histogram
-from ..maps.occupancy import agrees
+from ..maps.facts import Distribution, Growth, Histogram
+from ..maps.occupancy import Occupancy, agrees
 from ..maps.on_heap import HeapMap, HeapView
 from ..maps.view import MapView
 from ..page.document import document
@@ -27,6 +27,8 @@ SCHEMA = "mapscope.report/1"
 MOST_ENTRIES, _MOST_TEXT, _EACH = 10000, 4 << 20, 200
 #: maps, and migrations, that have a row of their own
 MOST_MAPS, MOST_MIGRATIONS = 1000, 200
+#: old places whose marks are kept one by one
+_MOST_MARKS = 1 << 26
 #: rows that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
 #: steps of the share of a map's cells that are used; and of overflow buckets for ten buckets, of
@@ -53,7 +55,7 @@ class ReportResult(Result):
 def _of_map(view: MapView, session: Session) -> Dict[str, object]:
     shown = inspect(view, session)
     counted = stats(view, session.target.progress)
-    heat, heat_unknown = _heat(view, counted.found, session)
+    heat, heat_unknown = _heat(view, counted.found, shown.summary.growth, session)
     return {
         "of": "map",
         "inspect": shown.form(),
@@ -67,7 +69,7 @@ def _of_map(view: MapView, session: Session) -> Dict[str, object]:
 
 
 def _heat(
-    view: MapView, distribution: Distribution, session: Session
+    view: MapView, distribution: Distribution, growth: Optional[Growth], session: Session
 ) -> Tuple[List[Dict[str, object]], Optional[str]]:
     """Heat maps of its arrays; and why there are none, where that is not known."""
     if view.address is None or not view.facts().buckets:
@@ -82,7 +84,18 @@ def _heat(
         return [], "how many entries each place has is not known of this kind of map"
     if distribution.read is None and not agrees(found, distribution):
         return [], "places counted one by one are not those that were counted together"
-    return [squares(one) for one in found], None
+    return [squares(_with_evacuated(one, growth)) for one in found], None
+
+
+def _with_evacuated(found: Occupancy, growth: Optional[Growth]) -> Occupancy:
+    """Old places with which of them are evacuated, where these are the first ones and no other."""
+    if found.name != "old" or found.evacuated is not None or growth is None:
+        return found
+    if growth.ahead != 0 or growth.evacuated != growth.nevacuate:
+        return found
+    if growth.nevacuate > _MOST_MARKS:  # a header may name more than there is memory
+        return found
+    return replace(found, evacuated=b"\1" * growth.nevacuate)
 
 
 def _histograms(view: MapView, found: Distribution) -> List[Dict[str, object]]:
@@ -197,7 +210,7 @@ def _of_process(context: Context) -> Dict[str, object]:
     views, notes = find_views(session, True)
     if not views:
         raise MapscopeError(
-            f"no maps can be listed: {'; '.join(notes)}; of one that has a name: "
+            f"what all maps hold cannot be told: {'; '.join(notes)}; a page of one: "
             "map report MAP -o FILE.html"
         )
     totals, shapes = Totals("type"), _Shapes()

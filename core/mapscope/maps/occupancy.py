@@ -19,7 +19,8 @@ class Occupancy:
     :ivar places: how many there are
     :ivar looked_at: how many of them, the first ones, were looked at
     :ivar held: entries of each of those; where it is shorter, the others have none
-    :ivar evacuated: 1 for each of those that is evacuated, else 0; None: it is not known of each
+    :ivar evacuated: 1 for each of those that is evacuated, else 0, and for those behind its end;
+        None: it is not known of each
     """
 
     name: str

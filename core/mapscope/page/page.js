@@ -422,7 +422,10 @@
         : "cannot tell: " + data.heat_unknown);
     }
     const part = section("Distributions");
-    if (shown.growth) {
+    const cells = data.histograms.find((one) => one.name === "cells");
+    const places = data.heat.find((one) => one.array === "new");
+    if (shown.growth && cells && cells.bins && places &&
+        cells.bins.reduce((sum, bin) => sum + bin[2], 0) < places.looked_at) {
       html(part, "p", { class: "dim" }, "old buckets that are evacuated, and new ones that nothing " +
         "was moved to yet, are empty by design and not counted here");
     }
