@@ -64,7 +64,7 @@
     }
   }
   function warnings(into, lines) {
-    for (const line of lines || []) html(into, "p", { class: "warn" }, "! " + line);
+    for (const line of lines || []) html(into, "p", { class: "warn" }, line);
   }
 
   // --- histograms ---
@@ -168,7 +168,7 @@
       ? `each square is ${count(one.places_per_square)} ${one.unit}s, their average` : "";
     if (one.looked_at < one.places) {
       html(figure, "p", { class: "warn" },
-        `! only ${count(one.looked_at)} of ${count(one.places)} were looked at`);
+        `only ${count(one.looked_at)} of ${count(one.places)} were looked at`);
     }
     let chosen = 0;
     function show(at) {
@@ -434,7 +434,7 @@
     const entries = section("Entries");
     const held = data.entries;
     if (!held.complete) {
-      html(entries, "p", { class: "warn" }, `! ${count(held.rows.length)} of ${count(held.of)} ` +
+      html(entries, "p", { class: "warn" }, `${count(held.rows.length)} of ${count(held.of)} ` +
         (held.error === null ? "stand in this page" : `could be read: ${held.error}`));
     }
     const columns = [["key", (row) => row[0], "mono"]];
@@ -452,7 +452,7 @@
     html(page, "h1", {}, `${plural(totals.maps, "map")}, ${count(totals.count)} entries`);
     html(page, "p", { class: "dim" }, `taken ${data.taken}`);
     warnings(page, data.said);
-    warnings(page, heap.notes);
+    warnings(page, heap.notes.map((note) => "note: " + note));
     if (!heap.complete) warnings(page, ["not all maps were looked at"]);
     figures(page, [["maps", count(totals.maps)], ["entries", count(totals.count)],
       ["bytes", size(totals.bytes)], ["wasted", size(totals.wasted)],
