@@ -17,6 +17,9 @@ import pytest
 from codec import Int, StdString
 from cppprogram import CppProgram
 from looking import text
+from mapscope.commands import report_page
+from mapscope.heap.totals import Group
+from mapscope.page.drawn import boxes as boxes_of
 from test_report import HOSTILE, data_of, growing
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
@@ -152,7 +155,9 @@ def test_hostile_text_is_shown_as_text(tmp_path: Path) -> None:
     assert not any("\u202e" in cell or "\u2028" in cell for cell in cells)
 
 
-def test_the_page_of_a_process(tmp_path: Path) -> None:
+def test_the_page_of_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made_up = {f"type {n}": Group(1, n, n**3 + 1, n, 0) for n in range(400)}
+    monkeypatch.setattr(report_page, "boxes", lambda groups: boxes_of({**made_up, **groups}))
     program, model = growing()
     for number in range(3):
         program.map(f"other{number}", StdString(), Int(8)).fill({f"key {n}": n for n in range(9)})
@@ -160,14 +165,23 @@ def test_the_page_of_a_process(tmp_path: Path) -> None:
     bars_are(list(page.all("figure", "histogram")), form["histograms"])
     (tree,) = page.all("svg", "tree")
     boxes = form["treemap"]["type"]["boxes"]
+    others = form["treemap"]["type"]["others"]
     groups = list(tree.all("g"))
-    assert len(groups) == len(boxes) == 2
-    whole = sum(box["bytes"] for box in boxes)
-    for group, box in zip(groups, boxes):
-        place = next(group.all("rect"))
-        area = place.number("width") * place.number("height")
-        assert area / (960 * 420) == pytest.approx(box["bytes"] / whole, rel=0.01)
-        assert group.attributes["aria-label"].startswith(box["name"])
+    assert len(groups) == 301 and others["groups"] == 102
+    whole = sum(box["bytes"] for box in [*boxes, others])
+    covered = 0.0
+    for group, box in zip(groups, [*boxes, others]):
+        x, y, wide, high = [
+            next(group.all("rect")).number(name) for name in ("x", "y", "width", "height")
+        ]
+        assert min(x, y) >= 0 and x + wide <= 960.02 and y + high <= 420.02
+        expected = box["bytes"] / whole * 960 * 420
+        assert wide * high == pytest.approx(expected, rel=0.02, abs=0.5)
+        assert expected < 100 or 1 / 6 < wide / high < 6, "boxes are to be looked at, not lines"
+        covered += wide * high
+        name = "102 others" if box is others else box["name"]
+        assert group.attributes["aria-label"].startswith(name + ": ")
+    assert covered == pytest.approx(960 * 420, rel=0.001)
     (bar,) = page.all("progress")
     assert bar.number("value") == form["migrations"]["rows"][0]["progress"]
     rows = [[cell.text() for cell in row.all("td")] for row in page.all("tr")]

@@ -284,7 +284,7 @@
           y: (y + high - part).toFixed(2), height: Math.max(0, part - 1).toFixed(2) });
       }
       svg(group, "title", {}, boxText(one));
-      const letters = Math.floor((wide - 8) / 6.4);
+      const letters = Math.floor((wide - 8) / 7);
       if (letters > 3 && high > 18) {
         const name = clean(one.groups ? `${count(one.groups)} others` : one.name);
         const label = name.length > letters ? name.slice(0, letters - 1) + "\u2026" : name;
