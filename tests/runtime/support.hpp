@@ -28,16 +28,15 @@
 
 namespace support {
 
-// In the builds that repeat the same tests in another way, and take longer for a round, a smaller
-// number of rounds is enough (scripts/test --long: not as small).
+// A third of the rounds is enough from day to day, and in the builds that repeat the same tests in
+// another way, and take longer for a round, an even smaller number (scripts/test --long: all, and not
+// as small).
 inline uint64_t rounds(uint64_t n) {
   [[maybe_unused]] static const bool many = std::getenv("MAPSCOPE_LONG") != nullptr;
 #if MAPSCOPE_TESTS_SANITIZED
-  return n / (many ? 4 : 12) + 1;
-#elif defined(MAPSCOPE_PLAIN_CHECKS)
-  return many ? n : n / 4 + 1;
+  return n / (many ? 4 : 20) + 1;
 #else
-  return n;
+  return many ? n : n / 3 + 1;
 #endif
 }
 

@@ -10,6 +10,7 @@ from ..errors import MapscopeError, UsageError
 from ..flavours.cpp.rings import Event, History, NoHistory, read_history
 from ..locate import evaluate
 from ..maps.event_lines import (
+    EventLine,
     cleared_line,
     created_line,
     destroyed_line,
@@ -18,10 +19,13 @@ from ..maps.event_lines import (
     moved_line,
     race_line,
     rebuild_line,
+    unfinished_line,
 )
+from ..maps.timeline import About, Timeline, thread_name
 from ..program.types import Kind
 from ..program.values import dumps, escape
 from .base import Command, Context, Result, natural, problem_lines
+from .perfetto_output import VIEWER, add_perfetto, cannot_write, open_timeline
 
 
 @dataclass
@@ -31,6 +35,7 @@ class HistoryResult(Result):
     :ivar map: the address that they are of; None: of all maps
     :ivar earlier: events left out, for --last
     :ivar threads: the debugger's numbers of threads that still live, by the kernel's ids
+    :ivar written: a line for what was written beside it; "": nothing was
     """
 
     map: Optional[int]
@@ -38,6 +43,7 @@ class HistoryResult(Result):
     events: List[Event]
     earlier: int
     threads: Dict[int, int]
+    written: str = ""
 
     def json(self) -> Iterator[str]:
         history = self.history
@@ -89,6 +95,7 @@ class HistoryResult(Result):
         started = _wall(history.started)
         if started is None:
             yield "nothing recorded yet: no map was written to\n"
+            yield self.written
             return
         yield f"seconds since {started}, thread, event\n"
         if self.earlier:
@@ -103,9 +110,10 @@ class HistoryResult(Result):
         if not self.events:
             yield "no events\n"
         yield from problem_lines(history.problems)
+        yield self.written
 
 
-def _line(event: Event) -> str:
+def _line(event: Event) -> EventLine:
     address, old = event.map, event.old_buckets or 0
     if event.event == "created":
         return created_line(address, event.detail, event.buckets)
@@ -115,7 +123,7 @@ def _line(event: Event) -> str:
         bucket = event.bucket or 0
         if event.finished:
             return moved_line(address, bucket, old, event.buckets, event.moved_x, event.moved_y)
-        return f"map[{address:#x}] bucket migration: bkt#{bucket} begun, not finished"
+        return unfinished_line(address, bucket, old, event.buckets)
     if event.event == "done":
         return done_line(address, event.buckets, event.note)
     if event.event == "clear":
@@ -178,6 +186,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="only the last N events, 0 for all (text: the debugger's element limit; JSON: all)",
     )
     parser.add_argument("--life", action="store_true", help="leave evacuations out")
+    add_perfetto(parser)
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
@@ -195,7 +204,43 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     earlier = max(0, len(events) - last) if last else 0
     threads = {thread.kernel_id: thread.number for thread in session.target.threads()}
     threads.pop(0, None)
-    return HistoryResult(map, history, events[earlier:], earlier, threads)
+    result = HistoryResult(map, history, events[earlier:], earlier, threads)
+    if args.perfetto is not None:
+        drawn = events if args.last is None else result.events
+        result.written = _draw(args.perfetto, drawn, history, threads)
+    return result
+
+
+def _draw(path: str, events: List[Event], history: History, threads: Dict[int, int]) -> str:
+    """Write the events as a timeline; the line that says so."""
+    timeline = open_timeline(path)
+    try:
+        drawn = _draw_events(timeline, events, history, threads)
+        timeline.close()
+    except OSError as error:
+        raise cannot_write(path, error) from None
+    text = f"wrote {drawn} event{'' if drawn == 1 else 's'} to {escape(path)}: {VIEWER} opens it"
+    if drawn < len(events):
+        text += f"; {len(events) - drawn} left out, whose time is not known yet"
+    return text + "\n"
+
+
+def _draw_events(
+    timeline: Timeline, events: List[Event], history: History, threads: Dict[int, int]
+) -> int:
+    """How many are in it."""
+    timed = [event for event in events if event.time is not None and history.started is not None]
+    for number, event in enumerate(timed):
+        at = (history.started or 0) + round((event.time or 0) * 1e9)
+        if not number and history.lost:
+            timeline.add(f"{history.lost} older events were overwritten", at)
+        thread = threads.get(event.thread)
+        who = f"ended thread ({event.thread})"
+        if thread is not None:
+            who = thread_name(thread, event.thread)
+        about = About(event.type, event.bucket_bytes)
+        timeline.add(_line(event), at, who, lambda: about, event.count)
+    return len(timed)
 
 
 COMMAND = Command(
@@ -203,7 +248,8 @@ COMMAND = Command(
     "Show what the C++ runtime recorded of its maps, newest last: created, growths, evacuated\n"
     "buckets, clear, rebuild, destroyed, races; also of maps that are gone, and in a core dump.\n\n"
     "example: map history m --last 20\n"
-    "example: map history --life",
+    "example: map history --life\n"
+    "example: map history --perfetto /tmp/maps.perfetto",
     _arguments,
     _run,
 )

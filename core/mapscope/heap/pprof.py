@@ -2,13 +2,14 @@
 """A profile that `go tool pprof` opens: bytes, wasted and retained bytes and entries of maps, with
 the path to their owner as the stack.
 
-Facts: profile.proto of github.com/google/pprof (proto/profile.proto), a gzip of one message;
-encoding of Protocol Buffers (varints, lengths).
+Facts: profile.proto of github.com/google/pprof (proto/profile.proto), a gzip of one message.
 """
 
 import gzip
 import io
-from typing import Dict, Iterable, List, Sequence, Tuple
+from typing import Dict, List, Sequence, Tuple
+
+from ..program.protobuf import bytes_field, number_field, packed_field, text_field
 
 #: (name, unit) of a sample's values, in their order
 VALUES = (("entries", "count"), ("bytes", "bytes"), ("wasted", "bytes"), ("retained", "bytes"))
@@ -19,27 +20,6 @@ _MOST = (1 << 63) - 1
 
 # fields of Profile, Sample, ValueType, Location, Line and Function
 _SAMPLE_TYPE, _SAMPLE, _LOCATION, _FUNCTION, _STRINGS, _TIME, _DEFAULT_TYPE = 1, 2, 4, 5, 6, 9, 14
-
-
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
-
-
-def _number(field: int, value: int) -> bytes:
-    return _varint(field << 3) + _varint(value)
-
-
-def _bytes(field: int, data: bytes) -> bytes:
-    return _varint(field << 3 | 2) + _varint(len(data)) + data
-
-
-def _packed(field: int, values: Iterable[int]) -> bytes:
-    return _bytes(field, b"".join(map(_varint, values)))
 
 
 class Profile:
@@ -78,23 +58,23 @@ class Profile:
         """The file's contents."""
         body = bytearray()
         for name, unit in VALUES:
-            pair = _number(1, self._string(name)) + _number(2, self._string(unit))
-            body += _bytes(_SAMPLE_TYPE, pair)
+            pair = number_field(1, self._string(name)) + number_field(2, self._string(unit))
+            body += bytes_field(_SAMPLE_TYPE, pair)
         for stack, values in self._samples.items():
-            body += _bytes(_SAMPLE, _packed(1, stack) + _packed(2, values))
+            body += bytes_field(_SAMPLE, packed_field(1, stack) + packed_field(2, values))
         for name, number in self._functions.items():
             # a location for each function, of the same number
-            line = _bytes(4, _number(1, number))
-            body += _bytes(_LOCATION, _number(1, number) + line)
+            line = bytes_field(4, number_field(1, number))
+            body += bytes_field(_LOCATION, number_field(1, number) + line)
         for name, number in self._functions.items():
-            text = _number(2, self._string(name)) + _number(3, self._string(name))
-            body += _bytes(_FUNCTION, _number(1, number) + text)
+            text = number_field(2, self._string(name)) + number_field(3, self._string(name))
+            body += bytes_field(_FUNCTION, number_field(1, number) + text)
         default = self._string(_DEFAULT)
         for string in self._strings:
-            body += _bytes(_STRINGS, string.encode("utf-8", "replace"))
+            body += text_field(_STRINGS, string)
         if self._nanoseconds:
-            body += _number(_TIME, self._nanoseconds)
-        body += _number(_DEFAULT_TYPE, default)
+            body += number_field(_TIME, self._nanoseconds)
+        body += number_field(_DEFAULT_TYPE, default)
         out = io.BytesIO()
         with gzip.GzipFile(fileobj=out, mode="wb", mtime=0) as file:
             file.write(bytes(body))

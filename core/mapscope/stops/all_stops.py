@@ -4,6 +4,7 @@
 from typing import IO, Dict, Iterator, List, Optional, Type
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
+from ..maps.timeline import Timeline
 from ..maps.view import MapView
 from ..session import Session, describe
 from ..slices.moves import Moves
@@ -73,7 +74,11 @@ class Stops:
             )
 
     def trace(
-        self, request: Request, output: Optional[IO[str]], kind: Type[Trace] = Trace
+        self,
+        request: Request,
+        output: Optional[IO[str]],
+        kind: Type[Trace] = Trace,
+        timeline: Optional[Timeline] = None,
     ) -> Trace:
         """Begin a trace; one of the same MAP is ended first.
 
@@ -82,7 +87,7 @@ class Stops:
         """
         self._require_program(kind)
         self.untrace(request.map, kind.noun)
-        trace = kind(self, request, output)
+        trace = kind(self, request, output, timeline)
         try:
             trace.arm()
         except BaseException:
@@ -150,7 +155,10 @@ class Stops:
             if thread is not None and current.occurrence.thread != thread:
                 continue  # the debugger has not stopped for it
             self.current = current
-            lines.append(f"mapscope stop {current.stop.number}: {current.occurrence.line()}")
+            line = f"mapscope stop {current.stop.number}: {current.occurrence.line()}"
+            lines.append(line)
+            for trace in self._traces:
+                trace.stop_told(line, current.occurrence)
             if current.stop.request.once:
                 self.drop(current.stop)
         for stop in self._all():
@@ -179,6 +187,8 @@ class Stops:
         self.running()
         self.moves.clear()
         self.reached = []
+        for trace in list(self._traces):
+            trace.process_ended()
         waiting = []
         for stop in self._all():
             if stop.plan is None or stop.request.map is None:

@@ -5,12 +5,14 @@ A plan turns one Request into breakpoints and watchpoints: it sets them (arm), m
 is hit, and tells its stop what has occurred. It knows nothing of the debugger but Host.
 """
 
+import time
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..locate import find_map, named_map
+from ..maps.timeline import About, Timeline, thread_name
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..session import Session, describe
@@ -297,8 +299,14 @@ class Stop:
             self.stops.host.say(f"mapscope stop {self.number}: --if: {error}")
             return True
 
-    def log(self, line: str) -> None:
-        """A line of a trace."""
+    def log(
+        self, line: str, hit: Optional[Hit] = None, about: Optional[Callable[[], About]] = None
+    ) -> None:
+        """A line of a trace.
+
+        :param hit: by which it was noticed
+        :param about: tells of the map that it is of
+        """
         self.stops.host.say(line)
 
     def report(self, occurrence: Occurrence, reopen: Optional[Reopen]) -> bool:
@@ -381,27 +389,89 @@ class Trace(Stop):
     """A stop that never stops: it writes a line for each event.
 
     :param output: file that gets the lines; None: the debugger's output
+    :param timeline: gets the events, and then the debugger's output does not
     """
 
-    def __init__(self, stops: Keeper, request: Request, output: Optional[IO[str]]) -> None:
+    def __init__(
+        self,
+        stops: Keeper,
+        request: Request,
+        output: Optional[IO[str]],
+        timeline: Optional[Timeline] = None,
+    ) -> None:
         super().__init__(stops, 0, request)
         self._output = output
+        self._timeline = timeline
+        self._draws = timeline is not None
         self.lines = 0
 
     @property
     def name(self) -> str:
         return "mapscope trace"
 
-    def log(self, line: str) -> None:
+    def log(
+        self, line: str, hit: Optional[Hit] = None, about: Optional[Callable[[], About]] = None
+    ) -> None:
         self.lines += 1
-        if self._output is None:
+        self._draw(
+            lambda timeline: timeline.add(
+                line,
+                time.time_ns(),
+                None if hit is None else self._thread(hit.thread),
+                about or self._about,
+            )
+        )
+        if self._output is not None:
+            self._output.write(line + "\n")
+            self._output.flush()
+        elif not self._draws:
             self.stops.host.say(line)
+
+    def _draw(self, write: Callable[[Timeline], None]) -> None:
+        """Add to the timeline, if there is one; it ends where its file cannot be written."""
+        if self._timeline is None:
             return
-        self._output.write(line + "\n")
-        self._output.flush()
+        try:
+            write(self._timeline)
+        except OSError as error:
+            self._end_timeline()
+            reason = escape(error.strerror or str(error))
+            self.stops.host.say(f"{self.name}: the timeline ends here: {reason}")
+
+    def _end_timeline(self) -> None:
+        timeline, self._timeline = self._timeline, None
+        if timeline is not None:
+            try:
+                timeline.close()
+            except OSError:
+                pass  # what could be written is there
+
+    def _thread(self, number: int) -> str:
+        return thread_name(number, self.stops.host.kernel_thread(number))
+
+    def _about(self) -> About:
+        """What is known of the one map that it is for."""
+        if self.view is None:
+            return About(self.request.only_type)
+        try:
+            return About(self.view.type_name, self.view.facts().bucket_bytes)
+        except MapscopeError:
+            return About(self.view.type_name)
+
+    def stop_told(self, line: str, occurrence: Occurrence) -> None:
+        """A map stop was told of, as a line."""
+        thread = self._thread(occurrence.thread)
+        self._draw(
+            lambda timeline: timeline.stopped(line, time.time_ns(), thread, occurrence.address)
+        )
+
+    def process_ended(self) -> None:
+        """The process is gone."""
+        self._draw(lambda timeline: timeline.process_ended(time.time_ns()))
 
     def disarm(self) -> None:
         super().disarm()
+        self._end_timeline()
         if self._output is not None:
             self._output.close()
             self._output = None

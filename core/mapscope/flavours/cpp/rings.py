@@ -12,7 +12,7 @@ from ...errors import MapscopeError, MemoryUnreadable
 from ...program.values import escape
 from ...session import Session
 from .abi import Abi, all_abis
-from .runtime_maps import type_name_at
+from .runtime_maps import type_at
 
 # MAPSCOPE_EVENT_..., by bit number
 _GROW, _EVACUATE, _DONE, _CLEAR, _RACE, _DESTROY, _CREATE, _REBUILD = 0, 1, 3, 6, 7, 8, 11, 12
@@ -72,6 +72,7 @@ class Event:
     :ivar kind: of the migration that it belongs to
     :ivar finished: of an evacuation: the old bucket is evacuated wholly
     :ivar detail: created, rebuild: the hint; a growth: overflow buckets in use
+    :ivar bucket_bytes: of a bucket of the map; None: no longer known
     """
 
     event: str
@@ -92,6 +93,7 @@ class Event:
     finished: bool = True
     detail: int = 0
     note: str = ""
+    bucket_bytes: Optional[int] = None
 
 
 @dataclass
@@ -169,7 +171,7 @@ class _Reader:
         self._memory = session.memory
         self._abi = abi
         self._result = result
-        self._types: Dict[int, Optional[str]] = {}
+        self._types: Dict[int, Tuple[Optional[str], Optional[int]]] = {}
         self._records = 0
         self._record = abi.record("history_record", *_RECORD)
         self._evacuation = abi.record("history_record", *_EVACUATION)
@@ -247,6 +249,7 @@ class _Reader:
         if name is None or B > 63:
             self._problem(f"{ring}: record {sequence} is impossible")
             return
+        type_name, bucket_bytes = self._type(type)
         event = Event(
             name,
             ring,
@@ -255,11 +258,12 @@ class _Reader:
             self._clock.seconds(clock),
             thread,
             map,
-            self._type(type),
+            type_name,
             count,
             1 << B,
             None if kind is None else 1 << old_B,
             kind,
+            bucket_bytes=bucket_bytes,
         )
         if number != _EVACUATE:
             event.detail = detail
@@ -287,12 +291,12 @@ class _Reader:
             return "abandoned by the end of the map"
         return ""
 
-    def _type(self, maptype: int) -> Optional[str]:
+    def _type(self, maptype: int) -> Tuple[Optional[str], Optional[int]]:
         if maptype not in self._types:
             try:
-                self._types[maptype] = type_name_at(self._session, self._abi, maptype)
+                self._types[maptype] = type_at(self._session, self._abi, maptype)
             except MapscopeError:
-                self._types[maptype] = None
+                self._types[maptype] = None, None
         return self._types[maptype]
 
     def _problem(self, text: str) -> None:

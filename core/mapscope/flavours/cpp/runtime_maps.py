@@ -450,11 +450,19 @@ def type_name_at(session: Session, abi: Abi, maptype: int) -> str:
 
     :raises MapscopeError: if there is none
     """
+    return type_at(session, abi, maptype)[0]
+
+
+def type_at(session: Session, abi: Abi, maptype: int) -> Tuple[str, int]:
+    """The name of the map type whose maptype is at an address, and the bytes of its buckets.
+
+    :raises MapscopeError: if there is none
+    """
     if read_abi(session.memory, session.memory.read_word(maptype)).address != abi.address:
         raise NotAMap(f"no map type at {maptype:#x}")
     type = _read_maptype(session, abi, maptype)
     key, elem = _preferred(session, maptype, type, None)
-    return map_type_name(key, elem)
+    return map_type_name(key, elem), type.layout.size
 
 
 def _preferred(

@@ -14,7 +14,7 @@ from ...flavours.described.described_map import NAME, DescribedMap
 from ...flavours.described.description import C_STRING, TEXT, VALUE, Call
 from ...flavours.described.formulas import Env
 from ...flavours.described.texts import Texts, c_strings
-from ...maps.event_lines import done_line
+from ...maps.event_lines import begun_line, done_line, left_line
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
@@ -116,15 +116,13 @@ class DescribedTrace(DescribedSteps):
         at, sizes = self.address, before.sizes if before.migrating else now.sizes
         old, new = sizes
         if now.migrating and not before.migrating:
-            verb = "grows" if new > old else "shrinks"
-            text = f"{verb} from {old} to {new} buckets (entries: {map.count})"
-            self.stop.log(f"map[{at:#x}] {text}")
+            self.stop.log(begun_line(at, old, new, map.count), hit)
         first = max(before.index, 0) if before.migrating else 0
         end = now.index if now.migrating else old if before.migrating else 0
         for bucket in range(first, end):
-            self.stop.log(f"map[{at:#x}] bucket migration: old bkt#{bucket} of {old}")
+            self.stop.log(left_line(at, bucket, old, new), hit)
         if before.migrating and not now.migrating:
-            self.stop.log(done_line(at, new, ""))
+            self.stop.log(done_line(at, new, ""), hit)
         return False
 
 

@@ -14,6 +14,9 @@ from ...stops.occurrence import Occurrence
 from ..point_plan import PointPlan
 from .go_runtime import GoHeader, GoRuntime
 
+#: of a map whose type cannot be read
+UNKNOWN_TYPE = "map[?]?"
+
 
 class NeverUsed(UsageError):
     """The program has not the function that an event would be noticed at: it never occurs."""
@@ -146,7 +149,7 @@ class GoPlan(PointPlan):
             try:
                 name = Session(self.host.target()).for_type(maptype).go.name_at(maptype)
             except MapscopeError:
-                name = "map[?]?"
+                name = UNKNOWN_TYPE
             self._type_names[maptype] = name
         return self._type_names[maptype]
 

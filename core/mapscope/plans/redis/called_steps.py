@@ -279,7 +279,7 @@ class CalledTrace(CalledSteps):
         return self
 
     def starts(self, hit: Hit, map: ChainedMap, old: int, new: int) -> bool:
-        self.stop.log(resize_line(map.address or 0, old, new, map.count))
+        self.stop.log(resize_line(map.address or 0, old, new, map.count), hit)
         return False
 
     def stepped(self, hit: Hit, step: _Step, map: ChainedMap, buckets: List[int]) -> bool:
@@ -290,19 +290,19 @@ class CalledTrace(CalledSteps):
             if not stay + move:
                 continue  # an empty one is passed over
             if new > 2 * old:
-                self.stop.log(scattered_line(address, bucket, stay + move))
+                self.stop.log(scattered_line(address, bucket, stay + move), hit)
             else:
-                self.stop.log(moved_line(address, bucket, old, new, stay, move))
+                self.stop.log(moved_line(address, bucket, old, new, stay, move), hit)
         return False
 
     def ended(self, hit: Hit, step: _Step, map: ChainedMap) -> bool:
-        self.stop.log(done_line(map.address or 0, step.map.tables.sizes[1], ""))
+        self.stop.log(done_line(map.address or 0, step.map.tables.sizes[1], ""), hit)
         return False
 
     def _on_clear(self, hit: Hit) -> bool:
         map = self.map_of(hit.register("rdi"))
         if map is not None:
-            self.stop.log(cleared_line(map.address or 0, map.count))
+            self.stop.log(cleared_line(map.address or 0, map.count), hit)
         return False
 
 

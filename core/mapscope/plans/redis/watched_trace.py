@@ -43,20 +43,20 @@ class WatchedTrace(TablePlan):
         self._last = now
         if now.migrating and not before.migrating:
             old, new = now.sizes
-            self.stop.log(resize_line(self.address, old, new, self._count))
-            self._passed(now, 0, now.index)
+            self.stop.log(resize_line(self.address, old, new, self._count), hit)
+            self._passed(hit, now, 0, now.index)
         elif now.migrating:
-            self._passed(now, before.index, now.index)
+            self._passed(hit, now, before.index, now.index)
         elif before.migrating:
-            self._passed(before, before.index, before.sizes[0])
-            self.stop.log(done_line(self.address, before.sizes[1], ""))
+            self._passed(hit, before, before.index, before.sizes[0])
+            self.stop.log(done_line(self.address, before.sizes[1], ""), hit)
         return False
 
-    def _passed(self, tables: Tables, first: int, end: int) -> None:
+    def _passed(self, hit: Hit, tables: Tables, first: int, end: int) -> None:
         for bucket in range(first, end):
-            self.stop.log(passed_line(self.address, bucket, *tables.sizes))
+            self.stop.log(passed_line(self.address, bucket, *tables.sizes), hit)
 
     def _on_clear(self, hit: Hit) -> bool:
         if hit.register("rdi") == self.address:
-            self.stop.log(cleared_line(self.address, self.map_now().count))
+            self.stop.log(cleared_line(self.address, self.map_now().count), hit)
         return False
