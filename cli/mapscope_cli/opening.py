@@ -94,7 +94,7 @@ def opened_process(
         for doubt in found.doubts:
             say(doubt)
         _require_thread(thread, len(process.threads))
-        yield FileTarget(process, found, thread or 1, "")
+        yield FileTarget(process, found, thread or 1, "", not stop)
     finally:
         process.close()
 

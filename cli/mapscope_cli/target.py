@@ -62,12 +62,16 @@ class FileTarget(Target):
     :param found: the files that it consists of
     :param selected: the number of the thread that is looked at where none is named
     :param wrong: what is known to be wrong about program and memory together
+    :param runs_on: whether the process was not stopped
     """
 
-    def __init__(self, process: Process, found: Found, selected: int, wrong: str) -> None:
+    def __init__(
+        self, process: Process, found: Found, selected: int, wrong: str, runs_on: bool = False
+    ) -> None:
         self._process = process
         self._found = found
         self._wrong = wrong
+        self._runs_on = runs_on
         self._selected = selected
         self._started = time.monotonic()
         self._shown = False
@@ -86,6 +90,9 @@ class FileTarget(Target):
 
     def misfit(self) -> str:
         return self._wrong
+
+    def runs_on(self) -> bool:
+        return self._runs_on
 
     def warn(self, line: str) -> None:
         sys.stderr.write(line + "\n")

@@ -52,6 +52,19 @@ def test_a_core_of_go_is_as_in_gdb(go_core: Core, tmp_path: Path) -> None:
     assert "main.Doubling" in go_core.look("list").stdout
 
 
+def test_a_page_of_a_core(go_core: Core, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    written = go_core.look("report", "main.Doubling", "-o", str(page))
+    assert (written.returncode, written.stdout, written.stderr) == (0, "", "")
+    _, _, rest = page.read_text(encoding="utf-8").partition('id="data">')
+    form = json.loads(rest.partition("</script")[0])
+    assert form["inspect"] == json.loads(go_core.look("inspect", "main.Doubling", "--json").stdout)
+    drawn = {heat["array"]: sum(heat["squares"]) for heat in form["heat"]}
+    assert sum(drawn.values()) == form["inspect"]["count"] > 0 and set(drawn) == {"new", "old"}
+    nowhere = go_core.look("report")
+    assert nowhere.returncode == 2 and "-o FILE.html" in nowhere.stderr
+
+
 def test_a_packed_and_a_cut_core(go_core: Core, tmp_path: Path) -> None:
     """What was cut off is not known, and said to be so: no map is another one than it was."""
     cut = tmp_path / "cut.gz"

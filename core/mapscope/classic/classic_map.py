@@ -2,6 +2,7 @@
 """A classic map: what commands ask of it."""
 
 import math
+from array import array as numbers
 from functools import lru_cache
 from operator import or_
 from typing import Dict, List, Optional, Tuple
@@ -12,6 +13,7 @@ from ..errors import UsageError
 from ..maps.batches import Where
 from ..maps.facts import Bucket, Cell, Chain, Coverage, Distribution, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.occupancy import Occupancy
 from ..maps.problems import is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
@@ -19,7 +21,7 @@ from .chain_check import check_classic
 from .chain_lookup import Lookup
 from .classic_reader import ClassicReader
 from .moving import slots, target_bucket
-from .tally import Tally, tally_array
+from .tally import Tally, note_interrupt, tally_array
 
 
 class ClassicMap(ClassicReader):
@@ -156,6 +158,29 @@ class ClassicMap(ClassicReader):
         )
         # a bucket of a map that shrinks has two old ones
         return bytes(map(or_, marks[: new.count], marks[new.count :])).count(0)
+
+    def occupancy(self, progress: Progress = no_progress) -> Optional[List[Occupancy]]:
+        if self.layout is None:
+            return None
+        return [self._held_by_each(array, progress) for array in self.arrays() if array]
+
+    def _held_by_each(self, array: BucketArray, progress: Progress) -> Occupancy:
+        """Entries of each bucket of an array, with those of its overflow buckets."""
+        walker = self.walker()
+        layout, is_old = walker.layout, array.name == "old"
+        held, marks = numbers("I"), bytearray()
+        try:
+            for levels in walker.walk(array, not is_old or self.is_writing(), progress):
+                held.extend(levels[0].live_counts(layout))
+                if is_old:
+                    marks += levels[0].evacuated(layout)
+                for level in levels[1:]:
+                    for owner, more in zip(level.owners, level.live_counts(layout)):
+                        held[owner] += more
+        except KeyboardInterrupt:
+            note_interrupt(walker)
+        marks_if_old = marks if is_old else None
+        return Occupancy(array.name, self.unit, array.count, len(held), held, marks_if_old)
 
     # --- one bucket, one key ---
 

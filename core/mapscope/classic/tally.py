@@ -125,13 +125,14 @@ def tally_array(
         try:
             _tally_chains(walker, tally, array, nevacuate, into_evacuated)
         except KeyboardInterrupt:
-            _note_interrupt(walker)
+            note_interrupt(walker)
     except KeyboardInterrupt:
-        _note_interrupt(walker)
+        note_interrupt(walker)
     return tally
 
 
-def _note_interrupt(walker: Walker) -> None:
+def note_interrupt(walker: Walker) -> None:
+    """Not all was looked at, for Ctrl-C was pressed."""
     walker.problem(Problem("interrupted: not all of the map was looked at", "interrupted"))
 
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .base import Command
 
 #: name: one line about it, in the order of the manual; each is a module here, of the same name
-#: but where Python has another use for that
+#: but where Python, or another module, has another use for that
 SUMMARIES: Dict[str, str] = {
     "inspect": "a map's size, load, buckets and, if it is growing, its migration",
     "entries": "each live entry exactly once, at any point of a migration",
@@ -24,6 +24,7 @@ SUMMARIES: Dict[str, str] = {
     "check": "what is wrong with a map, the usual cause and what to look at next",
     "list": "every live map that can be enumerated, biggest first",
     "heap": "every map of the process: who holds the memory, and what stands out",
+    "report": "a page for a browser: a map with its buckets, or the process with all maps",
     "describe": "teach mapscope a hash table of the program's own, by a short file",
     "owners": "who refers to a map, from a variable or a frame on",
     "break": "stop when a map grows, migrates, is written to or raced on",
@@ -39,7 +40,7 @@ FIRST_WORDS: Dict[str, Tuple[str, ...]] = {
     "trace": ("on", "off"),
 }
 
-_MODULES = {"break": "breaks"}
+_MODULES = {"break": "breaks", "report": "report_page"}
 
 OVERVIEW = "\n".join(
     [

@@ -279,13 +279,16 @@ def natural(text: str) -> int:
     return value
 
 
-def add_map(parser: argparse.ArgumentParser) -> None:
-    """The MAP argument and --type."""
+def add_map(parser: argparse.ArgumentParser, without: str = "the map of the current stop") -> None:
+    """The MAP argument and --type.
+
+    :param without: what is meant without MAP
+    """
     parser.add_argument(
         "map",
         metavar="MAP",
         nargs="?",
-        help="an expression, an address or a register; without it: the map of the current stop",
+        help=f"an expression, an address or a register; without it: {without}",
     )
     parser.add_argument(
         "--type",

@@ -17,6 +17,7 @@ from ..heap.totals import SORTS, Finding, Group, Totals, largest, owner_text, ty
 from ..maps.figures import size_text
 from ..maps.on_heap import HeapMap, HeapView
 from ..program.values import dumps, escape, named
+from ..session import Session
 from .base import Command, Context, Result, natural
 
 SCHEMA = "mapscope.heap/1"
@@ -294,19 +295,17 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--since", metavar="FILE", help="what changed since --save wrote FILE")
 
 
-def _run(context: Context, args: argparse.Namespace) -> Result:
-    session = context.session
-    session.require_memory()
-    session.require_architecture()
-    if args.no_owners and (args.by == "owner" or args.save or args.since or args.pprof):
-        raise UsageError("map heap: --no-owners leaves out what this needs")
-    before = looks.read(args.since) if args.since else None
+def find_views(session: Session, follow: bool) -> Tuple[List[HeapView], List[str]]:
+    """All maps, a view for each kind, and what is to be said of those that are not there.
+
+    :param follow: whether references are followed, for owners and types
+    """
     views: List[HeapView] = []
     for flavour in FLAVOURS:
         if any(view.interrupted for view in views):
             break
         if flavour.present(session):
-            views += flavour.heap(session, not args.no_owners, session.target.progress)
+            views += flavour.heap(session, follow, session.target.progress)
     notes = [note for view in views for note in view.notes]
     if not views:
         notes.append(
@@ -314,6 +313,17 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
             if any(flavour.present(session) for flavour in FLAVOURS)
             else "no runtime of mapscope's or of Go's was recognised in this program"
         )
+    return views, notes
+
+
+def _run(context: Context, args: argparse.Namespace) -> Result:
+    session = context.session
+    session.require_memory()
+    session.require_architecture()
+    if args.no_owners and (args.by == "owner" or args.save or args.since or args.pprof):
+        raise UsageError("map heap: --no-owners leaves out what this needs")
+    before = looks.read(args.since) if args.since else None
+    views, notes = find_views(session, not args.no_owners)
     chosen = _Chosen(views, args.type, args.min_bytes or 0)
     totals = Totals(args.by)
     profile = Profile(time.time_ns()) if args.pprof else None

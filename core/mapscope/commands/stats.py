@@ -10,6 +10,7 @@ from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.facts import Distribution, Held, Life
 from ..maps.figures import coverage_form, coverage_text, optional, size_text
+from ..maps.progress import Progress
 from ..maps.verdict import Verdict, judge_map
 from ..maps.view import MapView
 from ..program.values import dumps, escape
@@ -26,7 +27,8 @@ class StatsResult(Result):
     found: Distribution
     hashes: Verdict
 
-    def json(self) -> Iterator[str]:
+    def form(self) -> Dict[str, object]:
+        """The object of mapscope.stats/1."""
         view, found = self.view, self.found
         swiss: Dict[str, object] = {}
         if found.unit == "group":
@@ -34,33 +36,34 @@ class StatsResult(Result):
             swiss.update(tombstones=found.tombstones, growth_left=found.growth_left)
         held, used = found.held, found.bytes_used
         total = None if held is None else held.total
-        yield dumps(
-            {
-                "schema": "mapscope.stats/1",
-                "address": None if view.address is None else hex(view.address),
-                "type": view.type_name,
-                "count": view.known_count,
-                "entries": found.entries,
-                "load_factor": view.load_factor(),
-                **self._histograms(),
-                "uniformity": found.uniformity,
-                "hash_verdict": self.hashes.form(),
-                **swiss,
-                "bytes": {
-                    "total": total,
-                    "used": used,
-                    "wasted": None if total is None or used is None else total - used,
-                    "retained_by_old": held.old if held else None,
-                    "retired": held.retired if held else None,
-                    "overflow": held.overflow if held else None,
-                    "rebuilt": found.bytes_rebuilt,
-                    **({"nodes": held.nodes} if held and held.nodes is not None else {}),
-                },
-                "life": view.life.form() if view.life else None,
-                **coverage_form(found.read),
-                "problems": view.problems,
-            }
-        ) + "\n"
+        return {
+            "schema": "mapscope.stats/1",
+            "address": None if view.address is None else hex(view.address),
+            "type": view.type_name,
+            "count": view.known_count,
+            "entries": found.entries,
+            "load_factor": view.load_factor(),
+            **self._histograms(),
+            "uniformity": found.uniformity,
+            "hash_verdict": self.hashes.form(),
+            **swiss,
+            "bytes": {
+                "total": total,
+                "used": used,
+                "wasted": None if total is None or used is None else total - used,
+                "retained_by_old": held.old if held else None,
+                "retired": held.retired if held else None,
+                "overflow": held.overflow if held else None,
+                "rebuilt": found.bytes_rebuilt,
+                **({"nodes": held.nodes} if held and held.nodes is not None else {}),
+            },
+            "life": view.life.form() if view.life else None,
+            **coverage_form(found.read),
+            "problems": view.problems,
+        }
+
+    def json(self) -> Iterator[str]:
+        yield dumps(self.form()) + "\n"
 
     def _histograms(self) -> Dict[str, object]:
         """Their fields: null where nothing was looked at."""
@@ -319,11 +322,15 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         if session.unread and not known:
             totals.created = totals.life = None
         return totals
-    view = context.map_of(args)
+    return stats(context.map_of(args), session.target.progress)
+
+
+def stats(view: MapView, progress: Progress) -> StatsResult:
+    """The result for a map that is found already."""
     if view.address is not None:
         view.types()
-        found = view.distribution(session.target.progress)
-        return StatsResult(view, found, judge_map(view, found, session.target.progress))
+        found = view.distribution(progress)
+        return StatsResult(view, found, judge_map(view, found, progress))
     empty: Dict[int, int] = {}
     nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit, empty)
     return StatsResult(view, nothing, judge_map(view, nothing))

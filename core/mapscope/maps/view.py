@@ -20,6 +20,8 @@ from .batches import EntryBatch, some_of
 from .facts import Chain, Distribution, Facts, Growth, Held, Life, Summary
 from .found import Found, KeyTest
 from .hash_use import HashUse
+from .occupancy import Occupancy, counted
+from .problems import is_cut_short
 from .progress import Progress, no_progress
 from .report import Report
 
@@ -174,6 +176,21 @@ class MapView(ABC):
 
         :raises TypeNeeded: where keys cannot be found without the map's type
         """
+
+    def occupancy(self, progress: Progress = no_progress) -> Optional[List[Occupancy]]:
+        """How many entries each bucket or group has, array by array; None: that is not known of
+        each. Walks the whole map.
+
+        :raises TypeNeeded: where keys cannot be found without the map's type
+        """
+        buckets, growth = self.facts().buckets, self.growth()
+        if not isinstance(buckets, int):
+            return None
+        places = {"new": buckets}
+        if growth is not None:
+            places["old"] = growth.old_buckets
+        found = counted(self.entries(progress), places, self.unit)
+        return None if is_cut_short(self.problems) else found
 
     def sample(self, most: int, progress: Progress = no_progress) -> Iterator[EntryBatch]:
         """About so many of the entries, from all over the map; all of them, if there are no more.

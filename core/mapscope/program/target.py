@@ -200,6 +200,10 @@ class Target(ABC):
         of another build; "": nothing."""
         return ""
 
+    def runs_on(self) -> bool:
+        """Whether the process runs while it is read."""
+        return False
+
     def warn(self, line: str) -> None:
         """A line on the debugger's error channel."""
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A Swiss map: what commands ask of it."""
 
+from array import array
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..cells.layout import BucketLayout
@@ -9,6 +10,7 @@ from ..cells.marks import CELLS
 from ..errors import UsageError
 from ..maps.facts import Bucket, Cell, Chain, Coverage, Distribution, Summary
 from ..maps.found import Found, KeyTest
+from ..maps.occupancy import Occupancy
 from ..maps.problems import is_cut_short
 from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
@@ -118,6 +120,22 @@ class SwissMap(SwissReader):
             tombstones=deleted,
             growth_left=left,
         )
+
+    def occupancy(self, progress: Progress = no_progress) -> Optional[List[Occupancy]]:
+        layout = self._need_layout()
+        held = array("I")
+        for table, level in self._until_interrupted(progress):
+            if not table.replaced:
+                full = level.tophashes(layout).translate(FULL)
+                # eight vectors of 0/1 bytes, added as long integers: no byte exceeds 8
+                total = sum(int.from_bytes(full[slot::CELLS], "little") for slot in range(CELLS))
+                held.extend(total.to_bytes(table.count, "little"))
+        if self.tables_unread():
+            return None
+        places = sum(table.count for table in self.tables() if not table.replaced)
+        if is_cut_short(self.problems) and len(held) != places:
+            return None  # which groups are missing is not known
+        return [Occupancy("new", self.unit, places, places, held)]
 
     def _bytes_rebuilt(self, entries: int) -> int:
         """What make(map[K]V, entries) sets aside (NewMap in map.go, newTable in table.go)."""
