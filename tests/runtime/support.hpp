@@ -34,7 +34,7 @@ namespace support {
 inline uint64_t rounds(uint64_t n) {
   [[maybe_unused]] static const bool many = std::getenv("MAPSCOPE_LONG") != nullptr;
 #if MAPSCOPE_TESTS_SANITIZED
-  return n / (many ? 4 : 20) + 1;
+  return n / (many ? 4 : 12) + 1;
 #else
   return many ? n : n / 3 + 1;
 #endif
