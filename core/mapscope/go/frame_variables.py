@@ -186,7 +186,11 @@ class OuterFrame(Names):
             problem = error
         scoped = self._scoped()
         if scoped is not None and not scoped.lacks:
-            return scoped.local(name)
+            own = scoped.local(name)
+            if own is not None:
+                return own
+            lost = f"cannot tell: {escape(name)} was in a register, and calls since then may have"
+            problem = problem or MapscopeError(f"{lost} used it")
         if problem is not None:
             raise problem
         return found
