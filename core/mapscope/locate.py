@@ -13,7 +13,7 @@ from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 from .errors import MapscopeError, MemoryUnreadable, NoStopMap, NotAMap, UsageError
 from .flavours.registry import FLAVOURS
 from .go import expressions
-from .go.dictionaries import Dictionaries, generic_name
+from .go.dictionaries import Dictionaries, same_function
 from .go.frame_variables import OuterFrame, OwnPackages, ScopedFrame, scoped
 from .go.syntax import NotGo
 from .in_goroutine import InGoroutine, in_no_operation
@@ -212,9 +212,8 @@ def _scoped(session: Session, selected: Frame) -> Optional[ScopedFrame]:
     if table is None or thread is None:
         return None
     frames = session.unwound(thread, _MOST_FRAMES)
-    name = generic_name(selected.function) or selected.function
     for one in scoped(session.memory, table, frames, session.target.code_file):
-        if one.sp() == selected.sp() and (generic_name(one.function) or one.function) == name:
+        if one.sp() == selected.sp() and same_function(one.function, selected.function):
             return one
     return None
 

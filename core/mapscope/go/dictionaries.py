@@ -27,6 +27,7 @@ _LOAD_SIZE = 7
 _CALL = struct.Struct("<Bi")
 #: functions that others contain, and what the compiler wraps calls in
 _CLOSURE = re.compile(r"\]\)?.*(\.func\d|\.gowrap|\.deferwrap|-fm$|-range)")
+_INSTANCE = re.compile(r"\[.*\]")
 #: bytes of a caller's code before the call that are looked at, and between the load of the
 #: dictionary that it passes and the call, where it loads several
 _MOST_CODE, _BEFORE_CALL = 1 << 17, 96
@@ -95,6 +96,11 @@ def generic_name(function: str) -> str:
     return f"{folder}{slash}{package}.{own.replace('(*', '')}" if bracket and dot else ""
 
 
+def same_function(one: str, other: str) -> bool:
+    """Whether two names are of one function, whichever types they say that it was made for."""
+    return _INSTANCE.sub("[...]", one) == _INSTANCE.sub("[...]", other)
+
+
 class Dictionaries:
     """Which dictionary the call of a frame is for.
 
@@ -119,10 +125,13 @@ class Dictionaries:
         self._file_of = file_of
         self._frames = frames
         self._innermost = innermost
+        self._found: Optional[List[int]] = None
 
     def possible(self) -> List[int]:
         """Addresses of those that it may be, one where that is certain; none: nothing is known."""
-        return self._possible(list(islice(self._callers(), _MOST_CALLERS)))
+        if self._found is None:
+            self._found = self._possible(list(islice(self._callers(), _MOST_CALLERS)))
+        return self._found
 
     def _callers(self) -> Iterator[Frame]:
         """The frame, and then the callers' alone: what is inlined has the stack of what it is
@@ -183,9 +192,10 @@ class Dictionaries:
         if caller is None or not self._calls(callers[0].pc(), callee):
             return []
         loaded = self._loaded(caller.start, callers[0].pc(), places)
-        if loaded:
-            return loaded
-        inside: Set[int] = set()
+        if not generic_name(caller.name):
+            return self._nearest(loaded)
+        # it may call the function for types of its own and for others as well
+        inside: Set[int] = set(loaded)
         for own in self._possible(callers):
             inside.update(self._words(own, callers[0]))
         return [place for place in places if place in inside]
@@ -199,15 +209,24 @@ class Dictionaries:
         opcode, distance = _CALL.unpack(code)
         return bool(opcode == 0xE8 and back + distance == callee)
 
-    def _loaded(self, start: int, back: int, places: Dict[int, int]) -> List[int]:
-        """Those whose addresses a caller loads, the one for this call where that is clear."""
+    @staticmethod
+    def _nearest(loaded: Dict[int, int]) -> List[int]:
+        """Of those that a caller loads the one that is for the call, where that is clear."""
+        if len(loaded) > 1:
+            last, distance = list(loaded.items())[-1]
+            return [last] if distance <= _BEFORE_CALL else list(loaded)
+        return list(loaded)
+
+    def _loaded(self, start: int, back: int, places: Dict[int, int]) -> Dict[int, int]:
+        """Those whose addresses a caller loads, and how many bytes before the call it does last,
+        the last one last."""
         size = min(back - start, _MOST_CODE)
         if size <= 0:
-            return []
+            return {}
         try:
             code = bytes(self._memory.read(back - size, size))
         except MapscopeError:
-            return []
+            return {}
         found: Dict[int, int] = {}
         for match in _LOADS.finditer(code):
             behind = match.start() + _LOAD_SIZE
@@ -215,10 +234,7 @@ class Dictionaries:
             if target in places:
                 found.pop(target, None)
                 found[target] = len(code) - behind
-        if found and len(found) > 1:
-            last, distance = list(found.items())[-1]
-            return [last] if distance <= _BEFORE_CALL else list(found)
-        return list(found)
+        return found
 
     def _words(self, dictionary: int, frame: Frame) -> List[int]:
         """What a dictionary of a frame's function holds."""

@@ -46,6 +46,13 @@ func Outer[K comparable, V any](m map[K]V) int {
 	return n + len(m)
 }
 
+// Both calls it for a type of its own and for another of the same shape.
+//
+//go:noinline
+func Both[K ~string](m map[K]int, others map[Other]int) int {
+	return Count(others) + Count(m)
+}
+
 //go:noinline
 func Later[K comparable, V any](m map[K]V) {
 	defer Count(m)
@@ -83,4 +90,5 @@ func main() {
 	kept()
 	by(Count[Name, int], names)
 	by(Count[Other, int], others)
+	Both(names, others)
 }
