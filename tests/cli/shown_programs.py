@@ -55,7 +55,7 @@ def running(programs: Path, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(truth.exists, "the program's maps")
+    wait_for(lambda: truth.exists() and truth.read_bytes().endswith(b"\n"), "the program's maps")
     yield program
     program.kill()
     program.wait()
