@@ -55,7 +55,13 @@ def running(programs: Path, tmp_path: Path) -> Iterator["subprocess.Popen[bytes]
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
-    wait_for(lambda: truth.exists() and truth.read_bytes().endswith(b"\n"), "the program's maps")
+
+    # its last record is written to the end
+    def is_whole() -> bool:
+        lines = truth.read_bytes().splitlines(True) if truth.exists() else []
+        return bool(lines) and b'"main.MapPtr"' in lines[-1][:80] and lines[-1][-1:] == b"\n"
+
+    wait_for(is_whole, "the program's maps")
     yield program
     program.kill()
     program.wait()

@@ -39,7 +39,7 @@ def goes_on(pid: int) -> None:
 
 
 def test_it_is_read_and_goes_on(running: "subprocess.Popen[bytes]", tmp_path: Path) -> None:
-    record = [json.loads(line) for line in (tmp_path / "truth").read_text("utf-8").splitlines()]
+    record = [json.loads(line) for line in (tmp_path / "truth").read_bytes().splitlines()]
     (entries,) = [one["count"] for one in record if one["name"] == "main.Doubling"]
     found = mapscope("pid", running.pid, "inspect", "main.Doubling", "--json")
     assert found.returncode == 0, found.stderr
