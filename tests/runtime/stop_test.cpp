@@ -976,7 +976,6 @@ BOOST_AUTO_TEST_CASE(one_thread) {
     for (uint64_t i = 0; i < 50; i++) {
       maps[0][i] = i;
     }
-    told->map = header(maps[1]);
     second.join();
     told->map = header(maps[1]);
   });
