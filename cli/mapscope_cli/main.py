@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Sequence, 
 from mapscope.commands import SUMMARIES, load
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.values import escape
+from mapscope.version import VERSION
 
 if TYPE_CHECKING:
     from .target import FileTarget
@@ -132,7 +133,7 @@ def _run(words: List[str]) -> int:
         sys.stdout.write(HELP)
         return RIGHT
     if first == "--version":
-        sys.stdout.write("mapscope 0.1.0\n")
+        sys.stdout.write(f"mapscope {VERSION}\n")
         return RIGHT
     if first == "log":
         from .log_command import run as run_log
