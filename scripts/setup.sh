@@ -69,6 +69,7 @@ want_test() {
   want optional black python_has black
   want optional python3-flake8 python_has flake8
   want optional shellcheck have shellcheck
+  want optional mkdocs python_has mkdocs
   want optional util-linux have setarch
 }
 
