@@ -43,6 +43,7 @@ HELP = "\n".join(
         "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
         "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
+        "       mapscope install | uninstall [--gdb] [--lldb] [--dry-run]",
         "       mapscope [-h | --help | --version]",
         "",
         "Show what hash maps are really doing, in a core file or in a live process, without a",
@@ -60,7 +61,8 @@ HELP = "\n".join(
         "commands:",
         *(f"  {name:<9} {SUMMARIES[name]}" for name in LOOKING),
         "",
-        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader.",
+        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader;",
+        "mapscope install has gdb and LLDB load mapscope each time they start.",
         "",
         "exit status: 0: all right; 1: it could not be told; 2: the words make no sense; 3: check",
         "has found what cannot be in a healthy map; 130: interrupted.",
@@ -139,6 +141,10 @@ def _run(words: List[str]) -> int:
         from .log_command import run as run_log
 
         return run_log(words[1:], sys.stdout.write)
+    if first in ("install", "uninstall"):
+        from .install_command import run as run_install
+
+        return run_install(first, words[1:], sys.stdout.write)
     if first in ("core", "pid"):
         if any(word in _HELP for word in words[1:2]):
             sys.stdout.write(HELP)
