@@ -143,7 +143,7 @@ def _script(debugger: _Debugger) -> str:
         raise MapscopeError(f"this copy of mapscope is not complete: it has no {named(path)}")
     if _ODD.search(path):
         raise MapscopeError(
-            f"{debugger.name} cannot be told to load {named(path)}: put mapscope where the path has "
+            f"{debugger.name} cannot be told to load {named(path)}: put mapscope where a path has "
             'no ", ` or \\, and no control characters'
         )
     return path
