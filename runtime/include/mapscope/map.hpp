@@ -37,6 +37,9 @@
 #include <utility>
 
 #include <mapscope/debug.hpp>
+#if __has_include(<mapscope/gdb_script.h>) // where the library is installed
+#include <mapscope/gdb_script.h>
+#endif
 #include <mapscope/hash.hpp>
 #include <mapscope/layout.h>
 #include <mapscope/relocate.hpp>
