@@ -5,8 +5,8 @@
     ide_session.py DOCUMENT KIND MAPSCOPE_DIR PROGRAM DEBUGGER [OPTIONS...]
 
 KIND is the configuration's type: cppdbg is spoken to gdb, which reads gdb/MI, as cpptools does;
-lldb-dap is what DEBUGGER is then; and lldb has its commands run by LLDB itself. Stops at `checkpoint`, shows the
-variable m and some of its entries, and types `map inspect m`.
+lldb-dap is what DEBUGGER is then; and lldb has its commands run by LLDB itself. Stops at
+`checkpoint`, shows the variable m and some of its entries, and types `map inspect m`.
 """
 
 import json
