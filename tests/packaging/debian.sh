@@ -107,7 +107,7 @@ for program in static all_static shared; do
   expect 0 "$shown" 'warning|rror'
 done
 shown=$(inside "mapscope --version; man -w mapscope 2>/dev/null; ls /usr/share/man/man[17]/mapscope*
-  HOME=/root mapscope install --gdb --dry-run; ls /usr/share/bash-completion/completions/mapscope")
+  HOME=/packages mapscope install --gdb --dry-run; ls /usr/share/bash-completion/completions/mapscope")
 expect 1 "$shown" "^mapscope $version\$"
 expect 1 "$shown" '/man7/mapscope-commands\.7\.gz$'
 expect 1 "$shown" 'would add: source /usr/share/mapscope/gdb/mapscope_gdb\.py$'
