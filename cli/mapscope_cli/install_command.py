@@ -13,11 +13,11 @@ import os
 import re
 import stat
 import tempfile
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.values import escape, named
+from mapscope.records import dataclass
 
 _DESCRIPTION = {
     "install": """\
