@@ -3,7 +3,7 @@
 
 Installed below share/gdb/auto-load, where gdb trusts what it finds (where that is its own), under
 the name of the shared library, and under the one that a program's .debug_gdb_scripts has
-(<mapscope/gdb_script.h>). mapscope itself is in share/mapscope of the same prefix.
+(mapscope_gdb_script.h). mapscope itself is in share/mapscope of the same prefix.
 """
 
 import importlib.util

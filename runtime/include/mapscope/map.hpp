@@ -37,15 +37,17 @@
 #include <utility>
 
 #include <mapscope/debug.hpp>
-#if __has_include(<mapscope/gdb_script.h>) // where the library is installed
-#include <mapscope/gdb_script.h>
-#endif
 #include <mapscope/hash.hpp>
 #include <mapscope/layout.h>
 #include <mapscope/relocate.hpp>
 #include <mapscope/runtime.hpp>
 #include <mapscope/tophash.hpp>
 #include <mapscope/typeinfo.hpp>
+
+// Beside this header where it is installed; not that of another installation.
+#if __has_include("mapscope_gdb_script.h")
+#include "mapscope_gdb_script.h"
+#endif
 
 namespace mapscope {
 
