@@ -248,10 +248,12 @@ struct choice {
 };
 
 template <class Store> choice single(const char *name, bool hint = false) {
-  return {name, warm_up<Store>, grow<Store>, churn<Store>, empty<Store>, small<Store>, nullptr, hint};
+  return {name,         warm_up<Store>, grow<Store>, churn<Store>,
+          empty<Store>, small<Store>,   nullptr,     hint};
 }
 template <class Store> choice shared(const char *name) {
-  return {name, warm_up<Store>, grow<Store>, churn<Store>, empty<Store>, nullptr, threads<Store>, false};
+  return {name,         warm_up<Store>, grow<Store>,    churn<Store>,
+          empty<Store>, nullptr,        threads<Store>, false};
 }
 template <class Store> choice poor(const char *name) {
   return {name, warm_up<Store>, grow<Store>, nullptr, nullptr, nullptr, nullptr, false};
@@ -331,6 +333,7 @@ int main(int argc, char **argv) {
       }
     }
   }
-  std::fputs("usage: alternatives_bench --list | WORKLOAD MAP ENTRIES, as --list has them\n", stderr);
+  std::fputs("usage: alternatives_bench --list | WORKLOAD MAP ENTRIES, as --list has them\n",
+             stderr);
   return 2;
 }

@@ -371,6 +371,7 @@ def test_stats_json_and_text() -> None:
         "hash_verdict",
         "bytes",
         "life",
+        "advice",
         "problems",
     ]
     assert form["schema"] == "mapscope.stats/1" and form["entries"] == form["count"] == 27

@@ -22,6 +22,7 @@ from mapscope.errors import MapscopeError, UsageError
 from mapscope.heap import looks
 from mapscope.heap.pprof import VALUES, Profile
 from mapscope.heap.totals import (
+    ADVICE,
     SORTS,
     Finding,
     Group,
@@ -609,7 +610,8 @@ def test_text(offer: Offer) -> None:
         "garbage: nothing refers to 1 of them, 4.0 KiB",
     ]
     assert out[9] == "what stands out:" and "(0xc000020000)" in out[10]
-    assert out[11].startswith("note: 2 spans")
+    assert out[11] == f"  {'advice':>10}  {ADVICE['migration']}"
+    assert out[12].startswith("note: 2 spans")
     assert "... 3 more (--limit 0 shows all)" in text(TARGET, "heap", "--limit 1")
 
 

@@ -142,7 +142,7 @@ class HeapResult(Result):
             yield f"  {size_text(finding.bytes):>10}  {escape(finding.text)}"
             if finding.examples:
                 yield " (" + ", ".join(map(hex, finding.examples)) + ")"
-            yield "\n"
+            yield f"\n  {'advice':>10}  {finding.advice}\n"
         yield from (f"note: {escape(note)}\n" for note in self.notes)
         yield from (f"{escape(line)}\n" for line in self.written)
 
@@ -265,6 +265,7 @@ def _finding_form(finding: Finding) -> Dict[str, object]:
         "maps": finding.maps,
         "bytes": finding.bytes,
         "examples": [hex(address) for address in finding.examples],
+        "advice": finding.advice,
     }
 
 

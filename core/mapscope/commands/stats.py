@@ -8,6 +8,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 from ..errors import MapscopeError
 from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
+from ..maps.advice import Advice, advise
 from ..maps.facts import Distribution, Held, Life
 from ..maps.figures import coverage_form, coverage_text, optional, size_text
 from ..maps.progress import Progress
@@ -27,6 +28,7 @@ class StatsResult(Result):
     view: MapView
     found: Distribution
     hashes: Verdict
+    advice: List[Advice] = field(default_factory=list)
 
     def form(self) -> Dict[str, object]:
         """The object of mapscope.stats/1."""
@@ -59,6 +61,7 @@ class StatsResult(Result):
                 **({"nodes": held.nodes} if held and held.nodes is not None else {}),
             },
             "life": view.life.form() if view.life else None,
+            "advice": [one.form() for one in self.advice],
             **coverage_form(found.read),
             "problems": view.problems,
         }
@@ -155,6 +158,8 @@ class StatsResult(Result):
             yield f"{size_text(less)} less\n" if less > 0 else "nothing to gain\n"
         if view.life is not None:
             yield f"  life       {_life_text(view.life)}\n"
+        for one in self.advice:
+            yield f"  advice     {one.text}\n"
 
 
 @dataclass
@@ -331,7 +336,8 @@ def stats(view: MapView, progress: Progress) -> StatsResult:
     if view.address is not None:
         view.types()
         found = view.distribution(progress)
-        return StatsResult(view, found, judge_map(view, found, progress))
+        hashes = judge_map(view, found, progress)
+        return StatsResult(view, found, hashes, advise(view, found, hashes))
     empty: Dict[int, int] = {}
     nothing = Distribution(empty, empty, empty, empty, 0, None, Held(), 0, 0, view.unit, empty)
     return StatsResult(view, nothing, judge_map(view, nothing))
@@ -342,7 +348,7 @@ COMMAND = Command(
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
     "hash, whether hashes look random (if not: a bad hash function, or keys chosen to collide?),\n"
     "bytes used and wasted, bytes retained by the old array, and what a fresh copy of it would\n"
-    "take. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
+    "take, and what would help. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
     "and chains. Without MAP: totals over all maps that can be enumerated.\n\n"
     "example: map stats m\n"
     "example: map stats",

@@ -77,6 +77,7 @@ class Finding(NamedTuple):
     :ivar code: as JSON has it
     :ivar bytes: that it is about
     :ivar examples: addresses
+    :ivar advice: what to do about it
     """
 
     code: str
@@ -84,6 +85,7 @@ class Finding(NamedTuple):
     maps: int
     bytes: int
     examples: Tuple[int, ...]
+    advice: str = ""
 
 
 @dataclass
@@ -187,7 +189,11 @@ class Totals:
             text = _TEXTS[code].format(
                 n=standing.maps, maps="map" if standing.maps == 1 else "maps"
             )
-            found.append(Finding(code, text, standing.maps, standing.bytes, standing.examples()))
+            found.append(
+                Finding(
+                    code, text, standing.maps, standing.bytes, standing.examples(), ADVICE[code]
+                )
+            )
         for name, group in self._small.items():
             if group.maps >= _MANY:
                 each = group.bytes // group.maps
@@ -195,7 +201,7 @@ class Totals:
                     f"{group.maps} small maps of type {name}, {each} bytes each, with "
                     f"{group.entries / group.maps:.2g} entries on average"
                 )
-                found.append(Finding("small", text, group.maps, group.bytes, ()))
+                found.append(Finding("small", text, group.maps, group.bytes, (), ADVICE["small"]))
         found.sort(key=lambda finding: (-finding.bytes, finding.code))
         return found
 
@@ -224,6 +230,16 @@ _TEXTS = {
     "tombstones": "{n} {maps} with a quarter or more of the cells lost to deleted entries",
     "overflow": "{n} {maps} with many overflow buckets for few entries: a new map ends that",
     "chains": "{n} {maps} with longer chains than random hashes give: look at the keys' hashes",
+}
+
+#: what to do about each finding; docs/choosing.md has what that costs
+ADVICE = {
+    "migration": "writes end it; where there will be none, put the entries into a new map",
+    "emptied": "put the entries into a new map (C++: rebuild()): that gives the bytes above back",
+    "tombstones": "put the entries into a new map: deleted entries lengthen lookups of absent keys",
+    "overflow": "put the entries into a new map (C++: rebuild())",
+    "chains": "map stats of one of them tells whether its hash function is bad or keys collide",
+    "small": "make each when its first entry comes, or keep few entries in a slice or vector",
 }
 
 
