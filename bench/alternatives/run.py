@@ -191,18 +191,24 @@ def main() -> None:
     unknown = sorted(set(arguments.maps or ()) - set(maps))
     if unknown:
         parser.error(f"no such map: {', '.join(unknown)} (of {', '.join(maps)})")
+    rows = [
+        (workload, entries, name)
+        for workload in arguments.workloads
+        for entries in arguments.sizes
+        for name, can in maps.items()
+        if workload in can and (not arguments.maps or name in arguments.maps)
+        if "poor" not in name or entries <= _POOR
+    ]
     results: Results = {}
-    for number in range(arguments.rounds):
-        for workload in arguments.workloads:
-            for entries in arguments.sizes:
-                for name, can in maps.items():
-                    if workload not in can or (arguments.maps and name not in arguments.maps):
-                        continue
-                    if "poor" in name and entries > _POOR:
-                        continue
-                    print(f"round {number + 1}: {workload} {name} {entries}", file=sys.stderr)
-                    found = results.setdefault((workload, entries), {}).setdefault(name, {})
-                    record(found, run(program, workload, name, entries))
+    try:
+        for number in range(arguments.rounds):
+            for workload, entries, name in rows:
+                print(f"round {number + 1}: {workload} {name} {entries}", file=sys.stderr)
+                found = run(program, workload, name, entries)
+                by_map = results.setdefault((workload, entries), {})
+                record(by_map.setdefault(name, {}), found)
+    except KeyboardInterrupt:
+        print("interrupted: the tables have what was measured so far", file=sys.stderr)
     if arguments.json:
         text = {f"{workload}/{entries}": found for (workload, entries), found in results.items()}
         arguments.json.write_text(json.dumps(text, indent=1) + "\n", encoding="utf-8")

@@ -2,7 +2,7 @@
 """What `map stats` advises: what the figures support, and nothing where they are not known."""
 
 from types import SimpleNamespace
-from typing import Any, List, Optional, cast
+from typing import Any, Dict, List, Optional, cast
 
 import pytest
 
@@ -24,7 +24,7 @@ def advice(
     **view: Any,
 ) -> List[Advice]:
     """What is said of a map of 50,000 entries that needs all it has."""
-    values = {
+    values: Dict[str, Any] = {
         **{"address": 4096, "problems": [], "flavor": "runtime", "life": None, "count": 50000},
         "facts": lambda: SimpleNamespace(grows_above=53248),
         **view,

@@ -347,9 +347,9 @@ COMMAND = Command(
     "stats",
     "Show how a map's entries are spread: cells used per bucket, chain lengths, uniformity of the\n"
     "hash, whether hashes look random (if not: a bad hash function, or keys chosen to collide?),\n"
-    "bytes used and wasted, bytes retained by the old array, and what a fresh copy of it would\n"
-    "take, and what would help. Of a Swiss map (Go 1.24 and later): slots used per group, in place of buckets\n"
-    "and chains. Without MAP: totals over all maps that can be enumerated.\n\n"
+    "bytes used and wasted, bytes retained by the old array, what a fresh copy of it would take,\n"
+    "and what would help. Of a Swiss map (Go 1.24 and later): slots used per group, in place of\n"
+    "buckets and chains. Without MAP: totals over all maps that can be enumerated.\n\n"
     "example: map stats m\n"
     "example: map stats",
     add_map,
