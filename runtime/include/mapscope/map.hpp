@@ -258,9 +258,13 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
 
 // Marks a map as being written to, as long as it lives. Go checks the same, at
 // the same places; it finds most races without costing anything, not all.
+//
+// All of it is inlined, the destructor where something throws as well: an object
+// whose address is passed on lies in memory, and each write would wait until the
+// flags of the one before had gone through there.
 class write_guard {
 public:
-  explicit write_guard(hmap *h) : h_(h) {
+  MAPSCOPE_ALWAYS_INLINE explicit write_guard(hmap *h) : h_(h) {
     flags_ = load_flags(h);
     if ((flags_ & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
       h_ = nullptr;
@@ -269,15 +273,21 @@ public:
     store_flags(h, flags_ | unsigned{MAPSCOPE_HASH_WRITING});
     store_order();
   }
+  // Of a map that the calling function has marked already, and left to this one.
+  MAPSCOPE_ALWAYS_INLINE static write_guard begun(hmap *h) noexcept {
+    return write_guard(h, static_cast<uint8_t>(load_flags(h) & ~unsigned{MAPSCOPE_HASH_WRITING}));
+  }
+  // The mark stays for another guard to remove.
+  MAPSCOPE_ALWAYS_INLINE void leave_to_another() noexcept { h_ = nullptr; }
   write_guard(const write_guard &) = delete;
   write_guard &operator=(const write_guard &) = delete;
-  ~write_guard() {
+  MAPSCOPE_ALWAYS_INLINE ~write_guard() {
     if (h_ != nullptr) { // something threw
       store_flags(h_, load_flags(h_) & ~unsigned{MAPSCOPE_HASH_WRITING});
     }
   }
   // The write is done. Finds out if another thread began one meanwhile.
-  void done() {
+  MAPSCOPE_ALWAYS_INLINE void done() {
     store_order();
     hmap *const h = std::exchange(h_, nullptr);
     const uint8_t flags = load_flags(h);
@@ -299,6 +309,8 @@ public:
   }
 
 private:
+  MAPSCOPE_ALWAYS_INLINE write_guard(hmap *h, uint8_t flags) noexcept : h_(h), flags_(flags) {}
+
   hmap *h_;
   uint8_t flags_ = 0;
 };
@@ -708,15 +720,73 @@ private:
   // Finds or makes the cell of a key. If the key is there, calls found(elem);
   // else calls build(key place, elem place), which constructs both or throws
   // with neither constructed. Returns the cell and whether it was built.
+  //
+  // Here is what most writes do, in the first bucket of a chain of a map that neither
+  // migrates nor has to: it needs few registers, and saves none. All else is in the
+  // function below, which is not inlined, so that it does not cost this one more.
   template <present Present, class Q, class Build, class Found>
   MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
+    if constexpr (Present == present::impossible) {
+      return mapassign<Present>(key, 0, writing_state::not_begun, build, found);
+    } else {
+      hmap *const h = h_;
+      if (h == nullptr) [[unlikely]] {
+        return mapassign<Present>(key, 0, writing_state::not_begun, build, found);
+      }
+      const uint64_t hash = hash_of(key);
+      if (h->buckets == nullptr || h->oldbuckets != nullptr ||
+          (load_flags(h) & MAPSCOPE_RETIRED) != 0 || detail::stop_armed(MAPSCOPE_EVENT_ASSIGN, h))
+          [[unlikely]] {
+        return mapassign<Present>(key, hash, writing_state::not_begun, build, found);
+      }
+      detail::write_guard writing(h);
+      const uint8_t B = h->B;
+      const uint64_t chain = hash & bucketMask(B);
+      bmap *const b = bucket(h->buckets, chain);
+      const tophash_group group(b);
+      const uint8_t top = tophash(hash);
+      for (unsigned same = group.match(top); same != 0; same &= same - 1) {
+        const unsigned i = first_cell(same);
+        if (equal(T::key(b, i), key)) [[likely]] {
+          found(T::elem(b, i));
+          writing.done();
+          return {cell{b, chain, static_cast<uint8_t>(i), B}, false};
+        }
+      }
+      if (group.rest() != 0 && !overLoadFactor(h->count + 1, B) &&
+          !tooManyOverflowBuckets(h->noverflow, B)) [[likely]] {
+        const unsigned i = first_cell(group.empty());
+        build(T::key_place(b, i), T::elem_place(b, i));
+        store_order();
+        b->tophash[i] = top;
+        store_order();
+        set_count(h, h->count + 1);
+        writing.done();
+        return {cell{b, chain, static_cast<uint8_t>(i), B}, true};
+      }
+      writing.leave_to_another();
+      return mapassign<Present>(key, hash, writing_state::begun, build, found);
+    }
+  }
+
+  // Whether the map is marked as being written to when the function below begins.
+  enum class writing_state { not_begun, begun };
+
+  // The same for every key and map. `hash` is the key's, where the map is not nil
+  // and the key may be there.
+  template <present Present, class Q, class Build, class Found>
+  MAPSCOPE_NOINLINE std::pair<cell, bool> mapassign(const Q &key, uint64_t hash,
+                                                    writing_state state, Build build, Found found) {
     if (h_ == nullptr) [[unlikely]] {
       h_ = makemap(&T::type, 0, &functors_);
+      hash = hash_of(key);
+    } else if constexpr (Present == present::impossible) {
+      hash = hash_of(key);
     }
     hmap *const h = h_;
-    const uint64_t hash = hash_of(key);
     const uint8_t top = tophash(hash);
-    detail::write_guard writing(h);
+    detail::write_guard writing =
+        state == writing_state::begun ? detail::write_guard::begun(h) : detail::write_guard(h);
     if (h->buckets == nullptr) [[unlikely]] {
       newbuckets(&T::type, h);
     }
