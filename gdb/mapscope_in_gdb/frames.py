@@ -7,6 +7,7 @@ from typing import Dict, Iterator, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError
+from mapscope.program.cpp_names import function_name
 from mapscope.program.cpp_types import CppVariable
 from mapscope.program.target import Frame, Thread, Variable
 from .cpp_types import locals_of
@@ -25,6 +26,9 @@ _DEMANGLED = re.compile(r"((?:.*/)?[^./\[\]]+)\[(\w+)\]")
 def function_of(frame: gdb.Frame) -> str:
     """The name of a frame's function; "" if it has none."""
     name = str(frame.name() or "")
+    if " mapscope::" in name and frame.function() is None:
+        # without debug information a template's instance has its result's type in front
+        name = function_name(name)
     match = _DEMANGLED.fullmatch(name)
     return f"{match[1]}.{match[2]}" if match else name
 
