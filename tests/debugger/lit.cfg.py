@@ -56,6 +56,12 @@ config.pipefail = True
 config.suffixes = [".test"]
 config.test_source_root = config.suite
 debugger = lit_config.params.get("debugger", "gdb")
+# another one of that name, with its servers beside it: lit's -Dpath=FILE
+other = lit_config.params.get("path")
+if other:
+    setattr(config, debugger, other)
+    if debugger == "lldb":
+        config.lldb_server, config.lldb_dap = (f"{other}-{one}" for one in ("server", "dap"))
 config.test_exec_root = os.path.join(config.suite_build, "in", debugger)
 others = {"gdb", "lldb", "gdbserver", "lldb-server"}
 config.available_features.update(set(config.found_features) - others)
