@@ -34,6 +34,7 @@ gdb without it), each time in folders of its own.
                  %build/tests/debugger/programs/...
   %compare       compare.py: TRUTH OUTPUTS
   %same-entries  same_entries.py: TRUTH ENTRIES
+  %lit           lit itself
   %skip-if-left-out
                  left_out.py: LOG; skips the test if all that it was to test was left out
   %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
@@ -47,6 +48,7 @@ those of Go 1.17 to 1.23), go-runtime-gdb; long, if more places are to be looked
 """
 import os
 import shlex
+import sys
 
 import lit.formats
 
@@ -62,7 +64,8 @@ if other:
     setattr(config, debugger, other)
     if debugger == "lldb":
         config.lldb_server, config.lldb_dap = (f"{other}-{one}" for one in ("server", "dap"))
-config.test_exec_root = os.path.join(config.suite_build, "in", debugger)
+name = debugger if not other else os.path.basename(os.path.dirname(os.path.dirname(other)))
+config.test_exec_root = os.path.join(config.suite_build, "in", name)
 others = {"gdb", "lldb", "gdbserver", "lldb-server"}
 config.available_features.update(set(config.found_features) - others)
 if debugger in config.found_features:
@@ -134,6 +137,7 @@ tools = {
     "%go": q(config.go),
     "%python": q(config.python),
     "%FileCheck": f"{q(config.filecheck)} --dump-input-context=20",
+    "%lit": f"{q(config.python)} {q(os.path.abspath(sys.argv[0]))}",
     "%source": q(config.source),
     "%build": q(config.build),
     "%printed": q(os.path.join(config.suite, "printed.py")),
