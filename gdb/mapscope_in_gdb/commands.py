@@ -10,6 +10,7 @@ import gdb
 
 from mapscope.commands import PREFIXES, Prefix
 from mapscope.errors import MapscopeError
+from . import tui
 from .output import write
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Subcommand(gdb.Command):
 
         target = GdbTarget()
         try:
-            shell.run(target, _stops, self._name, line, write)
+            result = shell.run(target, _stops, self._name, line, write)
+            tui.note(self._name, line, result)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:
