@@ -64,6 +64,7 @@ want_test() {
   want optional python3-pytest python_has pytest
   want optional python3-hypothesis python_has hypothesis
   want optional python3-prometheus-client python_has prometheus_client
+  want optional python3-pyte python_has pyte
   want optional python3-pyelftools python_has elftools
   want optional mypy python_has mypy
   want optional black python_has black

@@ -10,7 +10,7 @@ import gdb
 
 from mapscope.commands import PREFIXES, Prefix
 from mapscope.errors import MapscopeError
-from . import tui
+from . import inspected
 from .output import write
 
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ class Subcommand(gdb.Command):
         target = GdbTarget()
         try:
             result = shell.run(target, _stops, self._name, line, write)
-            tui.note(self._name, line, result)
+            inspected.note(self._name, line, result)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:

@@ -9,7 +9,7 @@ import gdb
 from mapscope.commands.follow import Picture, draw
 from mapscope.session import Session, describe
 from mapscope.stops.following import Followed
-from . import tui
+from . import inspected
 from .process import stops
 from .target import GdbTarget
 
@@ -74,7 +74,7 @@ class MapWindow:
     def _look(self) -> bool:
         """Look at the map again, if there is a reason to. Returns whether there was."""
         chosen = stops().following.chosen
-        followed = chosen or tui.inspected()
+        followed = chosen or inspected.last()
         shown = (int(gdb.selected_inferior().num), followed, chosen is not None)
         if not self._stale and shown == self._shown:
             return False

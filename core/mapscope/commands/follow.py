@@ -340,8 +340,8 @@ COMMAND = Command(
     "follow",
     "Choose the map that gdb's `layout map` shows at every stop. Without MAP, show it as it is\n"
     "now: entries, the migration and how far it came since the last stop, its buckets, its last\n"
-    "events. A map is followed, not a variable: it is found again where it lies, whatever frame is\n"
-    "selected.\n\n"
+    "events. A map is followed, not a variable: it is found again where it lies, whatever frame\n"
+    "is selected.\n\n"
     "example: map follow m\n"
     "example: map follow\n"
     "example: map follow --off",

@@ -79,7 +79,7 @@ class Followed:
         :raises MapscopeError: if it is not there any more, or that cannot be told
         """
         if self._ended:
-            raise MapscopeError("its process has ended or was left")
+            raise MapscopeError("it was followed in a process that has ended or was left")
         session.require_memory()
         if self._reopen is not None:
             view = self._reopen(session)
@@ -108,13 +108,11 @@ class Followed:
         place = None if self._variable is None else self._variable.address
         if place is None:
             return None
-        below = 0
+        below: Optional[Tuple[str, int]] = None
         for _, frame in zip(range(_FRAMES), session.target.selected_frames()):
-            if below and below <= place < frame.sp():
-                return _Owner(name, frame.sp())
-            if not below and place < frame.sp():
-                return None
-            below, name = frame.sp(), frame.function
+            if place < frame.sp():
+                return _Owner(below[0], frame.sp()) if below and below[1] <= place else None
+            below = frame.function, frame.sp()
         return None
 
     def count(self, counts: Counts, moment: int) -> Optional[Counts]:
