@@ -18,10 +18,15 @@ OPERATIONS = ("insert", "erase", "overwrite", "create")
 KEYS = ("uint64", "string")
 
 
-def best(program: Path, name: str, known: float) -> float:
+def best(program: Path, name: str, seconds: float, known: float) -> float:
     """The best processor time so far, in nanoseconds; 0: none yet."""
     output = subprocess.run(
-        [str(program), "--benchmark_format=json", f"--benchmark_filter=^{name}(/|$)"],
+        [
+            str(program),
+            "--benchmark_format=json",
+            f"--benchmark_min_time={seconds}",
+            f"--benchmark_filter=^{name}(/|$)",
+        ],
         check=True,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
@@ -37,6 +42,8 @@ def main() -> None:
     parser.add_argument("first", type=Path)
     parser.add_argument("second", type=Path)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--seconds", type=float, default=0.1, help="for a row and build, at least")
+    parser.add_argument("--operations", nargs="+", choices=OPERATIONS, default=OPERATIONS)
     parser.add_argument("--entries", type=int, nargs="+", default=[1_000, 100_000])
     options = parser.parse_args()
     listed = subprocess.run(
@@ -48,14 +55,15 @@ def main() -> None:
     rows: List[str] = []
     for name in listed:
         operation, key, implementation, entries, *_ = [*name.split("/"), "", "", ""]
-        if implementation == "mapscope" and operation in OPERATIONS and key in KEYS:
+        if implementation == "mapscope" and operation in options.operations and key in KEYS:
             if entries and int(entries) in options.entries:
                 rows.append("/".join((operation, key, implementation, entries)))
     times: Dict[Tuple[str, Path], float] = {}
     for _ in range(options.rounds):
         for row in rows:
             for program in (options.first, options.second):
-                times[row, program] = best(program, row, times.get((row, program), 0.0))
+                known = times.get((row, program), 0.0)
+                times[row, program] = best(program, row, options.seconds, known)
     print("| operation, key, entries | first | second | second / first |\n|---|---:|---:|---:|")
     product = 1.0
     for row in rows:

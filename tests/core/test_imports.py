@@ -21,7 +21,7 @@ SIDES = {
 ORDER = (
     *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "chained"),
     *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
-    *("stops", "plans", "page", "commands", "shell"),
+    *("stops", "plans", "page", "probes", "commands", "shell"),
 )
 
 Graph = Dict[str, Set[str]]
