@@ -7,7 +7,6 @@ is hit, and tells its stop what has occurred. It knows nothing of the debugger b
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
@@ -16,6 +15,7 @@ from ..maps.event_lines import EventLine
 from ..maps.timeline import About, Timeline, thread_name
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
+from ..records import dataclass
 from ..session import Session, describe
 from ..slices.moves import Moves
 from .following import Following
