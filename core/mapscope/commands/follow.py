@@ -2,7 +2,7 @@
 """`map follow`: one map, looked at again at every stop; what gdb's window of maps shows."""
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, UsageError
@@ -14,6 +14,7 @@ from ..maps.occupancy import Occupancy
 from ..maps.strips import LEGEND, each_of, rows, strip
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..session import Session, describe
 from ..stops.following import Counts, Followed, Following
 from .base import Command, Context, Result, add_map, problem_lines

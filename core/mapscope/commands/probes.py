@@ -2,7 +2,6 @@
 """`map probes`: a script for bpftrace, written from a program's file."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Iterator
 
 from ..probes.go_script import go_script
@@ -10,6 +9,7 @@ from ..probes.program_file import ProgramFile
 from ..probes.script import Script
 from ..probes.usdt_script import own_probes, usdt_script
 from ..program.values import dumps
+from ..records import dataclass
 from .base import Command, Context, Result
 
 

@@ -7,7 +7,6 @@ instruction behind its call: bpftrace's uretprobe would write to the stack, whic
 the function runs.
 """
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..cells.marks import EVACUATED_X, MIN_TOP_HASH
@@ -16,6 +15,7 @@ from ..go import layouts
 from ..go.descriptors import KIND_MAP, KIND_MASK, GoProgram
 from ..go.functions import Functions
 from ..program.values import escape, named
+from ..records import dataclass
 from ..session import Session
 from .call_sites import returns
 from .program_file import ProgramFile

@@ -3,11 +3,12 @@
 
 import os
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, List, Optional, Sequence
 
 from ..errors import UsageError
 from ..program.values import escape, named
+from ..records import dataclass
 
 #: characters of a path that no word of bpftrace begins or ends with
 _PATH = re.compile(r"[\w./+@%=~^-]+", re.ASCII)

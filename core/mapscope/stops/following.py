@@ -6,7 +6,6 @@ yet is looked at for as long as it is known to be the same variable.
 """
 
 from collections import deque
-from dataclasses import dataclass
 from typing import Deque, List, Optional, Tuple
 
 from ..errors import MapscopeError
@@ -14,6 +13,7 @@ from ..locate import map_of
 from ..maps.view import MapView
 from ..program.target import Variable
 from ..program.values import escape
+from ..records import dataclass
 from ..session import Session
 
 #: lines of events that are kept, and frames in which a variable's own is looked for
