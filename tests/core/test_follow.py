@@ -102,6 +102,8 @@ def test_no_other_map_is_shown() -> None:
     rings.add(rings.life, CREATE, model, 100)
     text(made.target, "follow", "m")
     assert "cannot tell" not in text(made.target, "follow")
+    model.set("hash0", 4711)  # as clear does
+    assert "cannot tell" not in text(made.target, "follow")
     rings.add(rings.life, DESTROY, model, 200)
     rings.add(rings.life, CREATE, model, 300)
     shown = text(made.target, "follow")
@@ -109,6 +111,15 @@ def test_no_other_map_is_shown() -> None:
         "cannot tell: it was destroyed" in shown and "entries" not in shown.split("last events")[0]
     )
     assert one(made.target, "follow")["count"] is None
+
+    made, model, rings = with_history()
+    rings.add(rings.life, CREATE, model, 100)
+    text(made.target, "follow", "m")
+    for clock in range(200, 200 + rings.capacity):
+        rings.add(rings.life, CREATE, model, clock)
+    assert "cannot tell whether it is still the same map: what happened since was recorded" in text(
+        made.target, "follow"
+    )
 
     target, go = number_map()
     go.fill({number: 1 for number in range(20)})

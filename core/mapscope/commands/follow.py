@@ -6,7 +6,7 @@ from dataclasses import field
 from typing import Dict, Iterator, List, Optional
 
 from ..errors import MapscopeError, UsageError
-from ..flavours.cpp.rings import Event, NoHistory, read_history
+from ..flavours.cpp.rings import Event, History, NoHistory, read_history
 from ..locate import evaluate
 from ..maps.facts import Growth, Summary
 from ..maps.figures import bar, optional, ratio_text
@@ -68,7 +68,7 @@ class Picture:
             yield "map follow MAP chooses another, or the same anew"
         elif self.view is not None:
             yield from self._alive(self.view, width, _LOW_ROWS if height < _LOW else _ROWS)
-        if self.doubt:
+        if self.doubt and not self.error:
             yield f"cannot tell whether it is still the same map: {escape(self.doubt)}"
         yield from self._event_lines()
         if self.view is not None and self.view.address is not None and not self.error:
@@ -91,13 +91,14 @@ class Picture:
             yield "nothing was written to it yet"
             return
         growth, buckets = self.summary.growth, optional(facts.buckets)
-        if growth is None:
+        if growth is None and own is None:
             yield f"not growing: {buckets} {view.unit}s"
-        else:
+        elif growth is not None:
             yield from self._growth(growth, buckets, width)
         if self.events:
             yield f"last: {escape(self.events[-1])}"
-        yield from self._strips(width, most, f"{view.unit}s")
+        if own is None or self.arrays:
+            yield from self._strips(width, most, f"{view.unit}s")
 
     def _growth(self, growth: Growth, buckets: str, width: int) -> Iterator[str]:
         before = self.before
@@ -119,15 +120,14 @@ class Picture:
                 + ("which entries each has is not known" if self.walked else _too_large())
             )
             return
-        for array in self.arrays:
-            if not array.places:
-                continue
+        drawn = [array for array in self.arrays if array.places]
+        for array in drawn:
             each = each_of(array, width * most)
             scale = "" if each == 1 else f", {each} to a character"
             which = f"{array.name} " if len(self.arrays) > 1 else ""
             yield f"{which}{array.unit}s 0 to {array.places - 1}{scale}:"
             yield from rows(strip(array, width * most), width)
-        if self.arrays:
+        if drawn:
             yield f"({LEGEND})"
 
     def _event_lines(self) -> Iterator[str]:
@@ -206,10 +206,15 @@ def draw(session: Session, followed: Followed, following: Following, chosen: boo
     try:
         session.require_memory()
         session.require_architecture()
-        view = followed.find(session)
-        picture.type_name, picture.address = view.type_name, view.address
-        _events(session, followed, following, picture)
-        if not picture.error:
+        view: Optional[MapView] = None
+        try:
+            view = followed.find(session)
+            picture.type_name, picture.address = view.type_name, view.address
+        except MapscopeError as error:
+            picture.error = str(error)
+        if not followed.ended:
+            _events(session, followed, following, picture)
+        if view is not None and not picture.error:
             _walk(view, followed, following.moment, picture)
     except MapscopeError as error:
         picture.error = str(error)
@@ -262,12 +267,22 @@ def _events(session: Session, followed: Followed, following: Following, picture:
         picture.error = "it was destroyed, and what lies there now is another map or none"
     elif history.started is None or history.problems:
         picture.doubt = "; ".join(history.problems[:1]) or "the runtime records no history"
+    elif _has_forgotten(history, followed.clock):
+        picture.doubt = "what happened since was recorded, but is overwritten by newer events"
+    else:
+        followed.doubt = ""  # it was cleared, and is the same
     picture.events = [recorded_line(event).said for event in mine[-_EVENTS:]]
 
 
 def _is_end(event: Event, since: Optional[int]) -> bool:
     """Whether a map ended with an event, after a time."""
     return event.event == "destroyed" and since is not None and event.clock > since
+
+
+def _has_forgotten(history: History, since: Optional[int]) -> bool:
+    """Whether events in the lives of maps are overwritten that came after a time."""
+    oldest = next((event for event in history.events if event.ring == "life"), None)
+    return oldest is not None and oldest.sequence > 1 and oldest.clock > (since or 0)
 
 
 def begin(session: Session, name: str, view: MapView, named: bool) -> Followed:

@@ -52,6 +52,7 @@ class Followed:
     :ivar type_name: of the map
     :ivar address: None: there was no map yet
     :ivar clock: of the newest recorded event when it was chosen; None: nothing is recorded
+    :ivar ended: whether its process is gone
     :ivar doubt: why it may be another map that lies there now; "": there is no sign of that
     """
 
@@ -62,7 +63,7 @@ class Followed:
         self.doubt = ""
         self._variable = variable if view.address is None else None
         self._owner = self._owner_in(session)
-        self._ended = False
+        self.ended = False
         self._moment = -1
         self._now: Optional[Counts] = None
         self._before: Optional[Counts] = None
@@ -78,7 +79,7 @@ class Followed:
 
         :raises MapscopeError: if it is not there any more, or that cannot be told
         """
-        if self._ended:
+        if self.ended:
             raise MapscopeError("it was followed in a process that has ended or was left")
         session.require_memory()
         if self._reopen is not None:
@@ -127,7 +128,7 @@ class Followed:
 
     def process_ended(self) -> None:
         """The process is gone, and the map with it."""
-        self._ended = True
+        self.ended = True
 
 
 def _owners(session: Session) -> List[_Owner]:
