@@ -10,6 +10,10 @@
 #define MAPSCOPE_SRC_PROBES_HPP
 
 #if defined(MAPSCOPE_PROBES) && __has_include(<sys/sdt.h>)
+#if defined(__clang__) && !defined(STAP_SDT_ARG_CONSTRAINT)
+// Where an argument may also be in memory, clang stores it there for the probe.
+#define STAP_SDT_ARG_CONSTRAINT nr
+#endif
 #include <sys/sdt.h>
 #define MAPSCOPE_PROBE2(name, a, b) STAP_PROBE2(mapscope, name, a, b)
 #define MAPSCOPE_PROBE3(name, a, b, c) STAP_PROBE3(mapscope, name, a, b, c)
