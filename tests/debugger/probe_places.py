@@ -11,10 +11,13 @@ for each of the first growths of its maps how many buckets had been evacuated by
 import json
 import re
 from collections import Counter
+from functools import partial
 from typing import Any, Callable, Dict, List, Set, Tuple
 
 import gdb
 
+#: what happens to a Swiss map, as a script calls it
+SWISS = ("group to table", "table doubled", "table split")
 #: buckets of a map up to which its growths are compared
 ENOUGH = 256
 
@@ -48,6 +51,7 @@ class Counting:
     def __init__(self, form: Dict[str, Any]) -> None:
         self.lines: List[str] = []
         self.probes: List[Probe] = []
+        self.of_tables: "Counter[Tuple[str, str]]" = Counter()
         self._types: Dict[str, str] = form["types"]
         self._evacuations: "Counter[int]" = Counter()
         self._entered: Dict[int, int] = {}
@@ -81,6 +85,14 @@ class Counting:
         if not 2 <= word(bucket, 1) < 5:
             self._evacuations[map] += 1
 
+    def swiss(self, kind: str) -> None:
+        """A Swiss map grows."""
+        if register("r14") in self._entered:
+            return  # once more
+        self._calls += 1
+        self._entered[register("r14")] = 0
+        self.of_tables[kind, self._types.get(hex(register("rbx")), "?")] += 1
+
     def behind(self) -> None:
         """The goroutine of a call that was seen comes back."""
         if self._entered.pop(register("r14"), None) is not None:
@@ -105,6 +117,7 @@ class Places(gdb.Command):
             "a growth": counting.grown,
             "an old bucket": counting.evacuated,
             "behind a call": counting.behind,
+            **{kind: partial(counting.swiss, kind) for kind in SWISS},
         }
         for place in form["probes"]:
             seen = next(seen for kind, seen in kinds.items() if place["what"].startswith(kind))
@@ -115,6 +128,11 @@ class Places(gdb.Command):
         gdb.execute("run", to_string=True)
         for said in counting.lines:
             print(said)
+        if counting.of_tables:
+            map = json.loads(gdb.execute("map inspect m --json", to_string=True))
+            first, _, splits = (counting.of_tables[kind, map["type"]] for kind in SWISS)
+            same = "as it must be" if (first, splits) == (1, map["tables"] - 1) else "WRONG"
+            print(f"{map['type']} has split {splits} times: {same}")
         print(f"calls: {counting.calls()}")
 
 
