@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
 
 
+#: commands whose own word is a file's name
+_TAKE_FILES = ("describe", "probes")
+
+
 class PrefixCommand(gdb.Command):
     """A prefix command itself."""
 
@@ -82,7 +86,8 @@ class Subcommand(gdb.Command):
             return [option[start:] for option in shell.complete(self._name, last)]
         if len(text.split()) == (1 if last else 0) and self._first_words:
             return [word for word in self._first_words if word.startswith(last)]
-        return int(gdb.COMPLETE_EXPRESSION)
+        of_file = self._name in _TAKE_FILES
+        return int(gdb.COMPLETE_FILENAME if of_file else gdb.COMPLETE_EXPRESSION)
 
 
 def register() -> None:

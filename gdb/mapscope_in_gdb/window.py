@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """The window of gdb's TUI that shows one map at every stop."""
 
+import locale
 import unicodedata
 from typing import Any, List, Optional, Tuple
 
@@ -104,11 +105,10 @@ class MapWindow:
         where = ""
         if len(part) < len(lines):
             where = f" {self._top + 1}-{self._top + len(part)} of {len(lines)}"
-        try:
-            self._write(part, where, width)
-        except UnicodeError:  # gdb's character set is too small
-            plain = [line.encode("ascii", "backslashreplace").decode() for line in part]
-            self._write(plain, where, width)
+        if locale.nl_langinfo(locale.CODESET).upper() != "UTF-8":
+            # curses would take each byte for a character
+            part = [line.encode("ascii", "backslashreplace").decode() for line in part]
+        self._write(part, where, width)
 
     def _lines(self, width: int, height: int) -> List[str]:
         if self._shown is None or self._shown[1] is None:

@@ -55,7 +55,7 @@ class Terminal:
         self._stream = module.ByteStream(self._screen)
         self.process, self._file = pty.fork()
         if not self.process:
-            os.environ["TERM"] = "xterm"
+            os.environ["TERM"] = "vt100"  # xterm repeats characters by a sequence that pyte has not
             time.sleep(0.2)  # until the terminal has its size
             os.execvp(command[0], command)
         self.resize(lines, columns)
