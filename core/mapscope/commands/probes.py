@@ -50,11 +50,17 @@ class ProbesResult(Result):
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("program", metavar="PROGRAM", help="the program's file")
+    parser.add_argument(
+        "--no-times",
+        action="store_true",
+        help="Go: without durations, so with probes at the beginnings of functions alone, which "
+        "every bpftrace takes",
+    )
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
     file = ProgramFile(args.program)
-    script = None if own_probes(file) else go_script(file)
+    script = None if own_probes(file) else go_script(file, not args.no_times)
     return ProbesResult(script or usdt_script(file))
 
 

@@ -47,8 +47,9 @@ class _Function:
 class _Writer:
     """Puts one script together."""
 
-    def __init__(self, file: ProgramFile, program: GoProgram) -> None:
+    def __init__(self, file: ProgramFile, program: GoProgram, times: bool) -> None:
         self._file = file
+        self._times = times
         self._program = program
         self._memory = program.memory
         self._path = path_of(file.path)
@@ -82,12 +83,19 @@ class _Writer:
         self._types()
         back = self._returns(there)
         script.notes.append("by type of map and by who called; times are nanoseconds")
+        if back:
+            script.notes.append("in which the probes' own, some thousands each, are contained")
         if classic:
             self._classic(found, there, back)
         else:
             self._swiss(found, back)
         silent = [f.name for f in there if f.name != _HASH_GROW and not back.get(f.name)]
-        if silent:
+        if not script.unsafe and back:
+            script.notes.append(
+                "if bpftrace refuses places within functions (Debian 12's does), have it written "
+                "with --no-times"
+            )
+        if silent and self._times:
             script.notes.append(f"no call of {', '.join(silent)} was found: no times of these")
         return script
 
@@ -111,17 +119,18 @@ class _Writer:
         shown = name + (f"+{offset}" if offset else "")
         self.script.places.append(Place(shown, address, what))
         if self._file.symbols(name) == [address - offset]:
-            self.script.unsafe = self.script.unsafe or bool(offset)
             return f'uprobe:{self._path}:"{name}"' + (f"+{offset}" if offset else "")
-        self.script.unsafe = True  # bpftrace would look for a symbol there
-        return f"uprobe:{self._path}:{address:#x}"
+        # where no symbol is, bpftrace takes the number for a place in the file, and is to be told
+        # that it may
+        self.script.unsafe = True
+        return f"uprobe:{self._path}:{self._file.offset_of(address):#x}"
 
     def _returns(self, functions: List[_Function]) -> Dict[str, List[Tuple[int, str, int]]]:
         """(address, function, offset in it) of the instructions behind the calls of each."""
         text = next((s for s in self._file.sections() if s.name == ".text"), None)
         found: Dict[str, List[Tuple[int, str, int]]] = {}
         names = {f.address: f.name for f in functions if f.name != _HASH_GROW}
-        if text is None or not names:
+        if text is None or not names or not self._times:
             return found
         for callee, places in returns(self._memory, text.start, text.end, names).items():
             for place in places:
@@ -199,9 +208,14 @@ class _Writer:
             lines = [
                 self._type(start),
                 f'$map = reg("{start.map}");',
-                f"@growths[@type[$type], $type, {_STACK}] = count();",
-                "@entries[@type[$type], $type] = hist(*(uint64 *)$map);",
-                "@began[$map] = nsecs;",
+                f"$buckets = *(uint64 *)($map + {layouts.hmap(minor).at('buckets')});",
+                *_once(
+                    1,
+                    "$buckets",
+                    f"@growths[@type[$type], $type, {_STACK}] = count();",
+                    "@entries[@type[$type], $type] = hist(*(uint64 *)$map);",
+                    *(["@began[$map] = nsecs;"] if back else []),
+                ),
             ]
             body += probe([self._place(start.address, start.name, "a growth begins")], lines)
         for function in there:
@@ -215,11 +229,10 @@ class _Writer:
                 f'$size = (uint64)*(uint16 *)(reg("{function.type}") + {size});',
                 f'$bucket = *(uint64 *)($map + {old}) + reg("{number}") * $size;',
                 "$mark = *(uint8 *)$bucket;",
-                "@map_of[$g] = $map;",
-                "@type_of[$g] = $type;",
+                *(["@map_of[$g] = $map;", "@type_of[$g] = $type;"] if back else []),
                 f"if ($mark < {EVACUATED_X} || $mark >= {MIN_TOP_HASH}) {{",
-                "  @evacuations[@type[$type], $type] = count();",
-                "  @entered[$g] = nsecs;",
+                *(["  @entered[$g] = nsecs;"] if back else []),
+                *_once(2, "$bucket", "@evacuations[@type[$type], $type] = count();", indent="  "),
                 "}",
             ]
             what = "an old bucket is evacuated, unless it is already"
@@ -246,7 +259,7 @@ class _Writer:
                 "delete(@type_of[$g]);",
             ]
             body += probe(ends, lines, '@map_of[reg("r14")]')
-        clear = ("type", "began", "entered", "map_of", "type_of")
+        clear = ("type", "last", *(("began", "entered", "map_of", "type_of") if back else ()))
         self.script.body = [*body, "END", "{", *(f"  clear(@{name});" for name in clear), "}"]
 
     def _swiss(
@@ -261,17 +274,16 @@ class _Writer:
             function = found[name]
             if function is None:
                 continue
-            lines = [
-                self._type(function),
-                f'@growths["{kind}", @type[$type], $type, {_STACK}] = count();',
-                f'@type_of[reg("r14"), {number}] = $type;',
-                f'@entered[reg("r14"), {number}] = nsecs;',
-            ]
+            counted = [f'@growths["{kind}", @type[$type], $type, {_STACK}] = count();']
             if name != _TO_TABLE:  # the table is the receiver
-                lines.append(
+                counted.append(
                     f'@slots["{kind}", @type[$type], $type] = '
                     f'hist(*(uint16 *)(reg("ax") + {capacity}));'
                 )
+            lines = [self._type(function), *_once(number, 'reg("ax")', *counted)]
+            if back.get(name):
+                lines.append(f'@type_of[reg("r14"), {number}] = $type;')
+                lines.append(f'@entered[reg("r14"), {number}] = nsecs;')
             body += probe([self._place(function.address, name, kind)], lines)
             ends = [
                 self._place(at, caller, f"behind a call of {name}", offset)
@@ -287,13 +299,31 @@ class _Writer:
                     f"delete(@type_of[$g, {number}]);",
                 ]
                 body += probe(ends, lines, f'@entered[reg("r14"), {number}]')
-        clear = ("type", "entered", "type_of")
+        clear = ("type", "last", *(("entered", "type_of") if back else ()))
         self.script.body = [*body, "END", "{", *(f"  clear(@{name});" for name in clear), "}"]
 
 
-def go_script(file: ProgramFile) -> Optional[Script]:
+def _once(probe: int, what: str, *lines: str, indent: str = "") -> List[str]:
+    """Lines of a probe at a function's beginning for what it is called for the first time.
+
+    A function whose stack is too small, or whose goroutine is to make room for another one, begins
+    once more (runtime.morestack jumps back).
+
+    :param probe: number of the function
+    :param what: it is called for only once: buckets that are left, a table
+    """
+    return [
+        f'{indent}if (@last[reg("r14"), {probe}] != (uint64){what}) {{',
+        f'{indent}  @last[reg("r14"), {probe}] = (uint64){what};',
+        *(f"{indent}  {line}" for line in lines),
+        f"{indent}}}",
+    ]
+
+
+def go_script(file: ProgramFile, times: bool) -> Optional[Script]:
     """The script; None: it is no Go program.
 
+    :param times: with probes within functions, at which what lasts has ended
     :raises MapscopeError: if none can be written
     """
     session = Session(file)
@@ -302,4 +332,4 @@ def go_script(file: ProgramFile) -> Optional[Script]:
     program = session.go
     if not program.minor:
         raise UsageError(f"{named(file.path)}: {escape('; '.join(program.doubts()))}")
-    return _Writer(file, program).write()
+    return _Writer(file, program, times).write()

@@ -71,6 +71,13 @@ class ProgramFile(Target):
                 if start <= place <= start + len(raw) - 8:
                     struct.pack_into("<q", raw, place - start, addend)
 
+    def offset_of(self, address: int) -> int:
+        """Where in the file an address as linked is; the address where that is nowhere."""
+        for segment in self.file.segments if self.file is not None else ():
+            if 0 <= address - segment.address < segment.file_size:
+                return segment.offset + address - segment.address
+        return address
+
     # --- Target ---
 
     def read_memory(self, address: int, size: int) -> memoryview:
