@@ -21,7 +21,7 @@ from .base import Command, Context, Result, add_map, problem_lines
 from .history import recorded_line
 
 #: larger maps are not walked at every stop
-MOST_ENTRIES, MOST_BUCKETS = 1_000_000, 1 << 18
+MOST_ENTRIES, MOST_BUCKETS = 500_000, 1 << 17
 #: events that are shown, and lines of a strip; of a strip in a window of less than so many lines
 _EVENTS, _ROWS, _LOW_ROWS, _LOW = 12, 4, 1, 20
 #: columns of the command's text
