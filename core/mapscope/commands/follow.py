@@ -346,6 +346,8 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     if not again:
         view = context.map_of(args)
         name = args.map or "the map of the stop"
+        if args.goroutine is not None:
+            name = f"{args.map or 'the map'} of goroutine {args.goroutine}"
         named = args.map is not None and args.goroutine is None
         following.chosen = begin(session, name, view, named)
     assert following.chosen is not None
