@@ -13,9 +13,18 @@ from ..flavours.registry import FLAVOURS
 from ..heap import looks
 from ..heap.looks import Difference, Look
 from ..heap.pprof import Profile
-from ..heap.totals import SORTS, Finding, Group, Totals, largest, owner_text, type_text
+from ..heap.totals import (
+    SORTS,
+    Finding,
+    Group,
+    Totals,
+    largest_alike,
+    owner_text,
+    rows_of,
+    type_text,
+)
 from ..maps.figures import size_text
-from ..maps.on_heap import HeapMap, HeapView
+from ..maps.on_heap import Alike, HeapMap, HeapView
 from ..program.values import dumps, escape, named
 from ..session import Session
 from .base import Command, Context, Result, natural
@@ -23,7 +32,7 @@ from .base import Command, Context, Result, natural
 SCHEMA = "mapscope.heap/1"
 #: rows of text, where no limit is told
 _ROWS = 20
-#: rows that are kept beyond those that are wanted, before the others are dropped
+#: kinds of maps that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
 #: where printing was interrupted
 _NOT_ALL = "interrupted: not all is shown"
@@ -331,28 +340,29 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     limit = args.limit or None
     if args.limit is None and not args.json:
         limit = _ROWS
-    rows: List[HeapMap] = []
+    kept: List[Alike] = []
 
-    def taken() -> Iterator[HeapMap]:
-        for view, map in chosen.maps():
-            totals.add(map)
+    def taken() -> Iterator[Alike]:
+        for view, alike in chosen.maps():
+            totals.add_alike(alike)
+            map, number = alike.map, len(alike.addresses)
             if profile is not None:
-                profile.add(_stack(view, map), _values(map))
+                profile.add(_stack(view, map), [number * value for value in _values(map)])
             if args.save or before is not None:
-                look.setdefault((type_text(map), owner_text(map)), Group()).add(map)
-            yield map
+                look.setdefault((type_text(map), owner_text(map)), Group()).add(map, number)
+            yield alike
 
     complete = bool(views) and all(view.complete for view in views)
     try:
-        for map in taken():
+        for alike in taken():
             if args.by == "map":
-                rows.append(map)
-                if limit is not None and len(rows) > limit + _TOGETHER:
-                    rows = largest(rows, args.sort, limit)
+                kept.append(alike)
+                if limit is not None and len(kept) > limit + _TOGETHER:
+                    kept = largest_alike(kept, args.sort, limit)
     except KeyboardInterrupt:
         complete = False
         notes.append("interrupted: these are the maps that were measured so far")
-    rows = largest(rows, args.sort, limit)
+    rows = rows_of(kept, args.sort, limit)
     if args.type and complete:
         chosen.check_type()
     notes += chosen.notes()
@@ -388,27 +398,28 @@ class _Chosen:
         self._types: Dict[Optional[str], bool] = {}
         self._may_be = self._unknown = self._found = 0
 
-    def maps(self) -> Iterator[Tuple[HeapView, HeapMap]]:
-        """Each, with the view that has it."""
+    def maps(self) -> Iterator[Tuple[HeapView, Alike]]:
+        """All, those that are alike together, with the view that has them."""
         for view in self._views:
-            for map in view.maps():
-                if self._type is not None and not self._is_wanted(map):
+            for alike in view.alike():
+                map, number = alike.map, len(alike.addresses)
+                if self._type is not None and not self._is_wanted(map, number):
                     continue
                 if self._least and (map.bytes is None or map.bytes < self._least):
                     continue
-                self._found += 1
-                yield view, map
+                self._found += number
+                yield view, alike
 
-    def _is_wanted(self, map: HeapMap) -> bool:
+    def _is_wanted(self, map: HeapMap, number: int) -> bool:
         wanted = self._types.get(map.type)
         if wanted is None:
             wanted = map.type is not None and _normalised(map.type) == self._type
             self._types[map.type] = wanted
         if map.type is None:
             if not map.candidates:
-                self._unknown += 1
+                self._unknown += number
             elif any(_normalised(name) == self._type for name in map.candidates):
-                self._may_be += 1
+                self._may_be += number
         return wanted
 
     def check_type(self) -> None:
@@ -432,12 +443,11 @@ class _Chosen:
         """By address, where there are several kinds."""
         if len({view.flavor for view in self._views}) < 2:
             return {}
-        wanted = {row.address for row in rows}
         return {
-            map.address: view.flavor
+            row.address: view.flavor
+            for row in rows
             for view in self._views
-            for map in view.maps()
-            if map.address in wanted
+            if view.has(row.address)
         }
 
 

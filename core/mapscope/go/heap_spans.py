@@ -9,7 +9,7 @@ import struct
 from array import array
 from bisect import bisect_right
 from dataclasses import dataclass
-from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
+from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Memory
@@ -27,6 +27,9 @@ _PROBED = 64
 _MOST_SEARCHED = 256 << 20
 #: 256 words from bits of a byte
 _BITS = [tuple(n for n in range(8) if byte >> n & 1) for byte in range(256)]
+_PAGE_BITS = PAGE_SIZE.bit_length() - 1
+#: no span: no address is in it
+_NOWHERE = (0, 1, 0, 0)
 
 
 class Span(NamedTuple):
@@ -206,6 +209,38 @@ class GoHeap:
         number, rest = divmod(address - span.start - span.header, span.elemsize)
         return 0 if rest or not 0 <= number < span.nelems else span.elemsize - span.header
 
+    def values_at(self, addresses: Sequence[int]) -> List[int]:
+        """The same of many."""
+        places = self._places(addresses)
+        return [
+            0 if (address - first) % each or not first <= address < end else size
+            for address, (first, each, end, size) in zip(addresses, places)
+        ]
+
+    def kinds_at(self, addresses: Sequence[int]) -> List[Optional[Tuple[int, bool]]]:
+        """(bytes of the object that an address is in, whether it holds no pointers) of many; None:
+        in none."""
+        pages = [address >> _PAGE_BITS for address in addresses]
+        known: Dict[int, Optional[Tuple[int, bool]]] = {}
+        for page in set(pages):
+            span = self.span_of(page << _PAGE_BITS)
+            known[page] = None if span is None else (span.elemsize, span.noscan)
+        return [known[page] for page in pages]
+
+    def _places(self, addresses: Sequence[int]) -> Iterator[Tuple[int, int, int, int]]:
+        """(address of the first value, bytes from each to the next, end of the last, bytes of a
+        value) of the spans that addresses are in: many of them share few pages."""
+        pages = [address >> _PAGE_BITS for address in addresses]
+        known: Dict[int, Tuple[int, int, int, int]] = {}
+        for page in set(pages):
+            span = self.span_of(page << _PAGE_BITS)
+            if span is None:
+                known[page] = _NOWHERE
+            else:
+                first, each = span.start + span.header, span.elemsize
+                known[page] = first, each, first + each * span.nelems, each - span.header
+        return map(known.__getitem__, pages)
+
     def object_at(self, address: int) -> Optional[Object]:
         """The object that an address is in, allocated or not."""
         span = self.span_of(address)
@@ -220,15 +255,17 @@ class GoHeap:
     def live(self, span: Span) -> List[int]:
         """Numbers of the objects in a span that are allocated, and not found dead by a collection
         that has ended."""
+        return numbers_of(self.live_bits(span), span.nelems)
+
+    def live_bits(self, span: Span) -> int:
+        """A bit for each object of a span: whether it is one of these.
+
+        :raises MemoryUnreadable: if that cannot be read
+        """
         count = span.nelems
-        whole = (1 << count) - 1
         bits = self._bits(span.alloc_bits, count) | (1 << min(span.free_index, count)) - 1
         marks = self._marks(span, count)
-        bits &= whole if marks is None else marks
-        if bits == whole:
-            return list(range(count))
-        data = bits.to_bytes((count + 7) // 8, "little")
-        return [8 * at + n for at, byte in enumerate(data) for n in _BITS[byte]]
+        return bits & ((1 << count) - 1 if marks is None else marks)
 
     def is_live(self, span: Span, number: int) -> bool:
         """Whether one object is."""
@@ -267,10 +304,11 @@ class GoHeap:
                     votes += (span.nelems == with_marks) - (span.nelems == room // span.elemsize)
         return votes > 0
 
-    def pointer_bits(self, span: Span) -> Optional[int]:
+    def pointer_bits(self, span: Span, raw: Optional[memoryview] = None) -> Optional[int]:
         """A bit for each word of a span of small objects: whether the collector takes it for a
         pointer. None: that is not written down there.
 
+        :param raw: the span's memory, if it is at hand
         :raises MemoryUnreadable: if it cannot be read
         """
         words = span.size // 8
@@ -278,6 +316,9 @@ class GoHeap:
             if span.noscan or span.elemsize > BITS_IN_SPAN:
                 return None
             end = span.start + span.size - (INLINE_MARKS if self.has_inline_marks(span) else 0)
+            if raw is not None:
+                at = end - span.start
+                return int.from_bytes(raw[at - words // 8 : at], "little")
             return self._bits(end - words // 8, words)
         arena = self._arena(span.start)
         first = span.start % layouts.ARENA_SIZE // 8
@@ -294,6 +335,14 @@ class GoHeap:
             table = self.memory.read_word(self._place.arenas)
             self._arenas[number] = self.memory.read_word(table + 8 * number)
         return self._arenas[number]
+
+
+def numbers_of(bits: int, count: int) -> List[int]:
+    """Which of so many bits are set."""
+    if bits == (1 << count) - 1:
+        return list(range(count))
+    data = bits.to_bytes((count + 7) // 8, "little")
+    return [8 * at + n for at, byte in enumerate(data) for n in _BITS[byte]]
 
 
 def _fits(size: int, elemsize: int, nelems: int) -> bool:

@@ -43,6 +43,23 @@ class HeapMap(NamedTuple):
         return self.entries / self.capacity if self.capacity else None
 
 
+class Alike(NamedTuple):
+    """Maps that nothing but their addresses tells apart: a process has few kinds of them, however
+    many maps.
+
+    :ivar map: the first
+    :ivar addresses: of all, ascending
+    """
+
+    map: HeapMap
+    addresses: Sequence[int]
+
+    def maps(self) -> Iterator[HeapMap]:
+        """Each by itself."""
+        rest = self.map[1:]
+        return (HeapMap(address, *rest) for address in self.addresses)
+
+
 class Step(NamedTuple):
     """One step of a path to a map.
 
@@ -90,6 +107,10 @@ class HeapView(ABC):
     @abstractmethod
     def maps(self) -> Iterator[HeapMap]:
         """Every map, in the order of addresses."""
+
+    def alike(self) -> Iterator[Alike]:
+        """The same, in groups."""
+        return (Alike(map, (map.address,)) for map in self.maps())
 
     @abstractmethod
     def __len__(self) -> int:

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: MIT
 """Every map of a Go runtime's heap: found by structure, typed and named by what refers to it."""
 
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from array import array
+from itertools import repeat
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...errors import MemoryUnreadable
 from ...go.heap_spans import GoHeap, find_heap
-from ...maps.on_heap import HeapMap, HeapView, Owner
+from ...maps.on_heap import Alike, HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
 from ...program.memory import CHUNK
 from ...program.types import Type
 from ...session import Session
-from .heap_headers import Headers, find_headers
+from .heap_headers import Header, Headers, find_headers
 from .heap_roots import Roots
-from .heap_sizes import Sizes
+from .heap_sizes import Size, Sizes
 from .heap_types import MapTypeTable, Prover, with_descriptors
 from .map_types import MapType
 from .heap_owners import owners_of
@@ -26,6 +28,8 @@ _MOST_PROVED = 1 << 20
 _MOST_OWNERS = 256
 #: candidates of one map that are told
 _MOST_CANDIDATES = 16
+#: maps that are measured together
+_TOGETHER = 1 << 14
 
 
 class GoHeapView(HeapView):
@@ -180,36 +184,87 @@ class GoHeapView(HeapView):
         return len(self._headers)
 
     def maps(self) -> Iterator[HeapMap]:
+        for found in self._pieces():
+            maps = [map for alike in found for map in alike.maps()]
+            maps.sort()
+            yield from maps
+
+    def alike(self) -> Iterator[Alike]:
+        for found in self._pieces():
+            yield from found
+
+    def _pieces(self) -> Iterator[List[Alike]]:
+        """All maps, some that lie together at a time."""
         sizes = Sizes(self.heap, self._swiss)
-        step = 1 << 14
-        for first in range(0, len(self._headers), step):
+        for first in range(0, len(self._headers), _TOGETHER):
             self._progress(first, len(self._headers))
-            last = min(first + step, len(self._headers))
-            headers = [self._headers[number] for number in range(first, last)]
-            types = self._types[first : first + step]
-            for number, (header, type, size) in enumerate(
-                zip(headers, types, sizes.measure(headers, types)), first
-            ):
-                node = self._nodes[number]
-                growing = None
-                if header.old:
-                    growing = "same-size" if header.same_size else "double"
-                yield HeapMap(
-                    header.address,
-                    None if type is None else type.name,
-                    self._candidate_names(number) if type is None else (),
-                    header.entries,
-                    size.total,
-                    size.wasted,
-                    size.retained,
-                    size.capacity,
-                    growing,
-                    "" if node is None else self._path(node),
-                    self._is_garbage(header.address, node),
-                    size.overflow,
-                    size.buckets,
-                    self._swiss,
-                )
+            yield self._piece(sizes, first, min(first + _TOGETHER, len(self._headers)))
+
+    def _piece(self, sizes: Sizes, first: int, last: int) -> List[Alike]:
+        """Some maps: those of which everything but the address is the same are measured once."""
+        headers = self._headers
+        addresses, log = headers.addresses[first:last], headers.log[first:last]
+        types, nodes = self._types[first:last], self._nodes[first:last]
+        keys: Iterable[object] = zip(
+            self.heap.kinds_at(headers.data[first:last]),
+            log,
+            headers.entries[first:last],
+            map(id, types),
+            map(id, nodes),
+            self._garbage(first, last),
+        )
+        groups: Dict[object, "array[int]"] = {}
+        if not headers.are_plain() or self._candidates or (self._swiss and any(log)):
+            special = [
+                headers.has_others(number)
+                or number in self._candidates
+                or (self._swiss and log[number - first] > 0)
+                for number in range(first, last)
+            ]
+            # what else there is to them is their own
+            keys = [at if own else key for at, (own, key) in enumerate(zip(special, keys))]
+        for address, key in zip(addresses, keys):
+            known = groups.get(key)
+            if known is None:
+                known = groups[key] = array("Q")
+            known.append(address)
+        numbers = headers.numbers_of(group[0] for group in groups.values())
+        of_each = [headers[number] for number in numbers]
+        measured = sizes.measure(of_each, [self._types[number] for number in numbers])
+        rows = {
+            header.address: self._row(number, header, size)
+            for number, header, size in zip(numbers, of_each, measured)
+        }
+        return [Alike(rows[group[0]], group) for group in groups.values()]
+
+    def _row(self, number: int, header: Header, size: Size) -> HeapMap:
+        type, node = self._types[number], self._nodes[number]
+        growing = None
+        if header.old:
+            growing = "same-size" if header.same_size else "double"
+        return HeapMap(
+            header.address,
+            None if type is None else type.name,
+            self._candidate_names(number) if type is None else (),
+            header.entries,
+            size.total,
+            size.wasted,
+            size.retained,
+            size.capacity,
+            growing,
+            "" if node is None else self._path(node),
+            self._is_garbage(header.address, node),
+            size.overflow,
+            size.buckets,
+            self._swiss,
+        )
+
+    def _garbage(self, first: int, last: int) -> Iterable[Optional[bool]]:
+        """Of some maps, whether each is garbage."""
+        nodes = self._nodes[first:last]
+        if None not in nodes:
+            return repeat(False)
+        return map(self._is_garbage, self._headers.addresses[first:last], nodes)
 
     def _is_garbage(self, address: int, node: Optional[Node]) -> Optional[bool]:
         if node is not None:
