@@ -30,6 +30,10 @@ _LEAST_SEED = 1 << 40
 _CELLS = layouts.CELLS
 #: objects that are looked at together; headers among which one is searched by itself
 _TOGETHER, _SPARSE = 1 << 15, 16
+#: of so many objects of a span one: then each is looked at by itself
+_FEW = 8
+#: digits as numbers
+_DIGITS = bytes.maketrans(b"01", b"\0\1")
 #: bits that a classic map without overflow buckets has not, beside its log and its seed, and those
 #: that a Swiss map of a single group has not
 _NOT_SIMPLE, _NOT_SMALL = 0xFFFF00F0, 0xFFFFFFFF00FEBFFF
@@ -273,8 +277,13 @@ class _Objects:
             return
         numbers = numbers_of(bits, count)
         self.addresses += [span.start + size * number for number in numbers]
+        if len(numbers) < count // _FEW:
+            for place, column in zip(self._places, self.columns):
+                column += [all_words[words * number + place] for number in numbers]
+            return
+        chosen = f"{bits:0{count}b}"[::-1].encode().translate(_DIGITS)
         for place, column in zip(self._places, self.columns):
-            column += [all_words[words * number + place] for number in numbers]
+            column += compress(all_words[place : words * count : words].tolist(), chosen)
 
 
 def _classic(heap: GoHeap, objects: _Objects, result: Headers) -> None:

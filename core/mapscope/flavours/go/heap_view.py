@@ -154,11 +154,7 @@ class GoHeapView(HeapView):
         """Find the types of maps that only pointers without a type lead to, and follow these."""
         tried: Set[int] = set(self._candidates)
         while True:
-            todo = [
-                number
-                for number, node in enumerate(references.nodes)
-                if node is not None and references.types[number] is None and number not in tried
-            ]
+            todo = sorted(references.without_type - tried)
             if not todo:
                 return
             for number in todo:

@@ -207,6 +207,7 @@ class References:
     :ivar heap: that is looked at
     :ivar nodes: of each map, by the number of its header, the path that led there; None: none did
     :ivar types: the same of its type; None: nothing told
+    :ivar without_type: numbers of maps that a path leads to, but nothing told of the type
     :ivar unread: how many objects could not be read
     :ivar unread_types: names of types that could not be read, whose values were not followed
     :ivar objects: how many were visited
@@ -245,6 +246,7 @@ class References:
         self._holder_of_word: Dict[int, Tuple[int, Optional[Shape], int]] = {}
         self.nodes: List[Optional[Node]] = [None] * len(headers)
         self.types: List[Optional[MapType]] = [None] * len(headers)
+        self.without_type: Set[int] = set()
         self.unread = 0
         self.unread_types: Set[str] = set()
         self.objects = 0
@@ -326,6 +328,7 @@ class References:
     def _visit(self, node: Node, shape: Shape, addresses: List[int], counts: List[int]) -> None:
         """All objects of a type under a path."""
         size = shape.size
+        addresses, counts = _in_order(addresses, counts)
         at = 0
         while at < len(addresses):
             total, first = 0, at
@@ -621,10 +624,7 @@ class References:
             fresh = [address for address in addresses if number_of(address) is not None]
             self._track(node, fresh, [MAP_BYTES] * len(fresh), at)
         nodes, types = self.nodes, self.types
-        for address in addresses:
-            number = number_of(address)
-            if number is None:
-                continue
+        for number in self._headers.numbers_of(addresses):
             if nodes[number] is None:
                 nodes[number] = node
                 types[number] = type
@@ -633,6 +633,10 @@ class References:
             else:
                 continue
             numbers.append(number)
+        if type is None:
+            self.without_type.update(numbers)
+        else:
+            self.without_type.difference_update(numbers)
         if numbers and type is not None:
             shape = self._contents_shape(type)
             if shape is not None:
@@ -677,7 +681,21 @@ class References:
         directories: List[Header] = []
         headers = self._headers
         swiss = self._program.has_swiss_maps
-        for number in numbers:
+        rest = numbers
+        if self.trail is None and headers.are_plain():
+            # nearly all have a single array, of one size
+            rest = []
+            for number, data, log in zip(
+                numbers,
+                map(headers.data.__getitem__, numbers),
+                map(headers.log.__getitem__, numbers),
+            ):
+                if log:
+                    rest.append(number)
+                elif data:
+                    addresses.append(data)
+            counts += [1] * len(addresses)
+        for number in rest:
             data, log = headers.data[number], headers.log[number]
             if not data:
                 continue
@@ -935,6 +953,14 @@ class References:
             edges.append(Edge(offset, kind, label, frozen, type))
         elif kind is Kind.FUNC:
             edges.append(Edge(offset, kind, label, frozen, VOID))
+
+
+def _in_order(addresses: List[int], counts: List[int]) -> Tuple[List[int], List[int]]:
+    """The same regions by address: what is read together then lies together."""
+    if not counts or counts.count(counts[0]) == len(counts):
+        return sorted(addresses), counts
+    order = sorted(range(len(addresses)), key=addresses.__getitem__)
+    return [addresses[at] for at in order], [counts[at] for at in order]
 
 
 def _atomic_pointee(type: Type) -> Optional[Type]:
