@@ -177,7 +177,7 @@ def find_headers(heap: GoHeap, swiss: bool, progress: Progress, result: Headers)
     :param result: to be filled: an interrupt leaves what was found so far
     """
     size = header_class(heap.minor, swiss)
-    spans = [span for span in heap.spans() if span.elemsize == size and not span.noscan]
+    spans = heap.spans_of(size)
     extra = layouts.hmap(heap.minor).at("extra") // 8
     wanted = 1 << 2 if swiss else 1 << 2 | 1 << 3 | 1 << extra
     places = (0, 1, 2, 3, 4) if swiss else (0, 1, 2, 3, 4, extra)
