@@ -164,9 +164,10 @@ class HeapResult(Result):
                 break
             fill = "" if map.fill is None else f"{100 * map.fill:.0f}%"
             retained = size_text(map.retained) if map.retained else ""
+            entries = "?" if map.entries is None else map.entries
             yield (
                 f"{map.address:<#14x}  {size_text(map.bytes):>10}  {size_text(map.wasted):>10}  "
-                f"{retained:>10}  {map.entries:>9}  {fill:>4}  {map.growing or '':<9}  "
+                f"{retained:>10}  {entries:>9}  {fill:>4}  {map.growing or '':<9}  "
                 f"{escape(type_text(map))}  {escape(_owner(map))}\n"
             )
         more = self.totals.all.maps - len(self.rows)
@@ -185,7 +186,7 @@ class HeapResult(Result):
             retained = size_text(group.retained) if group.retained else ""
             yield (
                 f"{_sum(group.bytes, group):>10}  {_sum(group.wasted, group):>10}  "
-                f"{retained:>10}  {group.maps:>8}  {group.entries:>10}  {escape(name)}\n"
+                f"{retained:>10}  {group.maps:>8}  {_count(group):>10}  {escape(name)}\n"
             )
         more = len(groups) - len(groups[: self.limit])
         if more:
@@ -195,7 +196,7 @@ class HeapResult(Result):
         totals = self.totals
         all = totals.all
         line = (
-            f"{all.maps} map{'' if all.maps == 1 else 's'}, {all.entries} entries, "
+            f"{all.maps} map{'' if all.maps == 1 else 's'}, {_count(all)} entries, "
             f"{_sum(all.bytes, all)}, of it {_sum(all.wasted, all)} wasted"
         )
         if all.retained:
@@ -242,11 +243,11 @@ class SinceResult(Result):
             yield f"{'bytes':>11}  {'maps':>8}  {'entries':>10}  {'change':<8}  type  owner\n"
         for one in self.differences[: self.limit]:
             maps = one.now.maps - one.before.maps
-            entries = one.now.entries - one.before.entries
+            entries = "?" if one.entries is None else f"{one.entries:+}"
             more = one.bytes
             bytes = "?" if more is None else ("-" if more < 0 else "+") + size_text(abs(more))
             yield (
-                f"{bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
+                f"{bytes:>11}  {maps:>+8}  {entries:>10}  {one.what:<8}  "
                 f"{escape(one.type)}  {escape(one.owner)}\n"
             )
         left = len(self.differences) - len(self.differences[: self.limit])
@@ -264,6 +265,10 @@ def _owner(map: HeapMap) -> str:
 
 def _sum(bytes: int, group: Group) -> str:
     return size_text(bytes) + ("+?" if group.unknown else "")
+
+
+def _count(group: Group) -> str:
+    return f"{group.entries}" + ("+?" if group.uncounted else "")
 
 
 def _finding_form(finding: Finding) -> Dict[str, object]:
@@ -315,6 +320,9 @@ def find_views(session: Session, follow: bool) -> Tuple[List[HeapView], List[str
             break
         if flavour.present(session):
             views += flavour.heap(session, follow, session.target.progress)
+    for flavour in FLAVOURS if views else ():
+        if flavour.present(session) and not any(view.interrupted for view in views):
+            views = flavour.composed(session, views, session.target.progress)
     notes = [note for view in views for note in view.notes]
     if not views:
         notes.append(
@@ -467,7 +475,7 @@ def _stack(view: HeapView, map: HeapMap) -> List[str]:
 
 
 def _values(map: HeapMap) -> Tuple[int, int, int, int]:
-    return map.entries, map.bytes or 0, map.wasted or 0, map.retained
+    return map.entries or 0, map.bytes or 0, map.wasted or 0, map.retained
 
 
 def _write(path: str, data: bytes) -> None:

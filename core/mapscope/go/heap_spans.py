@@ -184,7 +184,9 @@ class GoHeap:
         ]
         self.unread += len(right) - sum(right)
         gen = self._place.sweepgen
-        unswept = {value: (value - gen) & 0xFFFFFFFF in (0xFFFFFFFE, 1) for value in generations}
+        unswept = {
+            value: (value - gen) & 0xFFFFFFFF in (0xFFFFFFFE, 1) for value in set(generations)
+        }
         for column, values in zip(
             self._columns,
             (
@@ -369,8 +371,8 @@ class GoHeap:
         if self.minor >= 20:
             return self._bits(arena + first // 8, words)
         # four words to a byte: its low half, and in the high half whether there are more
-        raw = self.memory.read(arena + first // 4, words // 4)
-        low, high = raw[::2].translate(_LOW_HALF), raw[1::2].translate(_LOW_HALF)
+        halves = self.memory.read(arena + first // 4, words // 4)
+        low, high = halves[::2].translate(_LOW_HALF), halves[1::2].translate(_LOW_HALF)
         return int.from_bytes(low, "little") | int.from_bytes(high, "little") << 4
 
     def _arena(self, address: int) -> int:

@@ -24,7 +24,7 @@ _EXAMPLES = 3
 SORTS: Dict[str, Callable[[HeapMap], int]] = {
     "bytes": lambda map: map.bytes or 0,
     "wasted": lambda map: map.wasted or 0,
-    "entries": lambda map: map.entries,
+    "entries": lambda map: map.entries or 0,
     "retained": lambda map: map.retained,
 }
 _GOROUTINE = re.compile(r" \((?:goroutine|thread) \d+\)")
@@ -35,6 +35,7 @@ class Group:
     """Maps that have something in common.
 
     :ivar unknown: maps among them whose bytes are not known
+    :ivar uncounted: maps among them whose entries are not known
     """
 
     maps: int = 0
@@ -43,11 +44,14 @@ class Group:
     wasted: int = 0
     retained: int = 0
     unknown: int = 0
+    uncounted: int = 0
 
     def add(self, map: HeapMap, number: int = 1) -> None:
         """Count more, so many of one kind."""
         self.maps += number
-        self.entries += number * map.entries
+        if map.entries is None:
+            self.uncounted += number
+        self.entries += number * (map.entries or 0)
         self.retained += number * map.retained
         if map.bytes is None or map.wasted is None:
             self.unknown += number
@@ -63,7 +67,7 @@ class Group:
         known = not self.unknown
         return {
             "maps": self.maps,
-            "count": self.entries,
+            "count": None if self.uncounted else self.entries,
             "bytes": self.bytes if known else None,
             "wasted": self.wasted if known else None,
             "retained": self.retained,
@@ -163,6 +167,8 @@ class Totals:
             self._stands("migration", alike, map.retained)
         if self._group_of is not None:
             self.groups.setdefault(self._group_of(map), Group()).add(map, number)
+        if map.entries is None:
+            return
         if map.entries <= _SMALL:
             self._small.setdefault(type_text(map), Group()).add(map, number)
         elif map.growing is None and map.buckets:
@@ -175,12 +181,12 @@ class Totals:
 
     def _look_at_fill(self, alike: Alike) -> None:
         map = alike.map
-        if map.entries < map.capacity * _NEARLY_EMPTY:
+        if (map.entries or 0) < map.capacity * _NEARLY_EMPTY:
             self._stands("emptied", alike, map.wasted or 0)
 
     def _look_at_chains(self, alike: Alike) -> None:
         map = alike.map
-        if not map.overflow:
+        if not map.overflow or map.entries is None:
             return
         if map.tombstones:
             if map.overflow >= map.capacity * _TOMBSTONES:

@@ -11,6 +11,7 @@ class HeapMap(NamedTuple):
 
     :ivar type: its name; None: not known
     :ivar candidates: types that it may have, where that is not certain
+    :ivar entries: None: not known
     :ivar bytes: of header, arrays, overflow and what is kept indirectly; None: not known
     :ivar wasted: bytes that a fresh map of the same entries would not need; None: not known
     :ivar retained: bytes of arrays that a migration has not left yet
@@ -25,7 +26,7 @@ class HeapMap(NamedTuple):
     address: int
     type: Optional[str]
     candidates: Tuple[str, ...]
-    entries: int
+    entries: Optional[int]
     bytes: Optional[int]
     wasted: Optional[int]
     retained: int
@@ -39,8 +40,10 @@ class HeapMap(NamedTuple):
 
     @property
     def fill(self) -> Optional[float]:
-        """Share of its cells that hold an entry; None: it has no cells."""
-        return self.entries / self.capacity if self.capacity else None
+        """Share of its cells that hold an entry; None: it has no cells, or that is not known."""
+        if not self.capacity or self.entries is None:
+            return None
+        return self.entries / self.capacity
 
 
 class Alike(NamedTuple):

@@ -201,9 +201,7 @@ def find_headers(heap: GoHeap, swiss: bool, progress: Progress, result: Headers)
     look(heap, objects, result)
 
 
-def _read(
-    heap: GoHeap, spans: Sequence[Span]
-) -> Iterator[Tuple[Span, Optional[memoryview]]]:
+def _read(heap: GoHeap, spans: Sequence[Span]) -> Iterator[Tuple[Span, Optional[memoryview]]]:
     """Spans with their memory; None: it cannot be read. Those that lie together are read so."""
     first = 0
     while first < len(spans):

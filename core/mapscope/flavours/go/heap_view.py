@@ -2,7 +2,7 @@
 """Every map of a Go runtime's heap: found by structure, typed and named by what refers to it."""
 
 from array import array
-from itertools import repeat
+from itertools import compress, repeat
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...errors import MemoryUnreadable
@@ -35,6 +35,7 @@ _TOGETHER = 1 << 14
 class GoHeapView(HeapView):
     """All maps of a Go runtime.
 
+    :ivar session: for the runtime that they are of
     :param follow: whether owners are wanted
     :param typed: gives the type of a map whose type comes from debug information
     :param trail: keeps who refers to whom
@@ -53,7 +54,7 @@ class GoHeapView(HeapView):
         self._trail = trail
         self._typed = typed
         self.flavor = "go-swiss" if swiss else "go-classic"
-        self._session = session
+        self.session = self._session = session
         self._swiss = swiss
         self._progress = progress
         self.heap = heap_of(session)
@@ -62,6 +63,8 @@ class GoHeapView(HeapView):
         self._candidates: Dict[int, Sequence[MapType]] = {}
         self._nodes: List[Optional[Node]] = []
         self._held_elsewhere: Set[int] = set()
+        self._parts: Dict[int, Tuple[Node, Type]] = {}
+        self._left_out: Set[int] = set()
         self._paths: Dict[Node, str] = {}
         self._unproven = 0
         try:
@@ -114,6 +117,7 @@ class GoHeapView(HeapView):
                 self._prove(references, prover)
         finally:
             self._nodes, self._types = references.nodes, references.types
+            self._parts = references.parts
         for number in range(min(len(self._headers), _MOST_PROVED)):
             if self._nodes[number] is None:
                 self._guess(number, prover)
@@ -177,7 +181,26 @@ class GoHeapView(HeapView):
             self._candidates[number] = found
 
     def __len__(self) -> int:
-        return len(self._headers)
+        return len(self._headers) - len(self._left_out)
+
+    def parts(self) -> List[Tuple[int, Type, str]]:
+        """(address, type, owner) of every map that is a value in something else: a sync.Map."""
+        return [(address, type, self._path(node)) for address, (node, type) in self._parts.items()]
+
+    def rows_at(self, addresses: Iterable[int]) -> Dict[int, HeapMap]:
+        """Those of its maps that are at some addresses."""
+        numbers = self._headers.numbers_of(set(addresses))
+        headers = [self._headers[number] for number in numbers]
+        types = [self._types[number] for number in numbers]
+        measured = Sizes(self.heap, self._swiss).measure(headers, types)
+        return {
+            header.address: self._row(number, header, size)
+            for number, header, size in zip(numbers, headers, measured)
+        }
+
+    def leave_out(self, addresses: Iterable[int]) -> None:
+        """Maps that are parts of others are not shown by themselves."""
+        self._left_out.update(self._headers.numbers_of(set(addresses)))
 
     def maps(self) -> Iterator[HeapMap]:
         for found in self._pieces():
@@ -219,7 +242,11 @@ class GoHeapView(HeapView):
             ]
             # what else there is to them is their own
             keys = [at if own else key for at, (own, key) in enumerate(zip(special, keys))]
-        for address, key in zip(addresses, keys):
+        pairs: Iterable[Tuple[int, object]] = zip(addresses, keys)
+        if self._left_out:
+            shown = [number not in self._left_out for number in range(first, last)]
+            pairs = compress(pairs, shown)
+        for address, key in pairs:
             known = groups.get(key)
             if known is None:
                 known = groups[key] = array("Q")

@@ -34,6 +34,8 @@ from ...program.types import VOID, Kind, Type
 from .heap_headers import Header, Headers
 from .map_types import MapType, map_type
 
+#: a map that is a value of its own, in what holds it
+SYNC_MAP = "sync.Map"
 #: elements of an array that are taken apart where it lies
 _UNROLLED = 8
 #: steps of a path; what lies deeper keeps the path it was found under
@@ -89,8 +91,9 @@ class Edge(NamedTuple):
     """A place in a type from which the heap is reached.
 
     :ivar kind: of what is there: POINTER, SLICE, GO_MAP, INTERFACE, EMPTY_INTERFACE, CHAN, FUNC,
-        ARRAY (a long one, inside), VOID (a pointer to anything)
-    :ivar target: of a POINTER, SLICE or ARRAY its element; of a GO_MAP itself
+        ARRAY (a long one, inside), VOID (a pointer to anything), STRUCT (a sync.Map: what it leads
+        to are edges of their own)
+    :ivar target: of a POINTER, SLICE or ARRAY its element; of a GO_MAP or STRUCT itself
     """
 
     offset: int
@@ -104,7 +107,7 @@ class Edge(NamedTuple):
 class Shape:
     """What of a type leads on."""
 
-    __slots__ = ("name", "size", "edges", "seen", "longest", "type", "cells")
+    __slots__ = ("name", "size", "edges", "seen", "longest", "type", "cells", "has_parts")
 
     def __init__(self, type: Type, edges: List[Edge], cells: Optional[MapType] = None) -> None:
         self.type = type
@@ -114,6 +117,8 @@ class Shape:
         self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
         self.seen: Set[int] = set()
         self.longest: Dict[int, int] = {}  # of arrays
+        #: whether there are maps in it that are values of their own
+        self.has_parts = any(edge.kind is Kind.STRUCT for edge in self.edges)
 
 
 class Reached(NamedTuple):
@@ -207,6 +212,7 @@ class References:
     :ivar heap: that is looked at
     :ivar nodes: of each map, by the number of its header, the path that led there; None: none did
     :ivar types: the same of its type; None: nothing told
+    :ivar parts: sync.Maps by address: the path to each, and its type
     :ivar without_type: numbers of maps that a path leads to, but nothing told of the type
     :ivar unread: how many objects could not be read
     :ivar unread_types: names of types that could not be read, whose values were not followed
@@ -247,6 +253,7 @@ class References:
         self.nodes: List[Optional[Node]] = [None] * len(headers)
         self.types: List[Optional[MapType]] = [None] * len(headers)
         self.without_type: Set[int] = set()
+        self.parts: Dict[int, Tuple[Node, Type]] = {}
         self.unread = 0
         self.unread_types: Set[str] = set()
         self.objects = 0
@@ -348,7 +355,7 @@ class References:
                 kept = pieces  # type: ignore[assignment]
             self.objects += len(kept)
             holders: List[int] = []
-            if self.trail is not None:
+            if self.trail is not None or shape.has_parts:
                 for start, length, piece in zip(some, sizes, pieces):
                     if piece is not None:
                         holders += range(start, start + length, size)
@@ -365,8 +372,9 @@ class References:
                 return
             self.objects += number
             start = address + first * shape.size
+            wanted = self.trail is not None or shape.has_parts
             holders = list(range(start, start + number * shape.size, shape.size))
-            self._edges(node, shape, bytes(raw), holders if self.trail is not None else [])
+            self._edges(node, shape, bytes(raw), holders if wanted else [])
 
     def _edges(self, node: Node, shape: Shape, raw: bytes, holders: List[int]) -> None:
         """Follow what leads on from objects that lie one behind the other."""
@@ -375,6 +383,9 @@ class References:
         words = memoryview(raw).cast("Q")
         each = shape.size // 8
         for edge in shape.edges:
+            if edge.kind is Kind.STRUCT:
+                self._note_parts(node, edge, shape, words, holders)
+                continue
             if not self._edge_leads(edge):
                 continue
             column = words[edge.offset // 8 :: each].tolist()
@@ -390,6 +401,21 @@ class References:
             else:
                 at = From(shape, edge.offset, column, holders)
                 self._reach(node, edge, column, at)
+
+    def _note_parts(
+        self, node: Node, edge: Edge, shape: Shape, words: memoryview, holders: List[int]
+    ) -> None:
+        """Note sync.Maps that values have in them; one that was never written to is all zero, and
+        holds as little as a nil map."""
+        first, count, each = edge.offset // 8, edge.target.size // 8, shape.size // 8
+        where = self._child(node, edge.label, None, edge.frozen)
+        trail = self.trail
+        for number, holder in enumerate(holders):
+            at = number * each + first
+            if holder and any(words[at : at + count]):
+                self.parts.setdefault(holder + edge.offset, (where, edge.target))
+            if trail is not None and holder and holder + edge.offset == trail.target:
+                trail.hits.append((where, holder, shape, edge.offset))
 
     def _reach(self, node: Node, edge: Edge, column: List[int], at: "From") -> None:
         """Follow pointers of one kind."""
@@ -657,6 +683,8 @@ class References:
                         edges.append(Edge(at + cell * stride, Kind.POINTER, part, False, kind))
                     else:
                         self._collect(kind, at + cell * stride, part, False, edges, 0)
+            # what is in a map's cells has no address for its methods
+            edges = [edge for edge in edges if edge.kind is not Kind.STRUCT]
             if not any(map(self._edge_leads, edges)):
                 edges = []
             if edges:
@@ -912,7 +940,10 @@ class References:
         if depth > _DEEPEST_TYPE:
             return
         if kind is Kind.STRUCT:
-            if type.name == "sync.Map" or type.name.startswith("sync.HashTrieMap["):
+            is_part = type.name == SYNC_MAP
+            if not frozen and (is_part or type.name.startswith("sync.HashTrieMap[")):
+                if is_part:
+                    edges.append(Edge(offset, kind, label, frozen, type))
                 label, frozen = label + "[]", True
             pointee = _atomic_pointee(type)
             for field in type.fields:

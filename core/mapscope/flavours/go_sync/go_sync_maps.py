@@ -11,7 +11,9 @@ from typing import Iterator, List, Optional, Tuple, Union
 
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
+from ...maps.on_heap import HeapView
 from ...maps.problems import Problem
+from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
@@ -22,11 +24,13 @@ from ..go.go_classic import GoClassicMaps
 from ..go.go_maps import GoMaps, global_maps, spilled_argument, typed, word
 from ..go.go_swiss import GoSwissMaps
 from ..go.hash_function import key_hash_of
+from ..go.heap_view import GoHeapView
 from ..go.map_types import MapType, map_type
 from ..go.which_runtime import of_address, of_frame, of_variable
 from . import read_dirty, trie_map
 from .expunged import find_expunged
 from .read_dirty import ReadDirtyMap
+from .sync_heap import GoSyncHeapView
 from .sync_types import (
     ANY,
     ENTRY_MAP,
@@ -121,6 +125,22 @@ class GoSyncMaps(Flavour):
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Global variables that are sync.Maps, or pointers to one."""
         return global_maps(session, self._of_global)
+
+    def composed(
+        self, session: Session, views: List[HeapView], progress: Progress
+    ) -> List[HeapView]:
+        found = list(views)
+        for view in views:
+            if isinstance(view, GoHeapView):
+                made = GoSyncHeapView(view, self.name, self._part, progress)
+                if len(made):
+                    found.append(made)
+                if made.interrupted:
+                    break
+        return found
+
+    def _part(self, session: Session, address: int, type: Type) -> Optional[SyncView]:
+        return self._open(session, address, type) if self.is_map(type) else None
 
     def _of_global(self, session: Session, variable: Variable) -> Optional[MapView]:
         if variable.type.kind is Kind.POINTER:
