@@ -8,7 +8,7 @@
 package main
 
 import (
-	"encoding/json"
+	"fmt"
 	"os"
 	"runtime"
 	"sync"
@@ -16,10 +16,10 @@ import (
 )
 
 type row struct {
-	Address uintptr `json:"address"`
-	Count   int     `json:"count"`
-	Owner   string  `json:"owner"`
-	Grown   int64   `json:"grown,omitempty"`
+	address uintptr
+	count   int
+	owner   string
+	grown   int64
 }
 
 // A shard is one of many, each with its sync.Map.
@@ -94,7 +94,7 @@ func main() {
 	cache.Store("inner", map[string]int{"a": 1, "b": 2, "c": 3})
 	note(&cache, "main.cache", 0)
 	cache.Store("late", 1) // of two maps, one has more than the other
-	found[len(found)-1].Count++
+	found[len(found)-1].count++
 	fill(&emptied, 0, 40)
 	emptied.Range(func(key, _ interface{}) bool { emptied.Delete(key); return true })
 	note(&emptied, "main.emptied", 0)
@@ -123,11 +123,9 @@ func main() {
 	if err != nil {
 		panic(err)
 	}
-	out := json.NewEncoder(file)
 	for _, one := range found {
-		if err := out.Encode(one); err != nil {
-			panic(err)
-		}
+		fmt.Fprintf(file, "{\"address\": %d, \"count\": %d, \"owner\": %q, \"grown\": %d}\n",
+			one.address, one.count, one.owner, one.grown)
 	}
 	if err := file.Close(); err != nil {
 		panic(err)
