@@ -144,11 +144,11 @@ def test_maps_that_are_alike_count_as_each_by_itself() -> None:
         Alike(kind._replace(address=at), range(at, at + 100 * (at % 4 + 1), 100))
         for at, kind in enumerate(kinds, 1)
     ]
-    each = [map for one in alike for map in one.maps()]
+    each = [map for kind in alike for map in kind.maps()]
     assert [map.address for map in alike[1].maps()] == [2, 102, 202]
     together, alone = Totals("type"), Totals("type")
-    for one in alike:
-        together.add_alike(one)
+    for these in alike:
+        together.add_alike(these)
     for map in each:
         alone.add(map)
     assert together.form() == alone.form() and together.form()["count"] is None

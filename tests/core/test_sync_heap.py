@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: MIT
-"""Rows of sync.Maps in `map heap`: what they are made of adds up, and what cannot be told is not."""
+"""Rows of sync.Maps in `map heap`: what they are made of adds up, what cannot be told is null."""
 
 from typing import Any, Dict, Iterable, List, Optional, Set, Tuple
 
