@@ -7,6 +7,7 @@ from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence,
 
 from ...errors import MemoryUnreadable
 from ...go.heap_spans import GoHeap, find_heap
+from ...go.layouts import BITS_IN_SPAN
 from ...maps.on_heap import Alike, HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
 from ...program.memory import CHUNK
@@ -36,7 +37,8 @@ class GoHeapView(HeapView):
     """All maps of a Go runtime.
 
     :ivar session: for the runtime that they are of
-    :param follow: whether owners are wanted
+    :ivar follow: whether owners are wanted
+    :ivar has_variables: whether variables' types were known to follow them
     :param typed: gives the type of a map whose type comes from debug information
     :param trail: keeps who refers to whom
     """
@@ -55,6 +57,8 @@ class GoHeapView(HeapView):
         self._typed = typed
         self.flavor = "go-swiss" if swiss else "go-classic"
         self.session = self._session = session
+        self.follow = follow
+        self.has_variables = False
         self._swiss = swiss
         self._progress = progress
         self.heap = heap_of(session)
@@ -74,6 +78,8 @@ class GoHeapView(HeapView):
                 self._told()
             if follow:
                 self._follow()
+            else:
+                self._ask_arrays()
         except KeyboardInterrupt:
             self.complete = False
             self.interrupted = True
@@ -94,6 +100,29 @@ class GoHeapView(HeapView):
                 "they are not counted"
             )
         self.complete = not (self.heap.unread or found.unread)
+
+    def _ask_arrays(self) -> None:
+        """Find the types that arrays tell themselves: since Go 1.22 those with pointers that are
+        not small."""
+        self._types = [None] * len(self._headers)
+        if self._session.go.minor < 22:
+            return
+        kinds = self.heap.kinds_at(self._headers.data)
+        asked = [
+            number
+            for number, (kind, log) in enumerate(zip(kinds, self._headers.log))
+            if (kind and kind[0] > BITS_IN_SPAN and not kind[1]) or (self._swiss and log)
+        ]
+        if not asked:
+            return
+        table = MapTypeTable(self._session.go)
+        prover = Prover(self._session, self.heap, table, self._headers)
+        for number in asked:
+            found = prover.told(self._headers[number])
+            if len(found) == 1:
+                self._types[number] = found[0]
+            elif found:
+                self._candidates[number] = found
 
     def _follow(self) -> None:
         session = self._session
@@ -122,6 +151,7 @@ class GoHeapView(HeapView):
             if self._nodes[number] is None:
                 self._guess(number, prover)
         self.notes += roots.notes
+        self.has_variables = roots.typed
         if references.unread:
             self.notes.append(f"{references.unread} objects could not be read")
         if references.unread_types:

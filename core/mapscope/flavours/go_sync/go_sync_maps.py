@@ -53,6 +53,10 @@ _METHODS = re.compile(
     r"(?:sync\.\(\*Map\)|internal/sync\.\(\*HashTrieMap\[.*\]\))\.\w+\Z", re.DOTALL
 )
 
+#: what is said where not all sync.Maps are found, and what becomes of the others
+_NOT_FOLLOWED = "sync.Maps are not looked for without owners"
+_NO_VARIABLES = "sync.Maps that only something without a type leads to are not known as such"
+_NOT_COUNTED, _PARTS_ALONE = "they are not counted", "their maps are shown by themselves"
 #: a sync.Map of either kind
 SyncView = Union[ReadDirtyMap, TrieMap]
 
@@ -131,7 +135,12 @@ class GoSyncMaps(Flavour):
     ) -> List[HeapView]:
         found = list(views)
         for view in views:
-            if isinstance(view, GoHeapView):
+            if not isinstance(view, GoHeapView):
+                continue
+            if not view.has_variables and is_of_tries(view.session) is self.tries:
+                lacks = _NO_VARIABLES if view.follow else _NOT_FOLLOWED
+                view.notes.append(f"{lacks}: {_NOT_COUNTED if self.tries else _PARTS_ALONE}")
+            if view.follow:
                 made = GoSyncHeapView(view, self.name, self._part, progress)
                 if len(made):
                     found.append(made)
