@@ -9,7 +9,6 @@ import struct
 from array import array
 from bisect import bisect_right
 from collections import Counter
-from dataclasses import dataclass
 from itertools import compress
 from operator import add, le
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
@@ -17,6 +16,7 @@ from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Memory
 from ..program.target import Section
+from ..records import dataclass
 from . import layouts
 from .layouts import BITS_IN_SPAN, INLINE_MARKS, INLINE_MARKS_AT, PAGE_SIZE
 
