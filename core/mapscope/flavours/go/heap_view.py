@@ -220,6 +220,8 @@ class GoHeapView(HeapView):
     def rows_at(self, addresses: Iterable[int]) -> Dict[int, HeapMap]:
         """Those of its maps that are at some addresses."""
         numbers = self._headers.numbers_of(set(addresses))
+        if not numbers:
+            return {}
         headers = [self._headers[number] for number in numbers]
         types = [self._types[number] for number in numbers]
         measured = Sizes(self.heap, self._swiss).measure(headers, types)

@@ -142,7 +142,7 @@ class GoSyncMaps(Flavour):
                 view.notes.append(f"{lacks}: {_NOT_COUNTED if self.tries else _PARTS_ALONE}")
             if view.follow:
                 made = GoSyncHeapView(view, self.name, self._part, progress)
-                if len(made):
+                if len(made) or made.notes:
                     found.append(made)
                 if made.interrupted:
                     break

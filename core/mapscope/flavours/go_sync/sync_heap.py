@@ -6,7 +6,18 @@ leads to the read one, and what entries are allocated in; of a trie its nodes an
 struct itself is a part of what holds it. Sizes are those of the heap's objects.
 """
 
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Sequence, Set, Union
+from typing import (
+    Callable,
+    Dict,
+    Iterator,
+    List,
+    Mapping,
+    NamedTuple,
+    Optional,
+    Sequence,
+    Set,
+    Union,
+)
 
 from ...errors import MapscopeError
 from ...go import layouts
@@ -59,11 +70,11 @@ class GoSyncHeapView(HeapView):
         self._parts: List[_Part] = []
         self._rows: Dict[int, HeapMap] = {}
         self._unknown: List[str] = []
-        try:
-            self._look(open, progress)
-        except KeyboardInterrupt:
-            self._end()
-        self._measure()
+        for work in (lambda: self._look(open, progress), self._measure):
+            try:
+                work()
+            except KeyboardInterrupt:
+                self._end()
         if self._unknown:
             more = f", and of {len(self._unknown) - _SOME} more"
             self.notes.append(
@@ -72,6 +83,8 @@ class GoSyncHeapView(HeapView):
             )
 
     def _end(self) -> None:
+        if self.interrupted:
+            return
         self.complete, self.interrupted = False, True
         self.notes.append("interrupted: sync.Maps are those found so far")
 
@@ -100,33 +113,43 @@ class GoSyncHeapView(HeapView):
         """Add up what each is made of; a map is one's alone."""
         inner = self._heap.rows_at(map for part in self._parts for map in part.maps)
         taken: Set[int] = set()
-        for part in self._parts:
-            maps = [inner[map] for map in part.maps if map in inner and map not in taken]
-            taken.update(map.address for map in maps)
-            known = part.own is not None and len(maps) == len(part.maps)
-            total = wasted = None
-            if known and all(map.bytes is not None and map.wasted is not None for map in maps):
-                total = (part.own or 0) + sum(map.bytes or 0 for map in maps)
-                # one that is made anew has all of its entries in a single map
-                needed = max(((map.bytes or 0) - (map.wasted or 0) for map in maps), default=0)
-                wasted = total - needed - ((part.own or 0) - part.gone)
-            self._rows[part.address] = HeapMap(
-                part.address,
-                SYNC_MAP,
-                (),
-                part.entries,
-                total,
-                wasted,
-                sum(map.retained for map in maps),
-                0,
-                next((map.growing for map in maps if map.growing), None),
-                part.owner,
-                False,
-                None,
-                0,
-                False,
-            )
-        self._heap.leave_out(taken)
+        try:
+            for part in self._parts:
+                self._add(part, inner, taken)
+        finally:
+            self._heap.leave_out(taken)
+
+    def _add(self, part: _Part, inner: Mapping[int, HeapMap], taken: Set[int]) -> None:
+        """Add a row.
+
+        :param inner: maps that are parts
+        :param taken: those of them that are another's; what this one takes is added
+        """
+        maps = [inner[map] for map in part.maps if map in inner and map not in taken]
+        taken.update(map.address for map in maps)
+        known = part.own is not None and len(maps) == len(part.maps)
+        total = wasted = None
+        if known and all(map.bytes is not None and map.wasted is not None for map in maps):
+            total = (part.own or 0) + sum(map.bytes or 0 for map in maps)
+            # one that is made anew has all of its entries in a single map
+            needed = max(((map.bytes or 0) - (map.wasted or 0) for map in maps), default=0)
+            wasted = total - needed - ((part.own or 0) - part.gone)
+        self._rows[part.address] = HeapMap(
+            part.address,
+            SYNC_MAP,
+            (),
+            part.entries,
+            total,
+            wasted,
+            sum(map.retained for map in maps),
+            0,
+            next((map.growing for map in maps if map.growing), None),
+            part.owner,
+            False,
+            None,
+            0,
+            False,
+        )
 
     def maps(self) -> Iterator[HeapMap]:
         return (self._rows[address] for address in sorted(self._rows))
