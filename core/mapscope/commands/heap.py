@@ -321,9 +321,13 @@ def find_views(session: Session, follow: bool) -> Tuple[List[HeapView], List[str
             break
         if flavour.present(session):
             views += flavour.heap(session, follow, session.target.progress)
-    for flavour in FLAVOURS if views else ():
-        if flavour.present(session) and not any(view.interrupted for view in views):
-            views = flavour.composed(session, views, session.target.progress)
+    try:
+        for flavour in FLAVOURS if views else ():
+            if flavour.present(session) and not any(view.interrupted for view in views):
+                views = flavour.composed(session, views, session.target.progress)
+    except KeyboardInterrupt:
+        views[-1].complete = False
+        views[-1].notes.append("interrupted: parts of maps are shown as maps of their own")
     notes = [note for view in views for note in view.notes]
     if not views:
         notes.append(
