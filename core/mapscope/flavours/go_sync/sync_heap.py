@@ -169,7 +169,7 @@ def _of_two(view: ReadDirtyMap, owner: str) -> _Part:
     maps = [half.address or 0 for _, half in view.maps.maps()]
     entries, tally = view.known_count, view.maps.tally()
     if entries is None or view.maps.unread:
-        return _Part(view.address or 0, owner, entries, None, 0, maps)
+        return _Part(view.address or 0, owner, None, None, 0, maps)
     live = tally.of("read", State.LIVE) + tally.only
     gone = tally.of("read", State.DELETED) + tally.of("read", State.EXPUNGED)
     entry = allocated(layouts.SYNC_ENTRY.size)
