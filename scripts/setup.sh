@@ -69,7 +69,12 @@ want_test() {
   want optional black python_has black
   want optional python3-flake8 python_has flake8
   want optional shellcheck have shellcheck
+  want optional mkdocs python_has mkdocs
   want optional util-linux have setarch
+  if [ -n "${MAPSCOPE_LONG:-}" ]; then
+    want optional debhelper have dh
+    want optional debootstrap have debootstrap
+  fi
 }
 
 # Runs the named want_ functions anew: what is missing now?

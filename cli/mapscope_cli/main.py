@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Sequence, 
 from mapscope.commands import SUMMARIES, load
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.values import escape
+from mapscope.version import VERSION
 
 if TYPE_CHECKING:
     from .target import FileTarget
@@ -42,24 +43,26 @@ HELP = "\n".join(
         "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
         "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
+        "       mapscope install | uninstall [--gdb] [--lldb] [--dry-run]",
         "       mapscope [-h | --help | --version]",
         "",
         "Show what hash maps are really doing, in a core file or in a live process, without a",
         "debugger. CORE may be packed by gzip. A live process is stopped while it is read, and",
         "goes on whatever happens.",
         "",
-        "  --no-stop       read while the process runs: maps that are written to meanwhile may be",
-        "                  torn, and what threads are doing is not known",
-        "  --program FILE  the program's file, where it cannot be read as the kernel names it",
-        "  --describe FILE a table of the program's own, by a description (docs/describe.md) or",
-        "                  the name of one that comes with mapscope; may be given more than once",
-        "  --thread N      the thread whose registers and variables are meant; without it the one",
-        "                  that the process died of, or the first",
+        "  --no-stop        read while the process runs: maps that are written to meanwhile may be",
+        "                   torn, and what threads are doing is not known",
+        "  --program FILE   the program's file, where it cannot be read as the kernel names it",
+        "  --describe FILE  a table of the program's own, by a description (docs/describe.md) or",
+        "                   the name of one that comes with mapscope; may be given more than once",
+        "  --thread N       the thread whose registers and variables are meant; without it the one",
+        "                   that the process died of, or the first",
         "",
         "commands:",
         *(f"  {name:<9} {SUMMARIES[name]}" for name in LOOKING),
         "",
-        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader.",
+        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader;",
+        "mapscope install has gdb and LLDB load mapscope each time they start.",
         "",
         "exit status: 0: all right; 1: it could not be told; 2: the words make no sense; 3: check",
         "has found what cannot be in a healthy map; 130: interrupted.",
@@ -132,12 +135,16 @@ def _run(words: List[str]) -> int:
         sys.stdout.write(HELP)
         return RIGHT
     if first == "--version":
-        sys.stdout.write("mapscope 0.1.0\n")
+        sys.stdout.write(f"mapscope {VERSION}\n")
         return RIGHT
     if first == "log":
         from .log_command import run as run_log
 
         return run_log(words[1:], sys.stdout.write)
+    if first in ("install", "uninstall"):
+        from .install_command import run as run_install
+
+        return run_install(first, words[1:], sys.stdout.write)
     if first in ("core", "pid"):
         if any(word in _HELP for word in words[1:2]):
             sys.stdout.write(HELP)
