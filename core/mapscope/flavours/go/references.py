@@ -36,6 +36,9 @@ from .map_types import MapType, map_type
 
 #: a map that is a value of its own, in what holds it
 SYNC_MAP = "sync.Map"
+#: edges of one array: a longer one is visited as what it has inside, or, where owners are looked
+#: for, whose steps are told by edges, up to so many
+_MOST_EDGES, _MOST_OWNED_EDGES = 4096, 1 << 18
 #: elements of an array that are taken apart where it lies
 _UNROLLED = 8
 #: steps of a path; what lies deeper keeps the path it was found under
@@ -50,6 +53,10 @@ _DEEPEST_TYPE = 32
 _FEW = 8
 #: words of an untyped object that are looked at
 _MOST_WORDS = 1 << 24
+
+
+#: edges that lead to values of another type alone
+_TO_OTHERS = (Kind.POINTER, Kind.SLICE, Kind.ARRAY)
 
 
 class Node:
@@ -117,8 +124,8 @@ class Shape:
         self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
         self.seen: Set[int] = set()
         self.longest: Dict[int, int] = {}  # of arrays
-        #: whether there are maps in it that are values of their own
-        self.has_parts = any(edge.kind is Kind.STRUCT for edge in self.edges)
+        #: whether there are places in it that are visited themselves
+        self.has_parts = any(edge.kind in (Kind.STRUCT, Kind.ARRAY) for edge in self.edges)
 
 
 class Reached(NamedTuple):
@@ -386,6 +393,9 @@ class References:
             if edge.kind is Kind.STRUCT:
                 self._note_parts(node, edge, shape, words, holders)
                 continue
+            if edge.kind is Kind.ARRAY:
+                self._visit_inside(node, edge, holders)
+                continue
             if not self._edge_leads(edge):
                 continue
             column = words[edge.offset // 8 :: each].tolist()
@@ -401,6 +411,14 @@ class References:
             else:
                 at = From(shape, edge.offset, column, holders)
                 self._reach(node, edge, column, at)
+
+    def _visit_inside(self, node: Node, edge: Edge, holders: List[int]) -> None:
+        """Visit long arrays that values have in them."""
+        shape = self._shape(edge.target)
+        starts = [holder + edge.offset for holder in holders if holder]
+        if starts and self._leads(shape):
+            child = self._child(node, edge.label, shape, edge.frozen)
+            self._push(child, shape, starts, [edge.length] * len(starts))
 
     def _note_parts(
         self, node: Node, edge: Edge, shape: Shape, words: memoryview, holders: List[int]
@@ -892,7 +910,7 @@ class References:
         found = False
         while todo and not found:
             for edge in todo.pop().edges:
-                if edge.kind not in (Kind.POINTER, Kind.SLICE):
+                if edge.kind not in _TO_OTHERS:
                     found = True
                     break
                 target = self._shape(edge.target)
@@ -909,7 +927,7 @@ class References:
         return found
 
     def _edge_leads(self, edge: Edge) -> bool:
-        simple = edge.kind in (Kind.POINTER, Kind.SLICE)
+        simple = edge.kind in _TO_OTHERS
         return not simple or self._leads(self._shape(edge.target))
 
     def _target(self, type: Type) -> Type:
@@ -968,7 +986,15 @@ class References:
             elif element.size * type.length <= type.size:
                 some: List[Edge] = []
                 self._collect(element, 0, inner, frozen, some, depth + 1)
-                for index in range(type.length) if len(some) * type.length <= 4096 else ():
+                most = _MOST_EDGES if self.trail is None else _MOST_OWNED_EDGES
+                if len(some) * type.length > most:
+                    if self.trail is None:
+                        edge = Edge(offset, kind, inner, frozen, element, type.length)
+                        edges += [edge] if some else []
+                    elif any(map(self._edge_leads, some)):
+                        self.unread_types.add(type.name)
+                    return
+                for index in range(type.length):
                     edges += [
                         edge._replace(offset=edge.offset + offset + index * element.size)
                         for edge in some

@@ -44,6 +44,8 @@ var (
 	any     interface{}
 	central = &server{byName: map[string]*sync.Map{}}
 	waiting = make(chan *sync.Map, 2)
+	many    [6000]*shard // more than are taken apart one by one
+	tables  [6000]map[int]bool
 	found   []row
 )
 
@@ -113,6 +115,10 @@ func main() {
 	central.byName["one"] = new(sync.Map)
 	fill(central.byName["one"], 0, 9)
 	note(central.byName["one"], "main.central.byName[]", 0)
+	many[5999] = &shard{}
+	fill(&many[5999].hits, 0, 2)
+	note(&many[5999].hits, "main.many[].hits", 0)
+	tables[5998] = map[int]bool{1: true, 2: false}
 	queued := new(sync.Map)
 	fill(queued, 0, 3)
 	note(queued, "main.waiting[]", 0)
