@@ -10,10 +10,15 @@ import gdb
 
 from mapscope.commands import PREFIXES, Prefix
 from mapscope.errors import MapscopeError
+from . import inspected
 from .output import write
 
 if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
+
+
+#: commands whose own word is a file's name
+_TAKE_FILES = ("describe", "probes")
 
 
 class PrefixCommand(gdb.Command):
@@ -61,7 +66,8 @@ class Subcommand(gdb.Command):
 
         target = GdbTarget()
         try:
-            shell.run(target, _stops, self._name, line, write)
+            result = shell.run(target, _stops, self._name, line, write)
+            inspected.note(self._name, line, result)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:
@@ -80,7 +86,8 @@ class Subcommand(gdb.Command):
             return [option[start:] for option in shell.complete(self._name, last)]
         if len(text.split()) == (1 if last else 0) and self._first_words:
             return [word for word in self._first_words if word.startswith(last)]
-        return int(gdb.COMPLETE_EXPRESSION)
+        of_file = self._name in _TAKE_FILES
+        return int(gdb.COMPLETE_FILENAME if of_file else gdb.COMPLETE_EXPRESSION)
 
 
 def register() -> None:
