@@ -7,8 +7,10 @@ say is not known, and is never made up.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import IO, Dict, Iterator, List, Optional, Set, Tuple
+
+from mapscope.records import dataclass
 
 #: bytes of a line that are looked at; what is longer is taken apart
 _LONGEST = 1 << 16

@@ -3,7 +3,6 @@
 program's files have for exceptions."""
 
 import struct
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mapscope.errors import MapscopeError
@@ -12,6 +11,7 @@ from mapscope.program.cpp_debug_info import CppDebugInfo, CppScope
 from mapscope.program.dwarf import Machine
 from mapscope.program.memory import Buffer
 from mapscope.program.target import Frame, Thread, Variable
+from mapscope.records import dataclass
 
 #: registers that are shown, as debuggers do
 _SHOWN = (

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Who is inside a write to a map: threads, and goroutines that wait in the middle of one."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, List, Optional, Tuple
 
 from .errors import MapscopeError
@@ -9,6 +9,7 @@ from .flavours.registry import FLAVOURS, operation
 from .locate import AtStop
 from .maps.view import MapView
 from .program.target import Frame, Thread
+from .records import dataclass
 from .session import Session
 
 #: frames of a thread that are looked at, and that are shown

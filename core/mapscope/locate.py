@@ -6,7 +6,6 @@ map of the current stop); see docs/commands.md, "Naming a map".
 """
 
 import re
-from dataclasses import dataclass
 from itertools import dropwhile
 from typing import Callable, Iterable, Iterator, List, Optional, Sequence, Tuple
 
@@ -22,6 +21,7 @@ from .maps.view import MapView, Reopen
 from .program.target import Frame, Names, Variable
 from .program.types import Kind, Type
 from .program.values import escape
+from .records import dataclass
 from .session import Session
 
 

@@ -14,7 +14,7 @@ from typing import Dict, Optional
 import gdb
 
 from mapscope.errors import MapscopeError, UsageError
-from mapscope.plans.planning import make
+from mapscope.plans.later import make
 from mapscope.program.values import escape
 from mapscope.stops.all_stops import Stops
 from mapscope.stops.host import Hit, Host, NoWatchpoint, OnHit, Point

@@ -9,7 +9,6 @@ from typing import Any, Iterator, List, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.flavours.cpp import cpp_expressions
 from mapscope.go import debug_info
 from mapscope.program.core_file import Range
 from mapscope.program.cpp_types import CppType, CppVariable
@@ -87,13 +86,17 @@ class GdbTarget(Target):
         if speaks_cpp():
             if expression.startswith("-"):
                 raise UsageError(f"unknown option {escape(expression)}")
-            return cpp_expressions.evaluate(Session(self), GdbScope(), expression)
+            from mapscope.flavours.cpp.cpp_expressions import evaluate
+
+            return evaluate(Session(self), GdbScope(), expression)
         return variable_of(parse(expression))
 
     def vector(self, expression: str) -> Variable:
         if not speaks_cpp() or expression.startswith("-"):
             return self.evaluate(expression)
-        return cpp_expressions.vector(Session(self), GdbScope(), expression)
+        from mapscope.flavours.cpp.cpp_expressions import vector
+
+        return vector(Session(self), GdbScope(), expression)
 
     def names(self) -> Optional[Names]:
         return GdbNames(self.symbols)

@@ -6,13 +6,11 @@ that would run there. Go's expressions are core's, which LLDB has no part in.
 """
 
 import re
-from typing import Any, Callable, List, Optional
+from typing import Any, List, Optional
 
 import lldb
 
 from mapscope.errors import MapscopeError, UsageError
-from mapscope.flavours.cpp import cpp_expressions
-from mapscope.program.cpp_values import CppScope
 from mapscope.program.target import Variable
 from mapscope.program.types import Kind, Type
 from mapscope.program.values import escape
@@ -21,9 +19,6 @@ from .cpp import LldbScope, Program
 from .data import bytes_of_data, data_of_bytes
 from .process import register_of
 from .types import describe
-
-#: evaluates an expression of C++
-Find = Callable[[Session, CppScope, str], Variable]
 
 _WORD = Type(Kind.UINT, "unsigned long", 8)
 _MASK = (1 << 64) - 1
@@ -40,13 +35,13 @@ def evaluate(
     frame: Optional[lldb.SBFrame],
     function: str,
     expression: str,
-    find: Find = cpp_expressions.evaluate,
+    vector: bool = False,
 ) -> Variable:
     """The value of what the user typed.
 
     :param frame: the selected one; None: there is none
     :param function: its function
-    :param find: what is looked for in C++
+    :param vector: whether a std::vector is looked for in C++
     :raises MapscopeError: if it has none
     """
     if expression.startswith("-"):
@@ -58,7 +53,7 @@ def evaluate(
         value = register_of(frame, expression[1:])
         if value is not None:
             return Variable(_WORD, None, value.to_bytes(8, "little"))
-    return _by_lldb(session, program, frame, function, expression, find)
+    return _by_lldb(session, program, frame, function, expression, vector)
 
 
 def _number(text: str) -> Optional[int]:
@@ -92,7 +87,7 @@ def _by_lldb(
     frame: Optional[lldb.SBFrame],
     function: str,
     text: str,
-    find: Find,
+    vector: bool,
 ) -> Variable:
     """A C++ expression, of which LLDB finds the variables and evaluates what is no path.
 
@@ -104,6 +99,9 @@ def _by_lldb(
         return _checked(evaluator.EvaluateExpression(text, no_code()), text)
 
     scope = LldbScope(program, frame, function, evaluate, variable_of)
+    from mapscope.flavours.cpp import cpp_expressions
+
+    find = cpp_expressions.vector if vector else cpp_expressions.evaluate
     return find(session, scope, text)
 
 

@@ -18,7 +18,7 @@ from typing import Any, Dict, Iterator, List, Optional, Tuple
 import lldb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
-from mapscope.plans.planning import make
+from mapscope.plans.later import make
 from mapscope.program.cpp_names import function_name
 from mapscope.program.target import Frame
 from mapscope.program.values import escape

@@ -11,7 +11,6 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import lldb
 
 from mapscope.errors import MapscopeError, MemoryUnreadable, NeedsProcess
-from mapscope.flavours.cpp import cpp_expressions
 from mapscope.program.core_file import CoreFile, Range
 from mapscope.program.cpp_names import function_name, same_template
 from mapscope.program.cpp_types import CppType, CppVariable
@@ -208,8 +207,7 @@ class LldbTarget(Target):
     def vector(self, expression: str) -> Variable:
         frame = self.selected_frame()
         native, function = (None, "") if frame is None else (frame.native, frame.function)
-        find = cpp_expressions.vector
-        return evaluate(Session(self), self, native, function, expression, find)
+        return evaluate(Session(self), self, native, function, expression, vector=True)
 
     def names(self) -> Optional[Names]:
         if next(go_modules(self.native), None) is None:

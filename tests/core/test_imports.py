@@ -9,6 +9,8 @@ from typing import Dict, Iterator, List, Set
 
 import pytest
 
+from mapscope.flavours.registry import FLAVOURS
+
 ROOT = Path(__file__).resolve().parents[2]
 #: folders of packages: core's, what runs in one debugger, and what runs in none
 SIDES = {
@@ -19,7 +21,18 @@ SIDES = {
 }
 #: core's packages and the files beside them, each above what it may import
 ORDER = (
-    *("errors", "program", "go", "session", "maps", "cells", "classic", "swiss", "chained"),
+    *(
+        "errors",
+        "records",
+        "program",
+        "go",
+        "session",
+        "maps",
+        "cells",
+        "classic",
+        "swiss",
+        "chained",
+    ),
     *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
     *("stops", "plans", "page", "commands", "shell"),
 )
@@ -55,7 +68,10 @@ def graph(side: str) -> Graph:
     edges: Graph = {}
     for name, path in known.items():
         edges[name] = set()
-        for used in imported(path, name):
+        used_there = list(imported(path, name))
+        if name == "mapscope.flavours.registry":  # which has them by name
+            used_there += [f"mapscope.flavours.{one.code}" for one in FLAVOURS]
+        for used in used_there:
             module = used if used in known else used.rpartition(".")[0]
             if module in known and module != name:
                 edges[name].add(module)
@@ -105,6 +121,14 @@ def test_no_two_files_of_core_have_one_name() -> None:
         name.rpartition(".")[2] for name, path in modules("core").items() if path.stem != "__init__"
     )
     assert not [name for name, number in names.items() if number > 1]
+
+
+def test_dataclasses_are_made_when_they_are_needed() -> None:
+    """One of the standard library's cannot be derived from one of records.py."""
+    for side in SIDES:
+        for name, path in modules(side).items():
+            used = set(imported(path, name)) & {"dataclasses.dataclass", "dataclasses.fields"}
+            assert not used or name == "mapscope.records", name
 
 
 def test_circles_are_found() -> None:

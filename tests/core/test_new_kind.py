@@ -2,7 +2,6 @@
 """A new kind of map brings how it is shown and what ends its stops; nothing shared knows it."""
 
 import json
-from dataclasses import dataclass
 from typing import Dict as Mapping
 from typing import Iterator, List
 
@@ -14,6 +13,7 @@ from mapscope.chained.chained_map import ChainedMap
 from mapscope.errors import MapscopeError
 from mapscope.maps.facts import Facts, Summary
 from mapscope.plans.point_plan import PointPlan
+from mapscope.records import dataclass
 from mapscope.stops.engine import Plan, Stop
 from mapscope.stops.host import Hit
 from mapscope.stops.request import Request

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: MIT
 """Where the keys, elements and marks of a group of cells lie."""
 
-from dataclasses import dataclass
 
 from ..errors import Corrupt
+from ..records import dataclass
 from .marks import CELLS
 
 

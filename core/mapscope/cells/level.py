@@ -4,10 +4,10 @@
 Byte i of every bucket of a level is `data[i::size]`, which is how consumers count millions of
 cells without a loop over them. What this must not know: headers, growth, what keys mean."""
 
-from dataclasses import dataclass
 from itertools import compress
 from typing import List, Sequence, Tuple
 
+from ..records import dataclass
 from .layout import BucketLayout
 from .marks import CELLS, EVACUATED, LIVE, NOT_LIVE
 

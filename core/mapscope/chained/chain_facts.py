@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What the header of a map of two tables tells, and how it is shown."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional, Tuple
 
 from ..maps.facts import Facts, Summary
 from ..maps.figures import size_text
 from ..program.values import escape
+from ..records import dataclass
 
 
 @dataclass(frozen=True)

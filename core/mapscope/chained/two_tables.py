@@ -2,11 +2,12 @@
 """What the header of a map of two tables tells, and what a walk over it gives."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..maps.batches import Column, NodeWhere, Where
 from ..maps.problems import Problem
+from ..records import dataclass
 
 
 #: times that the second table may be larger than the first for lost entries to be looked for

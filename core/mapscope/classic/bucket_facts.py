@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What the header of a map of buckets tells, and how it is shown."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator
 
 from ..maps.facts import Facts, Summary
 from ..maps.figures import chains_text, coverage_text, optional, size_text
+from ..records import dataclass
 
 
 @dataclass(frozen=True)

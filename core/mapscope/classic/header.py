@@ -5,13 +5,14 @@ What this knows: which headers are possible. What it must not know: where the
 fields lie in memory (flavours) and what is in the buckets (classic).
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, List, Optional, Tuple
 
 from ..cells.columns import Place
 from ..errors import Corrupt
 from ..go import layouts
 from ..program.memory import ADDRESS_LIMIT
+from ..records import dataclass
 
 FLAG_NAMES = ((1, "iterator"), (2, "oldIterator"), (4, "hashWriting"), (8, "sameSizeGrow"))
 HASH_WRITING = layouts.HASH_WRITING

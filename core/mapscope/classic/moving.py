@@ -6,7 +6,6 @@ neither array, or only half in the new one (evacuate in runtime/map.go; the
 runtime's layout.h).
 """
 
-from dataclasses import dataclass
 from typing import List, Optional, Tuple
 
 from ..cells.columns import Place
@@ -14,6 +13,7 @@ from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray
 from ..cells.marks import CELLS, EVACUATED_X, EVACUATED_Y, MIN_TOP_HASH
 from ..maps.batches import Where
+from ..records import dataclass
 from .header import Writing
 from .walker import Walker
 

@@ -6,7 +6,7 @@ it must not know: what the numbers mean to a map.
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import reduce
 from operator import or_
 from typing import Dict, List, Optional, Sequence, Set, Tuple
@@ -18,6 +18,7 @@ from ..errors import MemoryUnreadable
 from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..program.memory import ADDRESS_LIMIT, CHUNK
+from ..records import dataclass
 from .walker import MAX_CHAIN, MORE_OVERFLOW, MOST_OVERFLOW, Walker
 
 

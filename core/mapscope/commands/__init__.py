@@ -7,8 +7,10 @@ into a debugger costs next to nothing.
 """
 
 import importlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Dict, Mapping, Tuple
+
+from ..records import dataclass
 
 if TYPE_CHECKING:
     from .base import Command

@@ -8,7 +8,7 @@ JSON are two renderings of it. Nothing here prints.
 import argparse
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 from ..errors import UsageError
@@ -17,6 +17,7 @@ from ..locate import AtStop, evaluate, evaluate_in, find_map
 from ..maps.view import MapView
 from ..program.target import Variable
 from ..program.values import escape
+from ..records import dataclass
 from ..session import Session
 from ..stops.all_stops import Stops
 

@@ -2,11 +2,11 @@
 """`map break`: sets, lists and deletes stops."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, List
 
 from ..errors import UsageError
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..stops.engine import Stop
 from ..stops.request import EVENTS, from_words
 from .base import Command, Context, Result, add_conditions, natural

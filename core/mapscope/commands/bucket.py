@@ -2,12 +2,12 @@
 """`map bucket`: one bucket chain, cell by cell."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator
 
 from ..maps.facts import Bucket, Cell, Chain, Node, NodeChain
 from ..maps.view import MapView
 from ..program.values import dumps, escape, json_form, text_form
+from ..records import dataclass
 from .base import Command, Context, Result, add_map, natural, problem_lines
 
 

@@ -3,7 +3,6 @@
 
 import argparse
 import re
-from dataclasses import dataclass
 from itertools import islice
 from typing import Dict, Iterator, List, Optional
 
@@ -15,6 +14,7 @@ from ..maps.view import MapView
 from ..program.cpp_tables import is_table
 from ..program.types import Kind
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..session import Session
 from .base import Command, Context, Result, add_map
 

@@ -2,7 +2,6 @@
 """`map describe`: how a table of the program's own lies in memory, from a file."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional
 
 from ..errors import UsageError
@@ -10,6 +9,7 @@ from ..flavours.described.described_tables import bundled, forget, load, loaded
 from ..flavours.described.description import Description
 from ..flavours.described.shape import Shape
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .base import Command, Context, Result
 
 

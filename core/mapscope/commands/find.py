@@ -2,7 +2,6 @@
 """`map find`: the path of a lookup."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..errors import NoStopMap, UsageError
@@ -10,6 +9,7 @@ from ..maps.found import Found
 from ..maps.key_text import parse_key
 from ..maps.view import MapView
 from ..program.values import Decoded, dumps, escape, json_form, text_form
+from ..records import dataclass
 from .base import Command, Context, Result, add_map, problem_lines
 
 

@@ -5,7 +5,7 @@ import argparse
 import difflib
 import re
 import time
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import UnknownType, UsageError
@@ -17,6 +17,7 @@ from ..heap.totals import SORTS, Finding, Group, Totals, largest, owner_text, ty
 from ..maps.figures import size_text
 from ..maps.on_heap import HeapMap, HeapView
 from ..program.values import dumps, escape, named
+from ..records import dataclass
 from ..session import Session
 from .base import Command, Context, Result, natural
 

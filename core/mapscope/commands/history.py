@@ -2,7 +2,6 @@
 """`map history`: what the runtime recorded, newest last."""
 
 import argparse
-from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import Dict, Iterator, List, Optional
 
@@ -24,6 +23,7 @@ from ..maps.event_lines import (
 from ..maps.timeline import About, Timeline, thread_name
 from ..program.types import Kind
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .base import Command, Context, Result, natural, problem_lines
 from .perfetto_output import VIEWER, add_perfetto, cannot_write, open_timeline
 

@@ -2,13 +2,13 @@
 """`map inspect`: a map's header, its buckets and its migration at a glance."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..maps.facts import Growth, Held, Summary
 from ..maps.figures import bar, coverage_form, optional, ratio_text
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..session import Session
 from .base import Command, Context, Result, add_map, problem_lines
 

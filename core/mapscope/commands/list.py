@@ -2,7 +2,6 @@
 """`map list`: every live map that can be enumerated."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Tuple
 
 from ..flavours.registry import FLAVOURS
@@ -10,6 +9,7 @@ from ..locate import list_maps
 from ..maps.figures import size_text
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..session import Session
 from .base import Command, Context, Result, unread_form, unread_lines
 

@@ -2,7 +2,6 @@
 """`map owners`: who refers to a map."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Iterator, List
 
 from ..errors import MapscopeError, NotAMap
@@ -10,6 +9,7 @@ from ..flavours.registry import FLAVOURS
 from ..maps.on_heap import Owner
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .base import Command, Context, Result, add_map
 
 

@@ -4,7 +4,7 @@
 import argparse
 import json
 import time
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, UsageError
@@ -16,6 +16,7 @@ from ..maps.view import MapView
 from ..page.document import document
 from ..page.drawn import bins, boxes, doubling_bins, squares
 from ..program.values import dumps, text_form
+from ..records import dataclass
 from ..session import Session
 from .base import Command, Context, Result, add_map
 from .heap import HeapResult, find_views

@@ -2,10 +2,10 @@
 """`slice inspect`: a slice's header, and what its next growth will be."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional
 
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..slices.array_references import BEHIND_POINTERS, Arrays, Finder, Reference
 from ..slices.slice_view import SliceView
 from ..slices.variables import Variables

@@ -2,12 +2,13 @@
 """`slice stale`: what still refers to an array that a slice has left."""
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError, UsageError
 from ..flavours.go.heap_view import heap_of
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..session import Session
 from ..slices.array_references import STEPS, Arrays, Finder, Reference
 from ..slices.heap_words import InHeap, search_heap

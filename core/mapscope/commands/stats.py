@@ -2,7 +2,7 @@
 """`map stats`: distributions of one map, or totals of the process."""
 
 import argparse
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError
@@ -14,6 +14,7 @@ from ..maps.progress import Progress
 from ..maps.verdict import Verdict, judge_map
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .base import Command, Context, Result, add_map, problem_lines, unread_form, unread_lines
 
 _BAR = 40

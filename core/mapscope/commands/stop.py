@@ -2,11 +2,11 @@
 """`map stop`: the map stop that the program is at."""
 
 import argparse
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..errors import MapscopeError, NoStopMap
 from ..program.values import dumps, escape
+from ..records import dataclass
 from ..stops.engine import Current
 from .base import Command, Context, Result
 from .inspect import InspectResult, inspect

@@ -2,12 +2,12 @@
 """`map trace`: logs the events of maps without stopping."""
 
 import argparse
-from dataclasses import dataclass
 from typing import IO, Iterator, List, Optional
 
 from ..errors import UsageError
 from ..maps.timeline import Timeline
 from ..program.values import dumps, escape, named
+from ..records import dataclass
 from ..stops.request import Request
 from .base import Command, Context, Result, natural
 from .perfetto_output import VIEWER, add_perfetto, open_timeline

@@ -3,12 +3,12 @@
 
 import argparse
 import re
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ..activity import READ, Writer, find_writers
 from ..maps.view import MapView
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .base import Command, Context, Result
 
 

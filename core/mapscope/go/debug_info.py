@@ -13,7 +13,7 @@ like an entry around one is read as one.
 import contextlib
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError
@@ -22,6 +22,7 @@ from ..program.dwarf import DebugInfo, Entry, Machine
 from ..program.target import Variable
 from ..program.types import VOID, Field, Kind, Type
 from ..program.values import escape
+from ..records import dataclass
 
 _GO_KIND, _GO_KEY, _GO_ELEM, _GO_EMBEDDED, _GO_TYPE = 0x2900, 0x2901, 0x2902, 0x2903, 0x2904
 _GO_CLOSURE_OFFSET = 0x2907
@@ -125,6 +126,8 @@ class GoDebugInfo:
         self._functions: Dict[Tuple[str, int], Optional[Entry]] = {}
         self._globals: Dict[str, Optional[Entry]] = {}
         self._names: Optional[List[str]] = None
+        self._maps: Optional[List[Tuple[str, int, Type]]] = None
+        self._unread: Optional[LayoutUnknown] = None
 
     def present(self) -> bool:
         """Whether there is any."""
@@ -144,16 +147,31 @@ class GoDebugInfo:
 
     def global_maps(self) -> Iterator[Tuple[str, int, Type]]:
         """Name, address and type of every package's variable that is a map, a struct that is one
-        (sync.Map), or a pointer to such."""
-        with _reading():
-            for entry in self._variable_entries():
-                type = entry.number(dwarf.TYPE)
-                is_struct = self._is_struct_map(type)
-                if not is_struct and self._go_kind(type) != _MAP:
-                    continue
-                placed = self._placed(entry)
-                if placed is not None and (is_struct or placed[1].kind is Kind.GO_MAP):
-                    yield entry.name, placed[0], placed[1]
+        (sync.Map), or a pointer to such.
+
+        :raises LayoutUnknown: behind those in front of what cannot be read
+        """
+        if self._maps is None:
+            self._maps = []
+            try:
+                with _reading():
+                    self._maps += self._find_maps()
+            except LayoutUnknown as error:
+                self._unread = error
+        yield from self._maps
+        if self._unread is not None:
+            raise self._unread
+
+    def _find_maps(self) -> Iterator[Tuple[str, int, Type]]:
+        are_maps: Dict[Optional[int], Tuple[bool, bool]] = {}  # few types have many variables
+        for entry in self._variable_entries():
+            type = entry.number(dwarf.TYPE)
+            if type not in are_maps:
+                are_maps[type] = (self._is_struct_map(type), self._go_kind(type) == _MAP)
+            is_struct, is_map = are_maps[type]
+            placed = self._placed(entry) if is_struct or is_map else None
+            if placed is not None and (is_struct or placed[1].kind is Kind.GO_MAP):
+                yield entry.name, placed[0], placed[1]
 
     def _is_struct_map(self, type: Optional[int]) -> bool:
         """Whether a type is a struct that is a map, or a pointer to one."""

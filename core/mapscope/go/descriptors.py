@@ -9,7 +9,7 @@ are recognised by what memory holds, not by version, wherever the two differ.
 import difflib
 import re
 import struct
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import LayoutUnknown, MapscopeError, MemoryUnreadable, UnknownType
@@ -17,6 +17,7 @@ from ..program.memory import Memory
 from ..program.target import Section, Target
 from ..program.types import Field, Kind, Type
 from ..program.values import escape, named
+from ..records import dataclass
 from . import layouts
 from .functions import FunctionTable, FunctionTables, Functions
 from .goroutines import Goroutine, all_goroutines, goid

@@ -8,7 +8,7 @@ or of memory beside a map. What stands behind a map's key is found by whoever kn
 
 import difflib
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ..errors import MapscopeError, UnknownType, UsageError
@@ -16,6 +16,7 @@ from ..program.memory import Memory
 from ..program.target import Names, Variable
 from ..program.types import VOID, Field, Kind, Type
 from ..program.values import Decoder, dumps, escape, is_pointer_shaped, json_form
+from ..records import dataclass
 from . import literals, syntax
 from .descriptors import GoProgram
 from .syntax import NotGo

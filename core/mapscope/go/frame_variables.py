@@ -6,7 +6,6 @@ tells of them (frames.py) is enough for where debug information says that variab
 from the frame's own address on. What was in a register then is lost.
 """
 
-from dataclasses import dataclass
 from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
@@ -15,6 +14,7 @@ from ..program.memory import Memory
 from ..program.target import CodeFile, Frame, Names, Variable
 from ..program.types import Type
 from ..program.values import escape
+from ..records import dataclass
 from . import debug_info
 from .debug_info import GoDebugInfo, Scope
 from .frames import GoFrame

@@ -8,11 +8,11 @@ its parts are.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Protocol, Sequence, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Buffer
+from ..records import dataclass
 from . import layouts
 
 Read = Callable[[int, int], Buffer]

@@ -7,11 +7,11 @@ cmd/internal/obj/x86 (g lies at fs:-8 on linux/amd64, and in R14 in Go code).
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Callable, Iterator, List, Optional
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Memory
+from ..records import dataclass
 from . import layouts
 from .functions import Functions
 

@@ -8,12 +8,12 @@ Facts: runtime/mheap.go (mheap, mspan), runtime/mbitmap.go (isFree, heapBitsInSp
 import struct
 from array import array
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence
 
 from ..errors import MapscopeError, MemoryUnreadable
 from ..program.memory import Memory
 from ..program.target import Section
+from ..records import dataclass
 from . import layouts
 from .layouts import BITS_IN_SPAN, INLINE_MARKS, INLINE_MARKS_AT, PAGE_SIZE
 

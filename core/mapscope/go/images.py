@@ -10,7 +10,6 @@ runtime.buildVersion=...), so it counts only as far as the functions don't contr
 
 import re
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
@@ -18,6 +17,7 @@ from typing import Dict, FrozenSet, Iterator, List, Optional, Sequence, Tuple
 from ..errors import MemoryUnreadable
 from ..program.memory import Memory
 from ..program.target import Section, Target
+from ..records import dataclass
 from . import layouts
 
 #: of Go's linker for the table of functions, the second in position-independent programs

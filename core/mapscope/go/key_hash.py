@@ -11,7 +11,6 @@ What this must not know: where in a program the map's type and the process's key
 """
 
 from array import array
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
@@ -19,6 +18,7 @@ from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Kind, Type
 from ..program.values import MAX_DEPTH, escape
+from ..records import dataclass
 from .memhash import MemoryHash
 
 _MASK = (1 << 64) - 1

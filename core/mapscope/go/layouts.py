@@ -11,8 +11,9 @@ internal/sync/hashtriemap.go of Go 1.17 to 1.27; cmd/compile/abi-internal.md for
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Dict, Mapping, Optional, Tuple
+
+from ..records import dataclass
 
 #: oldest and newest version, the N of go1.N, that these facts are of
 OLDEST, NEWEST = 17, 27

@@ -6,11 +6,11 @@ computes. Facts: The Go Programming Language Specification, "Primary expressions
 """
 
 import re
-from dataclasses import dataclass
 from typing import List, Optional, Tuple, Union
 
 from ..errors import MapscopeError
 from ..program.values import escape
+from ..records import dataclass
 
 #: nested parentheses, fields and indexes of one expression
 _MOST_STEPS = 256

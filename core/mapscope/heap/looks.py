@@ -6,11 +6,11 @@ A look has a sum for each type and owner. The file is JSON: {"schema", "complete
 """
 
 import json
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
 from ..errors import UsageError
 from ..program.values import dumps, escape
+from ..records import dataclass
 from .totals import Group
 
 SCHEMA = "mapscope.heap-look/1"

@@ -4,10 +4,11 @@
 import heapq
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
 
 from ..maps.on_heap import HeapMap
+from ..records import dataclass
 
 #: cells from which on a map is large, and the share of them below which it is nearly empty
 _LARGE, _NEARLY_EMPTY = 1024, 1 / 8

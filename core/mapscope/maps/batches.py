@@ -2,11 +2,12 @@
 """Entries of a map: their places, and their keys and elements in columns."""
 
 import random
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_text
+from ..records import dataclass
 
 
 @dataclass(frozen=True)

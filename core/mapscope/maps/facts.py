@@ -1,10 +1,11 @@
 # SPDX-License-Identifier: MIT
 """What is known of one map, typed: what commands render as text and as JSON."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded
+from ..records import dataclass
 from .batches import Where
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """A key that is looked for, and what was found."""
 
-from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Sequence
 
 from ..program.values import Decoded
+from ..records import dataclass
 from .batches import Where
 from .problems import Problem, is_cut_short
 

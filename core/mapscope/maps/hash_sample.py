@@ -2,12 +2,13 @@
 """The hashes of a map's entries, of all of them or of a sample: as they are stored, as they are
 computed, or as far as places show them."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.values import Decoded, json_text
+from ..records import dataclass
 from .batches import EntryBatch
 from .hash_use import HashUse
 from .progress import Progress

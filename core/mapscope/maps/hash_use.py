@@ -2,9 +2,9 @@
 """What a table does with a hash: which of its bits choose a place, which are kept beside the
 entry."""
 
-from dataclasses import dataclass
 from typing import Callable, Optional
 
+from ..records import dataclass
 from .batches import Where
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What the header of a library's table tells, and how it is shown."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..program.values import escape
+from ..records import dataclass
 from .facts import Facts, Summary
 from .figures import chains_text, coverage_text, optional, size_text
 

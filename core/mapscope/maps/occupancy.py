@@ -3,9 +3,9 @@
 
 from array import array
 from collections import Counter
-from dataclasses import dataclass
 from typing import Dict, Iterable, List, Optional, Sequence
 
+from ..records import dataclass
 from .batches import EntryBatch
 from .facts import Distribution
 

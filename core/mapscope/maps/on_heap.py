@@ -2,8 +2,10 @@
 """What is known of every map of a process at once."""
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, NamedTuple, Optional, Sequence, Tuple
+
+from ..records import dataclass
 
 
 class HeapMap(NamedTuple):

@@ -5,9 +5,10 @@ What this knows: kinds of findings, their usual causes, what to look at next. Wh
 know: how a map is walked.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
+from ..records import dataclass
 from .problems import Problem
 
 #: findings of one code that are kept; the others are counted

@@ -5,10 +5,10 @@ A map's track has its migrations as slices, what else happens to it as instants,
 its entries and of the bytes of its bucket arrays beneath it.
 """
 
-from dataclasses import dataclass
 from typing import IO, Callable, Dict, Optional
 
 from ..program.values import escape
+from ..records import dataclass
 from .event_lines import CREATED, DESTROYED, DONE, GROW, MOVED, EventLine
 from .perfetto import BYTES, COUNT, PerfettoFile
 

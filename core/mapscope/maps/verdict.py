@@ -6,10 +6,11 @@ entries are told with how likely they are. What this must not know: where hashes
 """
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded, escape, json_form, text_form
+from ..records import dataclass
 from . import chances
 from .facts import Distribution
 from .hash_sample import HashSample

@@ -7,7 +7,7 @@ flavour they have.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError, TypeNeeded
@@ -15,6 +15,7 @@ from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.types import Type
 from ..program.values import Decoded, Decoder, Unreadable, escape
+from ..records import dataclass
 from ..session import Session
 from .batches import EntryBatch, some_of
 from .facts import Chain, Distribution, Facts, Growth, Held, Life, Summary

@@ -7,11 +7,11 @@ bucket stand one behind the other. (libstdc++, hashtable.h, "class _Hashtable"; 
 __hash_table.)
 """
 
-from dataclasses import dataclass
 from typing import Callable, Optional, Sequence
 
 from ..errors import Corrupt
 from ..program.memory import ADDRESS_LIMIT
+from ..records import dataclass
 
 #: largest node, in bytes
 _LARGEST = 1 << 30

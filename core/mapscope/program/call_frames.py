@@ -8,10 +8,11 @@ not known ends the frames.
 """
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
+from ..records import dataclass
 from .dwarf import sleb, uleb
 from .memory import Buffer
 

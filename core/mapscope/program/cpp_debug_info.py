@@ -9,10 +9,11 @@ What is read may be damaged: it is bounded, and ends in a LayoutUnknown.
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 from ..errors import LayoutUnknown
+from ..records import dataclass
 from . import dwarf
 from .cpp_names import STRING, STRING_VIEW, as_written, same_template
 from .cpp_tables import TABLE

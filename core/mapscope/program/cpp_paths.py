@@ -6,10 +6,10 @@ in a pair of parentheses. What this must not know: what any of the names mean.
 """
 
 import re
-from dataclasses import dataclass
 from typing import List, Optional, Tuple, Union
 
 from ..errors import MapscopeError
+from ..records import dataclass
 from .values import escape
 
 #: signs, members and indexes of one expression

@@ -8,10 +8,10 @@ one into .debug_info. Facts: DWARF 4, section 7, and DWARF 5, section 7.
 
 import struct
 from bisect import bisect_right
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Tuple, Union
 
 from ..errors import LayoutUnknown
+from ..records import dataclass
 
 COMPILE_UNIT, SUBPROGRAM, INLINED_SUBROUTINE, LEXICAL_BLOCK = 0x11, 0x2E, 0x1D, 0x0B
 VARIABLE, FORMAL_PARAMETER, MEMBER, SUBRANGE = 0x34, 0x05, 0x0D, 0x21

@@ -6,8 +6,9 @@ is bounded, and what is not there is left out.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterator, List, Optional, Tuple
+
+from ..records import dataclass
 
 #: types of program headers
 LOAD, NOTE, PHDR = 1, 4, 6

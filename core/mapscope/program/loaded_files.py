@@ -7,10 +7,10 @@ is the one that the process's memory has, as far as that can be read.
 """
 
 import os
-from dataclasses import dataclass
 from typing import Callable, Dict, Hashable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MemoryUnreadable
+from ..records import dataclass
 from .elf_file import (
     LOAD,
     NOTE,

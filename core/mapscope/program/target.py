@@ -6,9 +6,9 @@ else in core knows that there is a debugger.
 """
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import Dict, Hashable, Iterator, List, Optional, Tuple
 
+from ..records import dataclass
 from .cpp_types import CppType, CppVariable
 from .memory import Buffer
 from .types import Type

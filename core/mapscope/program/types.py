@@ -6,8 +6,10 @@ descriptors in memory; which of them made a Type cannot be seen from outside.
 """
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Optional, Tuple
+
+from ..records import dataclass
 
 
 class Kind(enum.Enum):

@@ -9,10 +9,10 @@ nesting is bounded, text is escaped.
 import json
 import math
 import struct
-from dataclasses import dataclass
 from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 
 from ..errors import MapscopeError, MemoryUnreadable
+from ..records import dataclass
 from .cpp_tables import entries_in
 from .memory import MAX_BYTES, Memory
 from .types import Kind, Type

@@ -4,7 +4,6 @@ themselves and, a few steps deep, in what they point at."""
 
 import re
 import struct
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ..errors import MapscopeError, MemoryUnreadable
@@ -13,6 +12,7 @@ from ..program.cpp_types import CppType, Form
 from ..program.memory import Memory
 from ..program.types import Kind, Type
 from ..program.values import is_pointer_shaped
+from ..records import dataclass
 from ..session import Session
 from .growth_rules import MOST_BYTES
 from .variables import Place

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: MIT
 """One slice, string or vector as it was found, its header taken apart and checked."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import List, Optional
 
 from ..errors import Corrupt
 from ..program.memory import Memory
 from ..program.types import Type
 from ..program.values import escape
+from ..records import dataclass
 from .growth_rules import MOST_BYTES, go_capacity, has_pointers, vector_capacity
 
 #: bytes of a slice's or a vector's three words

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Variables in frames, and of packages or namespaces, wherever debug information tells of them."""
 
-from dataclasses import dataclass
 from itertools import islice
 from typing import Iterator, List, Optional, Tuple
 
@@ -14,6 +13,7 @@ from ..program.cpp_types import CppType, CppVariable
 from ..program.target import CodeFile, Thread
 from ..program.types import Type
 from ..program.values import escape
+from ..records import dataclass
 from ..session import Session
 
 #: frames of one thread or goroutine, and of all together

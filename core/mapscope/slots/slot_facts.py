@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What the header of a library's table of slots tells, and how it is shown."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, Optional
 
 from ..maps.facts import Summary
 from ..maps.figures import optional, size_text
 from ..maps.library_facts import LibraryFacts
 from ..program.values import escape
+from ..records import dataclass
 
 
 @dataclass(frozen=True)

@@ -6,11 +6,11 @@ control byte: empty, deleted, or some bits of the entry's hash. A lookup begins 
 slots that the other bits choose and goes on until a group says that there is no further one.
 """
 
-from dataclasses import dataclass
 from typing import Callable, Dict, Optional
 
 from ..errors import Corrupt
 from ..program.memory import ADDRESS_LIMIT
+from ..records import dataclass
 
 #: largest slot or node, in bytes
 _LARGEST = 1 << 30

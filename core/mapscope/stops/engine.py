@@ -7,7 +7,6 @@ is hit, and tells its stop what has occurred. It knows nothing of the debugger b
 
 import time
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
@@ -15,6 +14,7 @@ from ..locate import find_map, named_map
 from ..maps.timeline import About, Timeline, thread_name
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
+from ..records import dataclass
 from ..session import Session, describe
 from ..slices.moves import Moves
 from .host import Hit, Host, Point

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What has happened at a stop, for the one line that says so and for `map stop`."""
 
-from dataclasses import dataclass
 from typing import Dict, Optional
 
 from ..program.values import escape
+from ..records import dataclass
 
 _GROWTHS = {"double": "doubling", "same-size": "same-size growth", "shrink": "shrinking"}
 

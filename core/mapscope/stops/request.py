@@ -3,11 +3,11 @@
 
 import argparse
 import re
-from dataclasses import dataclass
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
 from ..errors import UsageError
 from ..program.values import escape
+from ..records import dataclass
 
 #: event: when it stops
 EVENTS: Dict[str, str] = {

@@ -5,7 +5,6 @@ The rules are those of internal/runtime/maps (map.go, table.go, group.go of Go 1
 """
 
 from collections import defaultdict
-from dataclasses import dataclass
 from itertools import compress
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -17,6 +16,7 @@ from ..maps.compare_keys import Hashed, Keys
 from ..maps.progress import Progress
 from ..maps.report import Report
 from ..program.types import Kind
+from ..records import dataclass
 from .probing import FULL, FULL_GROUP, probes
 from .swiss_reader import SwissHeader, SwissReader, Table
 

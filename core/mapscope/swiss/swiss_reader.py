@@ -10,7 +10,6 @@ is told from the next by what memory holds.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Callable, Collection, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..cells.columns import LiveCells
@@ -28,6 +27,7 @@ from ..maps.view import Hashing, MapView
 from ..program.hashing import KeyHash
 from ..program.memory import CHUNK, Memory, check_address
 from ..program.types import Type
+from ..records import dataclass
 from .probing import FULL
 from .table_facts import TableFacts
 

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Every map of the C++ runtime, by its registry, and the variables that refer to each."""
 
-from dataclasses import dataclass
 from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence
 
 from ...classic.classic_map import ClassicMap
@@ -12,6 +11,7 @@ from ...maps.view import MapView
 from ...program.cpp_names import as_written
 from ...program.types import Type
 from ...program.values import text_form
+from ...records import dataclass
 from ...session import Session
 from .cpp_references import Batch, Hit, References, joined, path_of
 

@@ -5,11 +5,12 @@ What this knows: how the two kinds of rings lie in memory, which records are who
 and how their clock is read. What it must not know: how events are shown.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Set, Tuple
 
 from ...errors import MapscopeError, MemoryUnreadable
 from ...program.values import escape
+from ...records import dataclass
 from ...session import Session
 from .abi import Abi, all_abis
 from .runtime_maps import type_at

@@ -8,7 +8,7 @@ to everything else, without debug information.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import lru_cache
 from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
 from weakref import WeakKeyDictionary
@@ -27,10 +27,10 @@ from ...program.memory import Memory
 from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
 from ...program.values import escape
+from ...records import dataclass
 from ...session import Session
 from ..flavour import Flavour
 from .abi import EXTRA, HMAP, MAGIC, TABLE, TYPE, Abi, Record, abi_addresses, read_abi
-from .cpp_heap import CppHeapView
 from .cpp_hash import FLOAT, INTEGER, STRING, CppKeyHash
 
 NAME = "runtime"
@@ -188,6 +188,8 @@ class RuntimeMaps(Flavour):
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         if not self.present(session):
             return []
+        from .cpp_heap import CppHeapView
+
         addresses = self._registered(session)
         return [CppHeapView(session, NAME, addresses, open_at, follow, progress)]
 
@@ -199,6 +201,8 @@ class RuntimeMaps(Flavour):
         )
         if code > _MOST_CODE:
             return {}
+        from .cpp_heap import CppHeapView
+
         addresses = self._registered(session)
         return CppHeapView(session, NAME, addresses, open_at, True, progress, False).names()
 

@@ -2,7 +2,7 @@
 """A described table: what commands ask of it."""
 
 from bisect import bisect_left
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from typing import Callable, Iterator, List, Optional, Set, Tuple
 
 from ...chained.chained_lookup import NodeLookup
@@ -20,6 +20,7 @@ from ...program.hashing import KeyHash
 from ...program.memory import ADDRESS_LIMIT
 from ...program.types import Kind, Type
 from ...program.values import Unreadable
+from ...records import dataclass
 from ...session import Session
 from .description import EITHER, NEW_OLD, STORED
 from .entry_columns import DescribedEntries

@@ -2,7 +2,7 @@
 """Described tables as a flavour: those whose descriptions were loaded."""
 
 from pathlib import Path
-from typing import Dict, Iterator, List, Optional, Tuple
+from typing import Iterator, List, Optional, Tuple
 
 from ...errors import MapscopeError, NotAMap, UsageError
 from ...maps.view import MapView
@@ -15,6 +15,7 @@ from ..flavour import Flavour
 from .described_map import NAME, open_table
 from .description import Description, read_description
 from .formulas import similar
+from .loaded import LOADED
 from .described_moves import plain_name
 from .shape import Shape, shape_of
 
@@ -26,13 +27,10 @@ _LARGEST = 1 << 16
 _ANY = "<*>"
 _STRUCT = ("struct ", "class ", "union ")
 
-#: what was loaded, by name, for as long as the debugger runs
-_LOADED: Dict[str, Description] = {}
-
 
 def loaded() -> List[Description]:
     """Descriptions that were loaded, in that order."""
-    return list(_LOADED.values())
+    return list(LOADED.values())
 
 
 def bundled() -> List[str]:
@@ -45,15 +43,15 @@ def forget(name: str) -> None:
 
     :raises UsageError: if none of that name is loaded
     """
-    if name not in _LOADED:
-        raise UsageError(f"no description {named(name)} is loaded{similar(name, list(_LOADED))}")
-    del _LOADED[name]
+    if name not in LOADED:
+        raise UsageError(f"no description {named(name)} is loaded{similar(name, list(LOADED))}")
+    del LOADED[name]
     _tell_names()
 
 
 def _tell_names() -> None:
     """Which classes are tables, for who reads expressions."""
-    names = [one.type_name for one in _LOADED.values() if one.type_name]
+    names = [one.type_name for one in LOADED.values() if one.type_name]
     DESCRIBED.clear()
     DESCRIBED.update(_plain(name) for name in names)
 
@@ -88,7 +86,7 @@ def load(target: Target, word: str) -> Tuple[Description, Optional[Shape]]:
     # what a template makes has a name of its own, which a variable tells
     later = description.type_name.endswith(_ANY) or target.lacks_program()
     shape = None if later else shape_of(target, description)
-    _LOADED[description.name] = description
+    LOADED[description.name] = description
     _tell_names()
     return description, shape
 
@@ -101,19 +99,19 @@ class DescribedTables(Flavour):
     @property
     def not_listed(self) -> str:  # type: ignore[override]
         """Which are in no list."""
-        types = [one.type_name for one in _LOADED.values() if one.type_name]
+        types = [one.type_name for one in LOADED.values() if one.type_name]
         if not types:
             return ""
         return f"described tables that are a {' or a '.join(types)} are not listed: name a variable"
 
     def present(self, session: Session) -> bool:
-        return bool(_LOADED)
+        return bool(LOADED)
 
     def from_variable(self, session: Session, variable: Variable) -> Optional[MapView]:
         type = variable.type
         if type.kind not in (Kind.STRUCT, Kind.OPAQUE):
             return None
-        found = next((one for one in _LOADED.values() if _is_of(type, one.type_name)), None)
+        found = next((one for one in LOADED.values() if _is_of(type, one.type_name)), None)
         if found is None:
             return None
         if variable.address is None:
@@ -124,7 +122,7 @@ class DescribedTables(Flavour):
         self, session: Session, address: int, type: Optional[str]
     ) -> Optional[MapView]:
         """What --type names, if that is a description, or the struct of one."""
-        for one in _LOADED.values() if type is not None else ():
+        for one in LOADED.values() if type is not None else ():
             if type == one.name or (one.type_name and type == one.type_name):
                 if not one.type_name:
                     raise NotAMap(f"{one.name} is no struct but variables: map inspect {one.name}")
@@ -132,7 +130,7 @@ class DescribedTables(Flavour):
         return None
 
     def from_name(self, session: Session, name: str) -> Optional[MapView]:
-        found = _LOADED.get(name)
+        found = LOADED.get(name)
         if found is None:
             return None
         if found.type_name:
@@ -143,7 +141,7 @@ class DescribedTables(Flavour):
         return open_table(session, shape_of(session.target, found), 0)
 
     def from_frame(self, session: Session, frame: Frame) -> Optional[MapView]:
-        for one in _LOADED.values():
+        for one in LOADED.values():
             name = plain_name(frame.function)
             event = one.operation(name)
             if event is None and (one.type_name or name not in one.words("moving.function")):
@@ -162,7 +160,7 @@ class DescribedTables(Flavour):
 
     def operation(self, function: str) -> Optional[str]:
         name = plain_name(function)
-        found = (one.operation(name) for one in _LOADED.values())
+        found = (one.operation(name) for one in LOADED.values())
         return next((event for event in found if event), None)
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:

@@ -3,11 +3,11 @@
 
 import difflib
 import re
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
 from ...errors import MapscopeError
 from ...program.values import named
+from ...records import dataclass
 from .formulas import FormulaError, check_syntax
 from .named_hashes import HASHES
 

@@ -8,12 +8,13 @@ address, as an array does in C; addresses are numbers of bytes, so `+ 8` is eigh
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ...errors import Corrupt, MapscopeError
 from ...program.memory import Memory
 from ...program.types import Kind, Part, Type
+from ...records import dataclass
 
 MASK = (1 << 64) - 1
 #: characters of an expression, and how deep it may be nested

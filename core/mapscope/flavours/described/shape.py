@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A description, as the program at hand has it: its expressions, tied to types and variables."""
 
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 
 from ...errors import MapscopeError
 from ...program.target import Target
 from ...program.types import Kind, Type
+from ...records import dataclass
 from .description import C_STRING, TEXT, VALUE, Description
 from .formulas import Env, Formula, Place, Scope, compile_formula, parts_of
 from .scopes import completed, struct_scope, variables_scope

@@ -21,7 +21,6 @@ from ...program.types import Kind, Type
 from ...program.values import escape
 from ...session import Session
 from ..flavour import Flavour
-from .heap_view import GoHeapView
 from .map_types import MapType, map_type
 from .which_runtime import of_address, of_frame, of_variable
 
@@ -85,6 +84,8 @@ class GoMaps(Flavour):
         return global_maps(session, self.from_variable)
 
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
+        from .heap_view import GoHeapView
+
         found: List[HeapView] = []
         for one in session.runtimes():
             if one.has_swiss_maps == self.swiss:

@@ -4,7 +4,6 @@
 Layouts: runtime/type.go (maptype) of Go 1.17 to 1.20, internal/abi of 1.21 to 1.27."""
 
 import struct
-from dataclasses import dataclass
 
 from ...cells.layout import BucketLayout
 from ...errors import LayoutUnknown
@@ -12,6 +11,7 @@ from ...go import layouts
 from ...go.descriptors import KIND_MAP, KIND_MASK, RTYPE_SIZE, GoProgram
 from ...program.types import Type
 from ...program.values import escape
+from ...records import dataclass
 
 
 @dataclass(frozen=True)

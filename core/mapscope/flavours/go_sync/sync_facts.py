@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """What is known of a sync.Map, for `map inspect`."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Tuple
 
 from ...maps.facts import Facts, Summary
 from ...maps.figures import size_text
 from ...program.values import escape
+from ...records import dataclass
 
 
 @dataclass(frozen=True)

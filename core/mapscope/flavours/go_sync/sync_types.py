@@ -9,13 +9,14 @@ there is neither, as for an address in a stripped program, go/layouts.py tells.
 """
 
 import re
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Dict, List, Mapping, Optional, Tuple
 
 from ...errors import LayoutUnknown, MapscopeError
 from ...go import layouts
 from ...program.types import Field, Kind, Type
 from ...program.values import escape
+from ...records import dataclass
 from ...session import Session
 
 SYNC_MAP = "sync.Map"

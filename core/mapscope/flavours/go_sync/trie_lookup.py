@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """The path of a lookup in a hash trie."""
 
-from dataclasses import dataclass
 from typing import Dict
 
 from ...go import layouts
@@ -11,6 +10,7 @@ from ...maps.search import Finder
 from ...maps.view import MapView
 from ...program.memory import Memory
 from ...program.values import Unreadable
+from ...records import dataclass
 from .sync_types import TrieLayout
 from .trie_reader import DEEPEST, TrieWhere, path_text
 

@@ -5,7 +5,7 @@ chain. Every change is put in place by one store, so that a trie is whole at eve
 """
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, List, Sequence, Set, Tuple
 
 from ...go import layouts
@@ -13,6 +13,7 @@ from ...maps.batches import Where
 from ...maps.problems import MAX_PROBLEMS, Problem
 from ...maps.progress import Progress
 from ...program.memory import Memory
+from ...records import dataclass
 
 #: nodes from the root to an entry, at most
 DEEPEST = layouts.TRIE_HASH_BITS // layouts.TRIE_BITS

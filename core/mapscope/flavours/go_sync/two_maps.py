@@ -2,7 +2,7 @@
 """The two maps of a sync.Map, and the states of their entries."""
 
 import enum
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...errors import MapscopeError
@@ -13,6 +13,7 @@ from ...maps.progress import Progress, no_progress
 from ...maps.view import MapView
 from ...program.memory import Memory
 from ...program.types import Type
+from ...records import dataclass
 
 #: an interface value, as the one that an entry points at
 VALUE_SIZE = 16

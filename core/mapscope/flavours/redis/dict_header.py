@@ -9,12 +9,12 @@ flag. What follows at 56 is metadata.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Optional
 
 from ...chained.two_tables import Tables
 from ...errors import MemoryUnreadable, NotAMap
 from ...program.memory import ADDRESS_LIMIT, Memory
+from ...records import dataclass
 
 #: log2 of the most buckets that a table can have
 MAX_EXP = 40

@@ -2,10 +2,10 @@
 """What a dict holds, by its dictType: the names that servers export, and the functions in it
 (src/server.c, t_hash.c; 6.2 to 8.0, Valkey 8.0)."""
 
-from dataclasses import dataclass
 from typing import Dict, Optional, Tuple
 
 from ...program.types import Kind, Type
+from ...records import dataclass
 from .objects import OBJECT
 from .sds import TEXT
 

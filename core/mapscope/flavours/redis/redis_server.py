@@ -3,11 +3,11 @@
 its policy of resizing. Offsets are found by what is there and checked, never guessed."""
 
 import struct
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Tuple
 from weakref import WeakKeyDictionary
 
 from ...errors import MapscopeError, MemoryUnreadable, NotAMap
+from ...records import dataclass
 from ...session import Session
 from .dict_header import DictHeader, read_dict
 from .dict_types import ENDS, HASHES, POINTER, WORD, Holds, by_name

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: MIT
 """What is known of a concurrent_hash_map, and how it is shown."""
 
-from dataclasses import dataclass
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ...maps.facts import Growth, NodeChain, Summary
 from ...maps.figures import optional
 from ...maps.library_facts import LibraryFacts
 from ...program.values import escape
+from ...records import dataclass
 
 #: locks that text shows
 _LOCKS = 10

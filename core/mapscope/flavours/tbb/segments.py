@@ -11,13 +11,14 @@ one that is just moved hangs on a register alone.
 """
 
 from array import array
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...errors import MemoryUnreadable
 from ...maps.problems import MAX_PROBLEMS, Problem
 from ...maps.progress import Progress, no_progress
 from ...program.memory import ADDRESS_LIMIT, CHUNK, Memory
+from ...records import dataclass
 
 #: marks a bucket whose entries still lie in its parent; pointers are above the last one of these
 WAITS, _LAST_MARK = 3, 63

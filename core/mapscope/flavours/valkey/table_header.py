@@ -7,12 +7,12 @@ a list of iterators follows at 72.
 """
 
 import struct
-from dataclasses import dataclass
 from typing import Tuple
 
 from ...chained.two_tables import Tables
 from ...errors import MemoryUnreadable, NotAMap
 from ...program.memory import ADDRESS_LIMIT, Memory
+from ...records import dataclass
 from ..redis.dict_header import Busy
 
 #: bytes of the header that are read, and of a bucket

@@ -3,13 +3,13 @@
 object.c, t_zset.c, 8.1 and 9.1; t_hash.c 8.1, entry.c 9.1)."""
 
 import struct
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ...errors import MemoryUnreadable
 from ...maps.batches import Column
 from ...program.memory import Memory
 from ...program.types import Kind, Type
+from ...records import dataclass
 from ..redis.dict_nodes import NoColumn
 from ..redis.objects import OBJECT, Count, Object, ObjectColumn
 from ..redis.sds import TEXT, texts_at

@@ -2,11 +2,11 @@
 """The runtime's in-process stop filter (runtime/include/mapscope/debug.h): slots
 that are written, and events that are read."""
 
-from dataclasses import dataclass, fields
 from typing import Dict, Optional
 
 from ...errors import LayoutUnknown, MapscopeError, UsageError
 from ...flavours.cpp.abi import Abi
+from ...records import dataclass, fields
 from ...stops.host import Host
 from ...stops.request import Request
 

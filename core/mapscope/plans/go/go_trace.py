@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """`map trace` of Go's maps: by breakpoints on functions that run rarely."""
 
-from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Set, Tuple
 
 from ...cells.marks import CELLS, MIN_TOP_HASH
@@ -18,6 +17,7 @@ from ...maps.event_lines import (
 from ...maps.timeline import About
 from ...maps.view import MapView
 from ...program.memory import Memory
+from ...records import dataclass
 from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, OnHit, Point

@@ -19,10 +19,10 @@ needs the functions' names, and no debug information.
 
 import re
 from collections import Counter
-from dataclasses import dataclass
 from typing import Dict, List, Optional, Set, Tuple
 
 from ...errors import MemoryUnreadable
+from ...records import dataclass
 from .go_runtime import GoRuntime
 
 HASH_GROW, ADVANCE = "runtime.hashGrow", "runtime.advanceEvacuationMark"

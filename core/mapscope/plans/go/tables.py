@@ -7,13 +7,13 @@ within one write, by functions of internal/runtime/maps (map.go, table.go of Go 
 that run rarely, so stops wait there and compare the map in a register.
 """
 
-from dataclasses import dataclass
 from functools import partial
 from typing import Callable, Dict, Optional, Tuple
 
 from ...cells.marks import CELLS
 from ...go.size_classes import allocated
 from ...program.memory import Memory
+from ...records import dataclass
 from ...stops.host import Hit, Point
 from ...stops.occurrence import Occurrence, TableGrowth
 from ...swiss.swiss_map import SwissMap

@@ -9,13 +9,13 @@ not exported, as of Valkey 8.0, the tables of databases begin in kvstoreDictReha
 end in kvstoreDictRehashingCompleted; what its lookups move, they move in a function without a name.
 """
 
-from dataclasses import dataclass
 from typing import Callable, Dict, List, Optional, Tuple
 
 from ...chained.chained_map import ChainedMap
 from ...chained.two_tables import Tables
 from ...errors import MapscopeError, UsageError
 from ...maps.event_lines import cleared_line, done_line, moved_line, resize_line, scattered_line
+from ...records import dataclass
 from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, Point

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What all plans for maps of two tables share: the map as it is now, and what is said."""
 
-from dataclasses import dataclass
 from typing import Callable, Dict, FrozenSet, Optional, Tuple
 
 from ...chained.chained_map import ChainedMap
@@ -9,6 +8,7 @@ from ...errors import NotAMap, UsageError
 from ...flavours.redis import dict_types, redis_dicts
 from ...flavours.valkey import valkey_entries, valkey_tables
 from ...program.values import named
+from ...records import dataclass
 from ...session import Session
 from ...stops.engine import Stop
 from ...stops.host import Hit, Host, OnHit

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The growth of a slice, for the one line that says so and for `map stop`."""
 
-from dataclasses import dataclass
 from typing import Dict, Optional
 
 from ...program.values import escape
+from ...records import dataclass
 from ...stops.occurrence import Occurrence
 
 

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What a user asks to stop at or to log: the growth of a slice."""
 
-from dataclasses import dataclass
 from typing import Optional
 
 from ...program.values import escape
+from ...records import dataclass
 from ...stops.request import Request
 
 
