@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """An iterator of the C++ runtime's maps -> the entry that it is at."""
 
-from dataclasses import dataclass
 from typing import Optional
 
 from ...cells.marks import MIN_TOP_HASH, STATES
@@ -10,6 +9,7 @@ from ...errors import NotAMap
 from ...maps.view import MapView
 from ...program.types import Type
 from ...program.values import Decoded, read_value
+from ...records import dataclass
 from ...session import Session
 from .runtime_maps import open_at
 
