@@ -16,6 +16,8 @@ from .names import is_go_header
 NAME = "mapscope"
 #: what names of classes and structs begin with that are maps
 _MAPS = ("mapscope::map<", "internal/sync.HashTrieMap[")
+#: what names of iterators of maps end with
+_ITERATORS = ("::basic_iterator<false>", "::basic_iterator<true>")
 
 
 class Lookup:
@@ -42,6 +44,8 @@ class Lookup:
         if type.code != gdb.TYPE_CODE_STRUCT:
             return None
         tag = type.name or ""
+        if tag.endswith(_ITERATORS) and tag.startswith("mapscope::map<"):
+            return _iterator_printers().IteratorPrinter(value)
         if tag.startswith(_MAPS) or tag in ("mapscope::hmap", "runtime.hmap", "sync.Map"):
             return _printers().MapPrinter(value)
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
@@ -55,6 +59,12 @@ def _printers() -> Any:
     from . import printers
 
     return printers
+
+
+def _iterator_printers() -> Any:
+    from . import iterator_printers
+
+    return iterator_printers
 
 
 def _slice_printers() -> Any:
