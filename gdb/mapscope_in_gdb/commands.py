@@ -4,7 +4,7 @@
 What a command needs is imported when it runs: sourcing stays quick.
 """
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, List, Optional
 
 import gdb
 
@@ -67,20 +67,32 @@ class Subcommand(gdb.Command):
         finally:
             target.finish()
 
-    def complete(self, text: str, word: str) -> "List[str] | int":
-        if text.endswith(" ") or not text.split()[-1:]:
-            last = ""
-        else:
-            last = text.split()[-1]
-        if last.startswith("-"):
-            # gdb completes behind the last word break, which "-" is not part of
-            start = len(last) - len(word)
-            from mapscope import shell
+    def complete(self, text: str, word: Optional[str]) -> "List[str] | int":
+        from mapscope import completion
+        from .target import GdbTarget
 
-            return [option[start:] for option in shell.complete(self._name, last)]
-        if len(text.split()) == (1 if last else 0) and self._first_words:
-            return [word for word in self._first_words if word.startswith(last)]
-        return int(gdb.COMPLETE_EXPRESSION)
+        target = GdbTarget()
+        try:
+            last, found, own = completion.complete(
+                self._name, self._first_words, text, lambda: target, _stops
+            )
+        except Exception:  # gdb has no place for it on a line that is being typed
+            return []
+        finally:
+            target.finish()
+        if own:
+            return int(_BY_GDB[own])
+        # gdb completes behind the last word break, which "-" and "." are no part of
+        start = len(last) - len(word or "")
+        return [one[start:] for one in found]
+
+
+#: what gdb completes itself
+_BY_GDB = {
+    "expression": gdb.COMPLETE_EXPRESSION,
+    "file": gdb.COMPLETE_FILENAME,
+    "location": gdb.COMPLETE_LOCATION,
+}
 
 
 def register() -> None:
