@@ -16,6 +16,7 @@ _MAPS = (_MAP + ".+>$", "^mapscope::hmap$")
 #: those of entries that stand on a line, and of others
 _ENTRIES = ((r"^mapscope::cell$", True), (r"^mapscope::cell ?\[1\]$", False))
 _BUCKETS = "^mapscope::bmap$"
+_HOLDERS = "^std::unique_ptr<mapscope::map<.+> ?, std::default_delete<.+> ?>$"
 
 
 class MapChildren:
@@ -81,6 +82,17 @@ class EntryChildren:
         return self._entry.index(name)
 
 
+def holder_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
+    """That of the map that a std::unique_ptr leads to, as LLDB 20 and later have it for their own
+    containers."""
+    from .children import summary
+
+    pointer = value.GetSyntheticValue().GetChildMemberWithName("pointer")
+    if not pointer.GetValueAsUnsigned(0):
+        return "nullptr"
+    return summary(pointer)
+
+
 def entry_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
     """An entry on a line."""
     from .entry_values import Entry
@@ -110,6 +122,7 @@ def register(debugger: lldb.SBDebugger) -> None:
     for pattern, hides in _ENTRIES:
         _add(category, pattern, "entry_summary", "EntryChildren", hides)
     _add(category, _BUCKETS, "bucket_summary", "")
+    _add(category, _HOLDERS, "holder_summary", "")
     category.SetEnabled(True)
 
 
