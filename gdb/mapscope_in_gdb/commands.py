@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, List, Optional
 import gdb
 
 from mapscope.commands import PREFIXES, Prefix
-from mapscope.errors import MapscopeError
+from mapscope.errors import MapscopeError, near
 from .output import write
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ class PrefixCommand(gdb.Command):
             write(self._prefix.overview + "\n")
             return
         raise gdb.GdbError(
-            f"{self._prefix.word} has no subcommand {ascii(word)[1:-1]}; "
+            f"{self._prefix.word} has no subcommand {ascii(word)[1:-1]}"
+            f"{near(word, self._prefix.summaries)}; "
             f"it has: {', '.join(self._prefix.summaries)}"
         )
 
