@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
-_STOPPING = ("break", "stop", "trace")
+_STOPPING = ("break", "stop", "trace", "watch")
 #: what stands before COMMAND here: a description is loaded for one command
 _DESCRIBE = "describe"
 _HELP = ("-h", "--help")
