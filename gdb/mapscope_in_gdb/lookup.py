@@ -7,6 +7,7 @@ ours stands in front of the list of every object file, also of those that are
 loaded later.
 """
 
+import sys
 from typing import Any
 
 import gdb
@@ -36,7 +37,7 @@ class Lookup:
             target = type.strip_typedefs()
             if target.code == gdb.TYPE_CODE_PTR:
                 if is_go_header(target.target()):
-                    return _printers().MapPrinter(value)
+                    return _map_printer(value)
                 return None
         elif code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
             type = type.target()
@@ -47,12 +48,20 @@ class Lookup:
         if tag.endswith(_ITERATORS) and tag.startswith("mapscope::map<"):
             return _iterator_printers().IteratorPrinter(value)
         if tag.startswith(_MAPS) or tag in ("mapscope::hmap", "runtime.hmap", "sync.Map"):
-            return _printers().MapPrinter(value)
+            return _map_printer(value)
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
             return _printers().BucketPrinter(value)
         if tag == "string" or tag.startswith("[]") or ("." in tag and "::" not in tag):
             return _slice_printers().printer_of(value)
         return None
+
+
+def _map_printer(value: gdb.Value) -> Any:
+    if "gdb.dap" in sys.modules:  # gdb is an adapter of an IDE, and an IDE asks page by page
+        from . import dap_printers
+
+        return dap_printers.MapPages(value)
+    return _printers().MapPrinter(value)
 
 
 def _printers() -> Any:

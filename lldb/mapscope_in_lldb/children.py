@@ -9,6 +9,7 @@ import lldb
 from mapscope.cells.marks import CELLS, MIN_TOP_HASH, STATES
 from mapscope.errors import MapscopeError
 from mapscope.locate import map_of
+from mapscope.maps.listing import Listing
 from mapscope.maps.view import MapView
 from mapscope.program.types import Kind
 from mapscope.program.values import escape
@@ -16,7 +17,6 @@ from mapscope.session import Session, describe
 from .entry_values import Entries, text_value
 from .expressions import variable_of
 from .iterators import IteratorChildren, is_iterator, line
-from .listing import Listing
 from .target import LldbTarget
 
 _MAPS = (Kind.RUNTIME_MAP, Kind.RUNTIME_HMAP)

@@ -17,11 +17,11 @@ import lldb
 
 from mapscope.errors import MapscopeError
 from mapscope.maps.batches import Column
+from mapscope.maps.listing import Listing
 from mapscope.maps.view import MapView
 from mapscope.program.types import Kind
 from mapscope.program.values import escape, text_form
 from .data import bytes_of_data, data_of_bytes
-from .listing import Listing
 
 #: LLDB's type of entries that fit on a line, and (as an array) of those that do not
 CELL = "mapscope::cell"

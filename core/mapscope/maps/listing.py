@@ -6,9 +6,9 @@ from bisect import bisect_right
 from collections import OrderedDict
 from typing import Callable, Iterator, List, Optional, Tuple
 
-from mapscope.errors import MapscopeError
-from mapscope.maps.batches import EntryBatch
-from mapscope.maps.view import MapView
+from ..errors import MapscopeError
+from .batches import EntryBatch
+from .view import MapView
 
 #: seconds that entries may be looked for at a time (garbage can look large)
 _PATIENCE = 2.0
