@@ -16,12 +16,26 @@ for _path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
     if _path not in sys.path:
         sys.path.append(_path)
 
-from mapscope_in_gdb import commands, functions, lookup  # noqa: E402
+from mapscope_in_gdb import commands, functions, lookup, tui  # noqa: E402
+
+
+def _trust_own_script() -> None:
+    """Has gdb take the script that programs name which use the library of this installation.
+
+    Who has loaded mapscope from here would else be warned of it at each such program.
+    """
+    share = os.path.dirname(os.path.dirname(_HERE))
+    script = os.path.join(share, "gdb", "auto-load", "mapscope.py")
+    odd = any(char in script for char in ":*?[$\n")  # it is a list of patterns
+    if os.path.isfile(script) and not odd:
+        if script not in str(gdb.parameter("auto-load safe-path")).split(":"):
+            gdb.execute(f"add-auto-load-safe-path {script}", to_string=True)
 
 
 def _register() -> None:
     commands.register()
     functions.register()
+    tui.register()
     printer = lookup.Lookup()
     lookup.register(printer)
 
@@ -56,4 +70,5 @@ def _register() -> None:
     lookup.connected = handlers  # type: ignore[attr-defined]
 
 
+_trust_own_script()
 _register()

@@ -29,20 +29,21 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"log: {escape(message)}; see mapscope log --help")
 
 
-def _parser() -> _Parser:
-    parser = _Parser(
+def parser() -> argparse.ArgumentParser:
+    """What `mapscope log` takes."""
+    made = _Parser(
         prog="mapscope log",
         description=_DESCRIPTION,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         add_help=False,
         allow_abbrev=False,
     )
-    parser.add_argument("file", metavar="FILE", nargs="?", help="the log; without it, or -: input")
-    parser.add_argument("--json", action="store_true", help="print JSON instead of text")
-    parser.add_argument("--timeline", action="store_true", help="draw each map's life as a row")
-    parser.add_argument("-o", metavar="FILE", dest="output", help="write to FILE")
-    parser.add_argument("-h", "--help", action="store_true", help="show this text")
-    return parser
+    made.add_argument("file", metavar="FILE", nargs="?", help="the log; without it, or -: input")
+    made.add_argument("--json", action="store_true", help="print JSON instead of text")
+    made.add_argument("--timeline", action="store_true", help="draw each map's life as a row")
+    made.add_argument("-o", metavar="FILE", dest="output", help="write to FILE")
+    made.add_argument("-h", "--help", action="store_true", help="show this text")
+    return made
 
 
 def run(words: List[str], write: Callable[[str], object]) -> int:
@@ -50,11 +51,11 @@ def run(words: List[str], write: Callable[[str], object]) -> int:
 
     :raises MapscopeError: if the log cannot be read
     """
-    parser = _parser()
+    made = parser()
     if "-h" in words or "--help" in words:
-        write(parser.format_help())
+        write(made.format_help())
         return 0
-    args = parser.parse_args(words)
+    args = made.parse_args(words)
     if args.json and args.timeline:
         raise UsageError("log: --json or --timeline, not both")
     log = _read(args.file)

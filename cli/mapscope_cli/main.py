@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Callable, List, NoReturn, Optional, Sequence, 
 from mapscope.commands import SUMMARIES, load
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.program.values import escape
+from mapscope.version import VERSION
 
 if TYPE_CHECKING:
     from .target import FileTarget
@@ -23,11 +24,17 @@ if TYPE_CHECKING:
 RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
+<<<<<<< HEAD
 _STOPPING = ("break", "stop", "trace", "watch")
+=======
+_STOPPING = ("break", "stop", "trace", "follow")
+#: a command that reads a program's file alone
+_PROBES = "probes"
+>>>>>>> main
 #: what stands before COMMAND here: a description is loaded for one command
 _DESCRIBE = "describe"
 _HELP = ("-h", "--help")
-LOOKING = tuple(name for name in SUMMARIES if name not in (*_STOPPING, _DESCRIBE))
+LOOKING = tuple(name for name in SUMMARIES if name not in (*_STOPPING, _DESCRIBE, _PROBES))
 #: bytes of output that are kept in memory while a process is stopped
 _KEPT = 64 << 20
 
@@ -42,24 +49,27 @@ HELP = "\n".join(
         "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
         "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
+        "       mapscope probes [--json] [-o FILE] PROGRAM",
+        "       mapscope install | uninstall [--gdb] [--lldb] [--dry-run]",
         "       mapscope [-h | --help | --version]",
         "",
         "Show what hash maps are really doing, in a core file or in a live process, without a",
         "debugger. CORE may be packed by gzip. A live process is stopped while it is read, and",
         "goes on whatever happens.",
         "",
-        "  --no-stop       read while the process runs: maps that are written to meanwhile may be",
-        "                  torn, and what threads are doing is not known",
-        "  --program FILE  the program's file, where it cannot be read as the kernel names it",
-        "  --describe FILE a table of the program's own, by a description (docs/describe.md) or",
-        "                  the name of one that comes with mapscope; may be given more than once",
-        "  --thread N      the thread whose registers and variables are meant; without it the one",
-        "                  that the process died of, or the first",
+        "  --no-stop        read while the process runs: maps that are written to meanwhile may be",
+        "                   torn, and what threads are doing is not known",
+        "  --program FILE   the program's file, where it cannot be read as the kernel names it",
+        "  --describe FILE  a table of the program's own, by a description (docs/describe.md) or",
+        "                   the name of one that comes with mapscope; may be given more than once",
+        "  --thread N       the thread whose registers and variables are meant; without it the one",
+        "                   that the process died of, or the first",
         "",
         "commands:",
         *(f"  {name:<9} {SUMMARIES[name]}" for name in LOOKING),
         "",
-        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader.",
+        "mapscope COMMAND --help explains a command's options, mapscope log --help the log reader;",
+        "mapscope install has gdb and LLDB load mapscope each time they start.",
         "",
         "exit status: 0: all right; 1: it could not be told; 2: the words make no sense; 3: check",
         "has found what cannot be in a healthy map; 130: interrupted.",
@@ -132,12 +142,22 @@ def _run(words: List[str]) -> int:
         sys.stdout.write(HELP)
         return RIGHT
     if first == "--version":
-        sys.stdout.write("mapscope 0.1.0\n")
+        sys.stdout.write(f"mapscope {VERSION}\n")
         return RIGHT
     if first == "log":
         from .log_command import run as run_log
 
         return run_log(words[1:], sys.stdout.write)
+    if first == _PROBES:
+        from mapscope import shell
+        from mapscope.probes.program_file import ProgramFile
+
+        shell.run(ProgramFile(""), None, first, words[1:], _put, "mapscope")
+        return RIGHT
+    if first in ("install", "uninstall"):
+        from .install_command import run as run_install
+
+        return run_install(first, words[1:], sys.stdout.write)
     if first in ("core", "pid"):
         if any(word in _HELP for word in words[1:2]):
             sys.stdout.write(HELP)
@@ -196,11 +216,17 @@ def _options(words: List[str], kind: str) -> Tuple[argparse.Namespace, List[str]
         return args, named, rest
     if rest[0] == _DESCRIBE:
         raise UsageError(f"mapscope {kind} --describe FILE, before what is looked at")
+    if rest[0] == _PROBES:
+        raise UsageError("mapscope probes PROGRAM: it reads the program's file alone")
     if rest[0] in _STOPPING:
         raise UsageError(f"{rest[0]} needs a debugger: use map {rest[0]} in gdb or LLDB")
     if rest[0] not in LOOKING:
         raise UsageError(f"no such command: {escape(rest[0])}; it is one of {', '.join(LOOKING)}")
     return args, named, rest
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(text)
 
 
 def _say(line: str) -> None:

@@ -9,11 +9,20 @@ from typing import TYPE_CHECKING, List, Optional
 import gdb
 
 from mapscope.commands import PREFIXES, Prefix
+<<<<<<< HEAD
 from mapscope.errors import MapscopeError, near
+=======
+from mapscope.errors import MapscopeError
+from . import inspected
+>>>>>>> main
 from .output import write
 
 if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
+
+
+#: commands whose own word is a file's name
+_TAKE_FILES = ("describe", "probes")
 
 
 class PrefixCommand(gdb.Command):
@@ -62,7 +71,8 @@ class Subcommand(gdb.Command):
 
         target = GdbTarget()
         try:
-            shell.run(target, _stops, self._name, line, write)
+            result = shell.run(target, _stops, self._name, line, write)
+            inspected.note(self._name, line, result)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:
@@ -72,6 +82,7 @@ class Subcommand(gdb.Command):
         from mapscope import completion
         from .target import GdbTarget
 
+<<<<<<< HEAD
         target = GdbTarget()
         try:
             last, found, own = completion.complete(
@@ -94,6 +105,13 @@ _BY_GDB = {
     "file": gdb.COMPLETE_FILENAME,
     "location": gdb.COMPLETE_LOCATION,
 }
+=======
+            return [option[start:] for option in shell.complete(self._name, last)]
+        if len(text.split()) == (1 if last else 0) and self._first_words:
+            return [word for word in self._first_words if word.startswith(last)]
+        of_file = self._name in _TAKE_FILES
+        return int(gdb.COMPLETE_FILENAME if of_file else gdb.COMPLETE_EXPRESSION)
+>>>>>>> main
 
 
 def register() -> None:

@@ -193,6 +193,8 @@ def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
     for name in SUMMARIES:
         if name in ("list", "stop", "writers"):
             yield name, ""
+        elif name == "probes":  # of a file, and of no program
+            yield name, "/dev/null"
         elif name == "heap":
             yield from ((name, line) for line in ("", "--by owner", "--no-owners --sort wasted"))
         elif name == "break":

@@ -34,7 +34,7 @@ ORDER = (
         "chained",
     ),
     *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
-    *("stops", "plans", "page", "commands", "completion", "shell"),
+    *("stops", "plans", "page", "version", "probes", "commands", "completion", "shell"),
 )
 
 Graph = Dict[str, Set[str]]

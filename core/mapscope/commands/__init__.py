@@ -35,6 +35,8 @@ SUMMARIES: Dict[str, str] = {
     "trace": "the life of maps, a line for each event, without stopping",
     "writers": "every thread that is inside a map write, and races among them",
     "history": "what happened to a map before, as the C++ runtime recorded it",
+    "probes": "a script for bpftrace: growths by type and caller, and how long they take",
+    "follow": "one map, drawn again at every stop; gdb's layout map shows it",
 }
 
 #: what the first word of a command can be, where there is a choice, for completion

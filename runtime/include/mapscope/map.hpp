@@ -44,6 +44,11 @@
 #include <mapscope/tophash.hpp>
 #include <mapscope/typeinfo.hpp>
 
+// Beside this header where it is installed; not that of another installation.
+#if __has_include("mapscope_gdb_script.h")
+#include "mapscope_gdb_script.h"
+#endif
+
 namespace mapscope {
 
 namespace detail {

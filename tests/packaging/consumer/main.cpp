@@ -21,5 +21,5 @@ int main() {
   if (std::memcmp(mapscope_abi.magic, MAPSCOPE_MAGIC, sizeof mapscope_abi.magic) != 0) {
     return 1;
   }
-  std::cout << "consumer: " << m.size() << " entries\n";
+  std::cout << "consumer: " << m.size() << " entries\n" << std::flush; // while the map is there
 }
