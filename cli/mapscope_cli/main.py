@@ -24,13 +24,9 @@ if TYPE_CHECKING:
 RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
-<<<<<<< HEAD
-_STOPPING = ("break", "stop", "trace", "watch")
-=======
-_STOPPING = ("break", "stop", "trace", "follow")
+_STOPPING = ("break", "stop", "trace", "watch", "follow")
 #: a command that reads a program's file alone
 _PROBES = "probes"
->>>>>>> main
 #: what stands before COMMAND here: a description is loaded for one command
 _DESCRIBE = "describe"
 _HELP = ("-h", "--help")

@@ -25,6 +25,9 @@ _OF_GO = re.compile(r"^(?:runtime|internal|syscall|vendor|type:|go:|go\.)\b")
 #: options whose value is a name of the debugger's or the kernel's own
 _FILES, _PLACES = ("-o", "--save", "--since", "--pprof", "--perfetto"), ("--at",)
 
+#: commands whose own word is a file's name
+_TAKE_FILES = ("describe", "probes")
+
 #: values that may be maps, or lead to some
 _MAY_LEAD = (
     Kind.GO_MAP,
@@ -80,6 +83,8 @@ def _complete(
             return _value(given, last, target)
         if last.startswith("-") and last not in ("-", "--") or last == "--":
             return [option for option in command.options() if option.startswith(last)], ""
+    if name in _TAKE_FILES:
+        return [], FILE
     plain = list(_plain(words, options))
     if first_words and not plain:
         return [word for word in first_words if word.startswith(last)], ""

@@ -9,20 +9,12 @@ from typing import TYPE_CHECKING, List, Optional
 import gdb
 
 from mapscope.commands import PREFIXES, Prefix
-<<<<<<< HEAD
 from mapscope.errors import MapscopeError, near
-=======
-from mapscope.errors import MapscopeError
 from . import inspected
->>>>>>> main
 from .output import write
 
 if TYPE_CHECKING:
     from mapscope.stops.all_stops import Stops
-
-
-#: commands whose own word is a file's name
-_TAKE_FILES = ("describe", "probes")
 
 
 class PrefixCommand(gdb.Command):
@@ -82,7 +74,6 @@ class Subcommand(gdb.Command):
         from mapscope import completion
         from .target import GdbTarget
 
-<<<<<<< HEAD
         target = GdbTarget()
         try:
             last, found, own = completion.complete(
@@ -105,13 +96,6 @@ _BY_GDB = {
     "file": gdb.COMPLETE_FILENAME,
     "location": gdb.COMPLETE_LOCATION,
 }
-=======
-            return [option[start:] for option in shell.complete(self._name, last)]
-        if len(text.split()) == (1 if last else 0) and self._first_words:
-            return [word for word in self._first_words if word.startswith(last)]
-        of_file = self._name in _TAKE_FILES
-        return int(gdb.COMPLETE_FILENAME if of_file else gdb.COMPLETE_EXPRESSION)
->>>>>>> main
 
 
 def register() -> None:
