@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
-_STOPPING = ("break", "stop", "trace", "follow")
+_STOPPING = ("break", "stop", "trace", "watch", "follow")
 #: a command that reads a program's file alone
 _PROBES = "probes"
 #: what stands before COMMAND here: a description is loaded for one command

@@ -35,7 +35,7 @@ ORDER = (
         "chained",
     ),
     *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
-    *("stops", "plans", "page", "version", "probes", "commands", "shell"),
+    *("stops", "plans", "page", "version", "probes", "commands", "completion", "shell"),
 )
 
 Graph = Dict[str, Set[str]]
