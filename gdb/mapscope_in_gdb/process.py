@@ -183,7 +183,7 @@ def _on_deleted(point: gdb.Breakpoint) -> None:
     if isinstance(point, Breakpoint) and not point.removed and point.shown:
         point.removed = True
         POINTS[:] = [other for other in POINTS if other is not point]
-        _in_inferior(point.home, lambda: stops_of(point.home).point_deleted(point))
+        _in_inferior(point.of_inferior, lambda: stops_of(point.of_inferior).point_deleted(point))
 
 
 def _on_modified(point: gdb.Breakpoint) -> None:
@@ -191,7 +191,9 @@ def _on_modified(point: gdb.Breakpoint) -> None:
         if point.enabled != point.was_enabled:
             point.was_enabled = point.enabled
             on = point.enabled
-            _in_inferior(point.home, lambda: stops_of(point.home).point_enabled(point, on))
+            _in_inferior(
+                point.of_inferior, lambda: stops_of(point.of_inferior).point_enabled(point, on)
+            )
 
 
 def _quiet(handler: Any) -> Any:

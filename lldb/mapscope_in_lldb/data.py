@@ -19,7 +19,8 @@ def bytes_of_data(data: lldb.SBData) -> Optional[bytes]:
 def data_of_bytes(target: lldb.SBTarget, raw: bytes) -> lldb.SBData:
     """As the target's memory would hold it."""
     data, error = lldb.SBData(), lldb.SBError()
-    data.SetData(error, raw, target.GetByteOrder(), target.GetAddressByteSize())
+    # a copy of LLDB's own: a value may be looked at when `raw` is long gone
+    data.SetDataWithOwnership(error, raw, target.GetByteOrder(), target.GetAddressByteSize())
     return data
 
 

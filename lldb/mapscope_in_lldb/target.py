@@ -423,6 +423,7 @@ class LldbTarget(Target):
         if self._direct is not None:
             self._direct.close()
             self._direct = None
+            self._tried_direct = False  # a value that is shown later opens it again
         if self._shown:
             os.write(2, b"\r    \r")
 

@@ -94,6 +94,17 @@ config.environment.update(
     }
 )
 
+# What the debuggers make out of debug information is kept, too: of most C++ programs it takes
+# them longer than the commands. The long form has them read it as they do by default.
+indexes = os.path.join(config.suite_build, "indexes")
+keep_indexes = ""
+if not is_long:
+    config.environment["MAPSCOPE_TEST_INDEXES"] = indexes
+    keep_indexes = (
+        f" -iex {shlex.quote(f'set index-cache directory {indexes}')}"
+        " -iex 'set index-cache enabled on'"
+    )
+
 # Where scripts/toolchains looks for Go's, if somebody says so.
 for name in ("MAPSCOPE_TOOLCHAINS", "MAPSCOPE_SOURCES"):
     if name in os.environ:
@@ -103,7 +114,7 @@ q = shlex.quote
 timeout = f"timeout --kill-after=5 {1700 if is_long else 900}"
 gdb = (
     f"{timeout} {q(config.gdb)} -nx -nh -batch -q"
-    " -iex 'set debuginfod enabled off' -iex 'set width 0'"
+    f" -iex 'set debuginfod enabled off' -iex 'set width 0'{keep_indexes}"
 )
 scripts = {
     "gdb": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
