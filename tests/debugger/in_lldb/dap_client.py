@@ -6,8 +6,9 @@
 
 Launches PROGRAM under LLDB-DAP, stops at FUNCTION, shows VARIABLE in the variables pane,
 turns to its first page and to one further on, asks for a child by the name that the adapter
-gives it, and runs `map` commands in the console. Prints what an IDE would show. Facts: the protocol's specification, "Base Protocol" and "Requests"; LLDB's
-documentation of lldb-dap for initCommands.
+gives it, and runs `map` commands in the console. Prints what an IDE would show. Facts: the
+protocol's specification, "Base Protocol" and "Requests"; LLDB's documentation of lldb-dap for
+initCommands.
 """
 
 import json
