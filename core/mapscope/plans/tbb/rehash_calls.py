@@ -2,8 +2,8 @@
 """Calls of rehash_bucket: which bucket of a map is about to be filled.
 
 rehash_bucket is a method of the map, and its `hash` is the bucket's number. It calls itself for
-parents that wait, so it is there out of line; where a copy of it is inlined, debug information tells
-both, or it is said that it does not.
+parents that wait, so it is there out of line; where a copy of it is inlined, debug information
+tells both, or it is said that it does not.
 """
 
 from typing import Callable, Optional, Tuple

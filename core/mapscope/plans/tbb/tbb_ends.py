@@ -8,8 +8,8 @@ wait: so every look leaves about half of them in the usual orders, and a map of 
 takes some twenty. The map's mask is watched besides, which tells of growth and of clear().
 
 Who fills a bucket has its lock as a writer. When none waits, the buckets that are locked so are
-watched in the same way, until each was let go: only then has everything been moved. rehash() for the
-whole map takes no locks: that it is still at the last bucket is then said.
+watched in the same way, until each was let go: only then has everything been moved. rehash() for
+the whole map takes no locks: that it is still at the last bucket is then said.
 """
 
 from typing import List, Optional

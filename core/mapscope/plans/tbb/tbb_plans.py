@@ -54,8 +54,9 @@ class TbbPlans(FlavourPlans):
         if request.event == "progress":
             raise UsageError(
                 "map break progress: buckets are rehashed in the order in which somebody looks in "
-                "them, and the map does not count them, so each would have to be noticed; there are "
-                "map break grow, evacuate [--bucket N] and done, and map inspect tells how many wait"
+                "them, and the map does not count them, so each would have to be noticed; there "
+                "are map break grow, evacuate [--bucket N] and done, and map inspect tells how "
+                "many wait"
             )
         raise UsageError(
             f"map break {request.event}: what does it is inlined in its callers; there are map "
