@@ -16,7 +16,7 @@ for _path in (_HERE, os.path.join(os.path.dirname(_HERE), "core")):
     if _path not in sys.path:
         sys.path.append(_path)
 
-from mapscope_in_gdb import commands, functions, lookup  # noqa: E402
+from mapscope_in_gdb import commands, functions, lookup, tui  # noqa: E402
 
 
 def _trust_own_script() -> None:
@@ -35,6 +35,7 @@ def _trust_own_script() -> None:
 def _register() -> None:
     commands.register()
     functions.register()
+    tui.register()
     printer = lookup.Lookup()
     lookup.register(printer)
 

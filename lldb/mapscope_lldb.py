@@ -46,5 +46,5 @@ def __lldb_init_module(debugger, internal_dict):  # type: ignore[no-untyped-def]
             sys.path.append(path)
     # LLDB finds classes by their path from this module
     globals()["mapscope_in_lldb"] = importlib.import_module("mapscope_in_lldb")
-    for part in ("commands", "formatters", "hooking"):
+    for part in ("commands", "formatters", "hooking", "own_frames"):
         importlib.import_module("mapscope_in_lldb." + part).register(debugger)

@@ -52,6 +52,7 @@ want_test() {
   want optional libc++abi-dev sh -c 'ls /usr/lib/llvm-*/lib/libc++abi.so'
   want optional libabsl-dev test -e /usr/include/absl/container/flat_hash_map.h
   want optional libtbb-dev test -e /usr/include/oneapi/tbb/concurrent_hash_map.h
+  want optional systemtap-sdt-dev test -e /usr/include/x86_64-linux-gnu/sys/sdt.h
   want optional golang-go have go
   want optional gdbserver have gdbserver
   want optional lldb-19 have lldb-19
@@ -64,6 +65,7 @@ want_test() {
   want optional python3-pytest python_has pytest
   want optional python3-hypothesis python_has hypothesis
   want optional python3-prometheus-client python_has prometheus_client
+  want optional python3-pyte python_has pyte
   want optional python3-pyelftools python_has elftools
   want optional mypy python_has mypy
   want optional black python_has black

@@ -24,11 +24,13 @@ if TYPE_CHECKING:
 RIGHT, WRONG, USAGE, FOUND, INTERRUPTED = 0, 1, 2, 3, 130
 
 #: commands that wait for the program to go on: a debugger's
-_STOPPING = ("break", "stop", "trace")
+_STOPPING = ("break", "stop", "trace", "watch", "follow")
+#: a command that reads a program's file alone
+_PROBES = "probes"
 #: what stands before COMMAND here: a description is loaded for one command
 _DESCRIBE = "describe"
 _HELP = ("-h", "--help")
-LOOKING = tuple(name for name in SUMMARIES if name not in (*_STOPPING, _DESCRIBE))
+LOOKING = tuple(name for name in SUMMARIES if name not in (*_STOPPING, _DESCRIBE, _PROBES))
 #: bytes of output that are kept in memory while a process is stopped
 _KEPT = 64 << 20
 
@@ -43,6 +45,7 @@ HELP = "\n".join(
         "       mapscope pid [--describe FILE] [--no-stop] [--program FILE] [--thread N]",
         "                    PID COMMAND ...",
         "       mapscope log [--json | --timeline] [-o FILE] [FILE]",
+        "       mapscope probes [--json] [-o FILE] PROGRAM",
         "       mapscope install | uninstall [--gdb] [--lldb] [--dry-run]",
         "       mapscope [-h | --help | --version]",
         "",
@@ -141,6 +144,12 @@ def _run(words: List[str]) -> int:
         from .log_command import run as run_log
 
         return run_log(words[1:], sys.stdout.write)
+    if first == _PROBES:
+        from mapscope import shell
+        from mapscope.probes.program_file import ProgramFile
+
+        shell.run(ProgramFile(""), None, first, words[1:], _put, "mapscope")
+        return RIGHT
     if first in ("install", "uninstall"):
         from .install_command import run as run_install
 
@@ -203,11 +212,17 @@ def _options(words: List[str], kind: str) -> Tuple[argparse.Namespace, List[str]
         return args, named, rest
     if rest[0] == _DESCRIBE:
         raise UsageError(f"mapscope {kind} --describe FILE, before what is looked at")
+    if rest[0] == _PROBES:
+        raise UsageError("mapscope probes PROGRAM: it reads the program's file alone")
     if rest[0] in _STOPPING:
         raise UsageError(f"{rest[0]} needs a debugger: use map {rest[0]} in gdb or LLDB")
     if rest[0] not in LOOKING:
         raise UsageError(f"no such command: {escape(rest[0])}; it is one of {', '.join(LOOKING)}")
     return args, named, rest
+
+
+def _put(text: str) -> None:
+    sys.stdout.write(text)
 
 
 def _say(line: str) -> None:

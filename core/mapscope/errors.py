@@ -4,7 +4,7 @@
 Every message is one line: what was found, what was expected, what to do.
 """
 
-from typing import Sequence
+from typing import Iterable, Sequence
 
 #: characters of a message; what is longer has names in it that nobody would read to their end
 LONGEST = 1000
@@ -82,3 +82,11 @@ class Corrupt(MapscopeError):
 
 class NeedsProcess(MapscopeError):
     """The command needs a program that is running or a core dump."""
+
+
+def near(name: str, names: Iterable[str]) -> str:
+    """What follows an error about a word that mapscope does not know: similar ones of its own."""
+    from difflib import get_close_matches  # seldom needed, and slow to load
+
+    found = get_close_matches(name, list(names), 3, 0.6)
+    return f"; did you mean {' or '.join(found)}?" if found else ""

@@ -4,12 +4,13 @@
 What a command needs is imported when it runs: sourcing stays quick.
 """
 
-from typing import TYPE_CHECKING, List
+from typing import TYPE_CHECKING, List, Optional
 
 import gdb
 
 from mapscope.commands import PREFIXES, Prefix
-from mapscope.errors import MapscopeError
+from mapscope.errors import MapscopeError, near
+from . import inspected
 from .output import write
 
 if TYPE_CHECKING:
@@ -30,7 +31,8 @@ class PrefixCommand(gdb.Command):
             write(self._prefix.overview + "\n")
             return
         raise gdb.GdbError(
-            f"{self._prefix.word} has no subcommand {ascii(word)[1:-1]}; "
+            f"{self._prefix.word} has no subcommand {ascii(word)[1:-1]}"
+            f"{near(word, self._prefix.summaries)}; "
             f"it has: {', '.join(self._prefix.summaries)}"
         )
 
@@ -61,26 +63,39 @@ class Subcommand(gdb.Command):
 
         target = GdbTarget()
         try:
-            shell.run(target, _stops, self._name, line, write)
+            result = shell.run(target, _stops, self._name, line, write)
+            inspected.note(self._name, line, result)
         except MapscopeError as error:
             raise gdb.GdbError(f"mapscope: {error}") from None
         finally:
             target.finish()
 
-    def complete(self, text: str, word: str) -> "List[str] | int":
-        if text.endswith(" ") or not text.split()[-1:]:
-            last = ""
-        else:
-            last = text.split()[-1]
-        if last.startswith("-"):
-            # gdb completes behind the last word break, which "-" is not part of
-            start = len(last) - len(word)
-            from mapscope import shell
+    def complete(self, text: str, word: Optional[str]) -> "List[str] | int":
+        from mapscope import completion
+        from .target import GdbTarget
 
-            return [option[start:] for option in shell.complete(self._name, last)]
-        if len(text.split()) == (1 if last else 0) and self._first_words:
-            return [word for word in self._first_words if word.startswith(last)]
-        return int(gdb.COMPLETE_EXPRESSION)
+        target = GdbTarget()
+        try:
+            last, found, own = completion.complete(
+                self._name, self._first_words, text, lambda: target, _stops
+            )
+        except Exception:  # gdb has no place for it on a line that is being typed
+            return []
+        finally:
+            target.finish()
+        if own:
+            return int(_BY_GDB[own])
+        # gdb completes behind the last word break, which "-" and "." are no part of
+        start = len(last) - len(word or "")
+        return [one[start:] for one in found]
+
+
+#: what gdb completes itself
+_BY_GDB = {
+    "expression": gdb.COMPLETE_EXPRESSION,
+    "file": gdb.COMPLETE_FILENAME,
+    "location": gdb.COMPLETE_LOCATION,
+}
 
 
 def register() -> None:

@@ -7,6 +7,7 @@ ours stands in front of the list of every object file, also of those that are
 loaded later.
 """
 
+import sys
 from typing import Any
 
 import gdb
@@ -16,6 +17,8 @@ from .names import is_go_header
 NAME = "mapscope"
 #: what names of classes and structs begin with that are maps
 _MAPS = ("mapscope::map<", "internal/sync.HashTrieMap[")
+#: what names of iterators of maps end with
+_ITERATORS = ("::basic_iterator<false>", "::basic_iterator<true>")
 
 
 class Lookup:
@@ -34,7 +37,7 @@ class Lookup:
             target = type.strip_typedefs()
             if target.code == gdb.TYPE_CODE_PTR:
                 if is_go_header(target.target()):
-                    return _printers().MapPrinter(value)
+                    return _map_printer(value)
                 return None
         elif code in (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF):
             type = type.target()
@@ -42,8 +45,10 @@ class Lookup:
         if type.code != gdb.TYPE_CODE_STRUCT:
             return None
         tag = type.name or ""
+        if tag.endswith(_ITERATORS) and tag.startswith("mapscope::map<"):
+            return _iterator_printers().IteratorPrinter(value)
         if tag.startswith(_MAPS) or tag in ("mapscope::hmap", "runtime.hmap", "sync.Map"):
-            return _printers().MapPrinter(value)
+            return _map_printer(value)
         if tag in ("mapscope::bmap", "runtime.bmap") or tag.startswith("bucket<"):
             return _printers().BucketPrinter(value)
         if tag == "string" or tag.startswith("[]") or ("." in tag and "::" not in tag):
@@ -51,10 +56,24 @@ class Lookup:
         return None
 
 
+def _map_printer(value: gdb.Value) -> Any:
+    if "gdb.dap" in sys.modules:  # gdb is an adapter of an IDE, and an IDE asks page by page
+        from . import dap_printers
+
+        return dap_printers.MapPages(value)
+    return _printers().MapPrinter(value)
+
+
 def _printers() -> Any:
     from . import printers
 
     return printers
+
+
+def _iterator_printers() -> Any:
+    from . import iterator_printers
+
+    return iterator_printers
 
 
 def _slice_printers() -> Any:

@@ -118,7 +118,8 @@ class Breakpoint(gdb.Breakpoint, Point):
         self.on_hit = on_hit
         self.shown = visible
         self.watched = watched  # address, or 0
-        self.inferior = gdb.selected_inferior()  # gdb may place it in others, too
+        # gdb may place it in others, too; `inferior` is an attribute of its own from gdb 14 on
+        self.of_inferior = gdb.selected_inferior()
         self.removed = False
         self.was_enabled = True
         # a stop there is shown by our own line, not as "Breakpoint -11"
@@ -128,7 +129,7 @@ class Breakpoint(gdb.Breakpoint, Point):
     def stop(self) -> bool:
         """gdb asks whether to stop here."""
         global _hits
-        if self.removed or gdb.selected_inferior().num != self.inferior.num:
+        if self.removed or gdb.selected_inferior().num != self.of_inferior.num:
             return False
         _hits += 1
         try:

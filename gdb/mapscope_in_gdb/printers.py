@@ -44,14 +44,14 @@ class MapPrinter:
 
     def to_string(self) -> str:
         """One line: type, entries, what growth is going on."""
-        view = self._open()
+        view = self.view()
         if view is None:
             return f"<{escape(self._error)}>"
         return view.headline()
 
     def children(self) -> Iterator[Child]:
         """Key, value, key, value, ..."""
-        view = self._open()
+        view = self.view()
         if view is None or view.key is None:
             return
         number = 0
@@ -65,8 +65,8 @@ class MapPrinter:
         try:
             for batch in view.entries(patience):
                 for index in batch.order:
-                    yield f"[{number}]", _child(view, batch, batch.keys, index)
-                    yield f"[{number + 1}]", _child(view, batch, batch.elems, index)
+                    yield f"[{number}]", child_of(view, batch, batch.keys, index)
+                    yield f"[{number + 1}]", child_of(view, batch, batch.elems, index)
                     number += 2
                     deadline = time.monotonic() + _PATIENCE
         except (MapscopeError, gdb.error) as problem:
@@ -82,7 +82,8 @@ class MapPrinter:
         """gdb pairs the children."""
         return "map"
 
-    def _open(self) -> Optional[MapView]:
+    def view(self) -> Optional[MapView]:
+        """The map; None: it is none, or damaged."""
         if self._view is None and not self._error:
             try:
                 session = Session(GdbTarget())
@@ -95,7 +96,7 @@ class MapPrinter:
         return self._view
 
 
-def _child(view: MapView, batch: EntryBatch, column: Column, index: int) -> Any:
+def child_of(view: MapView, batch: EntryBatch, column: Column, index: int) -> Any:
     """One key or element as a gdb value, or as text where gdb has no type for it."""
     native: Any = column.type.native
     try:

@@ -145,8 +145,9 @@ def _on_stop(event: gdb.StopEvent) -> None:
     for line in lines:
         write(line + "\n")
     try:
-        user_frame().select()
-        gdb.execute("frame")
+        # selected by its object and shown by a second command, gdb 16.3 ends itself ("Recursive
+        # internal problem") where functions were inlined between it and the innermost frame
+        gdb.execute(f"frame level {user_frame().level()}")
     except gdb.error as error:
         gdb.write(f"mapscope: {error}\n", gdb.STDERR)
 
@@ -182,7 +183,7 @@ def _on_deleted(point: gdb.Breakpoint) -> None:
     if isinstance(point, Breakpoint) and not point.removed and point.shown:
         point.removed = True
         POINTS[:] = [other for other in POINTS if other is not point]
-        _in_inferior(point.inferior, lambda: stops_of(point.inferior).point_deleted(point))
+        _in_inferior(point.of_inferior, lambda: stops_of(point.of_inferior).point_deleted(point))
 
 
 def _on_modified(point: gdb.Breakpoint) -> None:
@@ -190,7 +191,9 @@ def _on_modified(point: gdb.Breakpoint) -> None:
         if point.enabled != point.was_enabled:
             point.was_enabled = point.enabled
             on = point.enabled
-            _in_inferior(point.inferior, lambda: stops_of(point.inferior).point_enabled(point, on))
+            _in_inferior(
+                point.of_inferior, lambda: stops_of(point.of_inferior).point_enabled(point, on)
+            )
 
 
 def _quiet(handler: Any) -> Any:

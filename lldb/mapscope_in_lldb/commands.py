@@ -65,20 +65,30 @@ class Subcommand:
 
 
 def register(debugger: lldb.SBDebugger) -> None:
-    """Define (or, when imported again, redefine) the commands."""
+    """Define (or, when imported again, redefine) the commands.
+
+    `map` itself is an alias: the console of an IDE takes a line for a command if it begins with a
+    command of LLDB's own, one that a script defines, or an alias, and for an expression if it
+    begins with a prefix command that a script defines (lldb-dap 19, its mode `auto`).
+    """
+    interpreter, result = debugger.GetCommandInterpreter(), lldb.SBCommandReturnObject()
+    interpreter.HandleCommand(f"command container add -o -h {_ABOUT!r} {_OWN}", result)
     for prefix in PREFIXES:
-        _register(debugger.GetCommandInterpreter(), prefix)
+        _register(interpreter, prefix)
+
+
+#: the prefix command that holds the others, and what LLDB says of it
+_OWN = "mapscope"
+_ABOUT = "Commands of mapscope."
 
 
 def _register(interpreter: lldb.SBCommandInterpreter, prefix: Prefix) -> None:
     """One prefix command with all that can stand behind it."""
     result = lldb.SBCommandReturnObject()
-    word = prefix.word
-    if interpreter.UserCommandExists(word):
-        interpreter.HandleCommand(f"command container delete {word}", result)
-    interpreter.HandleCommand(f'command container add -h "{prefix.about}" {word}', result)
+    word = f"{_OWN} {prefix.word}"
+    interpreter.HandleCommand(f'command container add -o -h "{prefix.about}" {word}', result)
     for name, summary in prefix.summaries.items():
-        kind = f"{word.title()}{name.title()}"
+        kind = f"{prefix.word.title()}{name.title()}"
         own = {"name": name, "prefix": prefix, "__doc__": summary}
         globals()[kind] = type(kind, (Subcommand,), own)
         interpreter.HandleCommand(
@@ -88,3 +98,8 @@ def _register(interpreter: lldb.SBCommandInterpreter, prefix: Prefix) -> None:
         )
         if not result.Succeeded():
             print(f"mapscope: {result.GetError()}")
+    interpreter.HandleCommand(
+        f'command alias -h "{prefix.about}" -H "{prefix.overview}" -- {prefix.word} {word}', result
+    )
+    if not result.Succeeded():
+        print(f"mapscope: {result.GetError()}")

@@ -15,7 +15,7 @@ from mapscope.program.cpp_values import CppScope, CppValue, Form, find_member, m
 from mapscope.program.memory import Buffer
 from mapscope.program.target import Variable
 from mapscope.program.values import escape
-from .data import bytes_of_data
+from .data import bytes_of_data, global_variables
 from .types import describe, spelled
 
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
@@ -287,7 +287,7 @@ class LldbScope(CppScope):
     def _known(self, name: str) -> List[Tuple[str, lldb.SBValue]]:
         """(full name, variable) of all that have the last part of a name."""
         last = name.rpartition("::")[2]
-        found = self.target.native.FindGlobalVariables(last, _MANY)
+        found = global_variables(self.target.native, last, _MANY)
         named = ((str(value.GetName() or "").removeprefix("::"), value) for value in found)
         return [(full, value) for full, value in named if full.rpartition("::")[2] == last]
 
@@ -359,7 +359,7 @@ class LldbScope(CppScope):
     def names(self) -> Iterable[str]:
         if self._frame is None:
             return
-        for value in self._frame.GetVariables(True, True, True, True):
+        for value in self._frame.GetVariables(True, True, True, True, lldb.eNoDynamicValues):
             name = str(value.GetName() or "")
             yield name
             if name == "this":

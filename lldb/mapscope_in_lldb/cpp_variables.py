@@ -13,7 +13,7 @@ import lldb
 from mapscope.program.cpp_names import function_name
 from mapscope.program.cpp_types import CppType, CppVariable, Form, Part, is_system_file
 from mapscope.program.types import Type
-from .data import bytes_of_data
+from .data import bytes_of_data, global_variables
 from .types import describe, with_tuples
 
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
@@ -126,7 +126,7 @@ def locals_of(frame: lldb.SBFrame, every: bool = False) -> List[CppVariable]:
     if not _is_meant(frame.GetModule(), every):
         return found
     place = frame.GetLineEntry()
-    for value in frame.GetVariables(True, True, False, True):
+    for value in frame.GetVariables(True, True, False, True, lldb.eNoDynamicValues):
         if value.GetValueType() not in _OWN:
             continue
         if value.GetValueType() == lldb.eValueTypeVariableLocal:
@@ -204,7 +204,7 @@ class Variables:
             else:
                 names.add(name.rpartition("::")[2] or name)
         for last in sorted(names):
-            for value in module.FindGlobalVariables(self._target, last, _MANY):
+            for value in global_variables(module, last, _MANY, self._target):
                 yield from self._told_once(value)
         unknown: List[str] = []
         for function, places in sorted(functions.items()):
@@ -268,7 +268,7 @@ class Variables:
                     break
                 if not _is_meant(frame.GetModule(), self._every):
                     continue
-                for value in frame.GetVariables(False, False, True, True):
+                for value in frame.GetVariables(False, False, True, True, lldb.eNoDynamicValues):
                     name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
                     if name not in self._threads:
                         continue

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
-"""LLDB's SBData -> bytes, and back."""
+"""LLDB's SBData -> bytes, and back; its global variables as they are declared."""
 
-from typing import Optional
+from typing import Iterator, Optional, Union
 
 import lldb
 
@@ -19,5 +19,23 @@ def bytes_of_data(data: lldb.SBData) -> Optional[bytes]:
 def data_of_bytes(target: lldb.SBTarget, raw: bytes) -> lldb.SBData:
     """As the target's memory would hold it."""
     data, error = lldb.SBData(), lldb.SBError()
-    data.SetData(error, raw, target.GetByteOrder(), target.GetAddressByteSize())
+    # a copy of LLDB's own: a value may be looked at when `raw` is long gone
+    data.SetDataWithOwnership(error, raw, target.GetByteOrder(), target.GetAddressByteSize())
     return data
+
+
+def global_variables(
+    owner: Union[lldb.SBTarget, lldb.SBModule], name: str, most: int, *target: lldb.SBTarget
+) -> Iterator[lldb.SBValue]:
+    """Variables with the last part of a name, as they are declared and without their types'
+    formatters: LLDB 22 ends itself where it looks for the type of an object at run time, or for
+    its children, and cannot parse what GCC says of the library's classes.
+
+    :param owner: where they are looked for
+    :param most: at most so many
+    :param target: of a module
+    """
+    for value in owner.FindGlobalVariables(*target, name, most):
+        value.SetPreferSyntheticValue(False)
+        value.SetPreferDynamicValue(lldb.eNoDynamicValues)
+        yield value

@@ -23,6 +23,8 @@ from .types import describe
 _WORD = Type(Kind.UINT, "unsigned long", 8)
 _MASK = (1 << 64) - 1
 _UNDECLARED = re.compile(r"use of undeclared identifier '([^']*)'")
+#: what LLDB says of how it tried (since 20)
+_NOTE = re.compile(r"^(note: )?(Ran expression as|Falling back to default language)")
 #: characters of a value that LLDB itself prints, parts of it, and how deep they are nested
 _TEXT_LIMIT = 4096
 _PARTS_LIMIT = 200
@@ -134,7 +136,8 @@ def _first_line(text: str, expression: str) -> str:
         return (
             f"{escape(expression)} would have to run code in the program, which mapscope does not"
         )
-    line = text.strip().splitlines()[0] if text.strip() else "no value"
+    lines = [line for line in text.strip().splitlines() if not _NOTE.match(line)]
+    line = lines[0] if lines else "no value"
     line = re.sub(r"^(error: )+", "", line)
     return escape(re.sub(r"^<user expression \d+>:\d+:\d+: ", "", line).rstrip("."))
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""Summaries and children of maps, for `frame variable`, `p`, and the variables pane of an IDE.
+"""Summaries and children of maps, of pointers to them, and of their iterators, for `frame
+variable`, `p`, and the variables pane of an IDE.
 
 What they need is imported when a map is first shown: importing stays quick.
 """
@@ -10,21 +11,25 @@ import lldb
 
 #: LLDB's category, which "type category disable mapscope" switches off
 CATEGORY = "mapscope"
-_MAPS = ("^mapscope::map<.+>$", "^mapscope::hmap$")
+_MAP = "^mapscope::map<"
+_MAPS = (_MAP + ".+>$", "^mapscope::hmap$")
+#: those of entries that stand on a line, and of others
+_ENTRIES = ((r"^mapscope::cell$", True), (r"^mapscope::cell ?\[1\]$", False))
 _BUCKETS = "^mapscope::bmap$"
+_HOLDERS = "^std::unique_ptr<mapscope::map<.+> ?, std::default_delete<.+> ?>$"
 
 
 class MapChildren:
-    """The entries of a map, each shown as [KEY] with the element as its value.
+    """The entries of a map, as [0], [1], ..., each with its key and element on its line.
 
     LLDB asks for one child after the other; what was found so far is kept, with the place
     where the walk goes on.
     """
 
     def __init__(self, value: lldb.SBValue, internal_dict: Dict[str, Any]) -> None:
-        from .children import Children
+        from .children import children_of
 
-        self._children = Children(value)
+        self._children = children_of(value)
 
     def update(self) -> bool:
         """The program has run. Returns whether what was shown still holds."""
@@ -33,7 +38,7 @@ class MapChildren:
 
     def has_children(self) -> bool:
         """Asked before anything is counted."""
-        return True
+        return self._children.may_have_any()
 
     def num_children(self, most: int = 1 << 31) -> int:
         """How many children, up to `most`."""
@@ -44,8 +49,55 @@ class MapChildren:
         return self._children.at(index)
 
     def get_child_index(self, name: str) -> int:
-        """The index of the child [KEY], among those that were shown; -1: not among them."""
+        """The index of a child, as [5]; -1: there is none."""
         return self._children.index(name)
+
+
+class EntryChildren:
+    """An entry's key and element, as `first` and `second`."""
+
+    def __init__(self, value: lldb.SBValue, internal_dict: Dict[str, Any]) -> None:
+        from .entry_values import Entry
+
+        self._entry = Entry(value)
+
+    def update(self) -> bool:
+        """The program has run. Returns whether what was shown still holds."""
+        return False
+
+    def has_children(self) -> bool:
+        """Asked before anything is counted."""
+        return True
+
+    def num_children(self, most: int = 1 << 31) -> int:
+        """How many children."""
+        return min(self._entry.count(), most)
+
+    def get_child_at_index(self, index: int) -> Optional[lldb.SBValue]:
+        """The key or the element."""
+        return self._entry.at(index)
+
+    def get_child_index(self, name: str) -> int:
+        """The index of a child; -1: there is none."""
+        return self._entry.index(name)
+
+
+def holder_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
+    """That of the map that a std::unique_ptr leads to, as LLDB 20 and later have it for their own
+    containers."""
+    from .children import summary
+
+    pointer = value.GetSyntheticValue().GetChildMemberWithName("pointer")
+    if not pointer.GetValueAsUnsigned(0):
+        return "nullptr"
+    return summary(pointer)
+
+
+def entry_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
+    """An entry on a line."""
+    from .entry_values import Entry
+
+    return Entry(value).line()
 
 
 def map_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
@@ -65,19 +117,32 @@ def bucket_summary(value: lldb.SBValue, internal_dict: Dict[str, Any]) -> str:
 def register(debugger: lldb.SBDebugger) -> None:
     """Define (or, when imported again, redefine) the category."""
     category = debugger.CreateCategory(CATEGORY)
-    module = f"mapscope_lldb.{__name__}"
-    whole = lldb.eTypeOptionCascade | lldb.eTypeOptionSkipPointers
     for pattern in _MAPS:
-        name = lldb.SBTypeNameSpecifier(pattern, True)
-        category.AddTypeSynthetic(
-            name, lldb.SBTypeSynthetic.CreateWithClassName(f"{module}.MapChildren", whole)
-        )
-        shown = whole & ~lldb.eTypeOptionHideChildren
-        category.AddTypeSummary(
-            name, lldb.SBTypeSummary.CreateWithFunctionName(f"{module}.map_summary", shown)
-        )
-    category.AddTypeSummary(
-        lldb.SBTypeNameSpecifier(_BUCKETS, True),
-        lldb.SBTypeSummary.CreateWithFunctionName(f"{module}.bucket_summary", whole),
-    )
+        _add(category, pattern, "map_summary", "MapChildren")
+    for pattern, hides in _ENTRIES:
+        _add(category, pattern, "entry_summary", "EntryChildren", hides)
+    _add(category, _BUCKETS, "bucket_summary", "")
+    _add(category, _HOLDERS, "holder_summary", "")
     category.SetEnabled(True)
+
+
+def _add(
+    category: lldb.SBTypeCategory, pattern: str, summary: str, children: str, hides: bool = False
+) -> None:
+    """Define what is shown of types with such names.
+
+    :param children: the class that finds them; "": those that there are
+    :param hides: whether `frame variable` leaves them out, since the summary has them
+    """
+    module = f"mapscope_lldb.{__name__}"
+    name = lldb.SBTypeNameSpecifier(pattern, True)
+    options = lldb.eTypeOptionCascade
+    if not pattern.startswith(_MAP):
+        options |= lldb.eTypeOptionSkipPointers
+    if children:
+        made = lldb.SBTypeSynthetic.CreateWithClassName(f"{module}.{children}", options)
+        category.AddTypeSynthetic(name, made)
+    shown = options | lldb.eTypeOptionHideChildren if hides else options
+    category.AddTypeSummary(
+        name, lldb.SBTypeSummary.CreateWithFunctionName(f"{module}.{summary}", shown)
+    )

@@ -105,12 +105,12 @@ def user_frame(thread: lldb.SBThread) -> lldb.SBFrame:
         frame = thread.GetFrameAtIndex(index)
         if not frame.IsValid():
             break
-        if not _is_ours(frame):
+        if not is_ours(frame):
             return frame
     return newest
 
 
-def _is_ours(frame: lldb.SBFrame) -> bool:
+def is_ours(frame: lldb.SBFrame) -> bool:
     """Whether a frame is of mapscope's library or of Go's runtime."""
     if _is_name_of_ours(str(frame.GetFunctionName() or "")):
         return True

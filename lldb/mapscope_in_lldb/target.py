@@ -20,6 +20,7 @@ from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thr
 from mapscope.program.types import Type
 from mapscope.session import Session
 from . import core_dump, cpp_variables
+from .data import global_variables
 from .expressions import evaluate, no_code, one_line, variable_of
 from .go_modules import GoModule, LldbCodeFile, go_module, go_modules
 from .go_names import LldbNames
@@ -116,7 +117,8 @@ class LldbTarget(Target):
         if place.GetSection().IsValid():
             self._error.Clear()
             data: Optional[bytes] = self.native.ReadMemory(place, size, self._error)
-            if self._error.Success() and data is not None and len(data) == size:
+            # LLDB 22 keeps the error of the dump, where it looks first
+            if data is not None and len(data) == size:
                 return data
         raise MemoryUnreadable(address, size)
 
@@ -227,7 +229,7 @@ class LldbTarget(Target):
 
     def file_variables(self, name: str) -> List[Tuple[str, Variable]]:
         found: List[Tuple[str, Variable]] = []
-        for value in self.native.FindGlobalVariables(name, _MANY):
+        for value in global_variables(self.native, name, _MANY):
             if str(value.GetName() or "").removeprefix("::") != name:
                 continue
             place = value.GetAddress()
@@ -421,6 +423,7 @@ class LldbTarget(Target):
         if self._direct is not None:
             self._direct.close()
             self._direct = None
+            self._tried_direct = False  # a value that is shown later opens it again
         if self._shown:
             os.write(2, b"\r    \r")
 

@@ -4,6 +4,7 @@
 // all; an evacuation writes one cache line into a ring of its own thread, and
 // the events in the life of a map go to a ring that all threads share.
 #include "internal.hpp"
+#include "probes.hpp"
 
 #include <bit>
 #include <cerrno>
@@ -189,7 +190,45 @@ void take_pair() noexcept {
   pair_lock.store(0, std::memory_order_release);
 }
 
+namespace {
+
+// The probe of an event in the life of a map.
+void fire_probe(uint32_t event, [[maybe_unused]] const hmap *h,
+                [[maybe_unused]] const life_event &what) noexcept {
+  [[maybe_unused]] const char *const type = h->extra->type->name;
+  [[maybe_unused]] const uint64_t count = h->count;
+  [[maybe_unused]] const uint64_t buckets = uint64_t{1} << what.B;
+  [[maybe_unused]] const uint64_t old =
+      what.old_B != MAPSCOPE_NO_OLD_B ? uint64_t{1} << what.old_B : 0;
+  switch (event) {
+  case MAPSCOPE_EVENT_CREATE:
+    MAPSCOPE_PROBE4(create, h, type, what.detail, buckets);
+    break;
+  case MAPSCOPE_EVENT_GROW:
+    if (what.B < what.old_B) {
+      MAPSCOPE_PROBE5(shrink, h, type, count, old, buckets);
+    } else {
+      MAPSCOPE_PROBE5(grow, h, type, count, old, buckets);
+    }
+    break;
+  case MAPSCOPE_EVENT_DONE:
+    MAPSCOPE_PROBE6(done, h, type, count, old, buckets, what.flags);
+    break;
+  case MAPSCOPE_EVENT_CLEAR:
+    MAPSCOPE_PROBE4(clear, h, type, count, buckets);
+    break;
+  case MAPSCOPE_EVENT_DESTROY:
+    MAPSCOPE_PROBE4(destroy, h, type, count, buckets);
+    break;
+  default:
+    break; // of no interest but to a debugger, which has other ways
+  }
+}
+
+} // namespace
+
 void remember(uint32_t event, const hmap *h, const life_event &what) noexcept {
+  fire_probe(event, h, what);
   if (mapdebug.history_life.load(std::memory_order_relaxed) == 0) {
     return;
   }

@@ -5,6 +5,7 @@
 // differs, for want of a garbage collector and because C++ code can throw, says
 // so. The order of stores is layout.h's.
 #include "internal.hpp"
+#include "probes.hpp"
 
 #include <algorithm>
 #include <limits>
@@ -571,7 +572,9 @@ void evacuate(const maptype_functions *t, hmap *h, uint64_t oldbucket) {
   bmap *const head = bucket_at(h->oldbuckets, oldbucket, t->bucketsize);
   const uint64_t newbit = uint64_t{1} << old_B(h);
   if (!evacuated(head)) {
+    MAPSCOPE_PROBE3(evacuate, h, oldbucket, newbit);
     evacuate_chain(t, h, oldbucket, head, newbit);
+    MAPSCOPE_PROBE2(evacuated, h, oldbucket);
   }
   if (oldbucket == h->nevacuate) {
     advanceEvacuationMark(h, t, newbit);

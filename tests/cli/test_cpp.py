@@ -138,7 +138,7 @@ def test_a_live_process_of_cpp(programs: Path, tmp_path: Path) -> None:
         stderr=subprocess.DEVNULL,
     )
     try:
-        wait_for(truth.exists, "the program's maps")
+        wait_for(lambda: truth.exists() and truth.stat().st_size > 0, "the program's maps")
         found = mapscope("pid", program.pid, "inspect", "zoo.doubling", "--json")
         assert found.returncode == 0, found.stderr
         assert json.loads(found.stdout)["growth"]["kind"] == "double"

@@ -193,6 +193,8 @@ def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
     for name in SUMMARIES:
         if name in ("list", "stop", "writers"):
             yield name, ""
+        elif name == "probes":  # of a file, and of no program
+            yield name, "/dev/null"
         elif name == "heap":
             yield from ((name, line) for line in ("", "--by owner", "--no-owners --sort wasted"))
         elif name == "break":
@@ -208,6 +210,7 @@ def _lines(scene: Scene) -> Iterator[Tuple[str, str]]:
                 "entries": ("", "--where", "--limit 0 --match 1", "--offset 5 --limit 3"),
                 "bucket": ("0", "1 --old", "7"),
                 "find": (key, "4711"),
+                "watch": (f"{key} --part 0:1", f"{key} --log"),
                 "history": ("", "--life --last 2"),
                 "report": ("-o /dev/null",),
             }.get(name, ("",))
@@ -227,6 +230,10 @@ def looks(scene: Scene) -> List[List[Look]]:
                 continue
             result.setdefault(name, []).append(Look(name, words.strip(), command, args))
     return list(result.values())
+
+
+#: of a command that prints another's rows
+_SCHEMAS = {"watch": "break"}
 
 
 def _no_constants(name: str) -> NoReturn:
@@ -285,7 +292,7 @@ def look(arena: Arena, it: Look) -> str:
 def _look(arena: Arena, it: Look) -> str:
     target = arena.scene.target
     host = None
-    if it.name in ("break", "trace"):
+    if it.name in ("break", "trace", "watch"):
         host = FakeHost(target, set())
         host.functions = dict(arena.scene.functions)
     try:
@@ -335,7 +342,7 @@ def _print(it: Look, target: Any) -> None:
         pieces.append(piece)
     text = "".join(pieces)
     if it.args.json:
-        check_json(text, f"mapscope.{it.name}/1")
+        check_json(text, f"mapscope.{_SCHEMAS.get(it.name, it.name)}/1")
     else:
         check_text(text)
 

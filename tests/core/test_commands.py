@@ -316,6 +316,8 @@ def test_find_json_by_hash() -> None:
         assert f"old bucket {key_hash & 3} is " in old["reason"]
         assert form["entry"]["key"] == key and form["entry"]["value"] == value
         assert form["entry"]["where"]["array"] == ("new" if evacuated else "old")
+        raw = target.read_memory(int(form["entry"]["value_address"], 16), 4)
+        assert int.from_bytes(raw, "little") == value
         assert form["cells_compared"] >= 1
         assert form["chain_hops"] == form["entry"]["where"]["chain"]
     absent = one(target, "find", "m 4711")

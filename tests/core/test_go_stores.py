@@ -7,7 +7,7 @@ import pytest
 from codec import Block, Int, Text, Value
 from goprogram import GoProgram, number_map, text_map
 from image import FakeFrame, FakeTarget
-from looking import Json, Watcher, dictionary, lines, one, one_in, some
+from looking import Json, Watcher, dictionary, lines, one, one_in, some, times
 from model import HASH_WRITING, ITERATOR, MIN_TOP, SAME_SIZE_GROW, GoMap, mixed
 
 Program = Tuple[FakeTarget, GoMap]
@@ -105,7 +105,7 @@ def test_first_growths_of_a_map_from_nothing() -> None:
             if model.get("B") > before:
                 grown.append(number + 1)
     assert grown == [9, 14, 27]
-    assert watcher.stops > 300
+    assert watcher.stops > times(300)
 
 
 @pytest.mark.parametrize("kind", some(["faststr", "fast64", "generic text", "generic"], 2))

@@ -18,10 +18,10 @@ from image import HEAP, NOWHERE, FakeTarget, words
 from looking import one
 from mapscope import shell
 from mapscope.errors import MapscopeError
-from mapscope.flavours.go.heap_headers import Headers, find_headers
+from mapscope.flavours.go.heap_headers import Headers, _fitting, find_headers
 from mapscope.flavours.go.heap_sizes import Sizes
 from mapscope.go import layouts
-from mapscope.go.heap_spans import GoHeap, find_heap
+from mapscope.go.heap_spans import GoHeap, find_heap, numbers_of
 from mapscope.maps.progress import no_progress
 from mapscope.program.memory import Memory
 from mapscope.program.target import Section
@@ -709,3 +709,32 @@ def test_map_heap_of_a_damaged_program(
     assert time.process_time() - started < 5 and target.reads - before < 8192
     printed = "".join(pieces)
     assert all(part.isprintable() for part in printed.split("\n")) and len(printed) < 1 << 20
+
+
+@pytest.mark.parametrize("minor", MINORS)
+def test_many_addresses_are_looked_up_as_each_by_itself(minor: int) -> None:
+    made = Made(minor)
+    made.image.finish()
+    heap, headers = find(made.image, minor)
+    places = [0, 8, 4096, NOWHERE, (1 << 64) - 1]
+    for span in heap.spans():
+        first = span.start + span.header
+        places += [span.start - 1, span.start, first, first + 8, first + span.elemsize]
+        places += [first + span.elemsize * span.nelems, span.start + span.size - 8]
+    assert heap.values_at(places) == [heap.value_at(place) for place in places]
+    for place, kind in zip(places, heap.kinds_at(places)):
+        found = heap.span_of(place)
+        assert kind == (None if found is None else (found.elemsize, found.noscan))
+    wanted = [*headers.addresses[::2], *(place + 8 for place in headers.addresses), 0]
+    assert headers.numbers_of(wanted) == list(range(0, len(headers), 2))
+    assert headers.numbers_of([]) == []
+
+
+@given(st.integers(0, (1 << 90) - 1), st.integers(1, 63), st.sampled_from([1, 3, 15]))
+def test_which_objects_have_pointers_where_they_are_wanted(
+    bits: int, wanted: int, count: int
+) -> None:
+    for some in (bits, bits | wanted, wanted * sum(1 << 6 * number for number in range(count))):
+        found = _fitting(some, wanted, 6, count)
+        right = [number for number in range(count) if some >> 6 * number & 63 == wanted]
+        assert numbers_of(found, count) == right

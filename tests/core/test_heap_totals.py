@@ -5,6 +5,7 @@
 import gzip
 import json
 import math
+import re
 import tempfile
 from pathlib import Path
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
@@ -28,10 +29,12 @@ from mapscope.heap.totals import (
     Totals,
     expected_overflow,
     largest,
+    largest_alike,
     owner_text,
+    rows_of,
     type_text,
 )
-from mapscope.maps.on_heap import HeapMap, HeapView, Owner, Step
+from mapscope.maps.on_heap import Alike, HeapMap, HeapView, Owner, Step
 from mapscope.maps.progress import Progress
 from mapscope.session import Session
 
@@ -129,6 +132,34 @@ def test_largest(sort: str) -> None:
     values = [SORTS[sort](row) for row in rows]
     assert values == sorted(values, reverse=True) and len(rows) == 100
     assert largest(iter(maps), sort, 9) == rows[:9]
+
+
+def test_maps_that_are_alike_count_as_each_by_itself() -> None:
+    kinds = [
+        some(bytes=n % 5 or None, wasted=n % 3, entries=n % 7 or None, retained=n % 2)
+        for n in range(40)
+    ]
+    kinds += [some(growing="double", retained=9), some(capacity=4096, entries=3, wasted=70)]
+    alike = [
+        Alike(kind._replace(address=at), range(at, at + 100 * (at % 4 + 1), 100))
+        for at, kind in enumerate(kinds, 1)
+    ]
+    each = [map for kind in alike for map in kind.maps()]
+    assert [map.address for map in alike[1].maps()] == [2, 102, 202]
+    together, alone = Totals("type"), Totals("type")
+    for these in alike:
+        together.add_alike(these)
+    for map in each:
+        alone.add(map)
+    assert together.form() == alone.form() and together.form()["count"] is None
+    assert together.findings() == alone.findings()
+    assert together.groups == alone.groups
+    for sort in SORTS:
+        for limit in (None, 1, 7, 50, 1000):
+            assert rows_of(alike, sort, limit) == largest(each, sort, limit)
+            kept = largest_alike(alike, sort, limit)
+            assert rows_of(kept, sort, limit) == largest(each, sort, limit)
+        assert len(largest_alike(alike, sort, 1)) < len(alike)
 
 
 # --- what stands out ---
@@ -550,6 +581,11 @@ class FakeFlavour:
         self.followed.append(follow)
         return self.views
 
+    def composed(
+        self, session: Session, views: List[HeapView], progress: Progress
+    ) -> List[HeapView]:
+        return views
+
 
 Offer = Callable[..., FakeFlavour]
 
@@ -719,6 +755,22 @@ def test_bytes_that_are_not_known_did_not_grow(offer: Offer, tmp_path: Path) -> 
     assert one(TARGET, "heap", f"--since {look}")["changes"][0]["bytes"] is None
     row = text(TARGET, "heap", f"--since {look}").splitlines()[1]
     assert row.split()[:3] == ["?", "+1", "+4"]
+
+
+def test_entries_that_are_not_known_are_no_number(offer: Offer, tmp_path: Path) -> None:
+    offer(FakeView([some(), some(address=0xC000090000, entries=None, type="sync.Map", bytes=None)]))
+    form = one(TARGET, "heap", "")
+    assert [row["count"] for row in form["maps"]] == [4, None]
+    assert form["totals"]["count"] is None
+    shown = text(TARGET, "heap", "")
+    assert "2 maps, 4+? entries" in shown and "          ?        " in shown
+    assert re.search(r" 1 +0\+\? +sync.Map\n", text(TARGET, "heap", "--by type"))
+    look = tmp_path / "look"
+    text(TARGET, "heap", f"--save {look}")
+    assert "nothing changed" in text(TARGET, "heap", f"--since {look}")
+    offer(FakeView([some(entries=9), some(address=0xC000090000, entries=9, type="sync.Map")]))
+    changes = one(TARGET, "heap", f"--since {look}")["changes"]
+    assert [(row["type"], row["count"]) for row in changes] == [("map[string]int", 5)]
 
 
 def test_no_owners_and_what_needs_them(offer: Offer) -> None:

@@ -4,8 +4,9 @@ made late."""
 
 import ast
 from collections import Counter
+from functools import lru_cache
 from pathlib import Path
-from typing import Dict, Iterator, List, Set
+from typing import Dict, Iterator, List, Set, Tuple
 
 import pytest
 
@@ -34,7 +35,7 @@ ORDER = (
         "chained",
     ),
     *("nodes", "slots", "flavours", "heap", "in_goroutine", "locate", "slices", "activity"),
-    *("stops", "plans", "page", "version", "commands", "shell"),
+    *("stops", "plans", "page", "version", "probes", "commands", "completion", "shell"),
 )
 
 Graph = Dict[str, Set[str]]
@@ -49,9 +50,14 @@ def modules(side: str) -> Dict[str, Path]:
     return found
 
 
-def imported(path: Path, name: str) -> Iterator[str]:
+@lru_cache(maxsize=None)
+def imported(path: Path, name: str) -> Tuple[str, ...]:
     """What a file imports, wherever in it that stands: dotted names, of modules or of what is in
     them."""
+    return tuple(_imported(path, name))
+
+
+def _imported(path: Path, name: str) -> Iterator[str]:
     package = name if path.name == "__init__.py" else name.rpartition(".")[0]
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):

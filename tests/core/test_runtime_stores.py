@@ -11,7 +11,7 @@ import pytest
 from codec import Block, Int, StdString, Text, Value
 from cppprogram import CppProgram, Offsets, number_map, shuffled, text_map
 from image import FakeTarget
-from looking import Json, Watcher, dictionary, lines, one, text
+from looking import Json, Watcher, dictionary, lines, one, text, times
 from model import SAME_SIZE_GROW, RuntimeMap, mixed
 
 Program = Tuple[FakeTarget, RuntimeMap]
@@ -79,7 +79,7 @@ def test_doubling(kind: str) -> None:
         for number in range(26, 30):
             model.assign(key(model, number), value(model, number))
     assert not model.growing()
-    assert watcher.growths["double"] > 50 and watcher.in_flight > 10
+    assert watcher.growths["double"] > times(50) and watcher.in_flight > 10
     assert dictionary(target) == model.truth
 
 
@@ -101,7 +101,7 @@ def test_same_size(kind: str) -> None:
         assert model.get("flags") & SAME_SIZE_GROW
         model.delete(names[0])
         model.assign(key(model, 99), value(model, 99))
-    assert watcher.growths["same-size"] > 50
+    assert watcher.growths["same-size"] > times(50)
     assert not model.growing()
     assert dictionary(target) == model.truth
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from mapscope.commands import OVERVIEW, SUMMARIES, load
 from mapscope.commands.base import Parser, natural, split_words
 from mapscope.errors import UsageError
+from mapscope.stops.request import from_words
 
 
 @pytest.mark.parametrize(
@@ -166,3 +167,18 @@ def test_natural_refuses(text: str) -> None:
 def test_plain_words_as_in_a_shell(words: List[str]) -> None:
     line = shlex.join(words)
     assert split_words(line) == shlex.split(line)
+
+
+@pytest.mark.parametrize(
+    "name, line, wanted",
+    [
+        ("entries", "m --limt 3", r"--limt 3; did you mean --limit"),
+        ("entries", "m --zzz 3", r"--zzz 3; see map entries"),
+        ("break", "evacute m", r"no event evacute; did you mean evacuate\?; there are grow"),
+        ("break", "xyz m", r"no event xyz; there are grow"),
+    ],
+)
+def test_words_that_are_nearly_right(name: str, line: str, wanted: str) -> None:
+    with pytest.raises(UsageError, match=wanted):
+        args = load(name).parser().read(split_words(line))
+        from_words(args)

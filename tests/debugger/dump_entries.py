@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A command for tests, in gdb and LLDB: run `map entries --json` on every map of a record.
 
-    dump-entries TRUTH DIRECTORY [--by name|address]
+    dump-entries TRUTH DIRECTORY [--by name|address] [--every N]
 
 TRUTH is a program's record of its maps (compare.py says how it looks). The
 output for line N goes to DIRECTORY/N.json, an error message to DIRECTORY/N.error.
@@ -24,9 +24,10 @@ def dump_entries(argument: str) -> None:
     parser.add_argument("truth", type=Path)
     parser.add_argument("directory", type=Path)
     parser.add_argument("--by", choices=("name", "address"), default="name")
+    parser.add_argument("--every", type=int, default=1, help="of so many maps the first")
     arguments = parser.parse_args(shlex.split(argument))
     arguments.directory.mkdir(parents=True, exist_ok=True)
-    maps = read_maps(arguments.truth)
+    maps = read_maps(arguments.truth)[:: arguments.every]
     for number, truth in enumerate(maps):
         output = arguments.directory / f"{number}.json"
         name = map_words(truth, arguments.by)

@@ -34,6 +34,7 @@ gdb without it), each time in folders of its own.
                  %build/tests/debugger/programs/...
   %compare       compare.py: TRUTH OUTPUTS
   %same-entries  same_entries.py: TRUTH ENTRIES
+  %lit           lit itself
   %skip-if-left-out
                  left_out.py: LOG; skips the test if all that it was to test was left out
   %printed       printed.py, for gdb to source: `printed EXPRESSION FILE` writes
@@ -47,6 +48,7 @@ those of Go 1.17 to 1.23), go-runtime-gdb; long, if more places are to be looked
 """
 import os
 import shlex
+import sys
 
 import lit.formats
 
@@ -56,7 +58,14 @@ config.pipefail = True
 config.suffixes = [".test"]
 config.test_source_root = config.suite
 debugger = lit_config.params.get("debugger", "gdb")
-config.test_exec_root = os.path.join(config.suite_build, "in", debugger)
+# another one of that name, with its servers beside it: lit's -Dpath=FILE
+other = lit_config.params.get("path")
+if other:
+    setattr(config, debugger, other)
+    if debugger == "lldb":
+        config.lldb_server, config.lldb_dap = (f"{other}-{one}" for one in ("server", "dap"))
+name = debugger if not other else os.path.basename(os.path.dirname(os.path.dirname(other)))
+config.test_exec_root = os.path.join(config.suite_build, "in", name)
 others = {"gdb", "lldb", "gdbserver", "lldb-server"}
 config.available_features.update(set(config.found_features) - others)
 if debugger in config.found_features:
@@ -85,6 +94,17 @@ config.environment.update(
     }
 )
 
+# What the debuggers make out of debug information is kept, too: of most C++ programs it takes
+# them longer than the commands. The long form has them read it as they do by default.
+indexes = os.path.join(config.suite_build, "indexes")
+keep_indexes = ""
+if not is_long:
+    config.environment["MAPSCOPE_TEST_INDEXES"] = indexes
+    keep_indexes = (
+        f" -iex {shlex.quote(f'set index-cache directory {indexes}')}"
+        " -iex 'set index-cache enabled on'"
+    )
+
 # Where scripts/toolchains looks for Go's, if somebody says so.
 for name in ("MAPSCOPE_TOOLCHAINS", "MAPSCOPE_SOURCES"):
     if name in os.environ:
@@ -94,7 +114,7 @@ q = shlex.quote
 timeout = f"timeout --kill-after=5 {1700 if is_long else 900}"
 gdb = (
     f"{timeout} {q(config.gdb)} -nx -nh -batch -q"
-    " -iex 'set debuginfod enabled off' -iex 'set width 0'"
+    f" -iex 'set debuginfod enabled off' -iex 'set width 0'{keep_indexes}"
 )
 scripts = {
     "gdb": os.path.join(config.source, "gdb", "mapscope_gdb.py"),
@@ -128,6 +148,7 @@ tools = {
     "%go": q(config.go),
     "%python": q(config.python),
     "%FileCheck": f"{q(config.filecheck)} --dump-input-context=20",
+    "%lit": f"{q(config.python)} {q(os.path.abspath(sys.argv[0]))}",
     "%source": q(config.source),
     "%build": q(config.build),
     "%printed": q(os.path.join(config.suite, "printed.py")),

@@ -429,6 +429,10 @@ def main() -> NoReturn:
     # one more: of MAPSCOPE
     commands += [f"test-step {n}" for n in range(len(options_of(arguments[1:])[0]) + 1)]
     options = [word for command in [*commands, "test-step"] for word in ("-o", command)]
+    if os.environ.get("MAPSCOPE_TEST_INDEXES"):  # lit.cfg.py says what for
+        options += ["-O", "settings set symbols.enable-lldb-index-cache true"]
+        path = os.environ["MAPSCOPE_TEST_INDEXES"]
+        options += ["-O", f'settings set symbols.lldb-index-cache-path "{path}"']
     process = subprocess.Popen(
         [lldb_command, "--no-lldbinit", "--source-quietly", *options],
         env=environment,

@@ -19,6 +19,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "armed.hpp"
 #include "checks.hpp"
 #include "support.hpp"
 #include "tracer.hpp"
@@ -26,6 +27,8 @@
 using namespace std::string_literals;
 using mapscope::event;
 using support::header;
+using tracer::armed_here;
+using tracer::on;
 
 BOOST_AUTO_TEST_SUITE(stop)
 
@@ -46,14 +49,6 @@ struct note {
   uint64_t thread;
   bool flag;
 };
-
-tracer::stop on(uint32_t events, const void *map = nullptr, uint32_t conditions = 0) {
-  tracer::stop wanted;
-  wanted.events = events;
-  wanted.conditions = conditions | (map != nullptr ? MAPSCOPE_IF_MAP : 0U);
-  wanted.map = reinterpret_cast<uintptr_t>(map);
-  return wanted;
-}
 
 uint64_t old_buckets(const mapscope::hmap *h) {
   if (h->oldbuckets == nullptr) {
@@ -144,34 +139,6 @@ int_map growing(uint64_t buckets) {
   }
   return map;
 }
-
-// For tests of this process: one slot, armed and disarmed again.
-class armed_here {
-public:
-  armed_here(const tracer::stop &wanted, bool assume_traced) {
-    auto &filter = mapscope_stop_filter;
-    filter.assume_traced = assume_traced ? 1 : 0;
-    auto &slot = filter.slots[0];
-    slot = {};
-    slot.conditions = wanted.conditions;
-    slot.map = wanted.map;
-    slot.thread = wanted.thread;
-    slot.key_hash = wanted.key_hash;
-    std::atomic_ref(slot.events).store(wanted.events);
-    std::atomic_ref(filter.armed_slots).store(1);
-    std::atomic_ref(filter.armed).store(wanted.events);
-  }
-  armed_here(const armed_here &) = delete;
-  armed_here &operator=(const armed_here &) = delete;
-  ~armed_here() {
-    auto &filter = mapscope_stop_filter;
-    std::atomic_ref(filter.armed).store(0);
-    std::atomic_ref(filter.armed_slots).store(0);
-    filter.slots[0] = {};
-    filter.assume_traced = 0;
-  }
-  static uint64_t hits() { return std::atomic_ref(mapscope_stop_filter.slots[0].hits).load(); }
-};
 
 bool traced_now() {
   std::ifstream status("/proc/self/status");
@@ -1309,76 +1276,6 @@ BOOST_AUTO_TEST_CASE(a_throwing_hash_is_not_the_debuggers) {
   support::countdown::off();
   BOOST_TEST(map.size() == 1U);
   BOOST_TEST(armed_here::hits() == 0U);
-}
-
-// Many threads write maps of their own while the filter counts for all: clean
-// under ThreadSanitizer, and no match is lost.
-BOOST_AUTO_TEST_CASE(threads_count_together) {
-  constexpr uint64_t threads = 6;
-  static const uint64_t writes = support::rounds(20000);
-  const armed_here armed(on(MAPSCOPE_EVENT_ASSIGN), true);
-  std::vector<std::thread> all;
-  for (uint64_t i = 0; i < threads; i++) {
-    all.emplace_back([] {
-      int_map map;
-      for (uint64_t n = 0; n < writes; n++) {
-        map[n % 500] = n;
-      }
-    });
-  }
-  for (std::thread &thread : all) {
-    thread.join();
-  }
-  BOOST_TEST(armed_here::hits() == threads * writes);
-}
-
-BOOST_AUTO_TEST_CASE(threads_create_together) {
-  constexpr uint64_t threads = 6;
-  static const uint64_t maps = support::rounds(2000);
-  const armed_here armed(on(MAPSCOPE_EVENT_CREATE | MAPSCOPE_EVENT_EVACUATED), true);
-  std::atomic<uint64_t> evacuated = 0;
-  std::vector<std::thread> all;
-  for (uint64_t i = 0; i < threads; i++) {
-    all.emplace_back([&] {
-      for (uint64_t n = 0; n < maps; n++) {
-        int_map map;
-        for (uint64_t key = 0; key < 20; key++) { // 1 and 2 old buckets
-          map[key] = n;
-        }
-        evacuated += 3;
-      }
-    });
-  }
-  for (std::thread &thread : all) {
-    thread.join();
-  }
-  BOOST_TEST(armed_here::hits() == threads * maps + evacuated);
-}
-
-BOOST_AUTO_TEST_CASE(a_map_that_is_gone_disarms_under_threads) {
-  std::vector<std::thread> all;
-  int_map map{{1, 1}};
-  const armed_here armed(on(MAPSCOPE_EVENT_ASSIGN, header(map)), true);
-  std::atomic<bool> over = false;
-  for (int i = 0; i < 4; i++) {
-    all.emplace_back([&over] {
-      while (!over.load(std::memory_order_relaxed)) {
-        int_map other{{1, 1}};
-        other[2] = 2;
-      }
-    });
-  }
-  for (uint64_t i = 0; i < 100; i++) {
-    map[i] = i;
-  }
-  { const int_map gone = std::move(map); }
-  over = true;
-  for (std::thread &thread : all) {
-    thread.join();
-  }
-  BOOST_TEST(mapscope_stop_filter.armed == 0U);
-  BOOST_TEST(mapscope_stop_filter.slots[0].events == 0U);
-  BOOST_TEST(armed_here::hits() == 100U);
 }
 
 BOOST_AUTO_TEST_SUITE_END()

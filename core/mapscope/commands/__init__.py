@@ -30,10 +30,13 @@ SUMMARIES: Dict[str, str] = {
     "describe": "teach mapscope a hash table of the program's own, by a short file",
     "owners": "who refers to a map, from a variable or a frame on",
     "break": "stop when a map grows, migrates, is written to or raced on",
+    "watch": "stop when the value of one entry is written, wherever the entry moves to",
     "stop": "the map stop that the program is at",
     "trace": "the life of maps, a line for each event, without stopping",
     "writers": "every thread that is inside a map write, and races among them",
     "history": "what happened to a map before, as the C++ runtime recorded it",
+    "probes": "a script for bpftrace: growths by type and caller, and how long they take",
+    "follow": "one map, drawn again at every stop; gdb's layout map shows it",
 }
 
 #: what the first word of a command can be, where there is a choice, for completion

@@ -11,7 +11,7 @@ import re
 from dataclasses import field
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
-from ..errors import UsageError
+from ..errors import UsageError, near
 from ..in_goroutine import InGoroutine
 from ..locate import AtStop, evaluate, evaluate_in, find_map
 from ..maps.view import MapView
@@ -166,7 +166,12 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         """Instead of printing usage and exiting."""
-        raise UsageError(f"{self.prog}: {escape(message)}; see {self.prog} --help")
+        unknown = re.match(r"unrecognized arguments: (--\S+)", message)
+        hint = ""
+        if unknown is not None:
+            words = [word for action in self._actions for word in action.option_strings]
+            hint = near(unknown[1], words)
+        raise UsageError(f"{self.prog}: {escape(message)}{hint}; see {self.prog} --help")
 
     def read(self, words: List[str]) -> argparse.Namespace:
         """The words' meaning; options may stand anywhere.

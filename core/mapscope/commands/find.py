@@ -29,6 +29,9 @@ class FindResult(Result):
             form: Dict[str, object] = {"key": json_form(found.key)}
             if view.has_values:
                 form["value"] = json_form(found.value)
+                # while the entry is moved, its value is not what lies there
+                known = found.elem_address is not None and not found.in_flight
+                form["value_address"] = hex(found.elem_address or 0) if known else None
             form["where"] = found.where.json_form()
             if found.in_flight:
                 form["in_flight"] = True

@@ -13,9 +13,18 @@ from ..flavours.registry import FLAVOURS
 from ..heap import looks
 from ..heap.looks import Difference, Look
 from ..heap.pprof import Profile
-from ..heap.totals import SORTS, Finding, Group, Totals, largest, owner_text, type_text
+from ..heap.totals import (
+    SORTS,
+    Finding,
+    Group,
+    Totals,
+    largest_alike,
+    owner_text,
+    rows_of,
+    type_text,
+)
 from ..maps.figures import size_text
-from ..maps.on_heap import HeapMap, HeapView
+from ..maps.on_heap import Alike, HeapMap, HeapView
 from ..program.values import dumps, escape, named
 from ..records import dataclass
 from ..session import Session
@@ -24,7 +33,7 @@ from .base import Command, Context, Result, natural
 SCHEMA = "mapscope.heap/1"
 #: rows of text, where no limit is told
 _ROWS = 20
-#: rows that are kept beyond those that are wanted, before the others are dropped
+#: kinds of maps that are kept beyond those that are wanted, before the others are dropped
 _TOGETHER = 1024
 #: where printing was interrupted
 _NOT_ALL = "interrupted: not all is shown"
@@ -156,9 +165,10 @@ class HeapResult(Result):
                 break
             fill = "" if map.fill is None else f"{100 * map.fill:.0f}%"
             retained = size_text(map.retained) if map.retained else ""
+            entries = "?" if map.entries is None else map.entries
             yield (
                 f"{map.address:<#14x}  {size_text(map.bytes):>10}  {size_text(map.wasted):>10}  "
-                f"{retained:>10}  {map.entries:>9}  {fill:>4}  {map.growing or '':<9}  "
+                f"{retained:>10}  {entries:>9}  {fill:>4}  {map.growing or '':<9}  "
                 f"{escape(type_text(map))}  {escape(_owner(map))}\n"
             )
         more = self.totals.all.maps - len(self.rows)
@@ -177,7 +187,7 @@ class HeapResult(Result):
             retained = size_text(group.retained) if group.retained else ""
             yield (
                 f"{_sum(group.bytes, group):>10}  {_sum(group.wasted, group):>10}  "
-                f"{retained:>10}  {group.maps:>8}  {group.entries:>10}  {escape(name)}\n"
+                f"{retained:>10}  {group.maps:>8}  {_count(group):>10}  {escape(name)}\n"
             )
         more = len(groups) - len(groups[: self.limit])
         if more:
@@ -187,7 +197,7 @@ class HeapResult(Result):
         totals = self.totals
         all = totals.all
         line = (
-            f"{all.maps} map{'' if all.maps == 1 else 's'}, {all.entries} entries, "
+            f"{all.maps} map{'' if all.maps == 1 else 's'}, {_count(all)} entries, "
             f"{_sum(all.bytes, all)}, of it {_sum(all.wasted, all)} wasted"
         )
         if all.retained:
@@ -234,11 +244,11 @@ class SinceResult(Result):
             yield f"{'bytes':>11}  {'maps':>8}  {'entries':>10}  {'change':<8}  type  owner\n"
         for one in self.differences[: self.limit]:
             maps = one.now.maps - one.before.maps
-            entries = one.now.entries - one.before.entries
+            entries = "?" if one.entries is None else f"{one.entries:+}"
             more = one.bytes
             bytes = "?" if more is None else ("-" if more < 0 else "+") + size_text(abs(more))
             yield (
-                f"{bytes:>11}  {maps:>+8}  {entries:>+10}  {one.what:<8}  "
+                f"{bytes:>11}  {maps:>+8}  {entries:>10}  {one.what:<8}  "
                 f"{escape(one.type)}  {escape(one.owner)}\n"
             )
         left = len(self.differences) - len(self.differences[: self.limit])
@@ -256,6 +266,10 @@ def _owner(map: HeapMap) -> str:
 
 def _sum(bytes: int, group: Group) -> str:
     return size_text(bytes) + ("+?" if group.unknown else "")
+
+
+def _count(group: Group) -> str:
+    return f"{group.entries}" + ("+?" if group.uncounted else "")
 
 
 def _finding_form(finding: Finding) -> Dict[str, object]:
@@ -307,6 +321,13 @@ def find_views(session: Session, follow: bool) -> Tuple[List[HeapView], List[str
             break
         if flavour.present(session):
             views += flavour.heap(session, follow, session.target.progress)
+    try:
+        for flavour in FLAVOURS if views else ():
+            if flavour.present(session) and not any(view.interrupted for view in views):
+                views = flavour.composed(session, views, session.target.progress)
+    except KeyboardInterrupt:
+        views[-1].complete = False
+        views[-1].notes.append("interrupted: parts of maps are shown as maps of their own")
     notes = [note for view in views for note in view.notes]
     if not views:
         notes.append(
@@ -332,28 +353,29 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     limit = args.limit or None
     if args.limit is None and not args.json:
         limit = _ROWS
-    rows: List[HeapMap] = []
+    kept: List[Alike] = []
 
-    def taken() -> Iterator[HeapMap]:
-        for view, map in chosen.maps():
-            totals.add(map)
+    def taken() -> Iterator[Alike]:
+        for view, alike in chosen.maps():
+            totals.add_alike(alike)
+            map, number = alike.map, len(alike.addresses)
             if profile is not None:
-                profile.add(_stack(view, map), _values(map))
+                profile.add(_stack(view, map), [number * value for value in _values(map)])
             if args.save or before is not None:
-                look.setdefault((type_text(map), owner_text(map)), Group()).add(map)
-            yield map
+                look.setdefault((type_text(map), owner_text(map)), Group()).add(map, number)
+            yield alike
 
     complete = bool(views) and all(view.complete for view in views)
     try:
-        for map in taken():
+        for alike in taken():
             if args.by == "map":
-                rows.append(map)
-                if limit is not None and len(rows) > limit + _TOGETHER:
-                    rows = largest(rows, args.sort, limit)
+                kept.append(alike)
+                if limit is not None and len(kept) > limit + _TOGETHER:
+                    kept = largest_alike(kept, args.sort, limit)
     except KeyboardInterrupt:
         complete = False
         notes.append("interrupted: these are the maps that were measured so far")
-    rows = largest(rows, args.sort, limit)
+    rows = rows_of(kept, args.sort, limit)
     if args.type and complete:
         chosen.check_type()
     notes += chosen.notes()
@@ -389,27 +411,28 @@ class _Chosen:
         self._types: Dict[Optional[str], bool] = {}
         self._may_be = self._unknown = self._found = 0
 
-    def maps(self) -> Iterator[Tuple[HeapView, HeapMap]]:
-        """Each, with the view that has it."""
+    def maps(self) -> Iterator[Tuple[HeapView, Alike]]:
+        """All, those that are alike together, with the view that has them."""
         for view in self._views:
-            for map in view.maps():
-                if self._type is not None and not self._is_wanted(map):
+            for alike in view.alike():
+                map, number = alike.map, len(alike.addresses)
+                if self._type is not None and not self._is_wanted(map, number):
                     continue
                 if self._least and (map.bytes is None or map.bytes < self._least):
                     continue
-                self._found += 1
-                yield view, map
+                self._found += number
+                yield view, alike
 
-    def _is_wanted(self, map: HeapMap) -> bool:
+    def _is_wanted(self, map: HeapMap, number: int) -> bool:
         wanted = self._types.get(map.type)
         if wanted is None:
             wanted = map.type is not None and _normalised(map.type) == self._type
             self._types[map.type] = wanted
         if map.type is None:
             if not map.candidates:
-                self._unknown += 1
+                self._unknown += number
             elif any(_normalised(name) == self._type for name in map.candidates):
-                self._may_be += 1
+                self._may_be += number
         return wanted
 
     def check_type(self) -> None:
@@ -433,12 +456,11 @@ class _Chosen:
         """By address, where there are several kinds."""
         if len({view.flavor for view in self._views}) < 2:
             return {}
-        wanted = {row.address for row in rows}
         return {
-            map.address: view.flavor
+            row.address: view.flavor
+            for row in rows
             for view in self._views
-            for map in view.maps()
-            if map.address in wanted
+            if view.has(row.address)
         }
 
 
@@ -458,7 +480,7 @@ def _stack(view: HeapView, map: HeapMap) -> List[str]:
 
 
 def _values(map: HeapMap) -> Tuple[int, int, int, int]:
-    return map.entries, map.bytes or 0, map.wasted or 0, map.retained
+    return map.entries or 0, map.bytes or 0, map.wasted or 0, map.retained
 
 
 def _write(path: str, data: bytes) -> None:

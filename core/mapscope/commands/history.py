@@ -106,14 +106,15 @@ class HistoryResult(Result):
             thread = self.threads.get(event.thread)
             who = f"{event.thread}" if thread is None else f"{event.thread} (thread {thread})"
             when = "?" if event.time is None else f"{event.time:.6f}"
-            yield f"{when:>12}  {who}  {_line(event)}\n"
+            yield f"{when:>12}  {who}  {recorded_line(event)}\n"
         if not self.events:
             yield "no events\n"
         yield from problem_lines(history.problems)
         yield self.written
 
 
-def _line(event: Event) -> EventLine:
+def recorded_line(event: Event) -> EventLine:
+    """The line that tells of a recorded event."""
     address, old = event.map, event.old_buckets or 0
     if event.event == "created":
         return created_line(address, event.detail, event.buckets)
@@ -239,7 +240,7 @@ def _draw_events(
         if thread is not None:
             who = thread_name(thread, event.thread)
         about = About(event.type, event.bucket_bytes)
-        timeline.add(_line(event), at, who, lambda: about, event.count)
+        timeline.add(recorded_line(event), at, who, lambda: about, event.count)
     return len(timed)
 
 

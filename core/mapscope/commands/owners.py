@@ -83,17 +83,21 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
             continue
         for heap in flavour.heap(session, False, session.target.progress):
             try:
-                if not heap.has(address):
+                if not heap.has(address) and not view.is_part:
                     continue
                 owners = list(heap.owners(address, args.all))
             except KeyboardInterrupt:
                 raise MapscopeError("interrupted: no owner was found yet") from None
+            if view.is_part and not owners:
+                continue  # nothing is known of what holds it: that is no garbage
             return OwnersResult(view, owners, heap.followed, heap.notes)
     parts = [f"{part.address or 0:#x} --type '{part.type_name}'" for part in view.made_of]
     hint = f"; it is made of {' and '.join(parts)}" if parts else ""
     raise NotAMap(
-        f"the map at {address:#x} is not one of the heap's: one on a goroutine's stack is its "
-        f"function's own, and a sync.Map is part of what holds it{hint}"
+        f"no reference to what holds the {escape(view.type_name)} at {address:#x} was found"
+        if view.is_part
+        else f"the map at {address:#x} is not one of the heap's: one on a goroutine's stack is its "
+        f"function's own{hint}"
     )
 
 

@@ -128,5 +128,12 @@ class Deferred(Flavour):
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         return self.flavour.heap(session, follow, progress) if self._present(session) else []
 
+    def composed(
+        self, session: Session, views: List[HeapView], progress: Progress
+    ) -> List[HeapView]:
+        if not self._present(session):
+            return views
+        return self.flavour.composed(session, views, progress)
+
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
         return self.flavour.departed(session) if self._present(session) else None

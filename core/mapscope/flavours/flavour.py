@@ -94,6 +94,16 @@ class Flavour(ABC):
         """
         return []
 
+    def composed(
+        self, session: Session, views: List[HeapView], progress: Progress
+    ) -> List[HeapView]:
+        """All maps of the process where some of these are parts of this kind's: those by
+        themselves, and the others without them.
+
+        :param views: what `heap` of all kinds gave
+        """
+        return views
+
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
         """(maps destroyed so far, what they had been through); None: nobody counts."""
         return None

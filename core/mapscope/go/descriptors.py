@@ -332,6 +332,22 @@ class GoProgram:
         near = difflib.get_close_matches(name, maps, 3, 0.6)
         raise UnknownType(named(name), [escape(n) for n in near])
 
+    def names_from(self, start: str, most: int) -> List[str]:
+        """Names of map types in the program's type table that begin so; so many at most."""
+        found: List[str] = []
+        length = 0
+        for address in (table.types + link for table in self._tables() for link in table.links):
+            try:
+                name = self.name_at(address)
+            except MapscopeError:
+                continue
+            length += len(name)
+            if len(found) >= most or length > _ALL_NAMES:
+                break
+            if name.startswith("map[") and name.startswith(start):
+                found.append(name)
+        return found
+
     def _in_order(self, table: TypeTable, name: str) -> Optional[int]:
         """The first descriptor of the type `name` of a type table by bisection: the linker sorts
         them by name (cmd/link/internal/ld/typelink.go; reflect's typesByString relies on it).

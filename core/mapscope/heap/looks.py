@@ -43,6 +43,13 @@ class Difference:
             return None
         return self.now.bytes - self.before.bytes
 
+    @property
+    def entries(self) -> Optional[int]:
+        """The same of entries."""
+        if self.now.uncounted or self.before.uncounted:
+            return None
+        return self.now.entries - self.before.entries
+
     def form(self) -> Dict[str, object]:
         """As JSON."""
         return {
@@ -50,7 +57,7 @@ class Difference:
             "owner": self.owner,
             "change": self.what,
             "bytes": self.bytes,
-            "count": self.now.entries - self.before.entries,
+            "count": self.entries,
             "maps": self.now.maps - self.before.maps,
             "before": self.before.form(),
             "now": self.now.form(),
@@ -88,7 +95,8 @@ def read(path: str) -> Tuple[Look, bool]:
             unknown = row["bytes"] is None
             look[type, owner] = Group(
                 maps=_number(row["maps"]),
-                entries=_number(row["count"]),
+                entries=0 if row["count"] is None else _number(row["count"]),
+                uncounted=int(row["count"] is None),
                 bytes=0 if unknown else _number(row["bytes"]),
                 wasted=0 if row["wasted"] is None else _number(row["wasted"]),
                 retained=_number(row["retained"]),
@@ -118,14 +126,15 @@ def differences(before: Look, now: Look) -> List[Difference]:
         old, new = before.get(key, Group()), now.get(key, Group())
         # bytes that are not known did not change as far as anybody can tell
         bytes = 0 if old.unknown or new.unknown else new.bytes - old.bytes
-        if not bytes and (old.maps, old.entries) == (new.maps, new.entries):
+        more_entries = 0 if old.uncounted or new.uncounted else new.entries - old.entries
+        if not bytes and not more_entries and old.maps == new.maps:
             continue
         if not old.maps:
             what = "appeared"
         elif not new.maps:
             what = "went"
         else:
-            more = (bytes, new.entries - old.entries, new.maps - old.maps)
+            more = (bytes, more_entries, new.maps - old.maps)
             what = "grew" if more > (0, 0, 0) else "shrank"
         found.append(Difference(key[0], key[1], what, old, new))
     found.sort(key=lambda one: (-abs(one.bytes or 0), one.type, one.owner))

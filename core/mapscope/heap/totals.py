@@ -5,9 +5,9 @@ import heapq
 import math
 import re
 from dataclasses import field
-from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Tuple
+from typing import Callable, Dict, Iterable, List, NamedTuple, Optional, Sequence, Tuple
 
-from ..maps.on_heap import HeapMap
+from ..maps.on_heap import Alike, HeapMap
 from ..records import dataclass
 
 #: cells from which on a map is large, and the share of them below which it is nearly empty
@@ -25,7 +25,7 @@ _EXAMPLES = 3
 SORTS: Dict[str, Callable[[HeapMap], int]] = {
     "bytes": lambda map: map.bytes or 0,
     "wasted": lambda map: map.wasted or 0,
-    "entries": lambda map: map.entries,
+    "entries": lambda map: map.entries or 0,
     "retained": lambda map: map.retained,
 }
 _GOROUTINE = re.compile(r" \((?:goroutine|thread) \d+\)")
@@ -36,6 +36,7 @@ class Group:
     """Maps that have something in common.
 
     :ivar unknown: maps among them whose bytes are not known
+    :ivar uncounted: maps among them whose entries are not known
     """
 
     maps: int = 0
@@ -44,16 +45,19 @@ class Group:
     wasted: int = 0
     retained: int = 0
     unknown: int = 0
+    uncounted: int = 0
 
-    def add(self, map: HeapMap) -> None:
-        """Count one more."""
-        self.maps += 1
-        self.entries += map.entries
-        self.retained += map.retained
+    def add(self, map: HeapMap, number: int = 1) -> None:
+        """Count more, so many of one kind."""
+        self.maps += number
+        if map.entries is None:
+            self.uncounted += number
+        self.entries += number * (map.entries or 0)
+        self.retained += number * map.retained
         if map.bytes is None or map.wasted is None:
-            self.unknown += 1
-        self.bytes += map.bytes or 0
-        self.wasted += map.wasted or 0
+            self.unknown += number
+        self.bytes += number * (map.bytes or 0)
+        self.wasted += number * (map.wasted or 0)
 
     def value(self, sort: str) -> int:
         """What it is sorted by."""
@@ -64,7 +68,7 @@ class Group:
         known = not self.unknown
         return {
             "maps": self.maps,
-            "count": self.entries,
+            "count": None if self.uncounted else self.entries,
             "bytes": self.bytes if known else None,
             "wasted": self.wasted if known else None,
             "retained": self.retained,
@@ -94,14 +98,19 @@ class _Standing:
     bytes: int = 0
     largest: List[Tuple[int, int]] = field(default_factory=list)
 
-    def add(self, map: HeapMap, bytes: int) -> None:
-        self.maps += 1
-        self.bytes += bytes
-        item = (bytes, map.address)
-        if len(self.largest) < _EXAMPLES:
-            heapq.heappush(self.largest, item)
-        else:
-            heapq.heappushpop(self.largest, item)
+    def add(self, addresses: Sequence[int], bytes: int) -> None:
+        """Count more.
+
+        :param bytes: of each
+        """
+        self.maps += len(addresses)
+        self.bytes += len(addresses) * bytes
+        for address in addresses[-_EXAMPLES:]:
+            item = (bytes, address)
+            if len(self.largest) < _EXAMPLES:
+                heapq.heappush(self.largest, item)
+            else:
+                heapq.heappushpop(self.largest, item)
 
     def examples(self) -> Tuple[int, ...]:
         return tuple(address for _, address in sorted(self.largest, reverse=True))
@@ -126,7 +135,7 @@ def owner_text(map: HeapMap) -> str:
 
 
 class Totals:
-    """Takes every map once.
+    """Takes every map once, or all that are alike.
 
     :param by: "map", "type" or "owner"
     """
@@ -142,43 +151,52 @@ class Totals:
 
     def add(self, map: HeapMap) -> None:
         """Count one map."""
-        self.all.add(map)
+        self.add_alike(Alike(map, (map.address,)))
+
+    def add_alike(self, alike: Alike) -> None:
+        """Count all maps of one kind."""
+        map, number = alike.map, len(alike.addresses)
+        self.all.add(map, number)
         if map.garbage:
-            self.garbage.add(map)
+            self.garbage.add(map, number)
         if map.type is not None:
-            self.certain += 1
+            self.certain += number
         elif map.candidates:
-            self.with_candidates += 1
+            self.with_candidates += number
         if map.growing is not None:
-            self.growing += 1
-            self._stands("migration", map, map.retained)
+            self.growing += number
+            self._stands("migration", alike, map.retained)
         if self._group_of is not None:
-            self.groups.setdefault(self._group_of(map), Group()).add(map)
+            self.groups.setdefault(self._group_of(map), Group()).add(map, number)
+        if map.entries is None:
+            return
         if map.entries <= _SMALL:
-            self._small.setdefault(type_text(map), Group()).add(map)
+            self._small.setdefault(type_text(map), Group()).add(map, number)
         elif map.growing is None and map.buckets:
-            self._look_at_chains(map)
+            self._look_at_chains(alike)
         if map.capacity >= _LARGE:
-            self._look_at_fill(map)
+            self._look_at_fill(alike)
 
-    def _stands(self, code: str, map: HeapMap, bytes: int) -> None:
-        self._standing.setdefault(code, _Standing()).add(map, bytes)
+    def _stands(self, code: str, alike: Alike, bytes: int) -> None:
+        self._standing.setdefault(code, _Standing()).add(alike.addresses, bytes)
 
-    def _look_at_fill(self, map: HeapMap) -> None:
-        if map.entries < map.capacity * _NEARLY_EMPTY:
-            self._stands("emptied", map, map.wasted or 0)
+    def _look_at_fill(self, alike: Alike) -> None:
+        map = alike.map
+        if (map.entries or 0) < map.capacity * _NEARLY_EMPTY:
+            self._stands("emptied", alike, map.wasted or 0)
 
-    def _look_at_chains(self, map: HeapMap) -> None:
-        if not map.overflow:
+    def _look_at_chains(self, alike: Alike) -> None:
+        map = alike.map
+        if not map.overflow or map.entries is None:
             return
         if map.tombstones:
             if map.overflow >= map.capacity * _TOMBSTONES:
-                self._stands("tombstones", map, map.wasted or 0)
+                self._stands("tombstones", alike, map.wasted or 0)
             return
         # overflow buckets that random hashes give, and that Go tidies up at (tooManyOverflow)
         if map.overflow > 4 * expected_overflow(map.entries, map.buckets) + 16:
             code = "overflow" if map.entries < 4 * map.buckets else "chains"
-            self._stands(code, map, map.wasted or 0)
+            self._stands(code, alike, map.wasted or 0)
 
     def findings(self) -> List[Finding]:
         """What stands out, by the bytes that it is about."""
@@ -247,3 +265,31 @@ def largest(maps: Iterable[HeapMap], sort: str, limit: Optional[int]) -> List[He
     if limit is None:
         return sorted(maps, key=lambda map: (-key(map), map.address))
     return heapq.nsmallest(limit, maps, key=lambda map: (-key(map), map.address))
+
+
+def largest_alike(found: Iterable[Alike], sort: str, limit: Optional[int]) -> List[Alike]:
+    """Kinds of maps, the largest first, among which so many of the largest maps are.
+
+    :param limit: how many; None: all
+    """
+    key = SORTS[sort]
+    ordered = sorted(found, key=lambda alike: -key(alike.map))
+    if limit is None:
+        return ordered
+    number, last = 0, 0
+    for at, alike in enumerate(ordered):
+        # of those that are as large as the last one, the addresses decide
+        if number >= limit and key(alike.map) != last:
+            return ordered[:at]
+        number, last = number + len(alike.addresses), key(alike.map)
+    return ordered
+
+
+def rows_of(found: Iterable[Alike], sort: str, limit: Optional[int]) -> List[HeapMap]:
+    """The same maps, each by itself, the largest first."""
+    maps = (
+        map
+        for alike in largest_alike(found, sort, limit)
+        for map in Alike(alike.map, alike.addresses[:limit]).maps()
+    )
+    return largest(maps, sort, limit)

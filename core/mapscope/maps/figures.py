@@ -56,7 +56,10 @@ def chains_text(chains: Dict[int, int], partial: bool, unit: str = "bucket") -> 
     return ", ".join(parts) + (f" {unit}" if list(chains) == [1] else f" {unit}s")
 
 
-def bar(progress: float) -> str:
-    """A progress bar."""
-    done = int(max(0.0, min(1.0, progress)) * _BAR)
-    return "[" + "#" * done + "." * (_BAR - done) + "]"
+def bar(progress: float, length: int = _BAR) -> str:
+    """A progress bar.
+
+    :param length: of what is between its ends
+    """
+    done = int(max(0.0, min(1.0, progress)) * length)
+    return "[" + "#" * done + "." * (length - done) + "]"

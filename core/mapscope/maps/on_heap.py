@@ -13,6 +13,7 @@ class HeapMap(NamedTuple):
 
     :ivar type: its name; None: not known
     :ivar candidates: types that it may have, where that is not certain
+    :ivar entries: None: not known
     :ivar bytes: of header, arrays, overflow and what is kept indirectly; None: not known
     :ivar wasted: bytes that a fresh map of the same entries would not need; None: not known
     :ivar retained: bytes of arrays that a migration has not left yet
@@ -27,7 +28,7 @@ class HeapMap(NamedTuple):
     address: int
     type: Optional[str]
     candidates: Tuple[str, ...]
-    entries: int
+    entries: Optional[int]
     bytes: Optional[int]
     wasted: Optional[int]
     retained: int
@@ -41,8 +42,27 @@ class HeapMap(NamedTuple):
 
     @property
     def fill(self) -> Optional[float]:
-        """Share of its cells that hold an entry; None: it has no cells."""
-        return self.entries / self.capacity if self.capacity else None
+        """Share of its cells that hold an entry; None: it has no cells, or that is not known."""
+        if not self.capacity or self.entries is None:
+            return None
+        return self.entries / self.capacity
+
+
+class Alike(NamedTuple):
+    """Maps that nothing but their addresses tells apart: a process has few kinds of them, however
+    many maps.
+
+    :ivar map: the first
+    :ivar addresses: of all, ascending
+    """
+
+    map: HeapMap
+    addresses: Sequence[int]
+
+    def maps(self) -> Iterator[HeapMap]:
+        """Each by itself."""
+        rest = self.map[1:]
+        return (HeapMap(address, *rest) for address in self.addresses)
 
 
 class Step(NamedTuple):
@@ -92,6 +112,10 @@ class HeapView(ABC):
     @abstractmethod
     def maps(self) -> Iterator[HeapMap]:
         """Every map, in the order of addresses."""
+
+    def alike(self) -> Iterator[Alike]:
+        """The same, in groups."""
+        return (Alike(map, (map.address,)) for map in self.maps())
 
     @abstractmethod
     def __len__(self) -> int:

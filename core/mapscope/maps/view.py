@@ -76,6 +76,7 @@ class MapView(ABC):
     :ivar may_lock: whether its program may guard parts of it by locks, so that two writers are not
         known to be a race
     :ivar made_of: maps that it consists of, each of which is one of its own
+    :ivar is_part: whether it is a value in what holds it, rather than an object by itself
     """
 
     flavor: str = ""
@@ -96,6 +97,7 @@ class MapView(ABC):
     life: Optional[Life] = None
     may_lock: bool = False
     made_of: Sequence["MapView"] = ()
+    is_part: bool = False
 
     def __init__(
         self,

@@ -4,4 +4,5 @@
 flavour_plans   what a flavour offers for stops; planning: which plan a stop gets
 cpp             the runtime's maps: its in-process filter, and the one breakpoint at its hook
 go              Go's maps: hardware watchpoints, breakpoints on functions that run rarely
+values          the value of one entry, wherever the entry moves to
 """

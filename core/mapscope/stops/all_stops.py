@@ -9,6 +9,7 @@ from ..maps.view import MapView
 from ..session import Session, describe
 from ..slices.moves import Moves
 from .engine import Current, Plan, Planner, Stop, Trace
+from .following import Following
 from .host import Host, Point
 from .request import Request
 
@@ -19,6 +20,7 @@ class Stops:
     :ivar reached: what the program is stopping for, filled by hits
     :ivar current: the map stop that the program is at; None: at none
     :ivar moves: arrays that slices were seen to leave in this process
+    :ivar following: the map that is followed from stop to stop
     """
 
     def __init__(self, host: Host, planner: Planner) -> None:
@@ -28,6 +30,7 @@ class Stops:
         self.reached: List[Current] = []
         self.current: Optional[Current] = None
         self.moves = Moves()
+        self.following = Following()
         self._stops: Dict[int, Stop] = {}
         self._traces: List[Trace] = []
         self._last = 0
@@ -149,6 +152,7 @@ class Stops:
 
         :param thread: which stopped it, by the debugger's own number; None: any that was hit
         """
+        self.following.halted()
         reached, self.reached = self.reached, []
         lines = []
         for current in reached:
@@ -186,6 +190,7 @@ class Stops:
         """The process is gone, and its maps with it."""
         self.running()
         self.moves.clear()
+        self.following.process_ended()
         self.reached = []
         for trace in list(self._traces):
             trace.process_ended()

@@ -11,12 +11,14 @@ from typing import IO, Callable, Dict, List, Optional, Protocol
 
 from ..errors import MapscopeError, NeedsProcess, UsageError
 from ..locate import find_map, named_map
+from ..maps.event_lines import EventLine
 from ..maps.timeline import About, Timeline, thread_name
 from ..maps.view import MapView, Reopen
 from ..program.values import escape
 from ..records import dataclass
 from ..session import Session, describe
 from ..slices.moves import Moves
+from .following import Following
 from .host import Hit, Host, Point
 from .occurrence import Occurrence
 from .request import Request
@@ -38,11 +40,13 @@ class Keeper(Protocol):
 
     :ivar reached: what the program is stopping for, filled by hits
     :ivar moves: arrays that slices were seen to leave
+    :ivar following: is told what occurs
     """
 
     host: Host
     reached: "List[Current]"
     moves: Moves
+    following: Following
 
     def plan_for(self, stop: "Stop", session: Session, view: Optional[MapView]) -> "Plan":
         """A plan that is not armed yet; without a map: of any map."""
@@ -311,6 +315,7 @@ class Stop:
 
     def report(self, occurrence: Occurrence, reopen: Optional[Reopen]) -> bool:
         """Log it, or make it what the program stops for. Returns whether it stops."""
+        self.stops.following.tell(occurrence.address, occurrence.line())
         if self.request.log:
             self.stops.host.say(f"mapscope stop {self.number}: {occurrence.line()}")
             if self.request.once:
@@ -413,6 +418,8 @@ class Trace(Stop):
         self, line: str, hit: Optional[Hit] = None, about: Optional[Callable[[], About]] = None
     ) -> None:
         self.lines += 1
+        if isinstance(line, EventLine):
+            self.stops.following.tell(line.address, line.said)
         self._draw(
             lambda timeline: timeline.add(
                 line,

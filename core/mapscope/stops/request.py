@@ -5,7 +5,7 @@ import argparse
 import re
 from typing import Dict, FrozenSet, List, Optional, Tuple
 
-from ..errors import UsageError
+from ..errors import UsageError, near
 from ..program.values import escape
 from ..records import dataclass
 
@@ -144,8 +144,8 @@ def from_words(args: argparse.Namespace) -> Request:
     event, words = args.event, list(args.words)
     if event not in EVENTS:
         raise UsageError(
-            f"map break: no event {escape(event)}; there are {', '.join(EVENTS)}, "
-            "and map break list, map break delete"
+            f"map break: no event {escape(event)}{near(event, EVENTS)}; there are "
+            f"{', '.join(EVENTS)}, and map break list, map break delete"
         )
     progress: Optional[Progress] = None
     if event == "progress":

@@ -4,10 +4,11 @@
 
     dap_client.py LLDB-DAP MAPSCOPE FUNCTION VARIABLE PROGRAM [ARGUMENTS...]
 
-Launches PROGRAM under LLDB-DAP, stops at FUNCTION, shows VARIABLE in the variables pane
-and expands it, and evaluates `map inspect VARIABLE` in the console. Prints what an IDE
-would show. Facts: the protocol's specification, "Base Protocol" and "Requests"; LLDB's
-documentation of lldb-dap for initCommands.
+Launches PROGRAM under LLDB-DAP, stops at FUNCTION, shows VARIABLE in the variables pane,
+turns to its first page and to one further on, asks for a child by the name that the adapter
+gives it, and runs `map` commands in the console. Prints what an IDE would show. Facts: the
+protocol's specification, "Base Protocol" and "Requests"; LLDB's documentation of lldb-dap for
+initCommands.
 """
 
 import json
@@ -116,15 +117,19 @@ def main() -> int:
     ]
     print(f"{variable}: {shown[0]['value']}")
     print(f"indexed: {shown[0].get('indexedVariables')}")
-    page = client.ask(
-        "variables", variablesReference=shown[0]["variablesReference"], start=0, count=PAGE
-    )["variables"]
-    for child in page[:PAGE]:
-        print(f"child {child['name']} = {child['value']}")
-    for command in (f"map inspect {variable}", f"map find {variable} --json nobody"):
-        answer = client.ask(
-            "evaluate", expression=f"`{command}", frameId=frame["id"], context="repl"
-        )
+    for start in (0, shown[0].get("indexedVariables", 0) // 2):
+        page = client.ask(
+            "variables", variablesReference=shown[0]["variablesReference"], start=start, count=PAGE
+        )["variables"]
+        for child in page:
+            print(f"child {child['name']} = {child['value']}")
+    parts = client.ask("variables", variablesReference=page[0]["variablesReference"])["variables"]
+    for value in (page[0], *parts):
+        name = value["evaluateName"]
+        answer = client.ask("evaluate", expression=name, frameId=frame["id"], context="hover")
+        print(f"hover {name} = {answer['result']}, {answer['result'] == value['value']}")
+    for command in (f"map inspect {variable}", f"`map find {variable} --json nobody"):
+        answer = client.ask("evaluate", expression=command, frameId=frame["id"], context="repl")
         print(f"console: {command}\n{answer['result'].rstrip()}")
     client.end()
     return 0

@@ -303,16 +303,16 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
                 "(not constructed yet, destroyed, or no map)"
             )
         maptype = memory.read_word(extra + TYPE)
-        abi = read_abi(memory, memory.read_word(maptype + TABLE))
-        raw = memory.read(address, HMAP)
+        abi = _abi_of_type(session, maptype)
         places = _places(abi)
-        state = _State(places, memory.read(extra, places.extra_size))
+        raw = memory.read(address, HMAP + places.extra_size)
+        state = _State(places, raw[HMAP:])
     except MemoryUnreadable as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     type, key, elem = _types(session, abi, maptype, declared)
-    header = _header(places, raw)
+    header = _header(places, raw[:HMAP])
     size = type.layout.size
     spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
 
@@ -349,6 +349,19 @@ def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
 
 
 #: of each session, by maptype: many maps have the same one
+_TABLES: "WeakKeyDictionary[Session, Dict[int, Abi]]" = WeakKeyDictionary()
+
+
+def _abi_of_type(session: Session, maptype: int) -> Abi:
+    """The mapscope_abi that a maptype names."""
+    known = _TABLES.setdefault(session, {})
+    found = known.get(maptype)
+    if found is None:
+        found = known[maptype] = read_abi(session.memory, session.memory.read_word(maptype + TABLE))
+    return found
+
+
+#: the same, of the types themselves
 _KNOWN: "WeakKeyDictionary[Session, Dict[int, Tuple[RuntimeMapType, Type, Type]]]" = (
     WeakKeyDictionary()
 )

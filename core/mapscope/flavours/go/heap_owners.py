@@ -11,7 +11,7 @@ from ...program.values import text_form
 from ...session import Session
 from .heap_types import short_name
 from .map_types import MapType
-from .references import Node, Shape, Trail
+from .references import SYNC_MAP, Node, Shape, Trail
 
 #: steps of a path, and characters of a key
 _MOST_STEPS, _KEY = 256, 40
@@ -82,6 +82,8 @@ def field_text(type: Type, offset: int) -> Tuple[str, str]:
     text = ""
     for _ in range(64):
         if type.kind is Kind.STRUCT:
+            if type.name == SYNC_MAP and not offset:
+                break
             inner = [f for f in type.fields if f.offset <= offset < f.offset + f.type.size]
             if not inner:
                 break

@@ -47,6 +47,7 @@ class Roots:
         self._named_frames = 0
         self._named: List[Tuple[int, int]] = []
         self._known: List[Tuple[CodeFile, Described]] = []
+        self._files: Dict[int, Optional[CodeFile]] = {}  # by the id of an image
         references.closure_of = self._closure
 
     # --- variables ---
@@ -73,8 +74,17 @@ class Roots:
     def _described(self, image: Image) -> Optional[Described]:
         """The debug information of a file."""
         text = next((s.start for s in image.sections if s.name == ".text"), 0)
-        file_of = self._session.target.code_file
-        return described_at(self._memory, text, file_of, self._known) if text else None
+        return described_at(self._memory, text, self._file_of, self._known) if text else None
+
+    def _file_of(self, address: int) -> Optional[CodeFile]:
+        """The file that has the code at an address: one has that of nearly all frames, and is
+        asked for once."""
+        image = next((one for one in self._program.images if one.holds(address)), None)
+        if image is None:
+            return self._session.target.code_file(address)
+        if id(image) not in self._files:
+            self._files[id(image)] = self._session.target.code_file(address)
+        return self._files[id(image)]
 
     def _add_variable(self, name: str, address: int, type: Type) -> None:
         if name.startswith("runtime.") or type.size < 8:
@@ -210,8 +220,7 @@ class Roots:
         table = self._session.functions
         if table is None:
             return
-        file_of = self._session.target.code_file
-        for frame in scoped(self._memory, table, frames, file_of):
+        for frame in scoped(self._memory, table, frames, self._file_of):
             if not frame.has_variables or not frame.is_own():
                 continue
             self._named_frames += 1

@@ -180,6 +180,12 @@ class Prover:
             possible = [type for type in possible if self._fits(type, header, known)]
         return _apart(possible)
 
+    def told(self, header: Header) -> Sequence[MapType]:
+        """Types of which an array says itself that it is of one's; none where it does not."""
+        array, _ = self._first_array(header)
+        named = 0 if array is None else self._named(array)
+        return _apart(self._table.of_array.get(named, ())) if named else ()
+
     def _first_array(self, header: Header) -> Tuple[Optional[Object], int]:
         """The object with the first buckets or groups, and how many they are."""
         if not header.data:

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: MIT
 """Every map of a Go runtime's heap: found by structure, typed and named by what refers to it."""
 
-from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
+from array import array
+from itertools import compress, repeat
+from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...errors import MemoryUnreadable
 from ...go.heap_spans import GoHeap, find_heap
-from ...maps.on_heap import HeapMap, HeapView, Owner
+from ...go.layouts import BITS_IN_SPAN
+from ...maps.on_heap import Alike, HeapMap, HeapView, Owner
 from ...maps.progress import Progress, no_progress
 from ...program.memory import CHUNK
 from ...program.types import Type
 from ...session import Session
-from .heap_headers import Headers, find_headers
+from .heap_headers import Header, Headers, find_headers
 from .heap_roots import Roots
-from .heap_sizes import Sizes
+from .heap_sizes import Size, Sizes
 from .heap_types import MapTypeTable, Prover, with_descriptors
 from .map_types import MapType
 from .heap_owners import owners_of
@@ -26,12 +29,16 @@ _MOST_PROVED = 1 << 20
 _MOST_OWNERS = 256
 #: candidates of one map that are told
 _MOST_CANDIDATES = 16
+#: maps that are measured together
+_TOGETHER = 1 << 14
 
 
 class GoHeapView(HeapView):
     """All maps of a Go runtime.
 
-    :param follow: whether owners are wanted
+    :ivar session: for the runtime that they are of
+    :ivar follow: whether owners are wanted
+    :ivar has_variables: whether variables' types were known to follow them
     :param typed: gives the type of a map whose type comes from debug information
     :param trail: keeps who refers to whom
     """
@@ -49,7 +56,9 @@ class GoHeapView(HeapView):
         self._trail = trail
         self._typed = typed
         self.flavor = "go-swiss" if swiss else "go-classic"
-        self._session = session
+        self.session = self._session = session
+        self.follow = follow
+        self.has_variables = False
         self._swiss = swiss
         self._progress = progress
         self.heap = heap_of(session)
@@ -58,6 +67,8 @@ class GoHeapView(HeapView):
         self._candidates: Dict[int, Sequence[MapType]] = {}
         self._nodes: List[Optional[Node]] = []
         self._held_elsewhere: Set[int] = set()
+        self._parts: Dict[int, Tuple[Node, Type]] = {}
+        self._left_out: Set[int] = set()
         self._paths: Dict[Node, str] = {}
         self._unproven = 0
         try:
@@ -67,6 +78,8 @@ class GoHeapView(HeapView):
                 self._told()
             if follow:
                 self._follow()
+            else:
+                self._ask_arrays()
         except KeyboardInterrupt:
             self.complete = False
             self.interrupted = True
@@ -87,6 +100,29 @@ class GoHeapView(HeapView):
                 "they are not counted"
             )
         self.complete = not (self.heap.unread or found.unread)
+
+    def _ask_arrays(self) -> None:
+        """Find the types that arrays tell themselves: since Go 1.22 those with pointers that are
+        not small."""
+        self._types = [None] * len(self._headers)
+        if self._session.go.minor < 22:
+            return
+        kinds = self.heap.kinds_at(self._headers.data)
+        asked = [
+            number
+            for number, (kind, log) in enumerate(zip(kinds, self._headers.log))
+            if (kind and kind[0] > BITS_IN_SPAN and not kind[1]) or (self._swiss and log)
+        ]
+        if not asked:
+            return
+        table = MapTypeTable(self._session.go)
+        prover = Prover(self._session, self.heap, table, self._headers)
+        for number in asked:
+            found = prover.told(self._headers[number])
+            if len(found) == 1:
+                self._types[number] = found[0]
+            elif found:
+                self._candidates[number] = found
 
     def _follow(self) -> None:
         session = self._session
@@ -110,10 +146,12 @@ class GoHeapView(HeapView):
                 self._prove(references, prover)
         finally:
             self._nodes, self._types = references.nodes, references.types
+            self._parts = references.parts
         for number in range(min(len(self._headers), _MOST_PROVED)):
             if self._nodes[number] is None:
                 self._guess(number, prover)
         self.notes += roots.notes
+        self.has_variables = roots.typed
         if references.unread:
             self.notes.append(f"{references.unread} objects could not be read")
         if references.unread_types:
@@ -150,11 +188,7 @@ class GoHeapView(HeapView):
         """Find the types of maps that only pointers without a type lead to, and follow these."""
         tried: Set[int] = set(self._candidates)
         while True:
-            todo = [
-                number
-                for number, node in enumerate(references.nodes)
-                if node is not None and references.types[number] is None and number not in tried
-            ]
+            todo = sorted(references.without_type - tried)
             if not todo:
                 return
             for number in todo:
@@ -177,39 +211,115 @@ class GoHeapView(HeapView):
             self._candidates[number] = found
 
     def __len__(self) -> int:
-        return len(self._headers)
+        return len(self._headers) - len(self._left_out)
+
+    def parts(self) -> List[Tuple[int, Type, str]]:
+        """(address, type, owner) of every map that is a value in something else: a sync.Map."""
+        return [(address, type, self._path(node)) for address, (node, type) in self._parts.items()]
+
+    def rows_at(self, addresses: Iterable[int]) -> Dict[int, HeapMap]:
+        """Those of its maps that are at some addresses."""
+        numbers = self._headers.numbers_of(set(addresses))
+        if not numbers:
+            return {}
+        headers = [self._headers[number] for number in numbers]
+        types = [self._types[number] for number in numbers]
+        measured = Sizes(self.heap, self._swiss).measure(headers, types)
+        return {
+            header.address: self._row(number, header, size)
+            for number, header, size in zip(numbers, headers, measured)
+        }
+
+    def leave_out(self, addresses: Iterable[int]) -> None:
+        """Maps that are parts of others are not shown by themselves."""
+        self._left_out.update(self._headers.numbers_of(set(addresses)))
 
     def maps(self) -> Iterator[HeapMap]:
+        for found in self._pieces():
+            maps = [map for alike in found for map in alike.maps()]
+            maps.sort()
+            yield from maps
+
+    def alike(self) -> Iterator[Alike]:
+        for found in self._pieces():
+            yield from found
+
+    def _pieces(self) -> Iterator[List[Alike]]:
+        """All maps, some that lie together at a time."""
         sizes = Sizes(self.heap, self._swiss)
-        step = 1 << 14
-        for first in range(0, len(self._headers), step):
+        for first in range(0, len(self._headers), _TOGETHER):
             self._progress(first, len(self._headers))
-            last = min(first + step, len(self._headers))
-            headers = [self._headers[number] for number in range(first, last)]
-            types = self._types[first : first + step]
-            for number, (header, type, size) in enumerate(
-                zip(headers, types, sizes.measure(headers, types)), first
-            ):
-                node = self._nodes[number]
-                growing = None
-                if header.old:
-                    growing = "same-size" if header.same_size else "double"
-                yield HeapMap(
-                    header.address,
-                    None if type is None else type.name,
-                    self._candidate_names(number) if type is None else (),
-                    header.entries,
-                    size.total,
-                    size.wasted,
-                    size.retained,
-                    size.capacity,
-                    growing,
-                    "" if node is None else self._path(node),
-                    self._is_garbage(header.address, node),
-                    size.overflow,
-                    size.buckets,
-                    self._swiss,
-                )
+            yield self._piece(sizes, first, min(first + _TOGETHER, len(self._headers)))
+
+    def _piece(self, sizes: Sizes, first: int, last: int) -> List[Alike]:
+        """Some maps: those of which everything but the address is the same are measured once."""
+        headers = self._headers
+        addresses, log = headers.addresses[first:last], headers.log[first:last]
+        types, nodes = self._types[first:last], self._nodes[first:last]
+        keys: Iterable[object] = zip(
+            self.heap.kinds_at(headers.data[first:last]),
+            log,
+            headers.entries[first:last],
+            map(id, types),
+            map(id, nodes),
+            self._garbage(first, last),
+        )
+        groups: Dict[object, "array[int]"] = {}
+        if not headers.are_plain() or self._candidates or (self._swiss and any(log)):
+            special = [
+                headers.has_others(number)
+                or number in self._candidates
+                or (self._swiss and log[number - first] > 0)
+                for number in range(first, last)
+            ]
+            # what else there is to them is their own
+            keys = [at if own else key for at, (own, key) in enumerate(zip(special, keys))]
+        pairs: Iterable[Tuple[int, object]] = zip(addresses, keys)
+        if self._left_out:
+            shown = [number not in self._left_out for number in range(first, last)]
+            pairs = compress(pairs, shown)
+        for address, key in pairs:
+            known = groups.get(key)
+            if known is None:
+                known = groups[key] = array("Q")
+            known.append(address)
+        numbers = headers.numbers_of(group[0] for group in groups.values())
+        of_each = [headers[number] for number in numbers]
+        measured = sizes.measure(of_each, [self._types[number] for number in numbers])
+        rows = {
+            header.address: self._row(number, header, size)
+            for number, header, size in zip(numbers, of_each, measured)
+        }
+        return [Alike(rows[group[0]], group) for group in groups.values()]
+
+    def _row(self, number: int, header: Header, size: Size) -> HeapMap:
+        type, node = self._types[number], self._nodes[number]
+        growing = None
+        if header.old:
+            growing = "same-size" if header.same_size else "double"
+        return HeapMap(
+            header.address,
+            None if type is None else type.name,
+            self._candidate_names(number) if type is None else (),
+            header.entries,
+            size.total,
+            size.wasted,
+            size.retained,
+            size.capacity,
+            growing,
+            "" if node is None else self._path(node),
+            self._is_garbage(header.address, node),
+            size.overflow,
+            size.buckets,
+            self._swiss,
+        )
+
+    def _garbage(self, first: int, last: int) -> Iterable[Optional[bool]]:
+        """Of some maps, whether each is garbage."""
+        nodes = self._nodes[first:last]
+        if None not in nodes:
+            return repeat(False)
+        return map(self._is_garbage, self._headers.addresses[first:last], nodes)
 
     def _is_garbage(self, address: int, node: Optional[Node]) -> Optional[bool]:
         if node is not None:

@@ -34,6 +34,11 @@ from ...program.types import VOID, Kind, Type
 from .heap_headers import Header, Headers
 from .map_types import MapType, map_type
 
+#: a map that is a value of its own, in what holds it
+SYNC_MAP = "sync.Map"
+#: edges of one array: a longer one is visited as what it has inside, or, where owners are looked
+#: for, whose steps are told by edges, up to so many
+_MOST_EDGES, _MOST_OWNED_EDGES = 4096, 1 << 18
 #: elements of an array that are taken apart where it lies
 _UNROLLED = 8
 #: steps of a path; what lies deeper keeps the path it was found under
@@ -48,6 +53,10 @@ _DEEPEST_TYPE = 32
 _FEW = 8
 #: words of an untyped object that are looked at
 _MOST_WORDS = 1 << 24
+
+
+#: edges that lead to values of another type alone
+_TO_OTHERS = (Kind.POINTER, Kind.SLICE, Kind.ARRAY)
 
 
 class Node:
@@ -89,8 +98,9 @@ class Edge(NamedTuple):
     """A place in a type from which the heap is reached.
 
     :ivar kind: of what is there: POINTER, SLICE, GO_MAP, INTERFACE, EMPTY_INTERFACE, CHAN, FUNC,
-        ARRAY (a long one, inside), VOID (a pointer to anything)
-    :ivar target: of a POINTER, SLICE or ARRAY its element; of a GO_MAP itself
+        ARRAY (a long one, inside), VOID (a pointer to anything), STRUCT (a sync.Map: what it leads
+        to are edges of their own)
+    :ivar target: of a POINTER, SLICE or ARRAY its element; of a GO_MAP or STRUCT itself
     """
 
     offset: int
@@ -104,7 +114,7 @@ class Edge(NamedTuple):
 class Shape:
     """What of a type leads on."""
 
-    __slots__ = ("name", "size", "edges", "seen", "longest", "type", "cells")
+    __slots__ = ("name", "size", "edges", "seen", "longest", "type", "cells", "has_parts")
 
     def __init__(self, type: Type, edges: List[Edge], cells: Optional[MapType] = None) -> None:
         self.type = type
@@ -114,6 +124,8 @@ class Shape:
         self.edges = edges if type.size > 0 and type.size % 8 == 0 else []
         self.seen: Set[int] = set()
         self.longest: Dict[int, int] = {}  # of arrays
+        #: whether there are places in it that are visited themselves
+        self.has_parts = any(edge.kind in (Kind.STRUCT, Kind.ARRAY) for edge in self.edges)
 
 
 class Reached(NamedTuple):
@@ -207,6 +219,8 @@ class References:
     :ivar heap: that is looked at
     :ivar nodes: of each map, by the number of its header, the path that led there; None: none did
     :ivar types: the same of its type; None: nothing told
+    :ivar parts: sync.Maps by address: the path to each, and its type
+    :ivar without_type: numbers of maps that a path leads to, but nothing told of the type
     :ivar unread: how many objects could not be read
     :ivar unread_types: names of types that could not be read, whose values were not followed
     :ivar objects: how many were visited
@@ -245,6 +259,8 @@ class References:
         self._holder_of_word: Dict[int, Tuple[int, Optional[Shape], int]] = {}
         self.nodes: List[Optional[Node]] = [None] * len(headers)
         self.types: List[Optional[MapType]] = [None] * len(headers)
+        self.without_type: Set[int] = set()
+        self.parts: Dict[int, Tuple[Node, Type]] = {}
         self.unread = 0
         self.unread_types: Set[str] = set()
         self.objects = 0
@@ -326,6 +342,7 @@ class References:
     def _visit(self, node: Node, shape: Shape, addresses: List[int], counts: List[int]) -> None:
         """All objects of a type under a path."""
         size = shape.size
+        addresses, counts = _in_order(addresses, counts)
         at = 0
         while at < len(addresses):
             total, first = 0, at
@@ -345,7 +362,7 @@ class References:
                 kept = pieces  # type: ignore[assignment]
             self.objects += len(kept)
             holders: List[int] = []
-            if self.trail is not None:
+            if self.trail is not None or shape.has_parts:
                 for start, length, piece in zip(some, sizes, pieces):
                     if piece is not None:
                         holders += range(start, start + length, size)
@@ -362,8 +379,9 @@ class References:
                 return
             self.objects += number
             start = address + first * shape.size
+            wanted = self.trail is not None or shape.has_parts
             holders = list(range(start, start + number * shape.size, shape.size))
-            self._edges(node, shape, bytes(raw), holders if self.trail is not None else [])
+            self._edges(node, shape, bytes(raw), holders if wanted else [])
 
     def _edges(self, node: Node, shape: Shape, raw: bytes, holders: List[int]) -> None:
         """Follow what leads on from objects that lie one behind the other."""
@@ -372,6 +390,12 @@ class References:
         words = memoryview(raw).cast("Q")
         each = shape.size // 8
         for edge in shape.edges:
+            if edge.kind is Kind.STRUCT:
+                self._note_parts(node, edge, shape, words, holders)
+                continue
+            if edge.kind is Kind.ARRAY:
+                self._visit_inside(node, edge, holders)
+                continue
             if not self._edge_leads(edge):
                 continue
             column = words[edge.offset // 8 :: each].tolist()
@@ -387,6 +411,29 @@ class References:
             else:
                 at = From(shape, edge.offset, column, holders)
                 self._reach(node, edge, column, at)
+
+    def _visit_inside(self, node: Node, edge: Edge, holders: List[int]) -> None:
+        """Visit long arrays that values have in them."""
+        shape = self._shape(edge.target)
+        starts = [holder + edge.offset for holder in holders if holder]
+        if starts and self._leads(shape):
+            child = self._child(node, edge.label, shape, edge.frozen)
+            self._push(child, shape, starts, [edge.length] * len(starts))
+
+    def _note_parts(
+        self, node: Node, edge: Edge, shape: Shape, words: memoryview, holders: List[int]
+    ) -> None:
+        """Note sync.Maps that values have in them; one that was never written to is all zero, and
+        holds as little as a nil map."""
+        first, count, each = edge.offset // 8, edge.target.size // 8, shape.size // 8
+        where = self._child(node, edge.label, None, edge.frozen)
+        trail = self.trail
+        for number, holder in enumerate(holders):
+            at = number * each + first
+            if holder and any(words[at : at + count]):
+                self.parts.setdefault(holder + edge.offset, (where, edge.target))
+            if trail is not None and holder and holder + edge.offset == trail.target:
+                trail.hits.append((where, holder, shape, edge.offset))
 
     def _reach(self, node: Node, edge: Edge, column: List[int], at: "From") -> None:
         """Follow pointers of one kind."""
@@ -621,10 +668,7 @@ class References:
             fresh = [address for address in addresses if number_of(address) is not None]
             self._track(node, fresh, [MAP_BYTES] * len(fresh), at)
         nodes, types = self.nodes, self.types
-        for address in addresses:
-            number = number_of(address)
-            if number is None:
-                continue
+        for number in self._headers.numbers_of(addresses):
             if nodes[number] is None:
                 nodes[number] = node
                 types[number] = type
@@ -633,6 +677,10 @@ class References:
             else:
                 continue
             numbers.append(number)
+        if type is None:
+            self.without_type.update(numbers)
+        else:
+            self.without_type.difference_update(numbers)
         if numbers and type is not None:
             shape = self._contents_shape(type)
             if shape is not None:
@@ -653,6 +701,8 @@ class References:
                         edges.append(Edge(at + cell * stride, Kind.POINTER, part, False, kind))
                     else:
                         self._collect(kind, at + cell * stride, part, False, edges, 0)
+            # what is in a map's cells has no address for its methods
+            edges = [edge for edge in edges if edge.kind is not Kind.STRUCT]
             if not any(map(self._edge_leads, edges)):
                 edges = []
             if edges:
@@ -677,7 +727,21 @@ class References:
         directories: List[Header] = []
         headers = self._headers
         swiss = self._program.has_swiss_maps
-        for number in numbers:
+        rest = numbers
+        if self.trail is None and headers.are_plain():
+            # nearly all have a single array, of one size
+            rest = []
+            for number, data, log in zip(
+                numbers,
+                map(headers.data.__getitem__, numbers),
+                map(headers.log.__getitem__, numbers),
+            ):
+                if log:
+                    rest.append(number)
+                elif data:
+                    addresses.append(data)
+            counts += [1] * len(addresses)
+        for number in rest:
             data, log = headers.data[number], headers.log[number]
             if not data:
                 continue
@@ -846,7 +910,7 @@ class References:
         found = False
         while todo and not found:
             for edge in todo.pop().edges:
-                if edge.kind not in (Kind.POINTER, Kind.SLICE):
+                if edge.kind not in _TO_OTHERS:
                     found = True
                     break
                 target = self._shape(edge.target)
@@ -863,7 +927,7 @@ class References:
         return found
 
     def _edge_leads(self, edge: Edge) -> bool:
-        simple = edge.kind in (Kind.POINTER, Kind.SLICE)
+        simple = edge.kind in _TO_OTHERS
         return not simple or self._leads(self._shape(edge.target))
 
     def _target(self, type: Type) -> Type:
@@ -894,7 +958,10 @@ class References:
         if depth > _DEEPEST_TYPE:
             return
         if kind is Kind.STRUCT:
-            if type.name == "sync.Map" or type.name.startswith("sync.HashTrieMap["):
+            is_part = type.name == SYNC_MAP
+            if not frozen and (is_part or type.name.startswith("sync.HashTrieMap[")):
+                if is_part:
+                    edges.append(Edge(offset, kind, label, frozen, type))
                 label, frozen = label + "[]", True
             pointee = _atomic_pointee(type)
             for field in type.fields:
@@ -919,7 +986,15 @@ class References:
             elif element.size * type.length <= type.size:
                 some: List[Edge] = []
                 self._collect(element, 0, inner, frozen, some, depth + 1)
-                for index in range(type.length) if len(some) * type.length <= 4096 else ():
+                most = _MOST_EDGES if self.trail is None else _MOST_OWNED_EDGES
+                if len(some) * type.length > most:
+                    if self.trail is None:
+                        edge = Edge(offset, kind, inner, frozen, element, type.length)
+                        edges += [edge] if some else []
+                    elif any(map(self._edge_leads, some)):
+                        self.unread_types.add(type.name)
+                    return
+                for index in range(type.length):
                     edges += [
                         edge._replace(offset=edge.offset + offset + index * element.size)
                         for edge in some
@@ -935,6 +1010,14 @@ class References:
             edges.append(Edge(offset, kind, label, frozen, type))
         elif kind is Kind.FUNC:
             edges.append(Edge(offset, kind, label, frozen, VOID))
+
+
+def _in_order(addresses: List[int], counts: List[int]) -> Tuple[List[int], List[int]]:
+    """The same regions by address: what is read together then lies together."""
+    if not counts or counts.count(counts[0]) == len(counts):
+        return sorted(addresses), counts
+    order = sorted(range(len(addresses)), key=addresses.__getitem__)
+    return [addresses[at] for at in order], [counts[at] for at in order]
 
 
 def _atomic_pointee(type: Type) -> Optional[Type]:

@@ -7,7 +7,8 @@ nothing else that lies in memory.
 """
 
 import re
-from typing import List, Optional
+from typing import List, Optional, Sequence
+from weakref import WeakKeyDictionary
 
 from ...errors import MemoryUnreadable
 from ...session import Session
@@ -18,12 +19,18 @@ _FUNCTIONS = ("sync.(*Map).Load", "sync.(*Map).LoadAndDelete")
 _COMPARED = re.compile(rb"[\x48\x4c][\x39\x3b][\x05\x0d\x15\x1d\x25\x2d\x35\x3d](....)", re.DOTALL)
 #: bytes of a function that are looked at
 _CODE = 1024
+#: where it may be, of sessions that asked
+_PLACES: "WeakKeyDictionary[Session, Sequence[int]]" = WeakKeyDictionary()
 
 
 def find_expunged(session: Session) -> Optional[int]:
     """The address that expunged entries point at, 0 before the program has made it; None: it was
     not found."""
-    for place in session.go.symbols(_NAME) or _by_code(session):
+    # a heap may have many sync.Maps, and a debugger takes a while to look a symbol up
+    places = _PLACES.get(session)
+    if places is None:
+        places = _PLACES[session] = session.go.symbols(_NAME) or _by_code(session)
+    for place in places:
         try:
             return session.memory.read_word(place)
         except MemoryUnreadable:

@@ -11,7 +11,9 @@ from typing import Iterator, List, Optional, Tuple, Union
 
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
+from ...maps.on_heap import HeapView
 from ...maps.problems import Problem
+from ...maps.progress import Progress
 from ...maps.view import MapView
 from ...program.target import Frame, Variable
 from ...program.types import Kind, Type
@@ -22,11 +24,13 @@ from ..go.go_classic import GoClassicMaps
 from ..go.go_maps import GoMaps, global_maps, spilled_argument, typed, word
 from ..go.go_swiss import GoSwissMaps
 from ..go.hash_function import key_hash_of
+from ..go.heap_view import GoHeapView
 from ..go.map_types import MapType, map_type
 from ..go.which_runtime import of_address, of_frame, of_variable
 from . import read_dirty, trie_map
 from .expunged import find_expunged
 from .read_dirty import ReadDirtyMap
+from .sync_heap import GoSyncHeapView
 from .sync_types import (
     ANY,
     ENTRY_MAP,
@@ -49,6 +53,10 @@ _METHODS = re.compile(
     r"(?:sync\.\(\*Map\)|internal/sync\.\(\*HashTrieMap\[.*\]\))\.\w+\Z", re.DOTALL
 )
 
+#: what is said where not all sync.Maps are found, and what becomes of the others
+_NOT_FOLLOWED = "sync.Maps are not looked for without owners"
+_NO_VARIABLES = "sync.Maps that only something without a type leads to are not known as such"
+_NOT_COUNTED, _PARTS_ALONE = "they are not counted", "their maps are shown by themselves"
 #: a sync.Map of either kind
 SyncView = Union[ReadDirtyMap, TrieMap]
 
@@ -121,6 +129,27 @@ class GoSyncMaps(Flavour):
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Global variables that are sync.Maps, or pointers to one."""
         return global_maps(session, self._of_global)
+
+    def composed(
+        self, session: Session, views: List[HeapView], progress: Progress
+    ) -> List[HeapView]:
+        found = list(views)
+        for view in views:
+            if not isinstance(view, GoHeapView):
+                continue
+            if not view.has_variables and is_of_tries(view.session) is self.tries:
+                lacks = _NO_VARIABLES if view.follow else _NOT_FOLLOWED
+                view.notes.append(f"{lacks}: {_NOT_COUNTED if self.tries else _PARTS_ALONE}")
+            if view.follow:
+                made = GoSyncHeapView(view, self.name, self._part, progress)
+                if len(made) or made.notes:
+                    found.append(made)
+                if made.interrupted:
+                    break
+        return found
+
+    def _part(self, session: Session, address: int, type: Type) -> Optional[SyncView]:
+        return self._open(session, address, type) if self.is_map(type) else None
 
     def _of_global(self, session: Session, variable: Variable) -> Optional[MapView]:
         if variable.type.kind is Kind.POINTER:

@@ -46,6 +46,7 @@ class ReadDirtyMap(MapView):
     unit = "map"
     cells = "entries"
     has_overflow = False
+    is_part = True
 
     def __init__(
         self,

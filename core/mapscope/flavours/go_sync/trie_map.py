@@ -41,6 +41,7 @@ class TrieMap(MapView):
     unit = "node"
     cells = "entries"
     has_overflow = False
+    is_part = True
 
     def __init__(
         self,

@@ -3,10 +3,12 @@
 // Programs to stop in: maps that grow, migrate, are churned and cleared, and the
 // program's own word on how often.
 //
-//   stops [--entries N]      several maps, one after the other and two at a
+//   stops [--entries N [--few]]
+//                            several maps, one after the other and two at a
 //                            time; then a line of JSON for each: how often it
 //                            grew, how many old buckets were evacuated, ... and
-//                            a checksum of all that it holds
+//                            a checksum of all that it holds; with --few, the
+//                            last two, whose sizes are their own, hold an eighth
 //   stops --threads          four threads fill a map of their own each
 //   stops --operations N     N writes to one map, then "finished" and a checksum
 //                            of all that it holds
@@ -174,7 +176,7 @@ template <class Map, class Key> void churn(Map &map, uint64_t from, uint64_t n, 
   }
 }
 
-void counts(uint64_t entries) {
+void counts(uint64_t entries, uint64_t kept, uint64_t emptied) {
   const auto number = [](uint64_t i) { return i; };
   const auto place = [](uint64_t i) { return point{static_cast<int32_t>(i), -1}; };
   observed<uint64_t, uint64_t> numbers("numbers");
@@ -199,14 +201,14 @@ void counts(uint64_t entries) {
   }
   observed<uint64_t, uint64_t> churned("churned");
   filling(churned.map());
-  for (uint64_t i = 0; i < 800; i++) {
+  for (uint64_t i = 0; i < kept; i++) {
     churned.insert(i, i);
   }
-  churn(churned, 800, entries, number);
+  churn(churned, kept, entries, number);
   observed<std::string, int> cleared("cleared");
   filling(cleared.map());
   for (uint64_t round = 0; round < 3; round++) {
-    for (uint64_t i = 0; i < uint64_t{450} << round; i++) {
+    for (uint64_t i = 0; i < emptied << round; i++) {
       cleared.insert(text(i), 1);
     }
     cleared.clear(); // in the middle of a doubling
@@ -268,13 +270,14 @@ int main(int argc, char **argv) {
   const std::string_view mode = argc > 1 ? argv[1] : "--entries";
   const uint64_t n = argc > 2 ? std::stoull(argv[2]) : 10'000;
   if (mode == "--entries") {
-    counts(n);
+    const bool few = argc > 3 && argv[3] == std::string_view("--few");
+    counts(n, few ? 100 : 800, few ? 54 : 450);
   } else if (mode == "--threads") {
     threads();
   } else if (mode == "--operations") {
     operations(n);
   } else {
-    std::cerr << "usage: stops [--entries N | --threads | --operations N]\n";
+    std::cerr << "usage: stops [--entries N [--few] | --threads | --operations N]\n";
     return 2;
   }
 }

@@ -3,10 +3,12 @@
 // Programs to stop in: maps that grow, migrate, are churned and cleared, and
 // the program's own word on how often.
 //
-//	stops [--entries N]    several maps, one after the other and two at a time;
+//	stops [--entries N [--few]]
+//	                       several maps, one after the other and two at a time;
 //	                       then a line of JSON for each: how often it grew, how
 //	                       many old buckets were evacuated, ... and a checksum
-//	                       of all that it holds
+//	                       of all that it holds; with --few, the last two, whose
+//	                       sizes are their own, hold an eighth
 //	stops --threads        four goroutines fill a map of their own each
 //	stops --operations N   N writes to one map, then "finished" and a checksum
 //	                       of all that it holds
@@ -155,7 +157,7 @@ func digest(x any) (sum uint64) {
 
 func text(i int) string { return "key-" + strconv.Itoa(i) }
 
-func counts(entries int) {
+func counts(entries, kept, emptied int) {
 	numbers := watch("numbers", make(map[uint64]uint64), 144)
 	for i := 0; i < entries; i++ {
 		numbers.insert(uint64(i), uint64(i))
@@ -175,16 +177,16 @@ func counts(entries int) {
 	// Entries come and go at a load that is nearly too high: overflow buckets
 	// pile up until the map grows at the same size.
 	churned := watch("churned", make(map[uint64]uint64), 144)
-	for i := 0; i < 800; i++ {
+	for i := 0; i < kept; i++ {
 		churned.insert(uint64(i), uint64(i))
 	}
-	for i := 800; i < 800+entries; i++ {
+	for i := kept; i < kept+entries; i++ {
 		churned.erase(uint64(i - len(churned.m)))
 		churned.insert(uint64(i), 0)
 	}
 	cleared := watch("cleared", make(map[string]int), 208)
 	for round := 0; round < 3; round++ {
-		for i := 0; i < 450<<round; i++ {
+		for i := 0; i < emptied<<round; i++ {
 			cleared.insert(text(i), 1)
 		}
 		cleared.clear() // in the middle of a doubling
@@ -259,13 +261,17 @@ func main() {
 	}
 	switch mode {
 	case "--entries":
-		counts(n)
+		if len(os.Args) > 3 && os.Args[3] == "--few" {
+			counts(n, 100, 54)
+		} else {
+			counts(n, 800, 450)
+		}
 	case "--threads":
 		threads()
 	case "--operations":
 		operations(uint64(n))
 	default:
-		fmt.Fprintln(os.Stderr, "usage: stops [--entries N | --threads | --operations N]")
+		fmt.Fprintln(os.Stderr, "usage: stops [--entries N [--few] | --threads | --operations N]")
 		os.Exit(2)
 	}
 }
