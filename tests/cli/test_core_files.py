@@ -143,8 +143,8 @@ def test_a_reader_that_has_seen_enough(go_core: Core) -> None:
 
 
 def test_the_version_is_the_projects() -> None:
-    text = (ROOT / "CMakeLists.txt").read_text(encoding="utf-8")
-    assert f"VERSION {mapscope('--version').stdout.split()[1]} " in text
+    text = (ROOT / "core" / "mapscope" / "version.py").read_text(encoding="utf-8")
+    assert f'VERSION = "{mapscope("--version").stdout.split()[1]}"' in text
 
 
 def test_completion_knows_the_commands() -> None:
