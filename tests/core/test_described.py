@@ -285,6 +285,12 @@ def test_writers_of_a_table_that_may_be_locked_are_no_race(tmp_path: Path) -> No
         (("1 << bits", "(" * 30 + "1" + ")" * 30), "is nested too deep"),
         (("1 << bits", "1+" * 300 + "1"), "an expression of 601 characters: 400 are allowed"),
         (("1 << bits", "1" * 30), "has more than 64 bits"),
+        (("1 << bits", "1?" * 60 + "1" + ":1" * 60), "is nested too deep"),
+        (
+            ("1 << bits", "1 << bits\nsegment = 4"),
+            ":7: segment: segments are of one table of chains",
+        ),
+        (("assign = ", "grow = put tabel=t\nassign = "), ":26: grow: 'tabel=t' is none of table"),
     ],
 )
 def test_what_is_wrong_with_a_description(
@@ -362,6 +368,11 @@ def test_variables_of_one_name(tmp_path: Path) -> None:
         ("bits == 4 | 8", 9),
         ("7 % bits", 3),
         ("count >= 40 ^ 1", 0),
+        ("count > 39 ? bits + 1 : 1 % 0", 5),
+        ("bits == 5 ? 1 : count == 40 ? pair[0 ? 1 : 0] : 2", 5),
+        ("(count ? 0 : 1) ? 2 : 3", 3),
+        ("count ? 1", None),
+        ("count : 1", None),
     ],
 )
 def test_expressions(formula: str, value: Optional[int]) -> None:
@@ -427,6 +438,67 @@ def test_descriptions_of_noise_are_told_in_a_line() -> None:
             read_description("\n".join(some), "noise")
         except DescriptionError as error:
             assert str(error).startswith("noise:") and str(error).isprintable()
+
+
+SEGMENTED = """
+[table]
+name = mine
+type = split
+array = directory
+segment = each
+size = buckets
+count = count
+bucket = ($hash & 7) >= $size ? $hash & 3 : $hash & 7
+[node]
+next = next
+[key]
+at = $node + 8
+type = unsigned long
+[value]
+at = value
+[lookup]
+hash = identity
+"""
+SPLIT = struct_of(
+    "split",
+    32,
+    ("directory", 0, pointer_to(pointer_to(_ITSELF))),
+    ("each", 8, UINT),
+    ("buckets", 12, UINT),
+    ("count", 16, UINT),
+)
+
+
+def test_a_table_in_segments(tmp_path: Path) -> None:
+    """Six buckets in segments of four, of which the last two were split from others."""
+    image = Image()
+    target = Target(image)
+    target.types.update(split=SPLIT, **{"unsigned long": ULONG})
+    segments = [image.allocate(32), image.allocate(32)]
+    directory = image.place(struct.pack("<QQ", *segments))
+    address = image.place(struct.pack("<QIII12x", directory, 4, 6, 40))
+    target.variables["t"] = Variable(SPLIT, address)
+    for key in range(40):
+        bucket = key & 3 if key & 7 >= 6 else key & 7
+        head = segments[bucket // 4] + 8 * (bucket % 4)
+        image.write_word(head, image.place(struct.pack("<QQq", image.word(head), key, -key)))
+    load(target, tmp_path, SEGMENTED)
+    assert shown(target) == TRUTH
+    assert one(target, "check", "t")["ok"] is True
+    assert one(target, "find", "t 15")["entry"]["where"]["bucket"] == 3
+    assert one(target, "find", "t 13")["entry"]["where"]["bucket"] == 5
+    assert "[5] = -5" in text(target, "bucket", "t 5")
+    assert one(target, "stats", "t")["uniformity"] is None
+    image.write_word(directory + 8, 0x10)
+    rows = lines(target, "entries", "t")
+    assert rows[-1]["complete"] is False and "new buckets 4 to 5: " in rows[-1]["error"]
+    assert len(rows) - 2 == 30
+    for each, error in ((0, "segments of 0 buckets"), (1, "new buckets")):
+        image.write_word(address + 8, 6 << 32 | each)
+        try:
+            assert error in text(target, "entries", "t")
+        except MapscopeError as refused:
+            assert error in str(refused)
 
 
 def test_hostile_tables_end(tmp_path: Path) -> None:

@@ -150,6 +150,8 @@ def test_boost(inside: bool) -> None:
     shown = one(target, "inspect", "m")
     assert (shown["slots"], shown["groups"], shown["growth_left"]) == (29, 2, 24)
     assert one(target, "check", "m")["ok"]
+    image.write(groups + 15, b"\x21")  # lookups of two classes go on behind the first group
+    assert one(target, "stats", "m")["probes"] == {"1": 14, "2": 2}
     assert one(target, "find", "m 28")["entry"]["value"] == 784
     for offset, word in ((8, 2), (8, 1 << 60), (16, NOWHERE), (32 + 8 * inside, 99)):
         kept = image.read(address + offset, 8)

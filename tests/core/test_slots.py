@@ -17,7 +17,7 @@ from mapscope.flavours.rust.sip_hash import sip13
 from mapscope.maps import hash_sample
 from mapscope.program.target import Variable
 from mapscope.program.types import CppClass, Kind, Part, Type
-from mapscope.slots.probe_lengths import probe_lengths
+from mapscope.slots.probe_lengths import probe_lengths, ways_on
 
 U32 = Type(Kind.UINT, "u32", 4)
 U64 = Type(Kind.UINT, "u64", 8)
@@ -266,6 +266,24 @@ def test_probe_lengths(seed: int, count: int, share: float, group: int) -> None:
         assert found is None
     else:
         assert found == dict(expected) and sum(found.values()) == count
+
+
+@given(st.integers(0, 1 << 60), st.sampled_from([1, 2, 8, 64]), st.sampled_from([0.05, 0.5, 1.0]))
+def test_ways_on(seed: int, groups: int, share: float) -> None:
+    """As lookups of each class of hashes, group by group, find them."""
+    chosen = random.Random(seed)
+    last = bytes(
+        sum(1 << way for way in range(8) if chosen.random() < share) for _ in range(groups)
+    )
+    expected: Dict[int, int] = Counter()
+    for way in range(8):
+        for start in range(groups):
+            place, length = start, 1
+            while last[place] >> way & 1 and length < groups:
+                place = (place + length) % groups
+                length += 1
+            expected[length] += 1
+    assert ways_on(last, 8) == dict(expected)
 
 
 def test_probe_lengths_of_a_large_table() -> None:

@@ -111,6 +111,12 @@ def scattered_line(address: int, bucket: int, moved: int) -> EventLine:
     return EventLine(MOVED, address, said)
 
 
+def filled_line(address: int, bucket: int, source: int, old: int, new: int) -> EventLine:
+    """A new bucket is about to be filled from another one."""
+    said = f"bucket migration: bkt#{source} -> bkt#{bucket}"
+    return EventLine(MOVED, address, said, None, new, old)
+
+
 def passed_line(address: int, bucket: int, old: int, new: int) -> EventLine:
     """An old bucket was moved; with how many entries is not known."""
     where = f"bkt#{bucket} -> bkt#{bucket & (new - 1)}"
@@ -177,9 +183,13 @@ def done_line(address: int, buckets: int, how: str, entries: Optional[int] = Non
     return EventLine(DONE, address, said, entries, buckets)
 
 
-def cleared_line(address: int, count: int) -> EventLine:
-    """All entries are about to be removed."""
-    return EventLine(CLEARED, address, f"cleared (entries: {count})", 0)
+def cleared_line(address: int, count: Optional[int]) -> EventLine:
+    """All entries are about to be removed.
+
+    :param count: None: they are gone already
+    """
+    said = "cleared" if count is None else f"cleared (entries: {count})"
+    return EventLine(CLEARED, address, said, 0)
 
 
 def rebuild_line(address: int, hint: int, count: int, buckets: int) -> EventLine:

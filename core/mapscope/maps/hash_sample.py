@@ -109,7 +109,7 @@ class HashSample:
         use: Optional[HashUse],
     ) -> Optional[KeyHash]:
         """Decide where hashes are from, by the first entries; gives what computes them."""
-        self.bits = (1 << 64) - 1
+        self.bits = self.view.hash_bits
         if batch.stored is not None:
             self.how, self.why = "stored", ""
             return None

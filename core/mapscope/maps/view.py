@@ -63,6 +63,7 @@ class MapView(ABC):
     :ivar has_overflow: whether buckets have overflow buckets
     :ivar has_values: whether entries are more than their keys, as those of a set are not
     :ivar repeats: whether a key may be there more than once
+    :ivar hash_bits: which bits a hash of it has
     :ivar samples_pieces: whether sample() takes all of some buckets, rather than some entries of
         all
     :ivar concurrent: whether threads may write to it at the same time
@@ -85,6 +86,7 @@ class MapView(ABC):
     has_overflow: bool = True
     has_values: bool = True
     repeats: bool = False
+    hash_bits: int = (1 << 64) - 1
     samples_pieces: bool = False
     concurrent: bool = False
     go_version: Optional[str] = None

@@ -18,6 +18,7 @@ from .libraries.library_plans import LibraryPlans
 from .redis.table_plans import TablePlans
 from .tbb.tbb_plans import TbbPlans
 
+_DESCRIBED = DescribedPlans()
 #: in the order in which they are asked for a program
 PLANS: Tuple[FlavourPlans, ...] = (
     GoPlans(),
@@ -26,7 +27,7 @@ PLANS: Tuple[FlavourPlans, ...] = (
     RuntimePlans(),
     TbbPlans(),
     LibraryPlans(),
-    DescribedPlans(),
+    _DESCRIBED,
 )
 
 
@@ -37,6 +38,8 @@ def make(stop: Stop, host: Host, session: Session, view: Optional[MapView]) -> P
     :raises MapscopeError: if what was asked for makes no sense for it
     """
     _check_against_growth(stop, view)
+    if view is None and _DESCRIBED.meant(stop.request, host):
+        return _DESCRIBED.make(stop, host, session, None)
     if view is not None:
         known = (plans for plans in PLANS if view.flavor in plans.flavors)
     else:

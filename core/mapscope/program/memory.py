@@ -37,6 +37,12 @@ _MANY = 1 << 14
 _CHUNKS, _ROUNDS = 48, 8
 #: pieces from which on they are taken out of chunks, where those are kept
 _SOME = 256
+#: bytes that are read at once where a chunk cannot be read whole, as beside a hole of a heap; 16
+#: bits of an address tell most of them apart
+_PART = 1 << 16
+_PART_BITS, _IN_PART = _PART.bit_length() - 1, _PART - 1
+#: such parts that are looked for one by one
+_MOST_GONE = 64
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
@@ -60,9 +66,10 @@ class Memory:
         self._pages: Dict[int, bytes] = {}  # by address // PAGE, in the order in which they came
         self._limit = CACHE_LIMIT
         self._chunks: Optional[Dict[int, bytes]] = None  # by address // CHUNK
-        # memory in one piece, from an address on, and chunks that nothing is cut out of
+        # memory in one piece, from an address on, and parts of it that cannot be read
         self._run, self._run_at = b"", 0
-        self._unsafe: Set[int] = set()
+        self._gone: Set[int] = set()
+        self._safe_from, self._safe_to = 0, 0  # among them are none
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -275,6 +282,8 @@ class Memory:
         :return: indices of pieces that are not to be cut out of it; None: it cannot be had, or
             too few of the pieces are in it
         """
+        if longest > _PART:
+            return None
         low, end = min(addresses), max(addresses) + longest
         first, last = low >> _CHUNK_BITS, (end >> _CHUNK_BITS) + 1
         held = len(self._run) >> _CHUNK_BITS
@@ -292,19 +301,60 @@ class Memory:
             before = [self._run_part(number) for number in range(first, at)]
             behind = [self._run_part(number) for number in range(at + held, last)]
             self._run, self._run_at = b"".join([*before, self._run, *behind]), first << _CHUNK_BITS
-        unsafe = self._unsafe
-        if not unsafe or unsafe.isdisjoint({address >> _CHUNK_BITS for address in addresses}):
+        gone = self._gone
+        low, end = low >> _PART_BITS, end >> _PART_BITS
+        if not gone or self._safe_from <= low and end < self._safe_to:
             return []
-        return [at for at, address in enumerate(addresses) if address >> _CHUNK_BITS in unsafe]
+        within = [part for part in gone if low <= part <= end]
+        if not within:
+            self._safe_from, self._safe_to = low, end + 1
+            return []
+        if len(within) > _MOST_GONE:
+            edges = {part - 1 for part in gone}.difference(gone)
+            return [
+                at
+                for at, address in enumerate(addresses)
+                if (part := address >> _PART_BITS) in gone
+                or (part in edges and (address & _IN_PART) + longest > _PART)
+            ]
+        return self._in_parts(addresses, within, longest)
+
+    def _in_parts(self, addresses: Sequence[int], parts: Sequence[int], longest: int) -> List[int]:
+        """Indices of pieces that begin in these parts, or go on into one. Parts are told by 16
+        bits first, which are looked for in those of all addresses at once."""
+        bits = memoryview(array("Q", addresses)).cast("B").cast("H")[_PART_BITS // 16 :: 4]
+        data, there, found = bits.tobytes(), set(bits.tolist()), []
+        for part in {*parts, *(part - 1 for part in parts)}:
+            if part & 0xFFFF not in there:
+                continue
+            begins_in = part in self._gone
+            pattern = (part & 0xFFFF).to_bytes(2, "little")
+            at = data.find(pattern)
+            while at >= 0:
+                address = addresses[at >> 1]
+                if not at & 1 and address >> _PART_BITS == part:
+                    if begins_in or (address & _IN_PART) + longest > _PART:
+                        found.append(at >> 1)
+                at = data.find(pattern, at + 1)
+        return found
 
     def _run_part(self, number: int) -> Buffer:
-        """A chunk of the run; if it cannot be read whole, nothing that begins in it, or in the
-        one before it, is to be cut out."""
+        """A chunk of the run. Where it cannot be read whole, nothing is to be cut out that lies
+        in a part that cannot be read."""
+        start = number << _CHUNK_BITS
         try:
-            return self._read(number << _CHUNK_BITS, CHUNK)
+            return self._read(start, CHUNK)
         except MemoryUnreadable:
-            self._unsafe |= {number, number - 1}
-            return bytes(CHUNK)
+            parts = range(start >> _PART_BITS, (start + CHUNK) >> _PART_BITS)
+            return b"".join([self._piece_of_run(part) for part in parts])
+
+    def _piece_of_run(self, part: int) -> Buffer:
+        try:
+            return self._read(part << _PART_BITS, _PART)
+        except MemoryUnreadable:
+            self._gone.add(part)
+            self._safe_from = self._safe_to = 0
+            return bytes(_PART)
 
     def _completed_run(
         self,

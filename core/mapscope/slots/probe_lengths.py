@@ -54,6 +54,24 @@ def probe_lengths(empty: bytes, group: int) -> Optional[Dict[int, int]]:
     return dict(sorted(found.items()))
 
 
+def ways_on(last_bytes: bytes, ways: int) -> Dict[int, int]:
+    """Groups that are looked at: number of groups and classes of hashes that a lookup may begin
+    with, which are as likely as each other.
+
+    :param last_bytes: of each group; a bit of it is set if lookups of that class go on
+    :param ways: how many classes there are
+    """
+    found: Dict[int, int] = {}
+    count = len(last_bytes)
+    for way in range(ways):
+        ends = last_bytes.translate(bytes(not byte >> way & 1 for byte in range(256)))
+        # where no group ends them, they end when all have been looked at
+        lengths = probe_lengths(ends, 1) if 1 in ends else {count: count}
+        for length, number in (lengths or {}).items():
+            found[length] = found.get(length, 0) + number
+    return dict(sorted((length, number) for length, number in found.items() if number))
+
+
 _FLIPPED = bytes((byte + 1) % 256 for byte in range(256))
 
 

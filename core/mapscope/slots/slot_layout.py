@@ -54,6 +54,8 @@ class Control:
     :ivar group_bytes: control bytes of a group; more than slots where some are of the group
     :ivar hash_bits: which bits of a hash control bytes have
     :ivar place_shift: below which bit of a hash those are that choose where a lookup begins
+    :ivar ways: of a group whose last byte is its own: so many of its bits say, one of each class of
+        hashes, that lookups go on behind it, by one, two, three groups and so on
     :ivar mark: gives the control byte of a hash; None: hashes are not known here. A lookup then
         looks at `group` slots from the one that the hash names, cyclically, and goes on by one,
         two, three groups and so on until there is an empty one
@@ -66,6 +68,7 @@ class Control:
     mark: Optional[Callable[[int], int]] = None
     hash_bits: int = 0x7F
     place_shift: int = 7
+    ways: int = 0
 
     @property
     def deleted(self) -> Optional[int]:

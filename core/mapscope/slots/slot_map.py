@@ -15,7 +15,7 @@ from ..maps.progress import Progress, no_progress
 from ..maps.report import Report
 from ..program.values import Unreadable
 from .slot_check import check_slots
-from .probe_lengths import probe_lengths
+from .probe_lengths import probe_lengths, ways_on
 from .slot_lookup import SlotFinder
 from .slot_reader import TOGETHER, SlotReader
 
@@ -75,7 +75,7 @@ class SlotMap(SlotReader):
         """How far lookups go that find nothing."""
         control = self.control
         if control.group != control.group_bytes:
-            return None  # its groups have another way to end a lookup
+            return ways_on(self.last_bytes, control.ways)
         blank = next((byte for byte, name in control.names.items() if name == "empty"), None)
         empty = marks.translate(bytes(byte == blank for byte in range(256)))
         # Abseil's have one slot less, and a byte there that is never empty

@@ -63,6 +63,7 @@ class SlotReader(MapView):
         self._hash_name = hash_name
         self._hashing = hashing
         self._marks: Optional[bytes] = None
+        self.last_bytes = b""  # of groups whose last byte is their own
 
     # --- the header ---
 
@@ -123,6 +124,7 @@ class SlotReader(MapView):
                 found = self._bytes(header.control, size, progress)
             if control.group_bytes != control.group:
                 kept = bytearray(found)
+                self.last_bytes = bytes(found[control.group_bytes - 1 :: control.group_bytes])
                 for extra in range(control.group, control.group_bytes):
                     # from the last one on, so that the others stay where they are
                     del kept[control.group :: control.group_bytes - (extra - control.group)]

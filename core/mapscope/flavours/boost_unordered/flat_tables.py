@@ -51,6 +51,7 @@ _CONTROL = Control(
     names={0: "empty", _SENTINEL: "sentinel"},
     group=_GROUP,
     group_bytes=_GROUP_BYTES,
+    ways=8,  # by the low three bits of a hash
 )
 _MOST = 1 << 40
 

@@ -12,6 +12,7 @@ from ...errors import Corrupt
 from ...maps.facts import Bucket, Cell, Distribution, Growth, Held
 from ...maps.batches import Where
 from ...maps.found import Found, KeyTest, Unseen
+from ...maps.hash_use import HashUse
 from ...maps.problems import Problem, is_cut_short
 from ...maps.progress import Progress, no_progress
 from ...maps.report import Report
@@ -32,6 +33,10 @@ from .shape import Shape, placed
 from .slot_array import SlotArray
 
 NAME = "described"
+#: numbers that tell how a table gives hashes their buckets, and what spreads them
+_TRIED, _SPREAD = 65, 0x9E3779B97F4A7C15
+#: buckets
+_LARGEST_SEGMENT = 1 << 32
 _NOTHING = Type(Kind.VOID, "nothing", 0)
 
 
@@ -68,13 +73,15 @@ class DescribedMap(ChainedMap):
         hashing: Hashing,
         grows_above: Optional[int],
         notes: Tuple[str, ...],
+        segment: int = 0,
     ) -> None:
         self.shape = shape
         self.described = tables
         self.moving = Moving(session, shape.description, hashing)
         make = NodeChains if shape.chains else SlotArray
         owner = address if shape.own is not None else 0
-        nodes: DescribedEntries = make(session.memory, shape, tables, owner)
+        nodes: DescribedEntries = make(session.memory, shape, tables, owner, segment)
+        self._splitting: Optional[str] = None
         value = shape.value.type if shape.value is not None else _NOTHING
         self.has_values = shape.value is not None
         size = shape.own.size if shape.own is not None else 0
@@ -95,6 +102,7 @@ class DescribedMap(ChainedMap):
         self.unit = "chain" if shape.chains else "slot"
         self.flavor = NAME
         self.decoder = session.decoder()
+        self.hash_bits = shape.hash_bits()
         self._counted: Optional[int] = None if not tables.counted else tables.count
 
     # --- by the header alone ---
@@ -127,10 +135,18 @@ class DescribedMap(ChainedMap):
 
     # --- walks ---
 
+    def splitting(self) -> str:
+        """Which thread is just splitting a chain, so that chains of two buckets share entries; "":
+        none is."""
+        if self._splitting is None:
+            self._splitting = self.moving.splitting()
+            self.entries_of.shared = bool(self._splitting)
+        return self._splitting
+
     def pieces(
         self, progress: Progress = no_progress, whole: bool = False
     ) -> Iterator[Tuple[Piece, bool]]:
-        tables = self.described
+        tables, splitting = self.described, bool(self.splitting())
         total, done, found = sum(tables.sizes) or 1, 0, 0
         self._walked = 0
         seen: Set[int] = set()
@@ -142,13 +158,15 @@ class DescribedMap(ChainedMap):
                 progress(done, total)
                 end = min(tables.sizes[table], first + STEP)
                 for piece in self.nodes.walk(table, first, end):
-                    if tables.migrating:
+                    if tables.migrating or splitting:
                         if table or seen.isdisjoint(piece.ids):
                             seen.update(piece.ids)
                         else:
                             fresh = [i for i, id in enumerate(piece.ids) if id not in seen]
                             piece = piece.only(fresh)
                             seen.update(piece.ids)
+                    if splitting:
+                        self._sort_out(piece)
                     found += len(piece)
                     if piece:
                         yield piece, False
@@ -162,6 +180,15 @@ class DescribedMap(ChainedMap):
             self.problems.append(lost.problem)
         else:
             self._compare(found)
+
+    def _sort_out(self, piece: Piece) -> None:
+        """Give entries that two buckets share to the ones that they belong to, where their hashes
+        are stored."""
+        if not self.nodes.stores_hashes:
+            return
+        for at, key_hash in enumerate(self.nodes.hashes(piece)):
+            if key_hash is not None:
+                piece.buckets[at] = self.described.place(piece.table, key_hash)
 
     def _lost(self, seen: Set[int], found: int) -> Lost:
         """Entries that are on their way."""
@@ -193,9 +220,41 @@ class DescribedMap(ChainedMap):
             if self.shape.value is not None:
                 size += self.shape.value.type.size
             found = replace(found, entries=live, bytes_used=live * size)
-        if not self.shape.chains:
+        if not self.shape.chains or self._halves():
             found.uniformity = None  # a slot has one entry at most, however the hash spreads them
         return found
+
+    def _halves(self) -> int:
+        """Of a table that grows by one bucket at a time, the power of two below its size: buckets
+        of so many would be equally likely, while of its own those that are not split yet get twice
+        what the others get. 0: it is none."""
+        tables = self.described
+        size = tables.sizes[tables.target]
+        half = 1 << size.bit_length() >> 1
+        if size < 3 or half == size:
+            return 0
+        place = tables.places[-1]
+        tried = (number * _SPREAD & MASK for number in range(1, _TRIED))
+        return half if all((place(number) ^ number) & (half - 1) == 0 for number in tried) else 0
+
+    def hash_use(self) -> Optional[HashUse]:
+        tables, half = self.described, self._halves()
+        size = tables.sizes[tables.target]
+        if not size or (not half and "table.bucket" not in self.shape.description.lines):
+            return super().hash_use()
+        number = {tables.array(table): table for table in range(len(tables.places))}
+
+        def fits(where: Where, mark: Optional[int], key_hash: int) -> bool:
+            return tables.place(number[where.array], key_hash) == where.bucket
+
+        def seen(where: Where, mark: Optional[int]) -> Optional[int]:
+            return where.bucket & (half - 1) if half else None
+
+        if half:
+            mask = half - 1
+            return HashUse(half, mask.__and__, mask, 0, seen, mask, fits, "bucket", self.mark)
+        place = tables.places[-1]
+        return HashUse(size, place, None, 0, seen, 0, fits, "bucket", self.mark)
 
     # --- one bucket, one key ---
 
@@ -293,6 +352,12 @@ class DescribedLookup(NodeLookup):
             yield 0, index, True, f"it is not below {tables.index}: it is not migrated yet"
             yield 1, new, False, "lookups look in the old bucket until it is migrated"
 
+    def why_unseen(self, where: Where, key_hash: int, test: KeyTest) -> str:
+        splitting = self._described.splitting()
+        if splitting:
+            return f"{splitting}, and has not come to it yet"
+        return super().why_unseen(where, key_hash, test)
+
     def find(self, test: KeyTest) -> Found:
         found = super().find(test)
         where = found.where
@@ -375,6 +440,11 @@ def open_table(session: Session, shape: Shape, base: int) -> DescribedMap:
     count = shape.count.value(env) if shape.count is not None else 0
     if not 0 <= count <= ADDRESS_LIMIT // 8:
         raise Corrupt(f"no table {name}: {count} entries")
+    segment = 0
+    if shape.segment is not None:
+        segment = shape.segment.value(env)
+        if not 0 < segment <= _LARGEST_SEGMENT:
+            raise Corrupt(f"no table {name}: segments of {segment} buckets")
     paused = shape.paused.value(env) if shape.paused is not None else 0
     tables = DescribedHeader(
         arrays,
@@ -393,7 +463,7 @@ def open_table(session: Session, shape: Shape, base: int) -> DescribedMap:
         notes = tuple(waiting(session, shape.description, index))
     hashing = _hashing(session, shape, env)
     above = None if shape.grows_above is None else shape.grows_above.value(env)
-    view = DescribedMap(session, shape, address, tables, hashing, above, notes)
+    view = DescribedMap(session, shape, address, tables, hashing, above, notes, segment)
     view.reopen = lambda later: open_table(later, shape, base)
     return view
 

@@ -81,6 +81,12 @@ class Moving:
             return f"thread {frame.thread} is in {plain_name(frame.function)}: let it return"
         return ""
 
+    def splitting(self) -> str:
+        """Which thread is splitting a chain; "": none that is known."""
+        for frame, _ in frames_in(self._session, self._description.words("table.splits")):
+            return f"thread {frame.thread} is in {plain_name(frame.function)}, which splits a chain"
+        return ""
+
     def writing(self) -> int:
         """How many threads are in functions that add or remove an entry."""
         frames = frames_in(self._session, self._description.writers())

@@ -123,7 +123,7 @@ class DescribedTables(Flavour):
     ) -> Optional[MapView]:
         """What --type names, if that is a description, or the struct of one."""
         for one in LOADED.values() if type is not None else ():
-            if type == one.name or (one.type_name and type == one.type_name):
+            if is_named(one, type):
                 if not one.type_name:
                     raise NotAMap(f"{one.name} is no struct but variables: map inspect {one.name}")
                 return open_table(session, shape_of(session.target, one), address)
@@ -174,6 +174,11 @@ class DescribedTables(Flavour):
                 session.unread.append((one.name, str(error)))
                 continue
             yield one.name, view
+
+
+def is_named(description: Description, type: Optional[str]) -> bool:
+    """Whether --type names a description, or the struct of one."""
+    return type is not None and (type == description.name or type == description.type_name != "")
 
 
 def _is_of(type: Type, wanted: str) -> bool:

@@ -18,9 +18,12 @@ _COMMENT = re.compile(r"(?:^|\s)#.*$")
 _SECTION = re.compile(r"\[\s*(\w+)\s*\]")
 _FUNCTION = re.compile(r"[A-Za-z_~][\w:<>~, ]*")
 
+#: events that a function of [stops] can stand for; of those behind them no entry is told
+WRITES, MOVES = ("assign", "delete"), ("clear", "grow", "evacuate", "done")
+_CALLED = WRITES + MOVES
 #: what a file may say: by section, which of it are expressions, and which are not
 _FORMULAS: Dict[str, Tuple[str, ...]] = {
-    "table": ("array", "size", "count", "bucket", "paused", "grows_above"),
+    "table": ("array", "segment", "size", "count", "bucket", "paused", "grows_above"),
     "old": ("when", "array", "size", "done", "bucket"),
     "node": ("next", "head", "hash"),
     "slot": ("live", "deleted", "hash"),
@@ -31,7 +34,7 @@ _FORMULAS: Dict[str, Tuple[str, ...]] = {
     "stops": (),
 }
 _WORDS: Dict[str, Tuple[str, ...]] = {
-    "table": ("name", "type", "file"),
+    "table": ("name", "type", "file", "splits"),
     "old": ("busy",),
     "node": ("type",),
     "slot": ("type",),
@@ -39,7 +42,7 @@ _WORDS: Dict[str, Tuple[str, ...]] = {
     "value": ("as", "type"),
     "lookup": ("hash", "order"),
     "moving": ("function", "locals", "waits", "waits_for"),
-    "stops": ("watch", "assign", "delete", "clear", "adding", "removing"),
+    "stops": ("watch", *_CALLED, "adding", "removing"),
 }
 #: without which nothing can be shown
 _NEEDED = ("table.name", "table.array", "table.size", "key.at")
@@ -206,6 +209,9 @@ def _checked(file: str, lines: Dict[str, Line], last: int) -> Description:
         raise found.error("table.name", f"{found.name!r}: {text}")
     if "table.type" in lines and "table.file" in lines:
         raise found.error("table.file", "it is of a table of variables, and `type` is there")
+    if "table.segment" in lines and (slots or found.has("old")):
+        what = "[slot]" if slots else "[old]"
+        raise found.error("table.segment", f"segments are of one table of chains; there is {what}")
     _check_choices(found)
     return found
 
@@ -233,7 +239,7 @@ def _check_choices(found: Description) -> None:
         raise found.error("lookup.hash", f"[{where}] lacks hash, where it is stored")
     if found.has("moving") and not found.has("old"):
         raise found.error("moving.function", "there is no [old] table that entries move from")
-    for event in ("assign", "delete", "clear"):
+    for event in _CALLED:
         _check_call(found, event)
 
 
@@ -254,7 +260,7 @@ def _check_call(found: Description, event: str) -> None:
         roles.append(role)
     if found.type_name and "table" not in roles:
         raise found.error(key, "table=PARAMETER is to say which table the function works on")
-    if event != "clear" and not {"node", "key"} & set(roles):
+    if event in WRITES and not {"node", "key"} & set(roles):
         raise found.error(key, "key=PARAMETER or node=PARAMETER is to say which entry it is")
     if found.get("key.as") == TEXT and "key" in roles and "length" not in roles:
         raise found.error(key, "length=PARAMETER is to say how long the key is")

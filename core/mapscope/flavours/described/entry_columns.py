@@ -26,19 +26,29 @@ class DescribedEntries(Nodes):
     """Entries of one table.
 
     :param owner: address of the struct that the table is; 0: variables are the table
+    :ivar shared: whether chains of two buckets may have the same entries at this moment
+    :param segment: buckets of a segment, which the table has pointers to; 0: it has them itself
     """
 
-    def __init__(self, memory: Memory, shape: Shape, tables: Tables, owner: int) -> None:
+    def __init__(
+        self, memory: Memory, shape: Shape, tables: Tables, owner: int, segment: int = 0
+    ) -> None:
         self.problems = []
         self.memory = memory
         self.shape = shape
         self.tables = tables
         self.owner = owner
+        self.segment = segment
+        self.shared = False
         self.bucket_bytes = shape.stride
         self.stores_hashes = shape.stored is not None
 
     def bucket_address(self, table: int, bucket: int) -> int:
-        return self.tables.arrays[table] + self.shape.stride * bucket
+        start = self.tables.arrays[table]
+        if self.segment:
+            start = self.memory.read_word(start + 8 * (bucket // self.segment))
+            bucket %= self.segment
+        return start + self.shape.stride * bucket
 
     def child_bytes(self) -> int:
         return self.shape.entry.size * self.tables.count if self.shape.chains else 0

@@ -17,11 +17,13 @@ from ...program.types import Kind, Part, Type
 from ...records import dataclass
 
 MASK = (1 << 64) - 1
+#: the address of the node or slot whose parts are named
+OWN = "$node"
 #: characters of an expression, and how deep it may be nested
 _LONGEST, _DEEPEST = 400, 24
 _TOKEN = re.compile(
     r"\s*(?:(?P<number>0[xX][0-9a-fA-F]+|\d+)|(?P<name>\$?[A-Za-z_]\w*(?:::[A-Za-z_]\w*)*)"
-    r"|(?P<sign><<|>>|->|==|!=|<=|>=|[-+*%&|^~!()\[\].<>]))"
+    r"|(?P<sign><<|>>|->|==|!=|<=|>=|[-+*%&|^~!()\[\].<>?:]))"
 )
 #: binary operators, from those that bind least on, as C has them
 _LEVELS: Tuple[Tuple[str, ...], ...] = (
@@ -160,7 +162,7 @@ class _Reader:
 
     def whole(self) -> Formula:
         """All of it."""
-        found = self._binary(0)
+        found = self._conditional()
         if self._peek():
             raise FormulaError(f"{self._text!r}: {self._peek()!r} is one too many")
         return found
@@ -177,6 +179,25 @@ class _Reader:
         self._at += 1
         return token
 
+    def _conditional(self) -> Formula:
+        """`A ? B : C`, or what stands in place of A."""
+        found = self._binary(0)
+        if self._peek() != "?":
+            return found
+        self._deeper()
+        self._take()
+        chosen = self._conditional()
+        self._take(":")
+        other = self._conditional()
+        self._depth -= 1
+        test, yes, no = found.value, chosen.value, other.value
+        return Formula(self._text, lambda env: yes(env) if test(env) else no(env), None)
+
+    def _deeper(self) -> None:
+        self._depth += 1
+        if self._depth > _DEEPEST:
+            raise FormulaError(f"{self._text!r} is nested too deep")
+
     def _binary(self, level: int) -> Formula:
         if level == len(_LEVELS):
             return self._unary()
@@ -188,9 +209,7 @@ class _Reader:
         return left
 
     def _unary(self) -> Formula:
-        self._depth += 1
-        if self._depth > _DEEPEST:
-            raise FormulaError(f"{self._text!r} is nested too deep")
+        self._deeper()
         try:
             sign = self._peek()
             if sign in ("-", "~", "!"):
@@ -208,13 +227,13 @@ class _Reader:
     def _path(self) -> Formula:
         if self._peek() == "(":
             self._take()
-            found = self._binary(0)
+            found = self._conditional()
             self._take(")")
         else:
             found = self._first(self._take())
         while self._peek() in (".", "->", "["):
             if self._take() == "[":
-                index = self._binary(0)
+                index = self._conditional()
                 self._take("]")
                 found = self._element(found, index)
             else:
@@ -240,6 +259,8 @@ class _Reader:
             if self._scope is not None and token not in self._scope.given:
                 known = ", ".join(self._scope.given) or "no such names"
                 raise FormulaError(f"{self._text!r}: {token} has no value here; there are {known}")
+            if token == OWN:
+                return Formula(self._text, lambda env: env.base, None)
             return Formula(self._text, lambda env: env.values[token], None)
         if not re.match(r"[A-Za-z_]", token):
             raise FormulaError(f"{self._text!r}: a name or a number is expected at {token!r}")

@@ -70,6 +70,10 @@ HASHES: Dict[str, Callable[[bytes, int], int]] = {
 }
 
 
+#: bits of those that have fewer than 64
+HASH_BITS = {"murmur3-32": 32, "fnv1a-32": 32, "djb2": 32}
+
+
 class NamedHash(KeyHash):
     """One of them, with its seed.
 

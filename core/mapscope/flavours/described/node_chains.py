@@ -17,10 +17,16 @@ class NodeChains(DescribedEntries):
     """The chains of one table."""
 
     def walk(self, table: int, first: int, end: int) -> Iterator[Piece]:
-        for start, heads in self._heads(table, first, end):
+        for start, heads in self._segments(table, first, end):
             pending = [(start + at, link) for at, link in enumerate(heads) if link]
             buckets = [bucket for bucket, _ in pending]
             yield from self._follow(table, buckets, [link for _, link in pending])
+
+    def _segments(self, table: int, first: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
+        """(first bucket, pointers) of what can be read, segment by segment."""
+        step = self.segment or max(end, 1)
+        for start in range(first - first % step, end, step):
+            yield from self._heads(table, max(first, start), min(end, start + step))
 
     def _heads(self, table: int, first: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
         """(first bucket, pointers) of what can be read of the table."""
@@ -92,6 +98,8 @@ class NodeChains(DescribedEntries):
         kept: List[Tuple[int, int]] = []
         for bucket, link in zip(buckets, links):
             if link in seen:
+                if self.shared:
+                    continue
                 text = (
                     f"{self.tables.array(table)} bucket {bucket}: its chain leads to the entry at "
                     f"{link:#x}, where it, or another, has been before"

@@ -8,7 +8,8 @@ from ...program.target import Target
 from ...program.types import Kind, Type
 from ...records import dataclass
 from .description import C_STRING, TEXT, VALUE, Description
-from .formulas import Env, Formula, Place, Scope, compile_formula, parts_of
+from .formulas import OWN, Env, Formula, Place, Scope, compile_formula, parts_of
+from .named_hashes import HASH_BITS, HASHES
 from .scopes import completed, struct_scope, variables_scope
 from .texts import TEXT_TYPE
 
@@ -54,6 +55,7 @@ class Shape:
     """A description that fits the program.
 
     :ivar own: the struct that a table is; None: variables are the table
+    :ivar segment: buckets of what each pointer of the array leads to; None: it has them itself
     :ivar entry: the type of a node, or of a slot
     :ivar row: bytes of it that are read
     :ivar stride: bytes from a bucket to the next one
@@ -64,6 +66,7 @@ class Shape:
     description: Description
     own: Optional[Type]
     array: Formula
+    segment: Optional[Formula]
     size: Formula
     count: Optional[Formula]
     paused: Optional[Formula]
@@ -86,6 +89,16 @@ class Shape:
     value: Optional[Form]
     seed: Optional[Formula]
     watched: Tuple[Place, ...]
+
+    def hash_bits(self) -> int:
+        """Which bits a hash has."""
+        width = 64
+        if self.stored is not None and self.stored.place is not None:
+            width = 8 * self.stored.place.type.size
+        name = self.description.get("lookup.hash")
+        if name in HASHES:
+            width = min(width, HASH_BITS.get(name, 64))
+        return (1 << width) - 1
 
     @property
     def chains(self) -> bool:
@@ -139,6 +152,12 @@ class _Builder:
         bucket: Optional[Type] = None
         if array.place is not None and array.place.type.kind in (Kind.POINTER, Kind.ARRAY):
             bucket = self.complete(array.place.type.target())
+        if "table.segment" in self.description.lines:
+            if bucket is None or bucket.kind is not Kind.POINTER:
+                what = "not known" if bucket is None else f"a {bucket.name}"
+                text = f"with `segment` it has pointers to segments, and an element is {what}"
+                raise self.description.error("table.array", text)
+            bucket = self.complete(bucket.target())
         if slots:
             entry = self.named_type(key) if key in self.description.lines else bucket
             if entry is None or not entry.size or entry.kind is Kind.VOID:
@@ -222,7 +241,7 @@ def shape_of(target: Target, description: Description, own: Optional[Type] = Non
     entry, stride, head = make.entry(array)
     if not 0 < entry.size <= _LARGEST:
         raise description.error("table.array", f"the size of a {entry.name} is not known")
-    scope = struct_scope(entry, target)
+    scope = struct_scope(entry, target, (OWN,))
     place = make.formula("table.bucket", placing, _MASKED)
     when = make.maybe("old.when", table)
     if has_old and when is None:
@@ -232,6 +251,7 @@ def shape_of(target: Target, description: Description, own: Optional[Type] = Non
         description,
         own,
         array,
+        make.maybe("table.segment", table),
         make.formula("table.size", table),
         make.maybe("table.count", table),
         make.maybe("table.paused", table),

@@ -186,7 +186,8 @@ class ObjectColumn(Column):
 
     def _find_quick_json(self) -> List[Optional[str]]:
         raws = self._memory.gather(self._pointers, _NEAR)
-        near = b"".join([raw or bytes(_NEAR) for raw in raws])
+        whole = raws if None not in raws else [raw or bytes(_NEAR) for raw in raws]
+        near = b"".join(whole)  # type: ignore[arg-type]
         text = near.decode("latin-1")
         words = memoryview(near).cast("Q")
         heads, values = words[:: _NEAR // 8].tolist(), words[1 :: _NEAR // 8].tolist()

@@ -47,7 +47,8 @@ class Texts:
         self._pointers = pointers
         raws = memory.gather([pointer - FRONT for pointer in pointers], NEAR)
         self._unread = [at for at, raw in enumerate(raws) if raw is None] if None in raws else []
-        self._near = b"".join([raw or _NOTHING for raw in raws])
+        whole = raws if not self._unread else [raw or _NOTHING for raw in raws]
+        self._near = b"".join(whole)  # type: ignore[arg-type]
         flags = self._near[FRONT - 1 :: NEAR]
         known = flags.translate(_SHORT_MSTR if mstr else _SHORT_SDS)
         self.lengths: List[int] = list(known)

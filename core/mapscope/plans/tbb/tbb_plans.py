@@ -1,15 +1,12 @@
 # SPDX-License-Identifier: MIT
-"""`map break grow` and `evacuate` of a concurrent_hash_map.
+"""Stops at a concurrent_hash_map: which plan does what, and `map break grow` and `evacuate`.
 
 A segment of buckets is added by enable_segment, which stores the map's mask last. A bucket is
-filled by rehash_bucket, whose object is the map, and whose `hash` is the bucket's number. It calls
-itself for parents that wait, so it is there out of line; where a copy of it is inlined, debug
-information tells both, or the stop says that it cannot tell. Nothing marks the end of a migration,
-and how far one is by then is not a call's own: `done` and `progress` are refused, as is what is
-inlined in all callers.
+filled by rehash_bucket (rehash_calls); that all are, is noticed by what they have (tbb_ends). The
+map does not count them, so `progress` is refused, as is what is inlined in all callers.
 """
 
-from typing import Optional, Tuple
+from typing import Optional
 
 from ...errors import MapscopeError, NeedsProcess, UsageError
 from ...flavours.tbb import tbb_tables
@@ -22,10 +19,11 @@ from ...stops.host import Hit, Host
 from ...stops.occurrence import Occurrence
 from ..flavour_plans import FlavourPlans
 from ..libraries.library_plans import LibraryPlan
+from .rehash_calls import RehashCalls, number_of
+from .tbb_ends import TbbDonePlan, TbbTrace
 
-#: buckets after the first growth; the most that are believed; bytes at the beginning of a function
-#: in which its parameters are still in their registers
-_FIRST, _MOST, _PROLOGUE = 256, 1 << 40, 24
+#: buckets after the first growth
+_FIRST = 256
 
 
 class TbbPlans(FlavourPlans):
@@ -49,15 +47,20 @@ class TbbPlans(FlavourPlans):
             return TbbGrowPlan(stop, host, view, view.grows)
         if request.event == "evacuate":
             return TbbRehashPlan(stop, host, view)
-        if request.event in ("done", "progress"):
+        if request.event == "done":
+            return TbbDonePlan(stop, host, view)
+        if request.event == "trace":
+            return TbbTrace(stop, host, view)
+        if request.event == "progress":
             raise UsageError(
-                f"map break {request.event}: buckets are rehashed when somebody looks in them, and "
-                "nothing marks the last one; there are map break grow and map break evacuate, "
-                "and map inspect tells how many wait"
+                "map break progress: buckets are rehashed in the order in which somebody looks in "
+                "them, and the map does not count them, so each would have to be noticed; there "
+                "are map break grow, evacuate [--bucket N] and done, and map inspect tells how "
+                "many wait"
             )
         raise UsageError(
             f"map break {request.event}: what does it is inlined in its callers; there are map "
-            "break grow and map break evacuate, and breakpoints of the debugger"
+            "break grow, evacuate and done, and breakpoints of the debugger"
         )
 
 
@@ -68,7 +71,7 @@ class TbbGrowPlan(LibraryPlan):
         frame = next(hit.frames(), None)
         if frame is not None and not frame.function.endswith("enable_segment"):
             return False  # a lambda in there, which a debugger takes for it
-        this = _number(self.host, hit, "this")
+        this = number_of(self.host, hit, "this")
         if (hit.register("rdi") if this is None else this) != self._grows.owner:
             return False
         before = self._now().facts().buckets or 0
@@ -91,17 +94,13 @@ class TbbRehashPlan(Plan):
     def __init__(self, stop: Stop, host: Host, view: TbbMap) -> None:
         super().__init__(stop, host)
         self._view = view
-        self._unknown = False
+        self._calls = RehashCalls(host, view, self._now)
 
     def arm(self) -> Plan:
         if self.host.state() != "live":
             raise NeedsProcess("no process: name the place where the map is by --at LOCATION")
-        grows = self._view.grows
-        assert grows is not None, "the plans have looked"
-        scope = grows.functions[0].rpartition("::")[0].rpartition("::")[0]
         try:
-            name = f"{scope}::concurrent_hash_map::rehash_bucket"
-            self.visible = self.host.breakpoint_at(name, self._on_call)
+            self.visible = self.host.breakpoint_at(self._calls.location, self._on_call)
         except UsageError:
             raise UsageError(
                 "the program has no function rehash_bucket out of line: nothing can be stopped at"
@@ -121,32 +120,10 @@ class TbbRehashPlan(Plan):
         return False
 
     def _called(self, hit: Hit) -> bool:
-        this, bucket = _number(self.host, hit, "this"), _number(self.host, hit, "hash")
-        if this is None or bucket is None:
-            this, bucket = self._passed(hit)
-        if this != self._view.address:
-            return False
-        if self.request.bucket not in (None, bucket):
+        bucket = self._calls.bucket(hit)
+        if bucket is None or self.request.bucket not in (None, bucket):
             return False
         return self._occurred(hit, bucket)
-
-    def _passed(self, hit: Hit) -> Tuple[int, int]:
-        """(the map, the number of the bucket) by registers, where they are still the function's
-        parameters; 0 of both: they are not of this map, or not known."""
-        this, place, bucket = (hit.register(name) for name in ("rdi", "rsi", "rdx"))
-        if this == self._view.address and bucket < _MOST:
-            map = self._now()
-            if bucket < map.header.buckets and map.segments.bucket_address(bucket) == place:
-                return this, bucket
-        pc = hit.register("rip")
-        start = self.host.function_start(pc)
-        if (start is None or pc - start > _PROLOGUE) and not self._unknown:
-            self._unknown = True
-            self.host.say(
-                "a bucket is rehashed by a copy of rehash_bucket that is inlined, and debug "
-                f"information does not tell of which map: at {pc:#x}"
-            )
-        return 0, 0
 
     def _now(self) -> TbbMap:
         reopen = self._view.reopen
@@ -185,15 +162,3 @@ class TbbRehashPlan(Plan):
         if self.visible is not None:
             self.visible.remove()
             self.visible = None
-
-
-def _number(host: Host, hit: Hit, name: str) -> Optional[int]:
-    """A parameter of the function that is hit; None: debug information does not tell."""
-    frame = next(hit.frames(), None)
-    variable = None if frame is None else frame.variable(name)
-    if variable is None:
-        return None
-    data = variable.data
-    if data is None and variable.address is not None:
-        data = bytes(host.target().read_memory(variable.address, 8))
-    return None if data is None else int.from_bytes(data[:8], "little")

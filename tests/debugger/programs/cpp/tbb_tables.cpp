@@ -206,7 +206,7 @@ void damage() {
 }
 
 // What is stepped through: growth, rehashing of buckets whose parents wait themselves, an
-// erasure, a rehash of all that is left.
+// erasure, a rehash of all that is left; then all buckets are filled one by one.
 [[gnu::noinline]] void step(int round) {
   switch (round) {
   case 0: // the buckets of this key and of its parents were never looked in
@@ -230,6 +230,12 @@ void damage() {
     break;
   case 6:
     stepped.clear();
+    break;
+  case 7: // all buckets but the last one are filled as it goes, then that one
+    for (int i = 0; i < 254; ++i)
+      put(stepped, i, i);
+    stepped.count(254);
+    stepped.count(255);
     break;
   default:
     break;
