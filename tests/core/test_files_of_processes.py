@@ -152,7 +152,7 @@ def _frames(pieces: Dict[int, bytes], registers: Dict[str, int]) -> List[Tuple[i
         raise MemoryUnreadable(address, size)
 
     def table(pc: int) -> Optional[int]:
-        return TABLE if CODE <= pc < CODE + 0x100 else None
+        return TABLE if CODE <= pc < CODE + 0x200 else None
 
     return [(frame.pc, frame.cfa) for frame in Unwinder(read, table).frames(registers)]
 
@@ -168,6 +168,18 @@ def test_frames_by_the_table() -> None:
     assert after[:2] == [(CODE + 16, HEAP + 24), (CODE + 0x20, HEAP + 48)]
     assert _frames(pieces, {"rip": 0x999, "rsp": HEAP}) == [(0x999, 0)]
     assert _frames(pieces, {}) == []
+
+
+def test_frames_right_behind_a_function_of_the_table() -> None:
+    """clone3's are so, at its system call: by the last rules, if they lead into the table."""
+    pieces = {**_unwind_table(b""), HEAP: struct.pack("<4Q", CODE + 0x20, 0, 0x999, 0)}
+    gap = CODE + 0x102
+    assert _frames(pieces, {"rip": gap, "rsp": HEAP})[:2] == [
+        (gap, HEAP + 8),
+        (CODE + 0x20, HEAP + 16),
+    ]
+    assert _frames(pieces, {"rip": gap, "rsp": HEAP + 16}) == [(gap, 0)]
+    assert _frames(pieces, {"rip": CODE + 0x110, "rsp": HEAP}) == [(CODE + 0x110, 0)]
 
 
 def test_frames_by_a_damaged_table() -> None:

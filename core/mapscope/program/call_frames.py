@@ -24,6 +24,8 @@ _KEPT = ("rbx", "rbp", "r12", "r13", "r14", "r15")
 _MASK = (1 << 64) - 1
 #: bytes of one entry, steps of one expression, frames of a thread
 _MOST_BYTES, _MOST_STEPS, _MOST_FRAMES = 1 << 16, 256, 256
+#: bytes behind a function's part of a table that may be its own
+_GAP = 16
 #: encodings of pointers (DW_EH_PE_*)
 _OMITTED, _INDIRECT = 0xFF, 0x80
 _FORMATS = {0: "<Q", 2: "<H", 3: "<I", 4: "<Q", 10: "<h", 11: "<i", 12: "<q"}
@@ -105,6 +107,8 @@ class Unwinder:
                 entry = self._entry(pc if exact else pc - 1)
                 if entry is not None:
                     above = self._above(entry, current, pc if exact else pc - 1)
+                elif current == registers:
+                    above = self._above_gap(pc, current)
             except (MapscopeError, IndexError, struct.error, ValueError):
                 pass
             yield CallFrame(pc, current, 0 if above is None else above[0], exact)
@@ -115,10 +119,25 @@ class Unwinder:
                 return
             current, exact = outer, is_signal
 
+    def _above_gap(
+        self, pc: int, registers: Dict[str, int]
+    ) -> Optional[Tuple[int, Dict[str, int], bool]]:
+        """The same for an instruction right behind those that a table tells of, where the rules of
+        the last one lead into a function: clone3 ends its part in front of the system call, for
+        the new thread (glibc's sysdeps/unix/sysv/linux/x86_64/clone3.S)."""
+        entry = self._entry(pc, _GAP)
+        found = None if entry is None else self._above(entry, registers, entry.end - 1)
+        if found is None or self._entry(found[1].get("rip", 0) - 1) is None:
+            return None
+        return found
+
     # --- tables ---
 
-    def _entry(self, pc: int) -> Optional[_Entry]:
-        """By halving the table of functions that stands in .eh_frame_hdr."""
+    def _entry(self, pc: int, behind: int = 0) -> Optional[_Entry]:
+        """By halving the table of functions that stands in .eh_frame_hdr.
+
+        :param behind: bytes behind a function that are taken for its own
+        """
         header = self._table(pc)
         if header is None:
             return None
@@ -138,7 +157,7 @@ class Unwinder:
                 high = middle
         start, place = self._pair(at, low, header)
         entry = self._parsed(place, header) if start <= pc else None
-        return entry if entry is not None and entry.start <= pc < entry.end else None
+        return entry if entry is not None and entry.start <= pc < entry.end + behind else None
 
     def _pair(self, at: int, index: int, header: int) -> Tuple[int, int]:
         start, place = struct.unpack("<ii", self._read(at + 8 * index, 8))
