@@ -128,6 +128,7 @@ class GdbHost(Host):
 
     def say(self, line: str) -> None:
         write(line + "\n")
+        gdb.flush()  # in front of what the program itself writes when it goes on
 
 
 def _is_native() -> bool:
