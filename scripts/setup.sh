@@ -59,6 +59,7 @@ want_test() {
   want optional binutils have strip
   want optional llvm-19-tools have FileCheck-19
   want optional clang have clang++
+  want optional libclang-rt-14-dev sh -c 'ls /usr/lib/llvm-*/lib/clang/*/lib/linux/libclang_rt.asan-x86_64.a'
   want optional clang-format have clang-format
   want optional clang-tidy have clang-tidy
   want optional python3 have "$python"
