@@ -296,6 +296,21 @@ def test_globals(info: GoDebugInfo) -> None:
     assert [name for name, _, _ in info.global_maps()] == ["main.Table"]
 
 
+def test_globals_after_a_search_that_was_interrupted(
+    info: GoDebugInfo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C leaves no list that is taken for a whole one."""
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(info, "_placed", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            list(info.global_maps())
+    assert [name for name, _, _ in info.global_maps()] == ["main.Table"]
+
+
 def test_parameters_where_their_lists_say(info: GoDebugInfo) -> None:
     at_start = value(info, "m", FUNCTION)
     assert at_start is not None and at_start.address is None

@@ -152,12 +152,13 @@ class GoDebugInfo:
         :raises LayoutUnknown: behind those in front of what cannot be read
         """
         if self._maps is None:
-            self._maps = []
+            found: List[Tuple[str, int, Type]] = []
             try:
                 with _reading():
-                    self._maps += self._find_maps()
+                    found += self._find_maps()
             except LayoutUnknown as error:
                 self._unread = error
+            self._maps = found  # not of a search that Ctrl-C has ended: that is no list of all
         yield from self._maps
         if self._unread is not None:
             raise self._unread
