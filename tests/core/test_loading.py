@@ -24,6 +24,14 @@ def test_a_flavour_is_what_the_registry_calls_it(one: Deferred) -> None:
     assert type(one.flavour).__name__ == one.code.rpartition(".")[2]
 
 
+def test_what_stands_for_a_flavour_answers_nothing_itself() -> None:
+    """A method that it lacks would say "none" for all flavours."""
+    asked = {name for name, own in vars(Flavour).items() if callable(own)}
+    asked -= {"__init__", "__new__"}
+    assert "heap" in asked
+    assert not asked - set(vars(Deferred))
+
+
 @pytest.mark.parametrize(
     ("function", "expected"),
     [
