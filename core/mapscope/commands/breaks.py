@@ -2,13 +2,13 @@
 """`map break`: sets, lists and deletes stops."""
 
 import argparse
-from typing import Dict, Iterator, List
+from typing import Dict, Iterator, List, Type
 
 from ..errors import UsageError
 from ..program.values import dumps, escape
 from ..records import dataclass
 from ..stops.engine import Stop
-from ..stops.request import EVENTS, from_words
+from ..stops.request import EVENTS, Request, from_words
 from .base import Command, Context, Result, add_conditions, natural
 
 
@@ -74,7 +74,6 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
-    session = context.session
     stops = context.stops()
     if args.event == "list":
         if args.words:
@@ -87,9 +86,17 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         )
     if args.event == "delete" and _means_stops(args):
         return _delete(context, args.words)
-    if session.target.has_memory():
-        session.require_architecture()
-    stop = stops.add(from_words(args))
+    return set_stop(context, from_words(args))
+
+
+def set_stop(context: Context, request: Request, kind: Type[Stop] = Stop) -> BreakResult:
+    """Set a stop, and say so.
+
+    :param kind: of stop, by what it is for
+    """
+    if context.session.target.has_memory():
+        context.session.require_architecture()
+    stop = context.stops().add(request, kind)
     lines = [f"mapscope stop {stop.number}: {stop.describe()}"]
     if stop.plan is not None:
         lines += [f"  {escape(note)}" for note in stop.plan.notes]

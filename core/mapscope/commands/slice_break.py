@@ -9,8 +9,9 @@ from ..plans.slices.slice_request import SliceRequest
 from ..plans.slices.slice_stop import SliceStop
 from ..program.values import escape
 from ..stops.engine import Stop
+from ..stops.request import conditions
 from .base import Command, Context, Result, add_conditions
-from .breaks import BreakResult, stop_row
+from .breaks import BreakResult, set_stop, stop_row
 from .slice_words import plural
 
 
@@ -27,7 +28,7 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
-    session, stops = context.session, context.stops()
+    stops = context.stops()
     own: List[Stop] = [stop for stop in stops if isinstance(stop, SliceStop)]
     if args.event == "list":
         if args.words:
@@ -47,27 +48,12 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
             if not args.words
             else f"slice break grow: one SLICE is expected, not {escape(' '.join(args.words))}"
         )
-    if args.ignore >= 1 << 63:
-        raise UsageError(f"--ignore {args.ignore}: nothing happens so often")
-    if args.at is not None and not args.at.strip():
-        raise UsageError("--at: where? as in --at worker.go:17")
-    if session.target.has_memory():
-        session.require_architecture()
     request = SliceRequest(
         "grow",
         args.words[0],
-        condition=args.condition,
-        thread=args.thread,
-        ignore=args.ignore,
-        once=args.once,
-        log=args.log,
-        location=args.at,
+        **conditions(args),
     )
-    stop = stops.add(request, SliceStop)
-    lines = [f"mapscope stop {stop.number}: {stop.describe()}"]
-    if stop.plan is not None:
-        lines += [f"  {escape(note)}" for note in stop.plan.notes]
-    return BreakResult([stop.form()], lines)
+    return set_stop(context, request, SliceStop)
 
 
 def _delete(context: Context, own: List[Stop], words: List[str]) -> Result:

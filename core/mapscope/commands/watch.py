@@ -3,12 +3,11 @@
 
 import argparse
 
-from ..errors import UsageError
 from ..plans.values.value_place import part_of
 from ..plans.values.value_stop import ValueRequest, ValueStop
-from ..program.values import escape
+from ..stops.request import conditions
 from .base import Command, Context, Result, add_conditions
-from .breaks import BreakResult
+from .breaks import set_stop
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,31 +23,15 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def _run(context: Context, args: argparse.Namespace) -> Result:
-    session, stops = context.session, context.stops()
-    if args.ignore >= 1 << 63:
-        raise UsageError(f"--ignore {args.ignore}: nothing happens so often")
-    if args.at is not None and not args.at.strip():
-        raise UsageError("--at: where? as in --at worker.go:17")
-    if session.target.has_memory():
-        session.require_architecture()
     request = ValueRequest(
         "value",
         args.map,
         args.type,
         key=args.key,
-        condition=args.condition,
-        thread=args.thread,
-        ignore=args.ignore,
-        once=args.once,
-        log=args.log,
-        location=args.at,
+        **conditions(args),
         part=None if args.part is None else part_of(args.part),
     )
-    stop = stops.add(request, ValueStop)
-    lines = [f"mapscope stop {stop.number}: {stop.describe()}"]
-    if stop.plan is not None:
-        lines += [f"  {escape(note)}" for note in stop.plan.notes]
-    return BreakResult([stop.form()], lines)
+    return set_stop(context, request, ValueStop)
 
 
 COMMAND = Command(

@@ -3,7 +3,7 @@
 
 import argparse
 import re
-from typing import Dict, FrozenSet, List, Optional, Tuple
+from typing import Any, Dict, FrozenSet, List, Optional, Tuple
 
 from ..errors import UsageError, near
 from ..program.values import escape
@@ -163,10 +163,7 @@ def from_words(args: argparse.Namespace) -> Request:
             )
     if args.bucket is not None and args.bucket >= _MOST_BUCKETS:
         raise UsageError(f"--bucket {args.bucket}: no map has so many buckets")
-    if args.ignore >= 1 << 63:
-        raise UsageError(f"--ignore {args.ignore}: nothing happens so often")
-    if args.at is not None and not args.at.strip():
-        raise UsageError("--at: where? as in --at worker.go:17")
+    under = conditions(args)
     map = words[0] if words else None
     for given, option in ((args.key is not None, "--key"), (args.at is not None, "--at")):
         if given and map is None:
@@ -180,14 +177,28 @@ def from_words(args: argparse.Namespace) -> Request:
         args.bucket,
         args.migrating,
         args.key,
-        args.condition,
-        args.thread,
-        args.ignore,
-        args.once,
-        args.log,
-        args.at,
-        args.min_entries,
+        min_entries=args.min_entries,
+        **under,
     )
+
+
+def conditions(args: argparse.Namespace) -> Dict[str, Any]:
+    """What the options of every stop (commands/base.add_conditions) say, as a Request has it.
+
+    :raises UsageError: if one of them makes no sense
+    """
+    if args.ignore >= 1 << 63:
+        raise UsageError(f"--ignore {args.ignore}: nothing happens so often")
+    if args.at is not None and not args.at.strip():
+        raise UsageError("--at: where? as in --at worker.go:17")
+    return {
+        "condition": args.condition,
+        "thread": args.thread,
+        "ignore": args.ignore,
+        "once": args.once,
+        "log": args.log,
+        "location": args.at,
+    }
 
 
 def _restricted(args: argparse.Namespace, kinds: bool) -> List[Tuple[bool, str, Tuple[str, ...]]]:
