@@ -6,9 +6,10 @@ parents that wait, so it is there out of line; where a copy of it is inlined, de
 tells both, or it is said that it does not.
 """
 
-from typing import Callable, Optional, Tuple
+from typing import Optional, Tuple
 
 from ...flavours.tbb.tbb_map import TbbMap
+from ...session import Session
 from ...stops.host import Hit, Host
 
 #: buckets that are believed at most; bytes at the beginning of a function in which its parameters
@@ -16,21 +17,28 @@ from ...stops.host import Hit, Host
 _MOST, _PROLOGUE = 1 << 40, 24
 
 
+def as_it_is(host: Host, view: TbbMap) -> TbbMap:
+    """The map at this moment."""
+    reopen = view.reopen
+    assert reopen is not None, "it was opened from a type"
+    map = reopen(Session(host.target()))
+    assert isinstance(map, TbbMap), "of the same type"
+    return map
+
+
 class RehashCalls:
     """Those of one map.
 
     :ivar location: of the function, as the debugger's user writes it
-    :param now: gives the map as it is
     """
 
-    def __init__(self, host: Host, view: TbbMap, now: Callable[[], TbbMap]) -> None:
+    def __init__(self, host: Host, view: TbbMap) -> None:
         grows = view.grows
         assert grows is not None, "the plans have looked"
         scope = grows.functions[0].rpartition("::")[0].rpartition("::")[0]
         self.location = f"{scope}::concurrent_hash_map::rehash_bucket"
         self._host = host
-        self._address = view.address
-        self._now = now
+        self._view = view
         self._unknown = False
 
     def bucket(self, hit: Hit) -> Optional[int]:
@@ -39,14 +47,14 @@ class RehashCalls:
         this, bucket = number_of(self._host, hit, "this"), number_of(self._host, hit, "hash")
         if this is None or bucket is None:
             this, bucket = self._passed(hit)
-        return bucket if this == self._address else None
+        return bucket if this == self._view.address else None
 
     def _passed(self, hit: Hit) -> Tuple[int, int]:
         """(the map, the number of the bucket) by registers, where they are still the function's
         parameters; 0 of both: they are not of this map, or not known."""
         this, place, bucket = (hit.register(name) for name in ("rdi", "rsi", "rdx"))
-        if this == self._address and bucket < _MOST:
-            map = self._now()
+        if this == self._view.address and bucket < _MOST:
+            map = as_it_is(self._host, self._view)
             if bucket < map.header.buckets and map.segments.bucket_address(bucket) == place:
                 return this, bucket
         pc = hit.register("rip")

@@ -19,12 +19,11 @@ from ...flavours.tbb.between_buckets import MOVES
 from ...flavours.tbb.segments import WAITS, WRITER, Header, parent
 from ...flavours.tbb.tbb_map import TbbMap
 from ...maps.event_lines import begun_line, cleared_line, done_line, filled_line
-from ...session import Session
 from ...stops.engine import Plan, Stop
 from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
 from ..point_plan import PointPlan
-from .rehash_calls import RehashCalls
+from .rehash_calls import RehashCalls, as_it_is
 
 _CLEARED = "abandoned by clear"
 #: frames of a thread in which rehash() is looked for
@@ -75,11 +74,7 @@ class TbbDonePlan(PointPlan):
 
     def now(self) -> TbbMap:
         """The map as it is."""
-        reopen = self._view.reopen
-        assert reopen is not None, "it was opened from a type"
-        map = reopen(Session(self.host.target()))
-        assert isinstance(map, TbbMap), "of the same type"
-        return map
+        return as_it_is(self.host, self._view)
 
     def _look(self) -> None:
         """Begin with the map as it is."""
@@ -194,7 +189,7 @@ class TbbTrace(TbbDonePlan):
 
     def __init__(self, stop: Stop, host: Host, view: TbbMap) -> None:
         super().__init__(stop, host, view)
-        self._calls = RehashCalls(host, view, self.now)
+        self._calls = RehashCalls(host, view)
 
     def arm(self) -> Plan:
         super().arm()

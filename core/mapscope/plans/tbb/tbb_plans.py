@@ -19,7 +19,7 @@ from ...stops.host import Hit, Host
 from ...stops.occurrence import Occurrence
 from ..flavour_plans import FlavourPlans
 from ..libraries.library_plans import LibraryPlan
-from .rehash_calls import RehashCalls, number_of
+from .rehash_calls import RehashCalls, as_it_is, number_of
 from .tbb_ends import TbbDonePlan, TbbTrace
 
 #: buckets after the first growth
@@ -94,7 +94,7 @@ class TbbRehashPlan(Plan):
     def __init__(self, stop: Stop, host: Host, view: TbbMap) -> None:
         super().__init__(stop, host)
         self._view = view
-        self._calls = RehashCalls(host, view, self._now)
+        self._calls = RehashCalls(host, view)
 
     def arm(self) -> Plan:
         if self.host.state() != "live":
@@ -125,15 +125,8 @@ class TbbRehashPlan(Plan):
             return False
         return self._occurred(hit, bucket)
 
-    def _now(self) -> TbbMap:
-        reopen = self._view.reopen
-        assert reopen is not None, "it was opened from a type"
-        map = reopen(Session(self.host.target()))
-        assert isinstance(map, TbbMap), "of the same type"
-        return map
-
     def _occurred(self, hit: Hit, bucket: int) -> bool:
-        map = self._now()
+        map = as_it_is(self.host, self._view)
         if map.count < self.request.min_entries:
             return False
         header, growth = map.header, map.growth()
