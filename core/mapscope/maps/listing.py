@@ -19,6 +19,9 @@ _KEPT = 32
 #: maps whose entries were counted that are remembered
 _COUNTED = 4096
 
+#: why no more were found where the user has ended it
+_INTERRUPTED = "interrupted"
+
 Place = Tuple[EntryBatch, int]
 #: which map it is, and what its header was
 Stamp = Tuple[int, int, bytes]
@@ -63,7 +66,7 @@ class Listing:
             return None if number >= self._found else self._placed(number)
         except (MapscopeError, KeyboardInterrupt) as error:
             self._walk = None
-            self.error = str(error) or "interrupted"
+            self.error = str(error) or _INTERRUPTED
             return None
         finally:
             self.finish()
@@ -121,7 +124,11 @@ class Listing:
         if stamp in _counted:
             _counted.move_to_end(stamp)
             return _counted[stamp]
-        found = _counted[stamp] = self._count(claimed)
+        self.error = ""
+        found = self._count(claimed)
+        if self.error == _INTERRUPTED:
+            return found  # of a part, for this time
+        _counted[stamp] = found
         if len(_counted) > _COUNTED:
             _counted.popitem(last=False)
         return found
