@@ -48,10 +48,10 @@ _LINE = re.compile(r"^[\[(][^|]*?(\d+) \|", re.MULTILINE)
 _REFUSED = re.compile(r"ERROR: (Error attaching|.*not permitted|.*not supported).*")
 
 
-def run(command: List[str], environment: Dict[str, str], script: str, program: str) -> None:
-    """Count."""
-    done = subprocess.run(
-        [*command, "--unsafe", script, "-c", program],
+def said(command: List[str], environment: Dict[str, str]) -> "subprocess.CompletedProcess[str]":
+    """A run of the tracer, with all that it says."""
+    return subprocess.run(
+        command,
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -59,6 +59,11 @@ def run(command: List[str], environment: Dict[str, str], script: str, program: s
         errors="replace",
         check=False,
     )
+
+
+def run(command: List[str], environment: Dict[str, str], script: str, program: str) -> None:
+    """Count."""
+    done = said([*command, "--unsafe", script, "-c", program], environment)
     refused = _REFUSED.search(done.stdout)
     if refused or "maps are watched" not in done.stdout:
         lines = done.stdout.strip().splitlines() or ["it says nothing"]
@@ -86,15 +91,7 @@ def main() -> None:
         run(command, environment, *sys.argv[3:])
         return
     for script in sys.argv[2:]:
-        done = subprocess.run(
-            [*command, "-d", script],
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            encoding="utf-8",
-            errors="replace",
-            check=False,
-        )
+        done = said([*command, "-d", script], environment)
         wrong = [
             line
             for line in done.stdout.splitlines()

@@ -316,17 +316,9 @@ class GoProgram:
                     return ordered
         names: Dict[str, int] = {}
         wanted = _normalised(name)
-        length = 0
-        for address in (table.types + link for table in self._tables() for link in table.links):
-            try:
-                found = self.name_at(address)
-            except MapscopeError:
-                continue
+        for address, found in self._named():
             if _normalised(found) == wanted:
                 return address
-            length += len(found)
-            if length > _ALL_NAMES:
-                raise LayoutUnknown("this Go program's type table has impossible names")
             names.setdefault(found, address)
         maps = [n for n in names if n.startswith("map[")] or list(names)
         near = difflib.get_close_matches(name, maps, 3, 0.6)
@@ -335,18 +327,31 @@ class GoProgram:
     def names_from(self, start: str, most: int) -> List[str]:
         """Names of map types in the program's type table that begin so; so many at most."""
         found: List[str] = []
+        try:
+            for _, name in self._named():
+                if name.startswith("map[") and name.startswith(start):
+                    found.append(name)
+                if len(found) >= most:
+                    break
+        except LayoutUnknown:
+            pass  # those in front of what is impossible
+        return found
+
+    def _named(self) -> Iterator[Tuple[int, str]]:
+        """Addresses and names of the types in the type tables whose names can be read.
+
+        :raises LayoutUnknown: if they are impossible
+        """
         length = 0
         for address in (table.types + link for table in self._tables() for link in table.links):
             try:
                 name = self.name_at(address)
             except MapscopeError:
                 continue
+            yield address, name
             length += len(name)
-            if len(found) >= most or length > _ALL_NAMES:
-                break
-            if name.startswith("map[") and name.startswith(start):
-                found.append(name)
-        return found
+            if length > _ALL_NAMES:
+                raise LayoutUnknown("this Go program's type table has impossible names")
 
     def _in_order(self, table: TypeTable, name: str) -> Optional[int]:
         """The first descriptor of the type `name` of a type table by bisection: the linker sorts
