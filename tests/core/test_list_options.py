@@ -1,11 +1,17 @@
 # SPDX-License-Identifier: MIT
 """Which maps `map list` shows, and in which order."""
 
+from typing import Iterator, Tuple
+
 import pytest
 from codec import Int, StdString
 from cppprogram import CppProgram
 from looking import one, text
+from mapscope.commands import list as list_command
 from mapscope.errors import UnknownType, UsageError
+from mapscope.locate import list_maps
+from mapscope.maps.view import MapView
+from mapscope.session import Session
 
 
 def program() -> CppProgram:
@@ -49,3 +55,25 @@ def test_types() -> None:
     assert counts(made, "--type mapscope::map<std::string,int32>") == [3]
     with pytest.raises(UnknownType, match="did you mean mapscope::map<std::string, int32>"):
         one(made.target, "list", "--type mapscope::map<std::string,int3>")
+
+
+def test_none_of_those_that_could_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Others may be what was asked for; and these were read."""
+    made = program()
+    read = list_maps
+
+    def some(session: Session) -> "Iterator[Tuple[str, MapView]]":
+        yield from read(session)
+        session.unread.append(("the map at 0x10", "cannot read memory"))
+
+    monkeypatch.setattr(list_command, "list_maps", some)
+    shown = text(made.target, "list", "--type mapscope::map<int,int>")
+    assert shown.startswith("no such map among those that could be read (3)\n")
+    assert "the map at 0x10" in shown
+
+    def none(session: Session) -> "Iterator[Tuple[str, MapView]]":
+        session.unread.append(("the map at 0x10", "cannot read memory"))
+        return iter(())
+
+    monkeypatch.setattr(list_command, "list_maps", none)
+    assert text(made.target, "list", "--migrating").startswith("no map could be read\n")

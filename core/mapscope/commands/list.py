@@ -36,6 +36,7 @@ class ListResult(Result):
 
     :ivar where: which maps were looked for, if not all
     :ivar left_out: how many more there are, behind the last one
+    :ivar read: how many could be read, also those that were not asked for
     :ivar unread: (name, why) of those that could not be read
     :ivar not_listed: which maps were not looked for
     """
@@ -45,6 +46,7 @@ class ListResult(Result):
     unread: List[Tuple[str, str]]
     not_listed: List[str]
     left_out: int = 0
+    read: int = 0
 
     def json(self) -> Iterator[str]:
         maps = []
@@ -75,7 +77,12 @@ class ListResult(Result):
 
     def text(self) -> Iterator[str]:
         if not self.rows:
-            yield "no map could be read\n" if self.unread else f"no maps found{self.where}\n"
+            if not self.unread:
+                yield f"no maps found{self.where}\n"
+            elif not self.read:
+                yield "no map could be read\n"
+            else:
+                yield f"no such map among those that could be read ({self.read})\n"
             yield from unread_lines(self.unread)
             yield from (f"note: {text}\n" for text in self.not_listed)
             return
@@ -171,6 +178,7 @@ def _of_type(
 def _run(context: Context, args: argparse.Namespace) -> Result:
     session = context.session
     found = list(list_maps(session))
+    read = len(found)
     if args.type is not None:
         found = _of_type(found, args.type, not session.unread)
     if args.migrating:
@@ -203,7 +211,7 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
     elif session.is_go():
         where = "; a Go program's are found among its global variables, by debug information"
     not_listed = dict.fromkeys(flavour.not_listed for flavour in present if flavour.not_listed)
-    return ListResult(rows, where, session.unread, list(not_listed), left_out)
+    return ListResult(rows, where, session.unread, list(not_listed), left_out, read)
 
 
 def _ways(session: Session) -> Dict[int, str]:
