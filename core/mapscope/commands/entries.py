@@ -99,10 +99,10 @@ class EntriesResult(Result):
         finally:
             decoder.most_shown = 0  # --match looks at all of it
 
-    @staticmethod
-    def _parts(batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
+    def _parts(self, batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
         """All of it at once or, where values are large, so many that their text is not."""
-        sizes = [batch.keys.sizes(order), batch.elems.sizes(order)]
+        decoder = self._view.decoder
+        sizes = [column.weights(decoder, order) for column in (batch.keys, batch.elems)]
         if not any(sizes):
             yield order
             return

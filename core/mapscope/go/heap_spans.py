@@ -229,6 +229,11 @@ class GoHeap:
             large_type,
         )
 
+    def bounds(self) -> Tuple[int, int]:
+        """Where the first span begins, and where the last one ends."""
+        starts = self._starts
+        return (starts[0], starts[-1] + self._columns[1][-1]) if starts else (0, 0)
+
     def span_of(self, address: int) -> Optional[Span]:
         """The span that an address is in."""
         last = self._last  # what is allocated together is asked for together

@@ -7,7 +7,7 @@ its own.
 """
 
 import re
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
@@ -29,6 +29,7 @@ from ..go.map_types import MapType, map_type
 from ..go.which_runtime import of_address, of_frame, of_variable
 from . import read_dirty, trie_map
 from .expunged import find_expunged
+from .many_maps import Contents, of_pairs, of_tries
 from .read_dirty import ReadDirtyMap
 from .sync_heap import GoSyncHeapView
 from .sync_types import (
@@ -141,7 +142,7 @@ class GoSyncMaps(Flavour):
                 lacks = _NO_VARIABLES if view.follow else _NOT_FOLLOWED
                 view.notes.append(f"{lacks}: {_NOT_COUNTED if self.tries else _PARTS_ALONE}")
             if view.follow:
-                made = GoSyncHeapView(view, self.name, self._part, progress)
+                made = GoSyncHeapView(view, self.name, self._part, self._many, progress)
                 if len(made) or made.notes:
                     found.append(made)
                 if made.interrupted:
@@ -150,6 +151,27 @@ class GoSyncMaps(Flavour):
 
     def _part(self, session: Session, address: int, type: Type) -> Optional[SyncView]:
         return self._open(session, address, type) if self.is_map(type) else None
+
+    def _many(
+        self, session: Session, addresses: Sequence[int], type: Type
+    ) -> Optional[Sequence[Optional[Contents]]]:
+        """What many of one type are made of; None: they are none of this kind's."""
+        if not self.is_map(type):
+            return None
+        unknown: List[Optional[Contents]] = [None] * len(addresses)
+        try:
+            if self.tries:
+                layout, start = trie_layout(session, type)
+                places = [address + start for address in addresses]
+                return of_tries(session.memory, places, layout)
+            pair = read_dirty_layout(session, type)
+            expunged = find_expunged(session)
+            if expunged is None or session.go.has_swiss_maps:
+                return unknown
+            buckets = _type_of_maps(session, pair).layout
+            return of_pairs(session.memory, addresses, pair, buckets, expunged)
+        except MapscopeError:
+            return unknown  # each says why
 
     def _of_global(self, session: Session, variable: Variable) -> Optional[MapView]:
         if variable.type.kind is Kind.POINTER:
