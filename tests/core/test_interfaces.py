@@ -11,6 +11,7 @@ from image import NOWHERE, Image, words
 
 from mapscope.cells.columns import InterfaceColumn
 from mapscope.errors import MapscopeError
+from mapscope.maps.key_text import parse_key
 from mapscope.program.memory import MAX_BYTES, Memory
 from mapscope.program.types import Field, Kind, Type
 from mapscope.program.values import Decoder, json_text
@@ -60,7 +61,8 @@ def value_of(image: Image, type: Type, chance: random.Random) -> int:
         return image.place(words(5, 0x500000, image.place(words(chance.randrange(9)))))
     if type.kind is Kind.SLICE:
         return image.place(words(image.place(words(1, 2)), 2, 2))
-    return image.place(chance.getrandbits(8 * 8).to_bytes(8, "little") * (type.size // 8 + 1))
+    number = chance.choice([5, -1, chance.getrandbits(62)])
+    return image.place(number.to_bytes(8, "little", signed=True) * (type.size // 8 + 1))
 
 
 def column(kind: Kind, seed: int) -> Tuple[Decoder, InterfaceColumn, int]:
@@ -115,3 +117,17 @@ def test_one_that_is_replaced_is_shown_so() -> None:
     found.weights(decoder, order)
     found.put(2, words(0x500100, image.place(words(image.place(b"new"), 3))))
     assert found.json_texts(decoder, order)[2] == '{"type": "string", "value": "new"}'
+
+
+@pytest.mark.parametrize(
+    "key",
+    ["5", "-1", "true", "1.5", "nil", '""', "plain", '"\u00e9"', '{"type": "string", "value": ""}']
+    + ['{"type": "int", "value": 5}', '{"bytes": "ff"}', "[1, 2]", '{"type": "x", "value": {}}'],
+)
+def test_none_is_passed_over_that_is_looked_for(key: str) -> None:
+    decoder, found, count = column(Kind.EMPTY_INTERFACE, 11)
+    test = parse_key(ANY, key)
+    for order in (range(count), list(range(1, count, 2))):
+        matching = [at for at in order if test.matches(found.value(at, decoder))]
+        some = found.written_as(test.forms, decoder, order)
+        assert set(matching) <= set(some) and len(some) < len(order)

@@ -115,7 +115,8 @@ def test_many_tries_are_told_as_each() -> None:
         tries.append((place, read_one(trie, layout)))
     places = [place for place, _ in tries] + [NOWHERE]
     # where one meets what another has, too, both are left to be looked at by themselves
-    for some in (places, places[:2], places[5:7], places[-1:], []):
+    choices: List[List[int]] = [places, places[:2], places[5:7], places[-1:], []]
+    for some in choices:
         found = of_tries(Session(trie.target).memory, some, layout)
         expected = [dict(tries).get(place) for place in some]
         assert found == expected or (len(some) > 6 and told(found, expected))

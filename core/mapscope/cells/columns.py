@@ -387,6 +387,31 @@ class InterfaceColumn(Column):
             for text, index in zip(texts, order)
         ]
 
+    def written_as(
+        self, forms: Sequence[object], decoder: Decoder, order: Sequence[int]
+    ) -> Sequence[int]:
+        kept = bytearray(b"\1") * len(order)
+        for type, places, words in self._by_type(decoder, order):
+            numbers = type is not None and type.kind in (Kind.INT, Kind.UINT)
+            if type is None or is_pointer_shaped(type) or not type.size:
+                continue
+            if not (numbers and type.scalar_format) and type.kind is not Kind.STRING:
+                continue
+            held = _held(decoder, type, words)
+            lengths = {
+                len(form.encode("utf-8", "surrogatepass"))
+                for form in forms
+                if isinstance(form, str)
+            }
+            known = held.column.scalars() if numbers else held.column.lengths()
+            wanted = forms if numbers else lengths
+            if known is None or (not numbers and any(isinstance(form, dict) for form in forms)):
+                continue
+            for at, value in zip(held.there, known):
+                if value not in wanted:
+                    kept[places[at]] = 0
+        return list(compress(order, kept))
+
     def _by_type(self, decoder: Decoder, order: Sequence[int]) -> Iterator[_OfType]:
         """All whose type is known, by their types."""
         raws: Sequence[Optional[bytes]] = self._raw
