@@ -45,7 +45,7 @@ class FakeHeap:
 
 
 def looked(trie: Trie, places: int = 1, error: Optional[BaseException] = None) -> GoSyncHeapView:
-    def open(session: Session, address: int, type: Type) -> Any:
+    def open(session: Session, address: int, type: Optional[Type]) -> Any:
         if address != trie.address:
             raise error or Corrupt("no sync.Map")
         return GoTrieMaps().from_variable(session, trie.target.variables["m"])

@@ -217,6 +217,15 @@ class GoHeapView(HeapView):
         """(address, type, owner) of every map that is a value in something else: a sync.Map."""
         return [(address, type, self._path(node)) for address, (node, type) in self._parts.items()]
 
+    def type_names_at(self, address: int) -> Sequence[str]:
+        """The name of the type of the map at an address, or of all that it may be; none: there is
+        none, or nothing is known of its type."""
+        number = self._headers.number_of(address)
+        if number is None:
+            return ()
+        type = self._types[number]
+        return [each.name for each in ([type] if type else self._candidates.get(number, ()))]
+
     def rows_at(self, addresses: Iterable[int]) -> Dict[int, HeapMap]:
         """Those of its maps that are at some addresses."""
         numbers = self._headers.numbers_of(set(addresses))

@@ -16,6 +16,7 @@ from typing import (
     Optional,
     Sequence,
     Set,
+    Tuple,
     Union,
 )
 
@@ -32,10 +33,10 @@ from .trie_map import TrieMap
 from .two_maps import State
 
 #: opens the sync.Map at an address; None: the type is none of this kind's
-Open = Callable[[Session, int, Type], Optional[Union[ReadDirtyMap, TrieMap]]]
+Open = Callable[[Session, int, Optional[Type]], Optional[Union[ReadDirtyMap, TrieMap]]]
 #: what many of a type are made of, of each None where it is to be opened; None of the type: it is
 #: none of this kind's
-Many = Callable[[Session, Sequence[int], Type], Optional[Sequence[Optional[Contents]]]]
+Many = Callable[[Session, Sequence[int], Optional[Type]], Optional[Sequence[Optional[Contents]]]]
 #: those that are looked at together
 _TOGETHER = 1 << 13
 #: sync.Maps that are named in notes
@@ -58,16 +59,24 @@ class GoSyncHeapView(HeapView):
     """All sync.Maps of one kind.
 
     :param heap: all maps of the runtime, of which some are parts of these
+    :param variables: (address, owner) of some that are variables, without a type
     """
 
     def __init__(
-        self, heap: GoHeapView, flavor: str, open: Open, many: Many, progress: Progress
+        self,
+        heap: GoHeapView,
+        flavor: str,
+        open: Open,
+        many: Many,
+        progress: Progress,
+        variables: Sequence[Tuple[int, str]] = (),
     ) -> None:
         super().__init__()
         self.flavor = flavor
         self.steps = heap.steps
         self.followed = heap.followed
         self._heap = heap
+        self._variables = variables
         self._parts: List[_Part] = []
         self._rows: Dict[int, HeapMap] = {}
         self._unknown: List[str] = []
@@ -90,7 +99,8 @@ class GoSyncHeapView(HeapView):
         self.notes.append("interrupted: sync.Maps are those found so far")
 
     def _look(self, open: Open, many: Many, progress: Progress) -> None:
-        places = self._heap.parts()
+        places: List[Tuple[int, Optional[Type], str]] = [*self._heap.parts()]
+        places += [(address, None, owner) for address, owner in self._variables]
         of_type: Dict[int, List[int]] = {}
         for number, (_, type, _) in enumerate(places):
             of_type.setdefault(id(type), []).append(number)
@@ -109,7 +119,7 @@ class GoSyncHeapView(HeapView):
                     elif not self._open(open, address, type, owner):
                         return
 
-    def _open(self, open: Open, address: int, type: Type, owner: str) -> bool:
+    def _open(self, open: Open, address: int, type: Optional[Type], owner: str) -> bool:
         """Look at one by itself. Returns whether to go on."""
         try:
             view = open(self._heap.session, address, type)
