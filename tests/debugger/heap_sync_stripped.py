@@ -24,9 +24,8 @@ def main() -> None:
     wrong = 0
     for one in variables:
         shown = found.get(one["address"])
-        right = shown is not None and shown["count"] == one["count"]
-        right = right and shown["owner"] == one["address"] and shown["bytes"] > 0
-        if not right:
+        told = None if shown is None else (shown["count"], shown["owner"], shown["bytes"] > 0)
+        if told != (one["count"], one["address"], True):
             wrong += 1
             print(f"WRONG {one['name']} {one['address']} of {one['count']} entries: {shown}")
     never = [one["name"] for one in maps if one["name"] == "main.Zero" and one["address"] in found]

@@ -266,6 +266,26 @@ class GoHeap:
             for address, (first, each, end, size) in zip(addresses, places)
         ]
 
+    def rooms_at(self, addresses: Sequence[int]) -> List[Optional[Tuple[int, bool]]]:
+        """(bytes from an address to the end of the object that it is in, whether that holds no
+        pointers) of many; None: in none."""
+        pages = [address >> _PAGE_BITS for address in addresses]
+        known: Dict[int, Optional[Tuple[int, int, int, bool]]] = {}
+        for page in set(pages):
+            span = self.span_of(page << _PAGE_BITS)
+            known[page] = span and (
+                *(span.start, span.elemsize, span.start + span.elemsize * span.nelems),
+                span.noscan,
+            )
+        found: List[Optional[Tuple[int, bool]]] = []
+        for address, page in zip(addresses, pages):
+            place = known[page]
+            if place is None or address >= place[2]:
+                found.append(None)
+            else:
+                found.append((place[1] - (address - place[0]) % place[1], place[3]))
+        return found
+
     def kinds_at(self, addresses: Sequence[int]) -> List[Optional[Tuple[int, bool]]]:
         """(bytes of the object that an address is in, whether it holds no pointers) of many; None:
         in none."""

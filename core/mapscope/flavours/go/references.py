@@ -53,6 +53,8 @@ _DEEPEST_TYPE = 32
 _FEW = 8
 #: words of an untyped object that are looked at
 _MOST_WORDS = 1 << 24
+#: bytes at the head of a type's descriptor
+_RTYPE = 48
 #: what stands for bits that cannot be read
 _UNREAD = -1
 #: bytes of an untyped object that is looked at together with others, how many of them at once, and
@@ -364,7 +366,9 @@ class References:
             pieces = self._memory.gather_ranges(some, sizes)
             if None in pieces:
                 kept = [piece for piece in pieces if piece is not None]
-                self.unread += len(pieces) - len(kept)
+                self.unread += sum(
+                    self._is_memory(start) for start, piece in zip(some, pieces) if piece is None
+                )
             else:
                 kept = pieces  # type: ignore[assignment]
             self.objects += len(kept)
@@ -382,7 +386,7 @@ class References:
             try:
                 raw = self._memory.read_chunk(address + first * shape.size, number * shape.size)
             except MemoryUnreadable:
-                self.unread += 1
+                self.unread += self._is_memory(address)
                 return
             self.objects += number
             start = address + first * shape.size
@@ -571,7 +575,31 @@ class References:
             try:
                 self._values(node, self._program.type_at(address), values, at)
             except MapscopeError:
-                self.unread += 1
+                # where there is something, and it is no type, the interface is none
+                self.unread += not self._memory.readable(address, _RTYPE)
+
+    def _is_memory(self, address: int) -> bool:
+        """Whether a program has something at an address that references are of: what was taken for
+        a pointer may be none."""
+        return self.heap.span_of(address) is not None or self._program.owns(address)
+
+    def _fitting(self, type: Type, values: List[int]) -> List[int]:
+        """Those data words behind a type's address that may be an interface's: there is room for a
+        value. The others are words that only stand beside each other, as of a reflect.Value."""
+        held = type
+        if type.direct:
+            held = self._target(type) if type.kind is Kind.POINTER else VOID
+        size = held.size
+        leads = size > 0 and self._leads(self._shape(held))
+        found: List[int] = []
+        for value, room in zip(values, self.heap.rooms_at(values)):
+            if room is None:
+                fits = self._is_memory(value) or self._memory.readable(value, max(size, 8))
+            else:
+                fits = room[0] >= size and not (leads and room[1])
+            if fits:
+                found.append(value)
+        return found
 
     def _values(self, node: Node, type: Type, values: List[int], at: "From") -> None:
         """Follow data words of interfaces that hold a type."""
@@ -846,17 +874,21 @@ class References:
             before = 0
             for at, word in enumerate(memoryview(raw).cast("Q").tolist()):
                 if word and (bits is None or bits >> at & 1):
-                    type = self._type_told(before) if before else 0
-                    if type:
-                        held.setdefault(type, []).append(word)
+                    told = self._type_told(before) if before else 0
+                    if told:
+                        held.setdefault(told, []).append(word)
                     else:
                         words.append(word)
                 before = word
         for address, values in held.items():
             try:
-                self._values(node, self._program.type_at(address), values, NOWHERE)
+                type = self._program.type_at(address)
+                fitting = self._fitting(type, values)
+                self._values(node, type, fitting, NOWHERE)
             except MapscopeError:
-                words += values
+                fitting = []
+            if len(fitting) < len(values):
+                words += set(values).difference(fitting)
         if words:
             self.add_words(node, words)
 
@@ -937,8 +969,10 @@ class References:
             if type:
                 try:
                     place = From(None, 8 * at, [word], [start])
-                    self._values(node, self._program.type_at(type), [word], place)
-                    continue
+                    described = self._program.type_at(type)
+                    if self._fitting(described, [word]):
+                        self._values(node, described, [word], place)
+                        continue
                 except MapscopeError:
                     pass
             rest.append(word)
