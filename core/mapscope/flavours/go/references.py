@@ -634,7 +634,7 @@ class References:
         self._seen_channels.update(fresh)
         for word, raw in zip(fresh, self._memory.gather(fresh, 48)):
             if raw is None:
-                self.unread += 1
+                self.unread += self._is_memory(word)
                 continue
             count = struct.unpack_from("<Q", raw, layout.at("dataqsiz"))[0]
             buffer = struct.unpack_from("<Q", raw, layout.at("buf"))[0]
