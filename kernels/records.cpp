@@ -108,3 +108,46 @@ MAPSCOPE_KERNEL uint64_t mapscope_links(const uint8_t *data, uint64_t size, uint
   *together |= bits;
   return found;
 }
+
+/// Counts and picks in one go, of records that lie one behind the other: bytes of the first 8 in
+/// low..high, marks (a first byte in mark_low..mark_high), and the words at `link` that are not 0.
+///
+/// @param ahead_from the first record whose mark is also counted apart
+/// @param skip 1: words of records with a mark are left out; 0: they are not
+/// @param totals 12 numbers, added to: records with 0, 1, ... 8 such bytes; marks; those from
+///   `ahead_from` on; the bits that any word has
+/// @param words `number` at most
+/// @param counts as many: how many such bytes the record of each word has
+/// @return how many words there are
+MAPSCOPE_KERNEL uint64_t mapscope_survey(const uint8_t *data, uint64_t stride, uint64_t number,
+                                         uint64_t low, uint64_t high, uint64_t mark_low,
+                                         uint64_t mark_high, uint64_t ahead_from, uint64_t link,
+                                         uint64_t skip, uint64_t *totals, uint64_t *words,
+                                         uint32_t *counts) {
+  const in_range range(low, high, 8);
+  const in_range marks(mark_low, mark_high, 1);
+  uint64_t found = 0;
+  uint64_t marked = 0;
+  uint64_t ahead = 0;
+  uint64_t bits = 0;
+  for (uint64_t index = 0; index < number; ++index) {
+    const uint8_t *record = data + index * stride;
+    const uint64_t first = load(record);
+    const unsigned many = range.count(first);
+    ++totals[many];
+    const unsigned mark = marks.count(first);
+    marked += mark;
+    ahead += index >= ahead_from ? mark : 0U;
+    const uint64_t word = load(record + link);
+    if (word == 0 || (mark & skip) != 0)
+      continue;
+    words[found] = word;
+    counts[found] = many;
+    ++found;
+    bits |= word;
+  }
+  totals[9] += marked;
+  totals[10] += ahead;
+  totals[11] |= bits;
+  return found;
+}

@@ -101,6 +101,99 @@ class Links:
     together: int
 
 
+@dataclass
+class Looked:
+    """What to look for in records: in their first 8 bytes, and at a word.
+
+    :ivar counted: bytes from..to that are counted in each
+    :ivar mark: first bytes from..to that are a mark
+    :ivar link: offset of the word
+    :ivar but_marked: whether words of records with a mark are left out
+    """
+
+    counted: Tuple[int, int]
+    mark: Tuple[int, int]
+    link: int
+    but_marked: bool
+
+
+class Survey:
+    """Records that were looked at once, in several pieces of memory."""
+
+    def __init__(self, wanted: Looked) -> None:
+        self._wanted = wanted
+        self._totals = array("Q", bytes(12 * 8))
+        self._found = 0
+        # more than are filled
+        self._words, self._counts = array("Q"), array("I")
+
+    @property
+    def histogram(self) -> List[int]:
+        """How many records have 0, 1, ... 8 of the bytes that are counted."""
+        return self._totals[:9].tolist()
+
+    @property
+    def marked(self) -> int:
+        """Records with a mark."""
+        return self._totals[9]
+
+    @property
+    def ahead(self) -> int:
+        """Those of them that were ahead."""
+        return self._totals[10]
+
+    @property
+    def together(self) -> int:
+        """The bits that any of the words has."""
+        return self._totals[11]
+
+    def links(self) -> Tuple["array[int]", "array[int]"]:
+        """The words that are not 0, and how many bytes were counted in the record of each."""
+        return self._words[: self._found], self._counts[: self._found]
+
+    def add(self, records: Records, ahead_from: int) -> None:
+        """Look at more.
+
+        :param records: one behind the other
+        :param ahead_from: index of the first whose mark is ahead
+        """
+        number, wanted = len(records), self._wanted
+        kernels = kernels_for(len(records.data))
+        if kernels is None:
+            self._add(records, ahead_from)
+            return
+        room = len(self._words) - self._found
+        if room < number:
+            more = max(number, len(self._words))
+            self._words.frombytes(bytes(8 * more))
+            self._counts.frombytes(bytes(4 * more))
+        self._found += kernels.call(
+            "survey",
+            *(records.data, records.stride, number, *wanted.counted, *wanted.mark, ahead_from),
+            *(wanted.link, int(wanted.but_marked), self._totals),
+            *(_place(self._words, self._found), _place(self._counts, self._found)),
+        )
+
+    def _add(self, records: Records, ahead_from: int) -> None:
+        wanted, totals = self._wanted, self._totals
+        counts, histogram = records.count(0, 8, *wanted.counted)
+        marks, _ = records.count(0, 1, *wanted.mark)
+        links = records.links(wanted.link, marks if wanted.but_marked else None)
+        more = (*histogram, marks.count(1), marks.count(1, max(0, ahead_from)))
+        for at, number in enumerate(more):
+            totals[at] += number
+        totals[11] |= links.together
+        del self._words[self._found :], self._counts[self._found :]
+        self._words.extend(links.words)
+        self._counts.extend(sums(None, counts, links.indices))
+        self._found = len(self._words)
+
+
+def _place(column: "array[int]", index: int) -> int:
+    """The address of one of its numbers, as long as it has no more and no fewer."""
+    return column.buffer_info()[0] + index * column.itemsize
+
+
 def total_of(histogram: List[int]) -> int:
     """The sum of numbers of which it says how many there are of each."""
     return sum(number * times for number, times in enumerate(histogram))

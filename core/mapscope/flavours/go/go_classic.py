@@ -100,6 +100,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
             writing = _writing(session, address, header, frames, typed)
             found = header
 
+            @lru_cache(maxsize=None)
             def count_spare() -> Optional[int]:
                 return _spare(session, address, found, layout)
 
@@ -566,11 +567,9 @@ def _spare(session: Session, address: int, header: Header, layout: BucketLayout)
         while count < most:
             start = following + count * layout.size
             raw = memory.read_chunk(start, step * layout.size)
-            words = memoryview(raw).cast("Q")
-            pointers = words[layout.overflow // 8 :: layout.size // 8].tolist()
-            for index, pointer in enumerate(pointers):
-                if pointer:
-                    return count + index + 1
+            ends = Records(raw, layout.size).links(layout.overflow).indices
+            if ends:
+                return count + ends[0] + 1
             count += step
     except MemoryUnreadable:
         pass
