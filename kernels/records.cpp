@@ -151,3 +151,58 @@ MAPSCOPE_KERNEL uint64_t mapscope_survey(const uint8_t *data, uint64_t stride, u
   totals[11] |= bits;
   return found;
 }
+
+/// Lists the bytes among the first 8 of each record that are in low..high, with what belongs to each:
+/// the `width` bytes at slots + step * (its index among the 8).
+///
+/// @param stride at least 8, and slots + 7 * step + width
+/// @param positions 8 * record + index of each; 8 * number at most
+/// @param marks the bytes themselves, as many
+/// @param values `width` bytes for each
+/// @return how many there are
+MAPSCOPE_KERNEL uint64_t mapscope_cells(const uint8_t *data, uint64_t stride, uint64_t number,
+                                        uint64_t low, uint64_t high, uint64_t slots, uint64_t step,
+                                        uint64_t width, uint32_t *positions, uint8_t *marks,
+                                        uint8_t *values) {
+  const auto span = static_cast<uint8_t>(high - low);
+  uint64_t found = 0;
+  for (uint64_t index = 0; index < number; ++index) {
+    const uint8_t *record = data + index * stride;
+    for (uint64_t cell = 0; cell < 8; ++cell) {
+      if (static_cast<uint8_t>(record[cell] - low) > span)
+        continue;
+      positions[found] = static_cast<uint32_t>(8 * index + cell);
+      marks[found] = record[cell];
+      const uint8_t *const value = record + slots + cell * step;
+      if (width == 8) {
+        std::memcpy(values + 8 * found, value, 8);
+      } else {
+        std::memcpy(values + width * found, value, width);
+      }
+      ++found;
+    }
+  }
+  return found;
+}
+
+/// Whether numbers say where their records are: the highest byte, by a table, is a record's mark, and
+/// the bits of a mask are its owner.
+///
+/// @param table 256 bytes
+/// @param positions 8 * record + index of each
+/// @param owners of the records, `limit` of them; null: first, first + 1, ...
+/// @return the index of the first one that does not, or `number`
+MAPSCOPE_KERNEL uint64_t mapscope_fits(const uint64_t *numbers, uint64_t number,
+                                       const uint8_t *table, const uint8_t *marks, uint64_t mask,
+                                       const uint32_t *positions, const uint64_t *owners,
+                                       uint64_t first, uint64_t limit) {
+  for (uint64_t at = 0; at < number; ++at) {
+    const uint64_t record = positions[at] / 8;
+    if (record >= limit)
+      return at;
+    const uint64_t owner = owners != nullptr ? owners[record] : first + record;
+    if (table[numbers[at] >> 56] != marks[at] || (numbers[at] & mask) != owner)
+      return at;
+  }
+  return number;
+}

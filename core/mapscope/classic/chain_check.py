@@ -7,9 +7,9 @@ what breaks one is then looked at alone. What a half-done write explains is no e
 """
 
 import struct
+from array import array as numbers
 from collections import deque
 from dataclasses import replace
-from itertools import compress
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..cells.columns import Place
@@ -21,14 +21,13 @@ from ..cells.marks import (
     EVACUATED,
     EVACUATED_X,
     EVACUATED_Y,
-    LIVE,
     MIN_TOP_HASH,
-    NOT_LIVE,
     STATES,
     TOP_HASHES,
 )
 from ..cells.tophashes import equal_tophashes
 from ..go.layouts import SAME_SIZE_GROW
+from ..kernels.scanning import Cells
 from ..maps.compare_keys import Hashed, Keys
 from ..maps.problems import Problem
 from ..maps.progress import Progress
@@ -83,8 +82,9 @@ class _Check:
         self._hash: Optional[Hashed] = None
         #: cells whose keys are still to be compared, and their key slots
         self._pairs: List[Tuple[_Pair, Tuple[bytes, bytes]]] = []
-        #: cells whose hashes are still to be compared: level, its tophashes, cells, key slots
-        self._waiting: List[Tuple[Level, bytes, List[int], List[bytes]]] = []
+        #: cells whose hashes are still to be compared, of each level, and how many
+        self._waiting: List[Tuple[Level, Cells]] = []
+        self._held = 0
 
     def run(self) -> None:
         """Look at everything."""
@@ -179,7 +179,7 @@ class _Check:
             done += array.count
         if keys is not None:
             self._compare_pairs(keys)
-            self._compare_hashes(keys, hashed)
+            self._compare_hashes(layout, keys, hashed)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
         return walker
@@ -398,31 +398,41 @@ class _Check:
         Keys that lie all over memory wait until there are many of them: the more are read at
         once, the more of them lie close together.
         """
-        tops = level.tophashes(layout)
-        live = list(compress(range(len(tops)), tops.translate(LIVE)))
-        raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
-        places = [(at >> 3) * size + start + (at & 7) * width for at in live]
-        self._waiting.append((_light(level), tops, live, [raw[at : at + width] for at in places]))
-        if keys.together <= sum(len(live) for _, _, live, _ in self._waiting):
-            self._compare_hashes(keys, hashed)
+        records, width = level.records(layout), layout.keysize
+        cells = records.cells(MIN_TOP_HASH, 255, layout.keys, width, width)
+        self._waiting.append((_light(level), cells))
+        self._held += len(cells.positions)
+        if keys.together <= self._held:
+            self._compare_hashes(layout, keys, hashed)
 
-    def _compare_hashes(self, keys: Keys, hashed: Hashed) -> None:
-        waiting, self._waiting = self._waiting, []
-        values = keys.values([slot for _, _, _, slots in waiting for slot in slots])
-        hashes = hashed.many(values)
+    def _compare_hashes(self, layout: BucketLayout, keys: Keys, hashed: Hashed) -> None:
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        packed = b"".join([cells.values for _, cells in waiting])
+        found = hashed.packed(packed, layout.keysize) if keys.in_slots else None
+        hashes: Sequence[Optional[int]] = found or ()
+        values: Optional[List[Optional[bytes]]] = None
+        if found is None:
+            number = sum(len(cells.positions) for _, cells in waiting)
+            values = keys.values(_slots(packed, layout.keysize, number))
+            hashes = hashed.many(values)
         first = fitting = unfitting = 0
-        for level, tops, live, slots in waiting if hashes else ():
-            theirs = hashes[first : first + len(live)]
-            odd = [] if _all_fit(level, tops, live, theirs) else _unfit(level, tops, live, theirs)
-            fitting += len(live) - len(odd)
-            for number, position, key_hash in odd:
-                if values[first + number] is None or (key_hash is None and keys.always_hash):
-                    self._doubt("key-unreadable", level, position, "its key cannot be read")
-                elif key_hash is not None:
-                    unfitting += 1
-                    key = keys.text(slots[number])
-                    self._note_hash(level, position, tops[position], key_hash, key)
-            first += len(live)
+        for level, cells in waiting if hashes else ():
+            number = len(cells.positions)
+            theirs = hashes[first : first + number]
+            if not _all_fit(level, cells, theirs):
+                slots = _slots(cells.values, layout.keysize, number)
+                end = first + number
+                theirs_too = keys.values(slots) if values is None else values[first:end]
+                for at, position, key_hash in _unfit(level, cells, theirs):
+                    number -= 1
+                    if theirs_too[at] is None or (key_hash is None and keys.always_hash):
+                        self._doubt("key-unreadable", level, position, "its key cannot be read")
+                    elif key_hash is not None:
+                        unfitting += 1
+                        key = keys.text(slots[at])
+                        self._note_hash(level, position, cells.marks[at], key_hash, key)
+            fitting += number
+            first += len(cells.positions)
         hashed.count(fitting, unfitting)
 
     def _note_hash(self, level: Level, position: int, top: int, key_hash: int, key: str) -> None:
@@ -497,30 +507,35 @@ class _Reporting(Walker):
         return any(getattr(problem, "code", "") == "overflow-loop" for problem in problems)
 
 
-def _all_fit(level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]) -> bool:
+def _all_fit(level: Level, cells: Cells, hashes: Sequence[Optional[int]]) -> bool:
     """Whether the live cells' tophashes and buckets are those of their keys' hashes."""
-    known = [key_hash for key_hash in hashes if key_hash is not None]
-    if len(known) < len(live):
-        return False
-    top_bytes = struct.pack(f"<{len(known)}Q", *known)[7::8].translate(TOP_HASHES)
-    if top_bytes != tops.translate(None, NOT_LIVE):
-        return False
-    mask, owners = level.array.count - 1, level.owners
-    return [key_hash & mask for key_hash in known] == [owners[at >> 3] for at in live]
+    if not isinstance(hashes, numbers):
+        known = [key_hash for key_hash in hashes if key_hash is not None]
+        if len(known) < len(hashes):
+            return False
+        hashes = numbers("Q", known)
+    return cells.fit(hashes, TOP_HASHES, level.array.count - 1, level.owners)
 
 
 def _unfit(
-    level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]
+    level: Level, cells: Cells, hashes: Sequence[Optional[int]]
 ) -> List[Tuple[int, int, Optional[int]]]:
     """(number, cell, hash) of those that are not, or have none."""
     mask, owners = level.array.count - 1, level.owners
     return [
         (number, position, key_hash)
-        for number, (position, key_hash) in enumerate(zip(live, hashes))
+        for number, (position, top, key_hash) in enumerate(
+            zip(cells.positions, cells.marks, hashes)
+        )
         if key_hash is None
-        or TOP_HASHES[key_hash >> 56] != tops[position]
+        or TOP_HASHES[key_hash >> 56] != top
         or key_hash & mask != owners[position >> 3]
     ]
+
+
+def _slots(packed: bytes, size: int, number: int) -> List[bytes]:
+    """So many slots that lie one behind the other, each for itself."""
+    return [packed[size * at : size * (at + 1)] for at in range(number)]
 
 
 def _pairs_between(first: Level, tops: bytes, second: Level, others: bytes) -> Iterator[_Pair]:

@@ -5,8 +5,8 @@ from array import array
 from collections import Counter
 from functools import reduce
 from itertools import compress
-from operator import or_
-from typing import Dict, List, Optional, Tuple
+from operator import add, or_
+from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..records import dataclass
 from .native import kernels_for
@@ -49,7 +49,7 @@ class Records:
         counts, histogram = bytearray(number), array("Q", bytes(9 * 8))
         places, base = self.places, self.base
         where = (self.data, len(self.data), self.stride, places, base, number)
-        _inside(kernels.call("count_bytes", *where, offset, width, low, high, counts, histogram))
+        inside(kernels.call("count_bytes", *where, offset, width, low, high, counts, histogram))
         return bytes(counts), histogram.tolist()
 
     def total(self, offset: int, width: int, low: int, high: int) -> int:
@@ -73,8 +73,34 @@ class Records:
         together = array("Q", [0])
         places, base = self.places, self.base
         where = (self.data, len(self.data), self.stride, places, base, number)
-        found = _inside(kernels.call("links", *where, offset, but, indices, words, together))
+        found = inside(kernels.call("links", *where, offset, but, indices, words, together))
         return Links(indices[:found], words[:found], together[0])
+
+    def cells(self, low: int, high: int, slots: int, step: int, width: int) -> "Cells":
+        """The bytes among the first 8 of each that are in low..high, with what belongs to each;
+        of records that lie one behind the other.
+
+        :param slots: offset of what belongs to the first of the 8
+        :param step: from there to what belongs to the next
+        :param width: its bytes
+        """
+        number = len(self)
+        kernels = kernels_for(len(self.data))
+        if kernels is None:
+            return self._cells(low, high, slots, step, width)
+        positions, marks = array("I", bytes(32 * number)), bytearray(8 * number)
+        values = bytearray(8 * number * width)
+        what = (low, high, slots, step, width, positions, marks, values)
+        found = kernels.call("cells", self.data, self.stride, number, *what)
+        return Cells(positions[:found], bytes(marks[:found]), bytes(values[: found * width]))
+
+    def _cells(self, low: int, high: int, slots: int, step: int, width: int) -> "Cells":
+        tops, stride, raw = self._words(0), self.stride, bytes(self.data)
+        positions = array("I", compress(range(len(tops)), tops.translate(_marks(low, high))))
+        others = bytes(range(low)) + bytes(range(high + 1, 256))
+        starts = [(at >> 3) * stride + slots + (at & 7) * step for at in positions]
+        values = b"".join([raw[start : start + width] for start in starts])
+        return Cells(positions, tops.translate(None, others), values)
 
     def _words(self, offset: int) -> bytes:
         """The word at `offset` of each."""
@@ -84,7 +110,7 @@ class Records:
             return b""
         data, base = bytes(self.data), self.base
         if min(self.places) < base or max(self.places) + self.stride > base + len(data):
-            _inside(_OUTSIDE)
+            inside(_OUTSIDE)
         return b"".join([data[(at := place - base + offset) : at + 8] for place in self.places])
 
 
@@ -194,12 +220,92 @@ def _place(column: "array[int]", index: int) -> int:
     return column.buffer_info()[0] + index * column.itemsize
 
 
+@dataclass(frozen=True)
+class Cells:
+    """Some of the first 8 bytes of records.
+
+    :ivar positions: 8 * record + index of each
+    :ivar marks: the bytes
+    :ivar values: what belongs to each, one behind the other
+    """
+
+    positions: "array[int]"
+    marks: bytes
+    values: bytes
+
+    def fit(self, numbers: "array[int]", table: bytes, mask: int, owners: Sequence[int]) -> bool:
+        """Whether each one's number says where it is: the number's highest byte, by a table, is
+        the mark, and its bits in `mask` are the owner of the record.
+
+        :param owners: of the records
+        """
+        kernels = kernels_for(8 * len(numbers))
+        if kernels is None:
+            tops = numbers.tobytes()[7::8].translate(table)
+            theirs = [owners[at >> 3] for at in self.positions]
+            return tops == self.marks and [number & mask for number in numbers] == theirs
+        is_range = isinstance(owners, range) and owners.step == 1
+        of_each = None if is_range else array("Q", owners)
+        first = owners[0] if owners else 0
+        where = (self.positions, of_each, first, len(owners))
+        many = len(numbers)
+        return kernels.call("fits", numbers, many, table, self.marks, mask, *where) == many
+
+
+def take(words: "array[int]", indices: "array[int]") -> "array[int]":
+    """The words at some indices."""
+    kernels = kernels_for(8 * len(indices))
+    if kernels is None:
+        return array("Q", [words[at] for at in indices])
+    taken = array("Q", bytes(8 * len(indices)))
+    inside(kernels.call("take", words, len(words), indices, len(indices), taken))
+    return taken
+
+
+def put(words: "array[int]", indices: "array[int]") -> "array[int]":
+    """As many words, of which the one with each of these indices is given."""
+    kernels = kernels_for(8 * len(indices))
+    found = array("Q", bytes(8 * len(indices)))
+    if kernels is None:
+        for at, word in zip(indices, words):
+            found[at] = word
+        return found
+    inside(kernels.call("put", words, indices, len(indices), found, len(found)))
+    return found
+
+
+def anchor(starts: "array[int]", lengths: "array[int]") -> Tuple["array[int]", int]:
+    """Get texts ready to be gone through in the order of their addresses: those that are empty,
+    which may have any, get the lowest of the others.
+
+    :return: 0, 1, 2, ..., and the longest one's length
+    """
+    kernels = kernels_for(8 * len(starts))
+    if kernels is not None:
+        order = array("I", bytes(4 * len(starts)))
+        return order, kernels.call("anchor", starts, lengths, len(starts), order)
+    if 0 in lengths:
+        lowest = min(compress(starts, lengths), default=0)
+        for at, length in enumerate(lengths):
+            if not length:
+                starts[at] = lowest
+    return array("I", range(len(starts))), max(lengths, default=0)
+
+
+def reach(starts: "array[int]", lengths: "array[int]") -> int:
+    """Where the last of some texts ends."""
+    kernels = kernels_for(8 * len(starts))
+    if kernels is None:
+        return max(map(add, starts, lengths), default=0)
+    return kernels.call("reach", starts, lengths, len(starts))
+
+
 def total_of(histogram: List[int]) -> int:
     """The sum of numbers of which it says how many there are of each."""
     return sum(number * times for number, times in enumerate(histogram))
 
 
-def _inside(result: int) -> int:
+def inside(result: int) -> int:
     """A kernel's result, where it found what it was asked for in the buffers that it was given."""
     if result == _OUTSIDE:
         raise IndexError("a place outside of what was read")
@@ -275,7 +381,7 @@ def sums(before: Optional["array[int]"], counts: bytes, indices: "array[int]") -
             return array("I", [counts[at] for at in indices])
         return array("I", [before[at] + counts[at] for at in indices])
     found = array("I", bytes(4 * len(indices)))
-    _inside(kernels.call("sums", before, counts, len(counts), indices, len(indices), found))
+    inside(kernels.call("sums", before, counts, len(counts), indices, len(indices), found))
     return found
 
 

@@ -12,7 +12,7 @@ set, the frames of the threads tell which write is stopped, and where.
 
 import struct
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Callable, Iterator, List, Optional, Tuple
 
@@ -26,6 +26,7 @@ from ...classic.walker import Walker
 from ...errors import MemoryUnreadable, NotAMap
 from ...go import layouts
 from ...go.size_classes import allocated
+from ...kernels.scanning import Records
 from ...maps.facts import Held
 from ...maps.view import MapView
 from ...program.memory import ADDRESS_LIMIT, Memory
