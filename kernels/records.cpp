@@ -206,3 +206,42 @@ MAPSCOPE_KERNEL uint64_t mapscope_fits(const uint64_t *numbers, uint64_t number,
   }
   return number;
 }
+
+/// The word at `offset` of each record.
+///
+/// @param stride at least offset + 8
+MAPSCOPE_KERNEL uint64_t mapscope_words(const uint8_t *data, uint64_t stride, uint64_t number,
+                                        uint64_t offset, uint8_t *words) {
+  for (uint64_t index = 0; index < number; ++index) {
+    std::memcpy(words + 8 * index, data + index * stride + offset, 8);
+  }
+  return 0;
+}
+
+/// Finds equal bytes, of at least `least`, in groups of 8, pairs of the first two bytes of all groups
+/// first.
+///
+/// @param others as many groups, whose bytes are the second ones; null: the same groups
+/// @param groups, pairs `limit` at most: the group, 8 * index + index of the second
+/// @return how many there are, also where that is more
+MAPSCOPE_KERNEL uint64_t mapscope_equal_bytes(const uint8_t *data, const uint8_t *others,
+                                              uint64_t number, uint64_t least, uint32_t *groups,
+                                              uint8_t *pairs, uint64_t limit) {
+  const uint8_t *const second = others != nullptr ? others : data;
+  uint64_t found = 0;
+  for (uint64_t a = 0; a < 8; ++a) {
+    for (uint64_t b = others != nullptr ? 0 : a + 1; b < 8; ++b) {
+      for (uint64_t group = 0; group < number; ++group) {
+        const uint8_t byte = data[8 * group + a];
+        if (byte != second[8 * group + b] || byte < least)
+          continue;
+        if (found < limit) {
+          groups[found] = static_cast<uint32_t>(group);
+          pairs[found] = static_cast<uint8_t>(8 * a + b);
+        }
+        ++found;
+      }
+    }
+  }
+  return found;
+}

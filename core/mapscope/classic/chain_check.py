@@ -8,6 +8,7 @@ what breaks one is then looked at alone. What a half-done write explains is no e
 
 import struct
 from array import array as numbers
+from bisect import bisect_left
 from collections import deque
 from dataclasses import replace
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
@@ -22,6 +23,7 @@ from ..cells.marks import (
     EVACUATED_X,
     EVACUATED_Y,
     MIN_TOP_HASH,
+    NOT_LIVE,
     STATES,
     TOP_HASHES,
 )
@@ -85,6 +87,8 @@ class _Check:
         #: cells whose hashes are still to be compared, of each level, and how many
         self._waiting: List[Tuple[Level, Cells]] = []
         self._held = 0
+        #: of these, those that may have the same key
+        self._unsettled: List[_Pair] = []
 
     def run(self) -> None:
         """Look at everything."""
@@ -162,24 +166,23 @@ class _Check:
                 self._progress(base + part, total)
 
             for levels in walker.walk(array, True, step, visited):
-                for level in levels:
+                tops = [level.tophashes(layout) for level in levels]
+                for level, theirs in zip(levels, tops):
                     report.buckets += len(level.owners)
                     report.cells += CELLS * len(level.owners)
-                    self._live += level.live(layout)
+                    self._live += len(theirs.translate(None, NOT_LIVE))
                 if array is new:
                     self._overflow += sum(len(level.owners) for level in levels[1:])
-                    self._look_at_new(levels, layout, new)
+                    self._look_at_new(levels, tops, layout, new)
                 else:
-                    self._look_at_old(levels, layout)
-                self._look_at_order(levels, layout)
+                    self._look_at_old(levels, tops, layout)
+                self._look_at_order(levels, tops)
                 if keys is not None:
-                    self._look_for_duplicates(levels, layout, keys)
-                    for level in levels if hashed.hash is not None else ():
-                        self._look_at_hashes(level, layout, keys, hashed)
+                    self._look_at_keys(levels, tops, layout, keys, hashed)
             done += array.count
         if keys is not None:
-            self._compare_pairs(keys)
             self._compare_hashes(layout, keys, hashed)
+            self._compare_pairs(keys)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
         return walker
@@ -203,7 +206,9 @@ class _Check:
 
     # --- marks ---
 
-    def _look_at_old(self, levels: List[Level], layout: BucketLayout) -> None:
+    def _look_at_old(
+        self, levels: List[Level], all_tops: List[bytes], layout: BucketLayout
+    ) -> None:
         """All of a chain's cells are marked, or none; and all chains below nevacuate are."""
         head = levels[0]
         first = head.owners[0]
@@ -213,8 +218,7 @@ class _Check:
         for at in _zeros(marks[: max(0, nevacuate - first)]):
             text = f"old bucket {first + at} is not evacuated, but nevacuate is {nevacuate}"
             self._report.add("error", "not-evacuated", text, head.addresses[at], first + at)
-        for level in levels:
-            tops = level.tophashes(layout)
+        for level, tops in zip(levels, all_tops):
             of_head = marks
             if level.chain:
                 of_head = bytes([marks[owner - first] for owner in level.owners])
@@ -256,10 +260,15 @@ class _Check:
                     cell,
                 )
 
-    def _look_at_new(self, levels: List[Level], layout: BucketLayout, new: BucketArray) -> None:
+    def _look_at_new(
+        self,
+        levels: List[Level],
+        all_tops: List[bytes],
+        layout: BucketLayout,
+        new: BucketArray,
+    ) -> None:
         """No marks in new buckets; nothing in those whose old bucket is still to be moved."""
-        for level in levels:
-            tops = level.tophashes(layout)
+        for level, tops in zip(levels, all_tops):
             marked = int.from_bytes(tops.translate(EVACUATED), "little")
             for position in _ones(marked, len(tops)):
                 what = f"{STATES[tops[position]]} in a new bucket"
@@ -289,25 +298,32 @@ class _Check:
             what = f"a live cell, but old bucket {home} is not evacuated: lookups go there"
             self._cell("early-entry", level, at + cell, what)
 
-    def _look_at_order(self, levels: List[Level], layout: BucketLayout) -> None:
+    def _look_at_order(self, levels: List[Level], all_tops: List[bytes]) -> None:
         """Nothing follows an emptyRest in its chain."""
+        first = levels[0].owners[0]
+        # chains that have come to an emptyRest, and those that go on
         ended: Set[int] = set()
-        longer = {owner for level in levels[1:] for owner in level.owners}
-        for level in levels:
-            tops = level.tophashes(layout)
+        going = {owner for level in levels[1:] for owner in level.owners}
+        for level, tops in zip(levels, all_tops):
             rest = int.from_bytes(tops.translate(_IS_ZERO), "little")
             used = int.from_bytes(tops.translate(_NOT_ZERO), "little")
             for position in _ones((rest << 8) & used & _not_first(len(tops)), len(tops)):
                 self._note_behind(level, position, tops)
-            for index, owner in enumerate(level.owners) if longer else ():
-                if owner not in longer:
-                    continue
-                at = CELLS * index
-                part = tops[at : at + CELLS]
-                if owner in ended and part[0] != EMPTY_REST:
-                    self._note_behind(level, at, tops)
-                if EMPTY_REST in part:
-                    ended.add(owner)
+            if level.chain == 0:
+                longer = [(owner - first, owner) for owner in sorted(going)]
+            else:
+                longer = list(enumerate(level.owners))
+            for index, owner in longer if ended else ():
+                if owner in ended and tops[CELLS * index] != EMPTY_REST:
+                    self._note_behind(level, CELLS * index, tops)
+            # an emptyRest, if any, mostly ends a bucket
+            ended.update(
+                [
+                    owner
+                    for index, owner in longer
+                    if EMPTY_REST in tops[CELLS * index : CELLS * (index + 1)]
+                ]
+            )
 
     def _note_behind(self, level: Level, position: int, tops: bytes) -> None:
         top = tops[position]
@@ -363,22 +379,46 @@ class _Check:
 
     # --- keys ---
 
-    def _look_for_duplicates(self, levels: List[Level], layout: BucketLayout, keys: Keys) -> None:
-        tops = [level.tophashes(layout) for level in levels]
-        pairs: List[_Pair] = []
-        for at, level in enumerate(levels):
-            for index, a, b in equal_tophashes(tops[at]):
-                pairs.append((level, CELLS * index + a, level, CELLS * index + b))
-            for before in range(at if at <= _LONG else 0):
-                pairs += _pairs_between(levels[before], tops[before], level, tops[at])
-        if len(levels) > _LONG + 1:
-            pairs += _pairs_of_long(levels, tops)
-        light = {id(level): _light(level) for level in levels} if pairs else {}
-        for one, position, other, place in pairs:
-            slots = _slot(layout, one, position), _slot(layout, other, place)
-            self._pairs.append(((light[id(one)], position, light[id(other)], place), slots))
-        if len(self._pairs) >= keys.together >> 4:
-            self._compare_pairs(keys)
+    def _look_at_keys(
+        self,
+        levels: List[Level],
+        tops: List[bytes],
+        layout: BucketLayout,
+        keys: Keys,
+        hashed: Hashed,
+    ) -> None:
+        """No key is there twice, and every key's tophash and bucket are those of its hash.
+
+        Keys that lie all over memory wait until there are many of them: the more are read at
+        once, the more of them lie close together.
+        """
+        pairs = _pairs_in(levels, tops)
+        if hashed.hash is None:
+            if pairs:
+                light = {id(level): _light(level) for level in levels}
+                self._pairs += [
+                    (
+                        (light[id(one)], position, light[id(other)], place),
+                        (_slot(layout, one, position), _slot(layout, other, place)),
+                    )
+                    for one, position, other, place in pairs
+                ]
+            if len(self._pairs) >= keys.together >> 4:
+                self._compare_pairs(keys)
+            return
+        width = layout.keysize
+        light = {id(level): _light(level) for level in levels}
+        for level in levels:
+            records = level.records(layout)
+            cells = records.cells(MIN_TOP_HASH, 255, layout.keys, width, width)
+            self._waiting.append((light[id(level)], cells))
+            self._held += len(cells.positions)
+        self._unsettled += [
+            (light[id(one)], position, light[id(other)], place)
+            for one, position, other, place in pairs
+        ]
+        if keys.together <= self._held:
+            self._compare_hashes(layout, keys, hashed)
 
     def _compare_pairs(self, keys: Keys) -> None:
         pairs, self._pairs = self._pairs, []
@@ -390,21 +430,6 @@ class _Check:
                 what = f"the key {keys.text(first[at])} is in {_name(one, position)}, too"
                 self._doubt("duplicate-key", other, place, what)
 
-    def _look_at_hashes(
-        self, level: Level, layout: BucketLayout, keys: Keys, hashed: Hashed
-    ) -> None:
-        """Every key's tophash and bucket are those of its hash.
-
-        Keys that lie all over memory wait until there are many of them: the more are read at
-        once, the more of them lie close together.
-        """
-        records, width = level.records(layout), layout.keysize
-        cells = records.cells(MIN_TOP_HASH, 255, layout.keys, width, width)
-        self._waiting.append((_light(level), cells))
-        self._held += len(cells.positions)
-        if keys.together <= self._held:
-            self._compare_hashes(layout, keys, hashed)
-
     def _compare_hashes(self, layout: BucketLayout, keys: Keys, hashed: Hashed) -> None:
         waiting, self._waiting, self._held = self._waiting, [], 0
         packed = b"".join([cells.values for _, cells in waiting])
@@ -415,6 +440,9 @@ class _Check:
             number = sum(len(cells.positions) for _, cells in waiting)
             values = keys.values(_slots(packed, layout.keysize, number))
             hashes = hashed.many(values)
+        self._settle(waiting, layout.keysize, hashes)
+        if len(self._pairs) >= keys.together >> 4:
+            self._compare_pairs(keys)
         first = fitting = unfitting = 0
         for level, cells in waiting if hashes else ():
             number = len(cells.positions)
@@ -434,6 +462,30 @@ class _Check:
             fitting += number
             first += len(cells.positions)
         hashed.count(fitting, unfitting)
+
+    def _settle(
+        self,
+        waiting: List[Tuple[Level, Cells]],
+        width: int,
+        hashes: Sequence[Optional[int]],
+    ) -> None:
+        """Of cells with one tophash, those whose keys have different hashes have different keys:
+        keep the others."""
+        pairs, self._unsettled = self._unsettled, []
+        places: Dict[int, Tuple[Cells, int]] = {}
+        first = 0
+        for level, cells in waiting if pairs else ():
+            places[id(level)] = cells, first
+            first += len(cells.positions)
+        for pair in pairs:
+            slots, both = [], []
+            for level, position in (pair[:2], pair[2:]):
+                cells, first = places[id(level)]
+                at = bisect_left(cells.positions, position)
+                both.append(hashes[first + at] if hashes else None)
+                slots.append(cells.values[width * at : width * (at + 1)])
+            if None in both or both[0] == both[1]:
+                self._pairs.append((pair, (slots[0], slots[1])))
 
     def _note_hash(self, level: Level, position: int, top: int, key_hash: int, key: str) -> None:
         array, right = level.array, TOP_HASHES[key_hash >> 56]
@@ -536,6 +588,19 @@ def _unfit(
 def _slots(packed: bytes, size: int, number: int) -> List[bytes]:
     """So many slots that lie one behind the other, each for itself."""
     return [packed[size * at : size * (at + 1)] for at in range(number)]
+
+
+def _pairs_in(levels: List[Level], tops: List[bytes]) -> List[_Pair]:
+    """Cells of one chain that have the same tophash."""
+    pairs: List[_Pair] = []
+    for at, level in enumerate(levels):
+        for index, a, b in equal_tophashes(tops[at]):
+            pairs.append((level, CELLS * index + a, level, CELLS * index + b))
+        for before in range(at if at <= _LONG else 0):
+            pairs += _pairs_between(levels[before], tops[before], level, tops[at])
+    if len(levels) > _LONG + 1:
+        pairs += _pairs_of_long(levels, tops)
+    return pairs
 
 
 def _pairs_between(first: Level, tops: bytes, second: Level, others: bytes) -> Iterator[_Pair]:

@@ -6,7 +6,7 @@ from collections import Counter
 from functools import reduce
 from itertools import compress
 from operator import add, or_
-from typing import Dict, List, Optional, Sequence, Tuple
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from ..records import dataclass
 from .native import kernels_for
@@ -45,7 +45,7 @@ class Records:
         number = len(self)
         kernels = kernels_for(len(self.data))
         if kernels is None:
-            return _count(self._words(offset), width, low, high)
+            return _count(self.words(offset), width, low, high)
         counts, histogram = bytearray(number), array("Q", bytes(9 * 8))
         places, base = self.places, self.base
         where = (self.data, len(self.data), self.stride, places, base, number)
@@ -57,7 +57,7 @@ class Records:
         kernels = kernels_for(len(self.data))
         if kernels is None and width == 8:  # faster than to count those of each
             others = bytes(range(low)) + bytes(range(high + 1, 256))
-            return len(self._words(offset).translate(None, others))
+            return len(self.words(offset).translate(None, others))
         return total_of(self.count(offset, width, low, high)[1])
 
     def links(self, offset: int, but: Optional[bytes] = None) -> "Links":
@@ -68,7 +68,7 @@ class Records:
         number = len(self)
         kernels = kernels_for(len(self.data))
         if kernels is None:
-            return _links(self._words(offset), but)
+            return _links(self.words(offset), but)
         indices, words = array("I", bytes(4 * number)), array("Q", bytes(8 * number))
         together = array("Q", [0])
         places, base = self.places, self.base
@@ -92,20 +92,27 @@ class Records:
         values = bytearray(8 * number * width)
         what = (low, high, slots, step, width, positions, marks, values)
         found = kernels.call("cells", self.data, self.stride, number, *what)
-        return Cells(positions[:found], bytes(marks[:found]), bytes(values[: found * width]))
+        del values[found * width :]
+        return Cells(positions[:found], bytes(marks[:found]), values)
 
     def _cells(self, low: int, high: int, slots: int, step: int, width: int) -> "Cells":
-        tops, stride, raw = self._words(0), self.stride, bytes(self.data)
+        tops, stride, raw = self.words(0), self.stride, bytes(self.data)
         positions = array("I", compress(range(len(tops)), tops.translate(_marks(low, high))))
         others = bytes(range(low)) + bytes(range(high + 1, 256))
         starts = [(at >> 3) * stride + slots + (at & 7) * step for at in positions]
         values = b"".join([raw[start : start + width] for start in starts])
         return Cells(positions, tops.translate(None, others), values)
 
-    def _words(self, offset: int) -> bytes:
+    def words(self, offset: int) -> bytes:
         """The word at `offset` of each."""
         if self.places is None:
-            return self.data.cast("Q")[offset // 8 :: self.stride // 8].tobytes()
+            kernels = kernels_for(len(self.data))
+            if kernels is None:
+                return self.data.cast("Q")[offset // 8 :: self.stride // 8].tobytes()
+            number = len(self)
+            words = bytearray(8 * number)
+            kernels.call("words", self.data, self.stride, number, offset, words)
+            return bytes(words)
         if not self.places:
             return b""
         data, base = bytes(self.data), self.base
@@ -231,7 +238,7 @@ class Cells:
 
     positions: "array[int]"
     marks: bytes
-    values: bytes
+    values: Union[bytes, bytearray]
 
     def fit(self, numbers: "array[int]", table: bytes, mask: int, owners: Sequence[int]) -> bool:
         """Whether each one's number says where it is: the number's highest byte, by a table, is
@@ -250,6 +257,25 @@ class Cells:
         where = (self.positions, of_each, first, len(owners))
         many = len(numbers)
         return kernels.call("fits", numbers, many, table, self.marks, mask, *where) == many
+
+
+def equal_bytes(
+    data: bytes, others: Optional[bytes], least: int
+) -> Optional[Iterable[Tuple[int, int, int]]]:
+    """Equal bytes, of at least so much, in groups of 8: (group, index, index of the second), by
+    indices first; None: no kernel finds them, or there are very many.
+
+    :param others: as many groups, whose bytes are the second ones; None: the same groups
+    """
+    kernels = kernels_for(len(data))
+    if kernels is None:
+        return None
+    number = len(data) // 8
+    groups, pairs = array("I", bytes(4 * number)), bytearray(number)
+    found = kernels.call("equal_bytes", data, others, number, least, groups, pairs, number)
+    if found > number:
+        return None
+    return [(group, pair >> 3, pair & 7) for group, pair in zip(groups[:found], pairs)]
 
 
 def take(words: "array[int]", indices: "array[int]") -> "array[int]":
