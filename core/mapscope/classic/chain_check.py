@@ -300,30 +300,24 @@ class _Check:
 
     def _look_at_order(self, levels: List[Level], all_tops: List[bytes]) -> None:
         """Nothing follows an emptyRest in its chain."""
-        first = levels[0].owners[0]
-        # chains that have come to an emptyRest, and those that go on
-        ended: Set[int] = set()
-        going = {owner for level in levels[1:] for owner in level.owners}
-        for level, tops in zip(levels, all_tops):
+        ended: Set[int] = set()  # chains that have come to one and go on
+        for at, (level, tops) in enumerate(zip(levels, all_tops)):
             rest = int.from_bytes(tops.translate(_IS_ZERO), "little")
             used = int.from_bytes(tops.translate(_NOT_ZERO), "little")
             for position in _ones((rest << 8) & used & _not_first(len(tops)), len(tops)):
                 self._note_behind(level, position, tops)
-            if level.chain == 0:
-                longer = [(owner - first, owner) for owner in sorted(going)]
-            else:
-                longer = list(enumerate(level.owners))
-            for index, owner in longer if ended else ():
+            for index, owner in enumerate(level.owners) if ended and level.chain else ():
                 if owner in ended and tops[CELLS * index] != EMPTY_REST:
                     self._note_behind(level, CELLS * index, tops)
-            # an emptyRest, if any, mostly ends a bucket
-            ended.update(
-                [
-                    owner
-                    for index, owner in longer
-                    if EMPTY_REST in tops[CELLS * index : CELLS * (index + 1)]
-                ]
-            )
+            if at + 1 < len(levels):
+                going = levels[at + 1].owners
+                ended.update(
+                    [
+                        owner
+                        for owner, index in zip(going, _indices(level, going))
+                        if EMPTY_REST in tops[CELLS * index : CELLS * (index + 1)]
+                    ]
+                )
 
     def _note_behind(self, level: Level, position: int, tops: bytes) -> None:
         top = tops[position]
@@ -478,13 +472,16 @@ class _Check:
             places[id(level)] = cells, first
             first += len(cells.positions)
         for pair in pairs:
-            slots, both = [], []
-            for level, position in (pair[:2], pair[2:]):
-                cells, first = places[id(level)]
-                at = bisect_left(cells.positions, position)
-                both.append(hashes[first + at] if hashes else None)
-                slots.append(cells.values[width * at : width * (at + 1)])
-            if None in both or both[0] == both[1]:
+            one, start = places[id(pair[0])]
+            other, second = places[id(pair[2])]
+            a = bisect_left(one.positions, pair[1])
+            b = bisect_left(other.positions, pair[3])
+            key_hash = hashes[start + a] if hashes else None
+            if key_hash is None or key_hash == hashes[second + b]:
+                slots = [
+                    bytes(cells.values[width * at : width * (at + 1)])
+                    for cells, at in ((one, a), (other, b))
+                ]
                 self._pairs.append((pair, (slots[0], slots[1])))
 
     def _note_hash(self, level: Level, position: int, top: int, key_hash: int, key: str) -> None:
@@ -605,15 +602,20 @@ def _pairs_in(levels: List[Level], tops: List[bytes]) -> List[_Pair]:
 
 def _pairs_between(first: Level, tops: bytes, second: Level, others: bytes) -> Iterator[_Pair]:
     """Equal tophashes of overflow buckets and of those before them in their chains."""
-    if first.chain == 0:
-        at = [owner - first.owners[0] for owner in second.owners]
-    else:
-        places = {owner: index for index, owner in enumerate(first.owners)}
-        at = [places[owner] for owner in second.owners]
+    at = _indices(first, second.owners)
     words = memoryview(tops).cast("Q")
     gathered = struct.pack(f"<{len(at)}Q", *[words[index] for index in at])
     for index, a, b in equal_tophashes(gathered, others):
         yield first, CELLS * at[index] + a, second, CELLS * index + b
+
+
+def _indices(level: Level, owners: Sequence[int]) -> List[int]:
+    """Where buckets of these chains are in a level that has one of each."""
+    if level.chain == 0:
+        first = level.owners[0]
+        return [owner - first for owner in owners]
+    places = {owner: index for index, owner in enumerate(level.owners)}
+    return [places[owner] for owner in owners]
 
 
 def _pairs_of_long(levels: List[Level], tops: List[bytes]) -> Iterator[_Pair]:

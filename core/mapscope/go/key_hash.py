@@ -14,6 +14,7 @@ from array import array
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
+from ..kernels.scanning import Records
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
 from ..program.scattered import hash_texts
@@ -472,8 +473,8 @@ class GoKeyHash(KeyHash):
         if step.kind == WORD:
             return function.words(keys, size, array("Q", [self._seed]) * number)
         if step.kind == TEXT:
-            words = memoryview(keys).cast("Q")
-            starts, lengths = (array("Q", words[at::2].tobytes()) for at in range(2))
+            words = Records(memoryview(keys), size)
+            starts, lengths = (array("Q", words.words(place)) for place in (0, 8))
             return hash_texts(self._memory, function, starts, lengths, self._seed)
         return None
 

@@ -6,6 +6,7 @@ from array import array
 from typing import List, Optional, Sequence
 
 from ...kernels.hashes import FOLDED, HashFunction
+from ...kernels.scanning import Records
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
 from ...program.scattered import hash_texts
@@ -129,8 +130,8 @@ class CppKeyHash(KeyHash):
         odd = size % 8 or any(place % 8 or place + 8 > size for place in places)
         if self._kind != STRING or odd:
             return None
-        words = memoryview(keys).cast("Q")
-        starts, lengths = (array("Q", words[place // 8 :: size // 8].tobytes()) for place in places)
+        words = Records(memoryview(keys), size)
+        starts, lengths = (array("Q", words.words(place)) for place in places)
         return hash_texts(self._memory, _BYTES, starts, lengths, self._seed)
 
     def of_text(self, text: bytes) -> Optional[int]:
