@@ -22,8 +22,9 @@ _COMPARED = 64
 #: where it cannot
 _SAME, _FEW = 4096, 4
 
-#: which entry: a batch, and an index in it
+#: which entry: a batch, and an index in it; some of a batch
 _Place = Tuple[EntryBatch, int]
+_Part = Tuple[EntryBatch, Sequence[int]]
 
 
 @dataclass
@@ -50,6 +51,7 @@ class HashSample:
     sampled: bool = False
     whole: bool = True
     cut: str = ""
+    #: of each of the numbers
     _places: List[_Place] = field(default_factory=list)
 
     def keys(self, number: int) -> List[Decoded]:
@@ -76,16 +78,20 @@ class HashSample:
         first = True
         self.sampled = self.view.count > MOST
         most = SAMPLED if self.sampled else MOST
-        places: List[_Place] = []
+        parts: List[_Part] = []
+        left = most
         try:
             for batch in self.view.sample(most, progress):
-                order = [at for at in batch.order if at not in batch.in_flight]
+                order = batch.order
+                if batch.in_flight:
+                    order = [at for at in order if at not in batch.in_flight]
                 if first and order:
                     known = self._choose(batch, order, known, use)
                     first = False
                 self.without += len(batch.in_flight)
-                places += [(batch, at) for at in order[: most - len(places)]]
-                if len(places) >= most or not (self.how or first):
+                parts.append((batch, order[:left]))
+                left -= len(parts[-1][1])
+                if not left or not (self.how or first):
                     break
         except MapscopeError as error:
             self.cut = str(error)
@@ -93,7 +99,7 @@ class HashSample:
             self.cut = "interrupted"
         try:
             if self.how:
-                self._add(places, known, use)
+                self._add(parts, known, use)
         except KeyboardInterrupt:
             self.cut, self.how = "interrupted", ""
         if not self.how:
@@ -132,10 +138,16 @@ class HashSample:
         return None
 
     def _add(
-        self, places: Sequence[_Place], known: Optional[KeyHash], use: Optional[HashUse]
+        self, parts: Sequence[_Part], known: Optional[KeyHash], use: Optional[HashUse]
     ) -> None:
         """Note the hashes of entries: of all at once, for their keys may lie all over memory."""
+        places = [(batch, at) for batch, order in parts for at in order]
         found: Sequence[Optional[int]]
+        packed = None if known is None else _packed(parts)
+        hashes = packed and known and known.packed(packed, len(packed) // len(places))
+        if hashes:
+            self.numbers, self._places = hashes.tolist(), places
+            return
         if known is not None:
             found = known.many([batch.keys.data(at) or b"" for batch, at in places])
         elif self.how == "stored":
@@ -150,3 +162,14 @@ class HashSample:
         self.numbers = [number for number in found if number is not None]
         self.without += len(found) - len(self.numbers)
         self._places = [place for place, number in zip(places, found) if number is not None]
+
+
+def _packed(parts: Sequence[_Part]) -> Optional[bytes]:
+    """The keys of these entries one behind the other; None: they cannot be had so."""
+    keys = []
+    for batch, order in parts:
+        some = batch.keys.packed(order)
+        if some is None:
+            return None
+        keys.append(some)
+    return b"".join(keys)
