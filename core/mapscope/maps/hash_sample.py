@@ -51,14 +51,17 @@ class HashSample:
     sampled: bool = False
     whole: bool = True
     cut: str = ""
-    #: of each of the numbers
+    #: of each of the numbers; parts, where all of those have one
     _places: List[_Place] = field(default_factory=list)
+    _parts: Sequence[_Part] = ()
 
     def keys(self, number: int) -> List[Decoded]:
         """Keys of the entries with this hash, each once; some of them alone."""
         found: List[Decoded] = []
         seen = set()
         most = _SAME if self.view.repeats else _FEW
+        if self._parts:
+            self._places, self._parts = _places_of(self._parts), ()
         for at, (batch, index) in zip(self.numbers, self._places):
             if at != number:
                 continue
@@ -141,13 +144,15 @@ class HashSample:
         self, parts: Sequence[_Part], known: Optional[KeyHash], use: Optional[HashUse]
     ) -> None:
         """Note the hashes of entries: of all at once, for their keys may lie all over memory."""
-        places = [(batch, at) for batch, order in parts for at in order]
-        found: Sequence[Optional[int]]
         packed = None if known is None else _packed(parts)
-        hashes = packed and known and known.packed(packed, len(packed) // len(places))
-        if hashes:
-            self.numbers, self._places = hashes.tolist(), places
-            return
+        if known is not None and packed:
+            number = sum(len(order) for _, order in parts)
+            hashes = known.packed(packed, len(packed) // number)
+            if hashes is not None:
+                self.numbers, self._parts = hashes.tolist(), parts
+                return
+        places = _places_of(parts)
+        found: Sequence[Optional[int]]
         if known is not None:
             found = known.many([batch.keys.data(at) or b"" for batch, at in places])
         elif self.how == "stored":
@@ -162,6 +167,10 @@ class HashSample:
         self.numbers = [number for number in found if number is not None]
         self.without += len(found) - len(self.numbers)
         self._places = [place for place, number in zip(places, found) if number is not None]
+
+
+def _places_of(parts: Sequence[_Part]) -> List[_Place]:
+    return [(batch, at) for batch, order in parts for at in order]
 
 
 def _packed(parts: Sequence[_Part]) -> Optional[bytes]:

@@ -46,7 +46,7 @@ def hash_bytes(data: bytes, seed: int) -> int:
     return _hash_texts([data], seed)[0]
 
 
-def _hash_integers(values: Sequence[int], seed: int) -> List[int]:
+def hash_integers(values: Sequence[int], seed: int) -> List[int]:
     """hash_integer of each; extended to 64 bits."""
     if isinstance(values, array) and values.itemsize == 8 and not seed >> 32:
         hashes = _INTEGER.words(values.tobytes(), 8, array("Q", [seed]) * len(values))
@@ -144,7 +144,7 @@ class CppKeyHash(KeyHash):
         if self._key.kind is not Kind.INT:
             code = code.upper()
         values = array(code, b"".join(keys))
-        return list(_hash_integers(values, self._seed))
+        return list(hash_integers(values, self._seed))
 
     def _floats(self, keys: Sequence[bytes]) -> List[Optional[int]]:
         code = {4: "f", 8: "d"}.get(self._key.size)
@@ -152,7 +152,7 @@ class CppKeyHash(KeyHash):
             return [None] * len(keys)
         doubles = array("d", [number + 0.0 for number in array(code, b"".join(keys))])
         hashes: List[Optional[int]] = list(
-            _hash_integers(memoryview(doubles.tobytes()).cast("Q").tolist(), self._seed)
+            hash_integers(memoryview(doubles.tobytes()).cast("Q").tolist(), self._seed)
         )
         for at, number in enumerate(doubles):
             if number != number:  # a random one
