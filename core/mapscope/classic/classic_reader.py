@@ -109,11 +109,8 @@ class ClassicReader(MapView):
         header, size = self.header, self.layout.size if self.layout else None
         if header is None:
             return BucketFacts((), 0, 0, size, 0.0, self._load_limit(0), 0, 0)
-        known = sum(bit for bit, _ in header.flag_names)
-        names = [name for bit, name in header.flag_names if name and header.flags & bit]
-        names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
         return BucketFacts(
-            names,
+            header.flags_set() if header.flags else (),
             header.hash0,
             1 << header.B,
             size,
