@@ -46,6 +46,8 @@ class Kernels:
             abi = 0
         if abi != ABI:
             raise OSError(f"{path} has kernels of version {abi}, not {ABI}")
+        #: whether the processor computes hashes of AES rounds
+        self.has_aes = bool(self.call("has_aes"))
 
     def call(self, name: str, *arguments: Argument) -> int:
         """The result of a kernel; it has no business with the interpreter, and lets other threads
