@@ -7,11 +7,10 @@ from itertools import accumulate, compress
 from typing import Any, List, Optional, Sequence, Tuple, Union
 
 from .native import kernels_for
-from .scanning import sort
+from .scanning import inside, sort
 
 #: cells of a record
 _CELLS = 8
-_OUTSIDE = (1 << 64) - 1
 
 Buffer = Union[bytes, bytearray, memoryview]
 
@@ -46,7 +45,7 @@ def pick(
         return array(code, [flat[cell] for cell in cells])
     found = array(code, bytes(width * len(cells)))
     where = (data, len(data), stride, offset, step, width)
-    _within(kernels.call("pick", *where, cells, len(cells), found))
+    inside(kernels.call("pick", *where, cells, len(cells), found))
     return found
 
 
@@ -71,7 +70,7 @@ def in_order(owners: Sequence[Sequence[int]], cells: Sequence["array[int]"]) -> 
         is_range = isinstance(of, range) and of.step == 1
         given = None if is_range else array("Q", of)
         first = of[0] if is_range and len(of) else 0
-        _within(kernels.call("owners", given, first, len(of), some, len(some), part))
+        inside(kernels.call("owners", given, first, len(of), some, len(some), part))
         at += len(some)
     sort(words, numbers)
     return numbers
@@ -108,7 +107,7 @@ def cut(
     if kernels is not None:
         starts, numbers = memoryview(addresses)[first:last], memoryview(which)[first:last]
         where = (data, len(data), base, starts, numbers, last - first)
-        return first + _within(
+        return first + inside(
             kernels.call("cut", *where, offsets, len(offsets) - 1, copy, len(copy))
         )
     for at in range(first, last):
@@ -118,10 +117,3 @@ def cut(
             return at
         copy[offsets[piece] : offsets[piece + 1]] = data[start : start + size]
     return last
-
-
-def _within(result: int) -> int:
-    """A kernel's result, if it found what it was asked for in its buffers."""
-    if result == _OUTSIDE:
-        raise IndexError("a place outside of what was read")
-    return result

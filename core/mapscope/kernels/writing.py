@@ -9,6 +9,7 @@ from typing import Any, Callable, Iterable, List, NamedTuple, Optional, Sequence
 from ..records import dataclass
 from .native import Argument, kernels_for
 from .picking import sums_before
+from .scanning import inside
 
 #: what a column holds; kernels/rows.cpp has the same. A number is of KIND bytes, one with a sign of
 #: KIND - SIGNED
@@ -171,7 +172,7 @@ class Rows:
         if wanted.isascii() and self._kernels is not None:
             plain, found = wanted.encode("ascii"), memoryview(marks)[first : first + done]
             arguments = (self._buffer, size, ends, done, plain, len(plain), found)
-            _within(self._kernels.call("holding", *arguments))
+            inside(self._kernels.call("holding", *arguments))
         return done
 
     def _easy(self, first: int, most: int) -> Sequence[int]:
@@ -206,7 +207,7 @@ class Rows:
             *(most, len(self._columns[0]), self._hard, int(self._style.json), self._style.limit),
             *(self._buffer, len(self._buffer), ends, written),
         )
-        done = _within(result)
+        done = inside(result)
         # what has stopped it is likely to be in other rows, too
         self._python = 0 if done else min(2 * self._python + 1, _MOST_PYTHON)
         return written[0], done
@@ -214,10 +215,3 @@ class Rows:
 
 def _is_all(rows: Sequence[int], count: int) -> bool:
     return isinstance(rows, range) and rows == range(count)
-
-
-def _within(result: int) -> int:
-    """A kernel's result, if it found what it was asked for in its buffers."""
-    if result == (1 << 64) - 1:
-        raise IndexError("a row that is in no column")
-    return result
