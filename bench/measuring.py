@@ -9,9 +9,10 @@ MIB = 1 << 20
 
 
 def seconds(work: Callable[[], Any]) -> Tuple[float, Any]:
-    start = time.perf_counter()
+    """Processor time of the debugger, in which no other work beside it counts; and the result."""
+    start = time.process_time()
     result = work()
-    return time.perf_counter() - start, result
+    return time.process_time() - start, result
 
 
 def memory(field: str) -> int:

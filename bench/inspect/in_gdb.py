@@ -92,7 +92,19 @@ def gos_script(name: str, script: str) -> Dict[str, Any]:
     return {"seconds": time.perf_counter() - start, "seen": seen, "error": problem}
 
 
+def lists() -> Dict[str, Any]:
+    """The first list of many maps, for which the program is looked at, and the next ones."""
+    results: Dict[str, Any] = {}
+    results["first"], text = seconds(lambda: run("map list"))
+    results["next"], text = seconds(lambda: run("map list"))
+    results["json"], text = seconds(lambda: run("map list --json"))
+    results["maps"] = len(json.loads(text)["maps"])
+    return results
+
+
 def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
+    if not parameters["map"]:
+        return lists()
     name, go = parameters["map"], parameters["go"]
     header = header_of(name, go)
     results: Dict[str, Any] = {}
@@ -112,6 +124,10 @@ def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
     results["entries"], text = seconds(
         lambda: run(f"map entries {name} --limit 0 --json -o '{output}'")
     )
+    for what, options in (("text", "--limit 0"), ("match", "--match 01234 --json")):
+        results[what], text = seconds(
+            lambda: run(f"map entries {name} {options} -o '{output}.{what}'")
+        )
     results["gained"] = memory("VmHWM") - before
     if parameters["gos_script"]:
         results["gos_script"] = gos_script(name, parameters["gos_script"])

@@ -50,7 +50,19 @@ def expand(frame: lldb.SBFrame, name: str) -> int:
     return shown
 
 
+def lists(debugger: lldb.SBDebugger) -> Dict[str, Any]:
+    """The first list of many maps, for which the program is looked at, and the next ones."""
+    results: Dict[str, Any] = {}
+    results["first"], text = seconds(lambda: run(debugger, "map list"))
+    results["next"], text = seconds(lambda: run(debugger, "map list"))
+    results["json"], text = seconds(lambda: run(debugger, "map list --json"))
+    results["maps"] = len(json.loads(text)["maps"])
+    return results
+
+
 def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, Any]:
+    if not parameters["map"]:
+        return lists(debugger)
     name, go = parameters["map"], parameters["go"]
     process = debugger.GetSelectedTarget().GetProcess()
     frame = process.GetSelectedThread().GetSelectedFrame()
@@ -71,6 +83,10 @@ def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, 
     results["entries"], text = seconds(
         lambda: run(debugger, f"map entries {name} --limit 0 --json -o '{output}'")
     )
+    for what, options in (("text", "--limit 0"), ("match", "--match 01234 --json")):
+        results[what], text = seconds(
+            lambda: run(debugger, f"map entries {name} {options} -o '{output}.{what}'")
+        )
     results["gained"] = memory("VmHWM") - before
     if "B" not in facts:  # a Swiss map: there is no measure of reading it
         return results
