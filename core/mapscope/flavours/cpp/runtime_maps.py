@@ -11,7 +11,7 @@ import re
 from dataclasses import replace
 from functools import lru_cache
 from struct import Struct
-from typing import Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 from weakref import WeakKeyDictionary
 
 from ...cells.layout import BucketLayout
@@ -51,6 +51,8 @@ _SAME_SIZE_GROW, _SHRINKING = layouts.SAME_SIZE_GROW, 16
 _FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
 
 _WORD = Struct("<Q")
+#: hmap.extra, and mapextra.type where that is right behind the hmap
+_LEADS = Struct(f"<{EXTRA}xQ{TYPE}xQ")
 
 # maptype.flags
 _INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
@@ -182,11 +184,14 @@ class RuntimeMaps(Flavour):
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Every live map of the registry, of all copies of the runtime in the program."""
+        found: List[int] = []
         for hmap, raw in self._registered(session):
+            found.append(hmap)
             try:
                 yield "", _open(session, hmap, None, raw)
             except MapscopeError as problem:
                 session.unread.append((f"the map at {hmap:#x}", str(problem)))
+        _known(session).registered = found
 
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         if not self.present(session):
@@ -206,13 +211,14 @@ class RuntimeMaps(Flavour):
             return {}
         from .cpp_heap import CppHeapView
 
-        addresses = (hmap for hmap, _ in self._registered(session))
+        addresses: Iterable[int] = (hmap for hmap, _ in self._registered(session))
+        addresses = _known(session).registered or addresses
         return CppHeapView(session, NAME, addresses, open_at, True, progress, False).names()
 
     def _registered(self, session: Session) -> Iterator[Tuple[int, Optional[bytes]]]:
         """(address, bytes) of the maps of the registries, the bytes where all could be read; what
         could not be is told in `unread`."""
-        read = session.memory.read
+        read, word = session.memory.read, _WORD.unpack_from
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
             # what it lacks is said once, not for each map
@@ -230,7 +236,7 @@ class RuntimeMaps(Flavour):
                     raw: Optional[bytes] = None
                     try:
                         raw = read(hmap, size)
-                        following = _word_of(raw, HMAP + following_at)
+                        following = word(raw, HMAP + following_at)[0]
                     except MemoryUnreadable:  # perhaps another part of it
                         try:
                             following = session.memory.read_word(hmap + HMAP + following_at)
@@ -311,13 +317,17 @@ def _open(
     known = _known(session)
     # The offsets below are what leads to the abi; all others come from it.
     try:
-        extra = memory.read_word(address + EXTRA) if raw is None else _word_of(raw, EXTRA)
+        if raw is not None and len(raw) >= _LEADS.size:
+            extra, maptype = _LEADS.unpack_from(raw)
+        else:
+            extra, raw = memory.read_word(address + EXTRA), None
         if extra != address + HMAP:
             raise NotAMap(
                 f"no mapscope map at {address:#x}: extra is {extra:#x}, not right behind it "
                 "(not constructed yet, destroyed, or no map)"
             )
-        maptype = memory.read_word(extra + TYPE) if raw is None else _word_of(raw, HMAP + TYPE)
+        if raw is None:
+            maptype = memory.read_word(extra + TYPE)
         abi = known.table(session, maptype)
         places = _places(abi)
         size = HMAP + places.extra_size
@@ -365,11 +375,14 @@ class _Types(NamedTuple):
 
 
 class _Known:
-    """What one session has read of maptypes, by their addresses: many maps have the same one."""
+    """What one session has read: the maptypes by their addresses, for many maps have the same
+    one."""
 
     def __init__(self) -> None:
         self._tables: Dict[int, Abi] = {}
         self._types: Dict[int, _Types] = {}
+        #: addresses of all maps of the registries, once they were gone through
+        self.registered: Optional[List[int]] = None
 
     def table(self, session: Session, maptype: int) -> Abi:
         """The mapscope_abi that a maptype names."""
@@ -661,11 +674,6 @@ def _prefer(found: Optional[Type], told: Type) -> Type:
     if found is not None and found.size == told.size and found.kind is not Kind.VOID:
         return found
     return told
-
-
-def _word_of(raw: bytes, at: int) -> int:
-    value: int = _WORD.unpack_from(raw, at)[0]
-    return value
 
 
 def _word_or_zero(memory: Memory, address: int) -> int:
