@@ -345,13 +345,25 @@ MAPSCOPE_KERNEL uint64_t mapscope_rows(uint64_t kind, const uint8_t *data, uint6
 MAPSCOPE_KERNEL uint64_t mapscope_holding(const char *text, uint64_t size, const uint64_t *ends,
                                           uint64_t number, const char *wanted, uint64_t length,
                                           uint8_t *marks) {
-  uint64_t start = 0;
+  uint64_t at = 0;
   for (uint64_t row = 0; row < number; ++row) {
-    if (ends[row] < start || ends[row] > size)
+    const void *found = memmem(text + at, size - at, wanted, length);
+    if (found == nullptr)
+      return 0;
+    const auto place = static_cast<uint64_t>(static_cast<const char *>(found) - text);
+    while (row < number && ends[row] <= place)
+      ++row;
+    if (row == number)
+      return 0;
+    if (ends[row] > size)
       return outside;
-    if (memmem(text + start, ends[row] - start, wanted, length) != nullptr)
+    if (length <= ends[row] - place) {
       marks[row] = 1;
-    start = ends[row];
+      at = ends[row];
+    } else { // in this row and the next one
+      at = place + 1;
+      --row;
+    }
   }
   return 0;
 }

@@ -153,23 +153,26 @@ class Rows:
         return "".join(lines), len(rows)
 
     def holding(self, first: int, most: int, wanted: str, marks: bytearray) -> int:
-        """How many rows were looked at, of as many as write() would write: 1 is put for each of
-        which the first column's text holds another one.
+        """How many rows were looked at, of as many as write() would write: 1 is put for each that
+        has a cell whose text holds another one.
+
+        Cells have a line each, and text that is written in bulk has none that ends in it.
 
         :param marks: of all that are to be written, in their order
         """
         most = min(most, len(self._rows) - first)
-        if not self._columns[0].may_hold(wanted):
+        if not any(cells.may_hold(wanted) for cells in self._columns):
             return most
         ends = array("Q", bytes(8 * max(0, most)))
         size, done = self._by_kernel(first, most, ends)
         if not done:
             rows = self._easy(first, most)
-            for at, text in enumerate(self._columns[0].texts(rows, self._style), first):
-                if wanted in str(text):
-                    marks[at] = 1
+            for cells in self._columns:
+                for at, text in enumerate(cells.texts(rows, self._style), first):
+                    if wanted in str(text):
+                        marks[at] = 1
             return len(rows)
-        if wanted.isascii() and self._kernels is not None:
+        if wanted.isascii() and "\n" not in wanted and self._kernels is not None:
             plain, found = wanted.encode("ascii"), memoryview(marks)[first : first + done]
             arguments = (self._buffer, size, ends, done, plain, len(plain), found)
             inside(self._kernels.call("holding", *arguments))

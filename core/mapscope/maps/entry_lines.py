@@ -102,23 +102,38 @@ class EntryLines:
 
     def holding(self, batch: EntryBatch, order: Sequence[int], text: str) -> List[int]:
         """Those of the entries with these indices whose key or element shows a text."""
+        columns = [batch.keys, batch.elems] if self._has_values else [batch.keys]
         marks = bytearray(len(order))
-        for column in (batch.keys, batch.elems) if self._has_values else (batch.keys,):
-            self._mark(column, order, text, marks)
+        cells = [column.cells(self._decoder, order) for column in columns]
+        if None in cells:
+            for column, its in zip(columns, cells):
+                self._mark([column], [its], order, text, marks)
+        else:
+            self._mark(columns, cells, order, text, marks)
         return list(compress(order, marks))
 
-    def _mark(self, column: Column, order: Sequence[int], text: str, marks: bytearray) -> None:
-        cells = column.cells(self._decoder, order)
+    def _mark(
+        self,
+        columns: Sequence[Column],
+        cells: Sequence[_Cells],
+        order: Sequence[int],
+        text: str,
+        marks: bytearray,
+    ) -> None:
+        """Mark those that show it in one of some columns."""
+        bulk = [found[0] for found in cells if found is not None]
         rows = None
-        if cells is not None:
-            rows = Rows([cells[0]], ["", ""], order, cells[1], text_style(0))
+        if bulk:
+            hard = _any_of([found[1] for found in cells if found is not None])
+            words = ["", *["\n"] * len(bulk)]
+            rows = Rows(bulk, words, order, hard, text_style(0))
         at = 0
         while at < len(order):
             count = 0 if rows is None else rows.holding(at, _LINES, text, marks)
             if not count:
-                count = 1
-                if not marks[at]:
-                    marks[at] = text in text_form(column.value(order[at], self._decoder))
+                count, index = 1, order[at]
+                forms = (text_form(column.value(index, self._decoder)) for column in columns)
+                marks[at] = marks[at] or any(text in form for form in forms)
             at += count
 
 
