@@ -47,6 +47,27 @@ private:
   unsigned m_mask;
 };
 
+/// Whether any byte of a word, of at least `least`, is in another: each byte at each of its places.
+///
+/// @param itself whether both are one word, whose bytes are not compared with themselves
+bool has_equal([[maybe_unused]] uint64_t word, [[maybe_unused]] uint64_t other,
+               [[maybe_unused]] uint8_t least, [[maybe_unused]] bool itself) {
+#if defined(__SSE2__)
+  const __m128i bytes = _mm_cvtsi64_si128(static_cast<long long>(word));
+  const __m128i floor = _mm_set1_epi8(static_cast<char>(least));
+  const __m128i live = _mm_cmpeq_epi8(_mm_max_epu8(bytes, floor), bytes);
+  __m128i equal = _mm_setzero_si128();
+  for (unsigned turn = itself ? 1 : 0; turn < (itself ? 5U : 8U); ++turn) {
+    const uint64_t turned = turn == 0 ? other : other >> 8 * turn | other << (64 - 8 * turn);
+    const __m128i compared = _mm_cvtsi64_si128(static_cast<long long>(turned));
+    equal = _mm_or_si128(equal, _mm_cmpeq_epi8(bytes, compared));
+  }
+  return (_mm_movemask_epi8(_mm_and_si128(equal, live)) & 0xFF) != 0;
+#else
+  return true; // it is looked at byte by byte anyway
+#endif
+}
+
 } // namespace
 } // namespace mapscope::kernels
 
@@ -222,16 +243,26 @@ MAPSCOPE_KERNEL uint64_t mapscope_words(const uint8_t *data, uint64_t stride, ui
 /// first.
 ///
 /// @param others as many groups, whose bytes are the second ones; null: the same groups
+/// @param some `number`, for the groups that have any
 /// @param groups, pairs `limit` at most: the group, 8 * index + index of the second
 /// @return how many there are, also where that is more
 MAPSCOPE_KERNEL uint64_t mapscope_equal_bytes(const uint8_t *data, const uint8_t *others,
-                                              uint64_t number, uint64_t least, uint32_t *groups,
-                                              uint8_t *pairs, uint64_t limit) {
+                                              uint64_t number, uint64_t least, uint32_t *some,
+                                              uint32_t *groups, uint8_t *pairs, uint64_t limit) {
   const uint8_t *const second = others != nullptr ? others : data;
+  uint64_t having = 0;
+  for (uint64_t group = 0; group < number; ++group) {
+    some[having] = static_cast<uint32_t>(group);
+    having += has_equal(load(data + 8 * group), load(second + 8 * group),
+                        static_cast<uint8_t>(least), others == nullptr)
+                  ? 1U
+                  : 0U;
+  }
   uint64_t found = 0;
   for (uint64_t a = 0; a < 8; ++a) {
     for (uint64_t b = others != nullptr ? 0 : a + 1; b < 8; ++b) {
-      for (uint64_t group = 0; group < number; ++group) {
+      for (uint64_t at = 0; at < having; ++at) {
+        const uint64_t group = some[at];
         const uint8_t byte = data[8 * group + a];
         if (byte != second[8 * group + b] || byte < least)
           continue;

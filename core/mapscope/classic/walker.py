@@ -11,7 +11,7 @@ all their first overflow buckets, and so on.
 from functools import reduce
 from math import gcd
 from operator import or_
-from typing import Iterator, List, Optional, Set, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray, Level
@@ -32,6 +32,9 @@ MOST_OVERFLOW, MORE_OVERFLOW = 8, 1024
 FIRST_CHUNK = 64
 #: bytes of a page of memory
 _PAGE = 4096
+
+#: reads pieces of one size
+_Gather = Callable[[Sequence[int], int], List[Optional[bytes]]]
 
 
 class Walker:
@@ -86,7 +89,7 @@ class Walker:
         left = MOST_OVERFLOW * number + MORE_OVERFLOW
         seen: Set[int] = set()
         while levels and left > 0:
-            following = self._next_level(levels[-1], seen, into_evacuated)
+            following = self._next_level(levels[-1], seen, into_evacuated, self.memory.gather_apart)
             if following is None:
                 break
             levels.append(following)
@@ -201,10 +204,17 @@ class Walker:
         )
         return level, number
 
-    def _next_level(self, level: Level, seen: Set[int], into_evacuated: bool) -> Optional[Level]:
+    def _next_level(
+        self,
+        level: Level,
+        seen: Set[int],
+        into_evacuated: bool,
+        gather: Optional[_Gather] = None,
+    ) -> Optional[Level]:
         """The overflow buckets of a level's buckets.
 
         :param seen: overflow buckets of this chunk so far; those found are added
+        :param gather: reads them; None: Memory.gather
         """
         layout, name = self.layout, level.array.name
         indices, pointers = level.overflows(layout)
@@ -241,7 +251,7 @@ class Walker:
             indices = [indices[at] for at in kept]
             pointers = [pointers[at] for at in kept]
         seen |= fresh
-        pieces = self.memory.gather(pointers, layout.size)
+        pieces = (gather or self.memory.gather)(pointers, layout.size)
         if None in pieces:
             for index, pointer, piece in zip(indices, pointers, pieces):
                 if piece is None:

@@ -76,6 +76,9 @@ class Kernels:
         try:
             first = self._first.from_buffer(argument)
         except TypeError:  # it is not to be written to
+            whole = getattr(argument, "obj", None)
+            if isinstance(whole, bytes) and len(whole) == len(argument):
+                return whole
             return bytes(argument)
         held.append(first)
         address: int = self._address(first)

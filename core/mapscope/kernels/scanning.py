@@ -271,8 +271,13 @@ def equal_bytes(
     if kernels is None:
         return None
     number = len(data) // 8
-    groups, pairs = array("I", bytes(4 * number)), bytearray(number)
-    found = kernels.call("equal_bytes", data, others, number, least, groups, pairs, number)
+    some, groups, pairs = (
+        array("I", bytes(4 * number)),
+        array("I", bytes(4 * number)),
+        bytearray(number),
+    )
+    where = (data, others, number, least, some, groups, pairs, number)
+    found = kernels.call("equal_bytes", *where)
     if found > number:
         return None
     return [(group, pair >> 3, pair & 7) for group, pair in zip(groups[:found], pairs)]

@@ -146,6 +146,12 @@ class Memory:
                 return self._completed_run(found, addresses, [size] * len(addresses), others)
         return self.gather_ranges(addresses, [size] * len(addresses))
 
+    def gather_apart(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
+        """The same of pieces near which nothing else is wanted: no pages are read and kept."""
+        if len(addresses) >= _SOME or size > PAGE:
+            return self.gather(addresses, size)
+        return [self._alone(address, size) for address in addresses]
+
     def gather_ranges(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
