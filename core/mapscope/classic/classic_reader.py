@@ -32,7 +32,7 @@ from .walker import Walker
 
 #: chunks whose scattered keys and elements are read together: in Python each of those takes 200
 #: bytes meanwhile, a kernel needs 60
-_GROUP, _KERNELS_GROUP = 12, 24
+_GROUP, _KERNELS_GROUP = 12, 32
 
 #: the right bytes of key and element slots, where they are known and memory may be wrong
 _Patches = Dict[Place, Tuple[Optional[bytes], Optional[bytes]]]
