@@ -54,8 +54,7 @@ MAPSCOPE_KERNEL uint64_t mapscope_pick(const uint8_t *data, uint64_t size, uint6
 /// @param found `number` of them
 /// @return 0, or `outside`
 MAPSCOPE_KERNEL uint64_t mapscope_owners(const uint64_t *owners, uint64_t first, uint64_t limit,
-                                         const uint32_t *cells, uint64_t number,
-                                         uint64_t *found) {
+                                         const uint32_t *cells, uint64_t number, uint64_t *found) {
   for (uint64_t at = 0; at < number; ++at) {
     const uint64_t record = cells[at] >> 3;
     if (record >= limit)

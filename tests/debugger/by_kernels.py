@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
-"""A command for tests, in gdb and LLDB: run a command of mapscope's by the library of kernels and by
-Python alone.
+"""A command for tests, in gdb and LLDB: run a command of mapscope's by the library of kernels and
+by Python alone.
 
     by-kernels FOLDER LINE
 
