@@ -3,8 +3,9 @@
 
 import random
 from dataclasses import field
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ..kernels.writing import Cells
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_text
 from ..records import dataclass
@@ -129,13 +130,15 @@ class Column:
         """Of strings, the length of each in bytes, if that was cheap to get."""
         return None
 
-    def json_numbers(self, order: Sequence[int]) -> Optional[Iterable[object]]:
-        """Values that str() turns into their JSON, if the type has such."""
-        if self._scalars is None or self.type.kind not in (Kind.INT, Kind.UINT):
-            return None
-        if isinstance(order, range) and len(order) == len(self._scalars):
-            return self._scalars
-        return map(self._scalars.__getitem__, order)
+    def cells(
+        self, decoder: Decoder, order: Sequence[int]
+    ) -> Optional[Tuple[Cells, Optional[bytearray]]]:
+        """What the values with these indices are written from in bulk, and marks of all that are
+        to be written by themselves, if there are such; None: all are.
+
+        The cells are those of all values, by their indices.
+        """
+        return None
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         """The JSON of the values with these indices."""

@@ -8,9 +8,12 @@ the command, so nothing it remembers can be stale.
 import struct
 from array import array
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ..errors import Corrupt, MapscopeError, MemoryUnreadable
+from ..kernels.native import kernels_for
+from ..kernels.picking import cut, sums_before
+from ..kernels.scanning import sort
 
 #: bytes of one read in a walk; gdb and the kernel gain nothing from more
 CHUNK = 1 << 20
@@ -46,6 +49,9 @@ _MOST_GONE = 64
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
+#: pieces that are read one by one where all memory between them cannot be
+_FEW = 16
+
 #: addresses of x86-64 user space end here
 ADDRESS_LIMIT = 1 << 47
 
@@ -53,6 +59,18 @@ _WORD = struct.Struct("<Q")
 
 #: bytes, without a copy where the debugger can do without one
 Buffer = Union[bytes, memoryview]
+
+
+class Packed(NamedTuple):
+    """Pieces of memory, one behind the other.
+
+    :ivar offsets: where each begins, and the last one ends
+    :ivar missing: numbers of those that cannot be read, in order
+    """
+
+    data: Union[bytes, bytearray]
+    offsets: "array[int]"
+    missing: List[int]
 
 
 class Memory:
@@ -162,6 +180,44 @@ class Memory:
             return self.read_many(list(zip(addresses, sizes)))
         return self._completed(found, addresses, sizes)
 
+    def pack(self, addresses: "array[int]", sizes: "array[int]") -> "Packed":
+        """The same, one behind the other in one piece of bytes."""
+        offsets = sums_before(sizes)
+        which = array("I", range(len(sizes)))
+        if 0 in sizes:  # such may have no address
+            which = array("I", [at for at in which if sizes[at]])
+            addresses = array("Q", [addresses[at] for at in which])
+        kernels = kernels_for(offsets[-1])
+        if kernels is None:
+            pieces = self.gather_ranges(addresses, [sizes[at] for at in which])
+            missing = [at for at, piece in zip(which, pieces) if piece is None]
+            if missing:
+                pieces = [piece or bytes(sizes[at]) for at, piece in zip(which, pieces)]
+            return Packed(b"".join(pieces), offsets, missing)  # type: ignore[arg-type]
+        copy, missing = bytearray(offsets[-1]), []
+        starts = array("Q", addresses)
+        sort(starts, which)
+        longest = max(sizes, default=0)
+        first = last = 0
+        while first < len(starts):
+            low = starts[first]
+            if last <= first:
+                last = max(first + 1, bisect_right(starts, low + CHUNK - longest, first))
+            number = last - first
+            raw = self._span(low, starts[last - 1] + longest - low, number)
+            if raw is None and number > _FEW:
+                last = first + number // 2  # memory ends there, or there is a hole
+                continue
+            first = cut(raw, low, (starts, which, first, last), offsets, copy)
+            for at, start in zip(which[first:last], starts[first:last]):
+                piece = self._alone(start, sizes[at])
+                if piece is None:
+                    missing.append(at)
+                else:
+                    copy[offsets[at] : offsets[at + 1]] = piece
+            first = last
+        return Packed(copy, offsets, sorted(missing))
+
     def _out_of_pages(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> Optional[List[bytes]]:
@@ -269,10 +325,15 @@ class Memory:
 
     def _window(self, start: int, size: int, pieces: int) -> Optional[bytes]:
         """All memory around so many pieces, if they lie close enough and it can be read."""
+        found = self._span(start, size, pieces)
+        return None if found is None else bytes(found)
+
+    def _span(self, start: int, size: int, pieces: int) -> Optional[Buffer]:
+        """The same, without a copy where the debugger can do without one."""
         if size > _SPARSE * pieces:
             return None
         try:
-            return bytes(self._read(start, size))
+            return self._read(start, size)
         except MemoryUnreadable:
             return None
 
