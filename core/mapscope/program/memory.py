@@ -128,6 +128,17 @@ class Memory:
                 return self._completed_run(found, addresses, [size] * len(addresses), others)
         return self.gather_ranges(addresses, [size] * len(addresses))
 
+    def gather_rows(self, addresses: Sequence[int], size: int) -> Tuple[bytes, List[int]]:
+        """(`size` bytes at each address, one row behind the other; indices of rows that cannot be
+        read, which are zeros)."""
+        found = self.gather(addresses, size)
+        try:
+            return b"".join(found), []  # type: ignore[arg-type]
+        except TypeError:
+            unread = [at for at, row in enumerate(found) if row is None]
+            nothing = bytes(size)
+            return b"".join([nothing if row is None else row for row in found]), unread
+
     def gather_ranges(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
