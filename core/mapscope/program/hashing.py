@@ -30,6 +30,13 @@ class KeyHash(ABC):
             or one that leads to memory that cannot be read
         """
 
+    def of_rows(
+        self, rows: bytes, stride: int, start: int, lengths: Sequence[int]
+    ) -> Optional[List[int]]:
+        """The hashes of string keys whose texts lie in rows of `stride` bytes, each from `start`
+        on; None: they are to be hashed by many()."""
+        return None
+
     def of_text(self, text: bytes) -> Optional[int]:
         """The hash of a string key that is not in memory; None: keys are no strings."""
         return None

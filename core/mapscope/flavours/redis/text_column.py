@@ -2,10 +2,12 @@
 """Many strings at once: each is read together with the header in front of it, so that of short
 ones, which most are, all is there after one read; they are taken apart by slices."""
 
-from typing import List, Optional, Sequence
+from array import array
+from typing import Callable, List, Optional, Sequence
 
 from ...errors import MapscopeError
 from ...maps.batches import Column
+from ...program.hashing import KeyHash
 from ...program.memory import Memory
 from ...program.values import (
     LONG,
@@ -70,6 +72,32 @@ class Texts:
         length = self.lengths[index]
         return None if length < 0 else (self._pointers[index], length)
 
+    def unread(self) -> List[int]:
+        """Indices of what is no string, or cannot be read."""
+        return [at for at in self._far if self.lengths[at] < 0]
+
+    def hashes(self, known: KeyHash) -> List[Optional[int]]:
+        """Their hashes."""
+        found = known.of_rows(self._near, NEAR, FRONT, self._cut)
+        if found is None:
+            return known.many([slot or b"" for slot in self.slots()])
+        if not self._far:
+            return list(found)
+        result: List[Optional[int]] = list(found)
+        slots = [text and SLOT.pack(*text) or b"" for text in map(self.text, self._far)]
+        for at, number in zip(self._far, known.many(slots)):
+            result[at] = number
+        return result
+
+    def remembered(self) -> Callable[[int], Optional[bytes]]:
+        """What gives the pointer and the length of each later, in little memory."""
+        pointers, lengths = array("Q", self._pointers), array("q", self.lengths)
+
+        def slot(at: int) -> Optional[bytes]:
+            return None if lengths[at] < 0 else SLOT.pack(pointers[at], lengths[at])
+
+        return slot
+
     def slots(self) -> List[Optional[bytes]]:
         """A pointer and a length of each; None: there is no string."""
         pack = SLOT.pack
@@ -132,6 +160,15 @@ class TextColumn(Column):
 
     def all_data(self, count: int) -> List[Optional[bytes]]:
         return self._texts.slots()
+
+    def unread(self, count: int) -> List[int]:
+        return self._texts.unread()
+
+    def hashes(self, known: KeyHash, count: int) -> List[Optional[int]]:
+        return self._texts.hashes(known)
+
+    def remembered(self, count: int) -> Callable[[int], Optional[bytes]]:
+        return self._texts.remembered()
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         raw = self.data(index)
