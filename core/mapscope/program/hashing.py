@@ -30,6 +30,15 @@ class KeyHash(ABC):
             or one that leads to memory that cannot be read
         """
 
+    def kind(self, key: bytes) -> int:
+        """A number for the way in which a key is hashed, where there are several; below 0: it is
+        not."""
+        return 0
+
+    def kind_of_text(self, text: bytes) -> int:
+        """The same of a string key that is not in memory."""
+        return 0
+
     def of_rows(
         self, rows: bytes, stride: int, start: int, lengths: Sequence[int]
     ) -> Optional[List[int]]:
