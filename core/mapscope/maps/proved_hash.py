@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Hash functions that are only taken for a table's own if its entries say so."""
 
-from typing import Callable, List, Optional, Sequence, Set
+from typing import Callable, Dict, List, Optional, Sequence, Set
 
 from ..program.hashing import KeyHash
 
-#: entries that are looked at, and how many have to agree at least
-LOOKED, ENOUGH = 64, 8
+#: entries that are looked at, and how many have to agree at least: of all, and of each kind of keys
+LOOKED, ENOUGH, _OF_KIND = 512, 8, 2
 #: of those that are looked at, so many of eight have to agree: the others may be damaged
 _OF_EIGHT = 7
 
@@ -47,8 +47,16 @@ def prove(
     """
     for known in candidates:
         hashes = known.many([key or b"" for key in keys])
-        told = [at for at, number in enumerate(hashes) if number is not None]
-        right = [at for at in told if agrees(at, hashes[at])]  # type: ignore[arg-type]
-        if len(right) >= ENOUGH and 8 * len(right) >= _OF_EIGHT * len(told):
-            return ProvedHash(known, {known.kind(keys[at] or b"") for at in right})
+        told: Dict[int, List[bool]] = {}
+        for at, (key, number) in enumerate(zip(keys, hashes)):
+            if number is not None:
+                told.setdefault(known.kind(key or b""), []).append(agrees(at, number))
+        if _is_enough([one for some in told.values() for one in some], ENOUGH):
+            kinds = {kind for kind, some in told.items() if _is_enough(some, _OF_KIND)}
+            return ProvedHash(known, kinds)
     return None
+
+
+def _is_enough(agree: List[bool], least: int) -> bool:
+    right = agree.count(True)
+    return right >= least and 8 * right >= _OF_EIGHT * len(agree)

@@ -3,6 +3,7 @@
 
 from typing import Iterable, Iterator, List, Optional, Tuple
 
+from ..maps.batches import some_of
 from ..maps.proved_hash import LOOKED, prove
 from ..program.hashing import KeyHash
 from .slot_reader import SlotReader
@@ -63,8 +64,10 @@ def fits(map: SlotReader, slot: int, key_hash: int) -> bool:
 
 
 def proved(map: SlotReader, candidates: Iterable[KeyHash]) -> Optional[KeyHash]:
-    """The one of some hash functions that the first entries agree with; None: none is proved."""
-    slots = map.live_slots()[:LOOKED]
+    """The one of some hash functions that a sample of the entries agrees with; None: none is
+    proved."""
+    live = map.live_slots()
+    slots = [live[at] for at in some_of(len(live), LOOKED)]
     at, size = map.layout.key, map.types()[0].size
     _, rows = map.entries_at(slots)
     keys = [None if row is None else row[at : at + size] for row in rows]

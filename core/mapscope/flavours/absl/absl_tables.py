@@ -5,8 +5,9 @@ All of them are a raw_hash_set<Policy, Hash, Eq, Alloc>. There is a control byte
 then a sentinel: below 0x80 seven bits of the hash, 0x80 empty, 0xfe deleted. The policy says what
 slots are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetPolicy. In the
 releases of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the
-table, and the first part of settings_ is the number of entries until it grows. Hashes are mixed
-with an address of the process, so they are not computed here.
+table, and the first part of settings_ is the number of entries until it grows. Hashes begin with an
+address of the process, and differ between releases: a table's entries have to prove what is
+computed.
 
 In those of 2024 (tested: 20240722) the first part of settings_ is CommonFields: capacity_, size_
 (twice the number of entries, and one more if the table is sampled) and heap_or_soo_. That is the
