@@ -168,6 +168,20 @@ def test_a_table_in_mid_migration(tmp_path: Path) -> None:
     assert one(table.target, "describe")["descriptions"][0]["name"] == "mine"
 
 
+def test_parts_of_the_table_in_what_is_said_of_its_nodes(tmp_path: Path) -> None:
+    table = Table()
+    table.target.types["unsigned long"] = ULONG
+    # bits is 4: the key is 8 bytes behind the beginning of its node
+    by_table = GOOD.replace("at = key", "at = $node + $table->bits * 2\ntype = unsigned long")
+    load(table.target, tmp_path, by_table)
+    assert shown(table.target) == TRUTH
+    assert one(table.target, "find", "t 13")["entry"]["value"] == -13
+    with pytest.raises(MapscopeError, match="there is no bite in table; did you mean bits"):
+        load(table.target, tmp_path, GOOD.replace("at = key", "at = $table->bite"))
+    with pytest.raises(MapscopeError, match=r"\$table has no value here"):
+        load(table.target, tmp_path, GOOD.replace("count = count", "count = $table->count"))
+
+
 def test_what_hangs_on_a_local_alone(tmp_path: Path) -> None:
     table = Table()
     load(table.target, tmp_path)
@@ -322,7 +336,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_the_descriptions_that_come_with_mapscope() -> None:
     names = described_tables.bundled()
-    assert names == ["isc_ht", "memcached"]
+    assert names == ["dynahash", "isc_ht", "memcached"]
     for name in names:
         path = described_tables.BUNDLED / f"{name}.table"
         assert read_description(path.read_text(encoding="utf-8"), path.name).name == name
