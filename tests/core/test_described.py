@@ -176,7 +176,7 @@ def test_parts_of_the_table_in_what_is_said_of_its_nodes(tmp_path: Path) -> None
     load(table.target, tmp_path, by_table)
     assert shown(table.target) == TRUTH
     assert one(table.target, "find", "t 13")["entry"]["value"] == -13
-    with pytest.raises(MapscopeError, match="there is no bite in table; did you mean bits"):
+    with pytest.raises(MapscopeError, match="table has no bite; did you mean bits"):
         load(table.target, tmp_path, GOOD.replace("at = key", "at = $table->bite"))
     with pytest.raises(MapscopeError, match=r"\$table has no value here"):
         load(table.target, tmp_path, GOOD.replace("count = count", "count = $table->count"))
