@@ -99,3 +99,67 @@ MAPSCOPE_KERNEL uint64_t mapscope_move(const uint32_t *before, const uint8_t *co
   }
   return 0;
 }
+
+/// Gets texts ready to be gone through in the order of their addresses: those that are empty, which
+/// may have any, get the lowest of the others.
+///
+/// @param starts, lengths `number` of each; starts are changed
+/// @param order filled with 0, 1, 2, ...
+/// @return the longest one's length
+MAPSCOPE_KERNEL uint64_t mapscope_anchor(uint64_t *starts, const uint64_t *lengths, uint64_t number,
+                                         uint32_t *order) {
+  uint64_t lowest = ~uint64_t{0};
+  uint64_t longest = 0;
+  bool empty = false;
+  for (uint64_t at = 0; at < number; ++at) {
+    order[at] = static_cast<uint32_t>(at);
+    longest = lengths[at] > longest ? lengths[at] : longest;
+    if (lengths[at] == 0) {
+      empty = true;
+    } else {
+      lowest = starts[at] < lowest ? starts[at] : lowest;
+    }
+  }
+  for (uint64_t at = 0; empty && at < number; ++at) {
+    if (lengths[at] == 0)
+      starts[at] = longest != 0 ? lowest : 0;
+  }
+  return longest;
+}
+
+/// The words at some indices.
+///
+/// @param limit how many words there are
+/// @return 0, or `outside`
+MAPSCOPE_KERNEL uint64_t mapscope_take(const uint64_t *words, uint64_t limit,
+                                       const uint32_t *indices, uint64_t number, uint64_t *taken) {
+  for (uint64_t at = 0; at < number; ++at) {
+    if (indices[at] >= limit)
+      return outside;
+    taken[at] = words[indices[at]];
+  }
+  return 0;
+}
+
+/// Puts words to some indices of `limit`.
+///
+/// @return 0, or `outside`
+MAPSCOPE_KERNEL uint64_t mapscope_put(const uint64_t *words, const uint32_t *indices,
+                                      uint64_t number, uint64_t *all, uint64_t limit) {
+  for (uint64_t at = 0; at < number; ++at) {
+    if (indices[at] >= limit)
+      return outside;
+    all[indices[at]] = words[at];
+  }
+  return 0;
+}
+
+/// Where the last of some texts ends.
+MAPSCOPE_KERNEL uint64_t mapscope_reach(const uint64_t *starts, const uint64_t *lengths,
+                                        uint64_t number) {
+  uint64_t end = 0;
+  for (uint64_t at = 0; at < number; ++at) {
+    end = starts[at] + lengths[at] > end ? starts[at] + lengths[at] : end;
+  }
+  return end;
+}

@@ -3,11 +3,12 @@
 the same answers of commands."""
 
 import os
+import random
 import subprocess
 import sys
 from array import array
 from pathlib import Path
-from typing import Callable, Dict, Iterator, List, Optional, Tuple, TypeVar
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple, TypeVar
 
 import pytest
 from codec import Int, StdString
@@ -15,10 +16,28 @@ from cppprogram import CppProgram
 from goprogram import number_map
 from hypothesis import given
 from hypothesis import strategies as st
-from image import FakeTarget
+from image import FakeTarget, Image
 from looking import text
+from mapscope.cells.tophashes import equal_tophashes
+from mapscope.flavours.cpp import cpp_hash
+from mapscope.go.memhash import AesHash, FallbackHash, MemoryHash
 from mapscope.kernels import native
-from mapscope.kernels.scanning import Histogram, Links, Records, sort, sums
+from mapscope.kernels.scanning import (
+    Cells,
+    Histogram,
+    Links,
+    Looked,
+    Records,
+    Survey,
+    anchor,
+    put,
+    reach,
+    sort,
+    sums,
+    take,
+)
+from mapscope.program.memory import Memory
+from mapscope.program.scattered import hash_texts
 from model import ClassicMap, mixed
 
 CORE = Path(__file__).resolve().parents[2] / "core"
@@ -80,6 +99,131 @@ def test_records(made: Tuple[Records, int], width: int, one: int, other: int) ->
         assert same(lambda: sums(None, counts, links.indices)) is not None
         before = array("I", range(7, 7 + len(found)))
         same(lambda: sums(before, counts, links.indices))
+
+
+@needs_library
+@given(st.lists(records(), max_size=3), st.integers(0, 255), st.integers(0, 50), st.booleans())
+def test_survey(
+    made: List[Tuple[Records, int]], low: int, ahead_from: int, but_marked: bool
+) -> None:
+    def looked() -> Tuple[object, ...]:
+        survey = Survey(Looked((low, 255), (low // 2, low), 0, but_marked))
+        for found, _ in made:
+            survey.add(Records(found.data, found.stride), ahead_from)
+        links = survey.links()
+        return survey.histogram, survey.marked, survey.ahead, survey.together, links
+
+    same(looked)
+
+
+@needs_library
+@given(records(), st.integers(0, 255), st.integers(0, 255), st.integers(1, 5), st.data())
+def test_cells(
+    made: Tuple[Records, int], one: int, other: int, width: int, data: st.DataObject
+) -> None:
+    """Cells that fit, and with one that does not."""
+    found = Records(made[0].data, made[0].stride)
+    width = min(width, found.stride // 8)
+    low, high = min(one, other), max(one, other)
+    cells: Cells = same(lambda: found.cells(low, high, 0, width, width))
+    assert len(cells.positions) == len(cells.marks) == found.total(0, 8, low, high)
+    table, mask = bytes(range(256)), 0xFFFF
+    first = data.draw(st.integers(0, 1000))
+    owners: Sequence[int] = range(first, first + len(found))
+    if data.draw(st.booleans()):
+        owners = [first + 3 * at for at in range(len(found))]
+    numbers = [
+        mark << 56 | owners[at >> 3] | 0xAB0000 for mark, at in zip(cells.marks, cells.positions)
+    ]
+    assert same(lambda: cells.fit(array("Q", numbers), table, mask, owners))
+    if numbers:
+        at = data.draw(st.integers(0, len(numbers) - 1))
+        numbers[at] ^= data.draw(st.sampled_from([1, 1 << 15, 1 << 63]))
+        assert not same(lambda: cells.fit(array("Q", numbers), table, mask, owners))
+
+
+@needs_library
+@given(st.binary(max_size=160), st.booleans(), st.integers(0, 6))
+def test_equal_tophashes(data: bytes, both: bool, spread: int) -> None:
+    tops = bytes(byte >> spread for byte in data[: len(data) // 16 * 8])
+    others = bytes(byte >> spread for byte in data[len(tops) : 2 * len(tops)]) if both else None
+    same(lambda: list(equal_tophashes(tops, others)))
+
+
+@needs_library
+@given(st.lists(st.tuples(WORDS, st.integers(0, 3)), max_size=50), st.randoms())
+def test_columns_of_words(pairs: List[Tuple[int, int]], chance: random.Random) -> None:
+    starts = [start & 0xFFFFFF for start, _ in pairs]
+    lengths = array("Q", [length for _, length in pairs])
+
+    def anchored() -> Tuple[object, ...]:
+        changed = array("Q", starts)
+        order, longest = anchor(changed, lengths)
+        return changed, order, longest, reach(changed, lengths)
+
+    same(anchored)
+    order = list(range(len(pairs)))
+    chance.shuffle(order)
+    indices = array("I", order)
+    taken = same(lambda: take(array("Q", starts), indices))
+    assert same(lambda: put(taken, indices)).tolist() == starts
+
+
+# --- hashes ---
+
+
+def functions(schedule: bytes, key: int) -> List[MemoryHash]:
+    """Go's, with these random keys of a process."""
+    keys = [key, 3, 5 * key & (1 << 64) - 1, 7]
+    return [AesHash(schedule), FallbackHash(keys, 19), FallbackHash(keys, 23)]
+
+
+#: of all classes of lengths
+TEXTS = st.integers(0, 300).flatmap(lambda size: st.binary(min_size=size, max_size=size))
+SEEDS = st.integers(0, (1 << 64) - 1)
+
+
+@needs_library
+@given(st.lists(st.tuples(TEXTS, SEEDS), min_size=1, max_size=6), st.randoms())
+def test_hashes(pairs: List[Tuple[bytes, int]], chance: random.Random) -> None:
+    schedule = chance.randbytes(128)
+    texts, seeds = [text for text, _ in pairs], [seed for _, seed in pairs]
+    for hashes in functions(schedule, chance.getrandbits(64)):
+        same(lambda: hashes.memory(texts, seeds))
+        for width in (4, 8):
+            words = chance.randbytes(width * len(seeds))
+            same(lambda: hashes.words(words, width, seeds))
+    for seed in seeds:
+        same(lambda: [cpp_hash.hash_bytes(text, seed & 0xFFFFFFFF) for text in texts])
+        values = array("q", chance.randbytes(8 * len(texts)))
+        same(lambda: cpp_hash.hash_integers(values, seed & 0xFFFFFFFF))
+
+
+@needs_library
+@given(st.permutations(range(64)), st.lists(st.binary(max_size=64), min_size=1, max_size=30))
+def test_texts_all_over_memory(places: List[int], texts: List[bytes]) -> None:
+    """Each is hashed from where it is, or none is."""
+    image, begin = Image(), (1 << 21) - (1 << 12)
+    image.map_region(begin, bytes(1 << 13))
+    starts = array("Q", [begin + 4032 + 64 * place for place in places[: len(texts)]])
+    for at, some in enumerate(texts):
+        if some:
+            image.write(starts[at], some)
+        else:
+            starts[at] = (0, 1, 1 << 62, 1 << 63)[at % 4]
+    memory, function = Memory(image.read), AesHash(bytes(range(128)))
+    lengths = array("Q", map(len, texts))
+
+    def hashed() -> Optional[List[int]]:
+        found = hash_texts(memory, function.function, starts, lengths, 77)
+        return None if found is None else found.tolist()
+
+    assert by(LIBRARY, hashed) == by(None, lambda: function.memory(texts, [77] * len(texts)))
+    assert by(None, hashed) is None
+    lengths[-1], starts[-1] = 5, begin + (1 << 13) - 4
+    assert by(LIBRARY, hashed) is None
+    lengths[-1], starts[-1] = 1 << 40, begin
+    assert by(LIBRARY, hashed) is None
 
 
 @needs_library

@@ -6,6 +6,7 @@ as the bytes of each slot until somebody asks for a value.
 """
 
 import struct
+from array import array
 from bisect import bisect_right
 from itertools import compress
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
@@ -193,6 +194,12 @@ class _ScalarColumn(Column):
     def data(self, index: int) -> Optional[bytes]:
         return self._layout.pack(self._values[index])
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        code, values = self.type.scalar_format or "", self._values
+        if code not in ("q", "Q"):
+            return None
+        return array(code, [values[index] for index in order]).tobytes()
+
     def put(self, index: int, data: Optional[bytes]) -> None:
         if data is not None:
             self._values[index] = self._layout.unpack(data)[0]
@@ -218,6 +225,9 @@ class _LargeColumn(Column):
         if index in self._put:
             return self._put[index]
         return self._memory.read_many([(self._pointers[index], self.type.size)])[0]
+
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        return None
 
     def put(self, index: int, data: Optional[bytes]) -> None:
         self._put[index] = data
@@ -245,6 +255,15 @@ class _TextColumn(Column):
         struct.pack_into("<Q", slot, self.type.data_offset, self._starts[index])
         struct.pack_into("<Q", slot, self.type.len_offset, self._lengths[index])
         return bytes(slot)
+
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        words, starts, lengths = self.type.size // 8, self._starts, self._lengths
+        if self.type.size % 8:
+            return None
+        slots = array("Q", bytes(8 * words * len(order)))
+        slots[self.type.data_offset // 8 :: words] = array("Q", [starts[at] for at in order])
+        slots[self.type.len_offset // 8 :: words] = array("Q", [lengths[at] for at in order])
+        return slots.tobytes()
 
     def put(self, index: int, data: Optional[bytes]) -> None:
         if data is not None:

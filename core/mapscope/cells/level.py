@@ -39,7 +39,7 @@ class Level:
 
     def tophashes(self, layout: BucketLayout) -> bytes:
         """The tophash bytes of all buckets, 8 for each, in order."""
-        return _words(self.data, 0, layout.size)
+        return self.records(layout).words(0)
 
     def records(self, layout: BucketLayout) -> Records:
         """The buckets as records of bytes."""
@@ -66,8 +66,3 @@ class Level:
 def live_cells(records: Records) -> Tuple[bytes, List[int]]:
     """Live cells of each bucket, one byte each; and how many buckets have 0, 1, ... of them."""
     return records.count(0, CELLS, MIN_TOP_HASH, 255)
-
-
-def _words(data: memoryview, offset: int, size: int) -> bytes:
-    """The 64-bit word at `offset` of each `size` bytes of data."""
-    return data.cast("Q")[offset // 8 :: size // 8].tobytes()

@@ -11,10 +11,10 @@ from dataclasses import field
 from typing import Dict, List, Optional, Set, Tuple
 
 from ..cells.layout import BucketLayout
-from ..cells.level import BucketArray, Level, live_cells
-from ..cells.marks import CELLS, MIN_TOP_HASH
+from ..cells.level import BucketArray, live_cells
+from ..cells.marks import CELLS, EVACUATED_EMPTY, EVACUATED_X, MIN_TOP_HASH
 from ..errors import MemoryUnreadable
-from ..kernels.scanning import Histogram, Records, sort, sums, total_of
+from ..kernels.scanning import Histogram, Looked, Records, Survey, sort, sums, total_of
 from ..maps.problems import Problem
 from ..maps.progress import Progress, no_progress
 from ..program.memory import ADDRESS_LIMIT, CHUNK
@@ -54,6 +54,17 @@ class Tally:
             for at in range(len(self.buckets))
             if sizes[at] > sizes[at + 1]
         }
+
+    def add_survey(self, survey: Survey, is_old: bool) -> None:
+        """Count an array's own buckets."""
+        histogram = survey.histogram
+        self.add_buckets(0, sum(histogram))
+        self.live += total_of(histogram)
+        if self.cells is not None:
+            self.cells.add(histogram)
+        if is_old:
+            self.evacuated += survey.marked
+            self.ahead += survey.ahead
 
     def add_chains(self, buckets: Records) -> bytes:
         """Count a chunk's own buckets; gives the live cells of each if they are counted."""
@@ -133,19 +144,6 @@ def note_interrupt(walker: Walker) -> None:
     walker.problem(Problem("interrupted: not all of the map was looked at", "interrupted"))
 
 
-def _tally_heads(
-    walker: Walker, tally: Tally, head: Level, nevacuate: int
-) -> Tuple[bytes, Optional[bytes]]:
-    """Count a chunk's own buckets: (live cells of each, evacuated marks)."""
-    counts = tally.add_chains(head.records(walker.layout))
-    if head.array.name != "old":
-        return counts, None
-    marks = head.evacuated(walker.layout)
-    tally.evacuated += marks.count(1)
-    tally.ahead += marks.count(1, max(0, nevacuate - head.owners[0]))
-    return counts, marks
-
-
 def _tally_in_bulk(
     walker: Walker,
     tally: Tally,
@@ -154,12 +152,19 @@ def _tally_in_bulk(
     into_evacuated: bool,
     progress: Progress,
 ) -> None:
-    found = _none_found()
-    for head in walker.heads(array):
-        progress(head.owners[0], array.count)
-        counts, marks = _tally_heads(walker, tally, head, nevacuate)
-        but = None if into_evacuated else marks
-        _collect(found, head.records(walker.layout), walker.layout, None, counts, but)
+    is_old = array.name == "old"
+    evacuated = (EVACUATED_X, EVACUATED_EMPTY)
+    skip = is_old and not into_evacuated
+    survey = Survey(Looked((MIN_TOP_HASH, 255), evacuated, walker.layout.overflow, skip))
+    try:
+        for head in walker.heads(array):
+            progress(head.owners[0], array.count)
+            survey.add(head.records(walker.layout), max(0, nevacuate - head.owners[0]))
+    finally:  # also if Ctrl-C has ended it
+        tally.add_survey(survey, is_old)
+    if _is_odd(survey.together):
+        raise _Odd
+    found = survey.links()
     position = 1
     seen: Set[int] = set()
     left = MOST_OVERFLOW * array.count + MORE_OVERFLOW
@@ -175,6 +180,11 @@ def _tally_in_bulk(
         position += 1
 
 
+def _is_odd(together: int) -> bool:
+    """Whether there is an address among some that no bucket can have, by the bits of all."""
+    return bool(together & 7) or together >= ADDRESS_LIMIT
+
+
 def _none_found() -> _Overflow:
     return numbers("Q"), numbers("I")
 
@@ -183,17 +193,15 @@ def _collect(
     found: _Overflow,
     buckets: Records,
     layout: BucketLayout,
-    before: Optional["numbers[int]"],
+    before: "numbers[int]",
     counts: bytes,
-    but: Optional[bytes] = None,
 ) -> None:
     """Add the overflow buckets behind these.
 
-    :param before: live cells of their chains before them; None: they begin them
-    :param but: 1 for each bucket behind which none is to be looked for
+    :param before: live cells of their chains before them
     """
-    links = buckets.links(layout.overflow, but)
-    if links.together & 7 or links.together >= ADDRESS_LIMIT:
+    links = buckets.links(layout.overflow)
+    if _is_odd(links.together):
         raise _Odd
     addresses, cells = found
     addresses.extend(links.words)
@@ -229,7 +237,8 @@ def _tally_level(
 def _read_overflow(walker: Walker, addresses: "numbers[int]") -> Records:
     """Overflow buckets, of which the addresses are sorted and not far from each other."""
     size = walker.layout.size
-    low, length = addresses[0], addresses[-1] + size - addresses[0]
+    low = addresses[0] & ~0xFFF  # whole pages are copied faster
+    length = addresses[-1] + size - low
     if length <= _SPARSE * size * len(addresses):
         return Records(walker.memory.read_chunk(low, length), size, addresses, low)
     pieces = walker.memory.gather(addresses, size)
@@ -243,8 +252,12 @@ def _tally_chains(
 ) -> None:
     """The same by the careful walk, which notes what is wrong."""
     for levels in walker.walk(array, into_evacuated):
-        counts, _ = _tally_heads(walker, tally, levels[0], nevacuate)
-        first = levels[0].owners[0]
+        head, first = levels[0], levels[0].owners[0]
+        counts = tally.add_chains(head.records(walker.layout))
+        if array.name == "old":
+            marks = head.evacuated(walker.layout)
+            tally.evacuated += marks.count(1)
+            tally.ahead += marks.count(1, max(0, nevacuate - first))
         so_far = {first + index: number for index, number in enumerate(counts)}
         for level in levels[1:]:
             before = numbers("I", [so_far[owner] for owner in level.owners])

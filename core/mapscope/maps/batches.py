@@ -98,6 +98,16 @@ class Column:
         """The i-th value's bytes; None where they cannot be read."""
         return self._raw[index]
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        """The bytes of the values with these indices, one behind the other, where that is cheap;
+        None: it is not, or one of them cannot be read."""
+        if type(self).data is not Column.data or not len(self._raw):
+            return None
+        pieces = [self._raw[index] for index in order]
+        if any(piece is None or len(piece) != self.type.size for piece in pieces):
+            return None
+        return b"".join(filter(None, pieces))
+
     def all_data(self, count: int) -> List[Optional[bytes]]:
         """The bytes of all values, of which there are so many."""
         return [self.data(index) for index in range(count)]

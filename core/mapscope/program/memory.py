@@ -184,6 +184,12 @@ class Memory:
             self._marks = bytes(marks)
         return take(self._run, self._run_at, self._marks, _PART_BITS, addresses, size)
 
+    def gather_apart(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
+        """The same of pieces near which nothing else is wanted: no pages are read and kept."""
+        if len(addresses) >= _SOME or size > PAGE:
+            return self.gather(addresses, size)
+        return [self._alone(address, size) for address in addresses]
+
     def gather_ranges(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
