@@ -222,6 +222,39 @@ def test_a_count_that_is_ahead_of_its_entry(tmp_path: Path) -> None:
     assert shown(table.target) == TRUTH
 
 
+def test_a_function_without_a_name_may_be_moving_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table()
+    held: Dict[str, int] = {}
+    monkeypatch.setattr("image._Running.registers", lambda thread: held)
+    load(table.target, tmp_path)
+    first = table.image.word(table.old + 24)
+    rest = table.image.word(first)
+    table.image.write_word(first, 0)
+    writer = frame("put", 1)
+    table.target.frames = [frame("??", 1), writer]
+    # a writer that debug information describes would show what it calls: it adds one, at most
+    assert not lines(table.target, "entries", "t")[-1]["complete"]
+    # of one without, it is not known: what it has in its hands is tried
+    writer.has_variables = False
+    last = lines(table.target, "entries", "t")[-1]
+    assert not last["complete"] and "nothing says whether that moves entries" in last["error"]
+    held["rdi"] = rest
+    assert shown(table.target) == TRUTH
+    # nor is one entry believed to be counted alone, which else it would
+    held.clear()
+    table.image.write_word(first, rest)
+    table.image.write_word(table.address + 12, 41, 4)
+    assert not lines(table.target, "entries", "t")[-1]["complete"]
+    writer.has_variables = True
+    assert lines(table.target, "entries", "t")[-1]["complete"]
+    # where the function has a name, it is not it
+    writer.has_variables = False
+    table.target.symbol_table["step"] = [0x401000]
+    assert lines(table.target, "entries", "t")[-1]["complete"]
+
+
 def test_a_thread_that_sets_the_table_up(tmp_path: Path) -> None:
     table = Table()
     load(table.target, tmp_path)

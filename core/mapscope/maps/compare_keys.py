@@ -4,6 +4,7 @@
 from array import array
 from typing import List, Optional, Sequence, Tuple
 
+from ..errors import MapscopeError
 from ..kernels.native import kernels_for
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.memory import MAX_BYTES, Memory
@@ -101,7 +102,10 @@ class Keys:
         self._type = type
         self._indirect = indirect
         self._budget = _BUDGET
-        self._size = view.count * type.size
+        try:
+            self._size = view.count * type.size
+        except MapscopeError:  # of a table that does not say how many there are
+            self._size = 0
 
     @property
     def kind(self) -> Kind:
