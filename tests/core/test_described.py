@@ -251,7 +251,9 @@ def test_a_function_without_a_name_may_be_moving_entries(
     assert lines(table.target, "entries", "t")[-1]["complete"]
     # where the function has a name, it is not it
     writer.has_variables = False
-    table.target.symbol_table["step"] = [0x401000]
+    table.target.symbol_table["step"] = [0x40]
+    assert not lines(table.target, "entries", "t")[-1]["complete"], "nothing is there"
+    table.target.symbol_table["step"] = [table.image.allocate(16)]
     assert lines(table.target, "entries", "t")[-1]["complete"]
 
 

@@ -137,7 +137,9 @@ class Moving:
         """Functions that write to the table, where nothing tells of a function that moves entries
         and that they may call: it has no name in the program, and they no debug information that
         would have it."""
-        if not movers or any(self._session.target.symbols(name) for name in movers):
+        places = [at for name in movers for at in self._session.target.symbols(name)]
+        # a file of types that was given to the debugger may have it, where nothing is
+        if not movers or any(self._session.memory.readable(at, 1) for at in places):
             return []
         frames = frames_in(self._session, self._description.writers())
         return [frame for frame, _ in frames if not frame.has_variables]
