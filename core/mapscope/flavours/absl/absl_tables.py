@@ -108,7 +108,10 @@ def _hashing(
     if not candidates:
         return None, "Abseil's hash of such keys is not computed here"
     if view.count < ENOUGH:
-        return None, f"Abseil's hash differs between releases, and {view.count} entries prove none"
+        return (
+            None,
+            f"Abseil's hash differs between releases, and fewer than {ENOUGH} entries prove none",
+        )
     found = proved(view, candidates)
     if found is None:
         return None, "the hash of Abseil that is computed here is not that of the table's entries"

@@ -178,7 +178,7 @@ def _hashing(view: SlotMap, name: str) -> Tuple[Optional[KeyHash], str]:
     if not candidates:
         return None, f"{shown} is not computed here"
     if view.count < ENOUGH:
-        return None, f"whether {shown} is mixed, and how, {view.count} entries do not prove"
+        return None, f"whether {shown} is mixed, and how, fewer than {ENOUGH} entries do not prove"
     found = proved(view, candidates)
     if found is None:
         return None, f"{shown}, as it is computed here, is not that of the table's entries"

@@ -152,7 +152,7 @@ def boost_hashing(
     if not candidates:
         return None, f"{shown} is not computed here"
     if view.count < ENOUGH:
-        return None, f"{shown} differs between releases, and {view.count} entries prove none"
+        return None, f"{shown} differs between releases, and fewer than {ENOUGH} entries prove none"
     found = proved_by_nodes(view, candidates)
     if found is None:
         return None, f"{shown}, as it is computed here, is not that of the table's entries"
