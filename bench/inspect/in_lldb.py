@@ -67,10 +67,11 @@ def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, 
             raise RuntimeError(f"map check found: {text[:200]}")
     if not go:
         results["print"], results["shown"] = seconds(lambda: expand(frame, name))
-    output = parameters["output"] + ".entries"
-    results["entries"], text = seconds(
-        lambda: run(debugger, f"map entries {name} --limit 0 --json -o '{output}'")
-    )
+    if parameters["entries"]:
+        output = parameters["output"] + ".entries"
+        results["entries"], text = seconds(
+            lambda: run(debugger, f"map entries {name} --limit 0 --json -o '{output}'")
+        )
     results["gained"] = memory("VmHWM") - before
     if "B" not in facts:  # a Swiss map: there is no measure of reading it
         return results

@@ -205,7 +205,12 @@ def test_texts_all_over_memory(places: List[int], texts: List[bytes]) -> None:
     """Each is hashed from where it is, or none is."""
     image, begin = Image(), (1 << 21) - (1 << 12)
     image.map_region(begin, bytes(1 << 13))
-    starts = array("Q", [begin + 4032 + 64 * place for place in places[: len(texts)]])
+    hole = 1 << 16  # between one half of them and the other
+    image.map_region(begin + hole, bytes(1 << 13))
+    starts = array(
+        "Q",
+        [begin + 4032 + 64 * place + hole * (place & 1) for place in places[: len(texts)]],
+    )
     for at, some in enumerate(texts):
         if some:
             image.write(starts[at], some)

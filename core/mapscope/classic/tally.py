@@ -160,6 +160,7 @@ def _tally_in_bulk(
         for head in walker.heads(array):
             progress(head.owners[0], array.count)
             survey.add(head.records(walker.layout), max(0, nevacuate - head.owners[0]))
+            del head  # so that the next one is read to the same place
     finally:  # also if Ctrl-C has ended it
         tally.add_survey(survey, is_old)
     if _is_odd(survey.together):

@@ -114,6 +114,7 @@ class Walker:
             if head is None:
                 return
             yield head
+            del head  # the next one is read to the same place, which is in the processor's cache
             first += number
             wanted = min(most, 2 * wanted)
 

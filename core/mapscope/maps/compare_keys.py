@@ -29,7 +29,7 @@ _SHORT = 4096
 #: keys whose texts are read together
 _MANY = 1 << 17
 #: the same where kernels read them: memory is gone through fewer times
-_MORE = 1 << 20
+_MORE = 1 << 19
 #: bytes of longer texts that are compared in one check
 _BUDGET = 4 * MAX_BYTES
 

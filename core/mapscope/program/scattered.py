@@ -13,7 +13,7 @@ from .memory import ADDRESS_LIMIT, CHUNK, Memory
 
 #: longest text that is hashed together with others
 _SHORT = 4096
-#: bytes between two texts that are read rather than skipped
+#: bytes that are read for a text, on average of all
 _SPARSE = 8192
 
 
@@ -40,21 +40,27 @@ def hash_texts(
     sizes, seeds = take(lengths, order), array("Q", [seed]) * len(order)
     if longest and (ordered[0] < CHUNK or ordered[-1] >= ADDRESS_LIMIT - CHUNK):
         return None
-    hashes, first = array("Q"), 0
+    hashes, first, left = array("Q"), 0, _SPARSE * len(ordered) + 4 * CHUNK
+    most = len(ordered)
     while first < len(ordered):
         low = ordered[first] & ~0xFFF
-        last = max(first + 1, bisect_right(ordered, low + CHUNK - longest, first))
+        last = bisect_right(ordered, low + CHUNK - longest, first)
+        last = max(first + 1, min(last, first + most))
         theirs, their_sizes = ordered[first:last], sizes[first:last]
         end = reach(theirs, their_sizes)
-        if end - low > _SPARSE * (last - first):
+        left -= end - low
+        if left < 0:
             return None
         try:
             data = memory.read_chunk(low, end - low) if longest else memoryview(b"\0")
         except MemoryUnreadable:
-            return None
+            if last == first + 1:
+                return None
+            most = (last - first) // 2  # there may be a hole between two of them
+            continue
         found = function.texts(data, low, theirs, their_sizes, seeds[first:last])
         if found is None:
             return None
         hashes.extend(found)
-        first = last
+        first, most = last, len(ordered)
     return put(hashes, order)
