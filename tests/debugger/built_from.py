@@ -5,8 +5,9 @@
     built_from.py [--stripped LIBRARY] NAME PROGRAM FLAGS AND FILES...
 
 With --stripped, the file becomes a library of that path, which has no debug information and no
-names but those that it exports, and that the program is linked with. NAME is as `scripts/toolchains servers` has it; the headers beside the file are found too. Prints
-"left out: REASON" where it, or a compiler, cannot be had.
+names but those that it exports, and that the program is linked with. NAME is as
+`scripts/toolchains servers` has it; the headers beside the file are found too. Prints "left out:
+REASON" where it, or a compiler, cannot be had.
 """
 
 import os
