@@ -11,7 +11,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import gdb
 
-from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, with_enumerators
+from mapscope.program.cpp_spelling import UNNAMED
 from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
@@ -85,7 +86,21 @@ def _describe(native: gdb.Type, depth: int) -> Type:
 
 def _name(native: gdb.Type) -> str:
     """The type's name as users write it."""
-    return as_written(str(native.unqualified().name or native.unqualified()))
+    native = native.unqualified()
+    if native.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and not native.name:
+        return UNNAMED
+    return as_written(with_enumerators(str(native.name or native), enumerators))
+
+
+def enumerators(name: str) -> Dict[int, str]:
+    """The names of an enumeration's values, in full; {}: there is no such."""
+    try:
+        type = gdb.lookup_type(name).strip_typedefs()
+        if type.code != gdb.TYPE_CODE_ENUM:
+            return {}
+        return {int(field.enumval): str(field.name) for field in type.fields()}
+    except (gdb.error, RuntimeError):
+        return {}
 
 
 def _is_signed(type: gdb.Type) -> bool:
@@ -315,7 +330,8 @@ def _class(type: gdb.Type) -> CppClass:
         except (gdb.error, RuntimeError):
             return None
 
-    return CppClass(str(type.name or ""), tuple(parts), argument, nested)
+    tag = with_enumerators(str(type.name or ""), enumerators)
+    return CppClass(tag, tuple(parts), argument, nested)
 
 
 def _is_go_name(name: str) -> bool:
