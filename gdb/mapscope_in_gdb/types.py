@@ -167,7 +167,7 @@ def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
             keys, elems = names["keys"], names["elems"]
             places = (int(keys.bitpos) // 8, int(elems.bitpos) // 8)
             types = (keys.type.strip_typedefs().target(), elems.type.strip_typedefs().target())
-            strides = (int(types[0].sizeof), int(types[1].sizeof))
+            strides = (_stride(types[0]), _stride(types[1]))
     except (KeyError, gdb.error, RuntimeError, AttributeError):
         return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)
 
@@ -188,6 +188,12 @@ def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
         swiss=True,
         native=native,
     )
+
+
+def _stride(type: gdb.Type) -> int:
+    """Bytes of a value in an array: a Go func value is a pointer, which gdb takes for code."""
+    is_code = type.strip_typedefs().code == gdb.TYPE_CODE_FUNC
+    return 8 if is_code else int(type.sizeof)
 
 
 def _go_named(native: gdb.Type, name: str) -> Callable[[], Type]:
