@@ -370,6 +370,10 @@ class CppDebugInfo(NamedTypes):
     def _function_name(self, entry: Entry) -> str:
         return self.full_name(self._declared(entry))
 
+    def locals(self, scope: CppScope) -> List[str]:
+        """Names of a scope's parameters and locals, those of the innermost block first."""
+        return [name for name in (self.name(self._declared(one)) for one in scope.entries) if name]
+
     def local(
         self, scope: CppScope, name: str, pc: int, machine: Machine
     ) -> Optional[Tuple["DwarfType", Piece]]:
