@@ -4,9 +4,9 @@
 
     perf_probes.py PROGRAM FOLDER
 
-Makes events of its probes `grow` and `done`, as docs/probes.md says, records a run of the program with
-MAPDEBUG=maptrace=1, and takes them away again; the file system of traces is mounted where nobody else
-sees it. Prints "grow: N events, the same" where perf's and the program's have the same
+Makes events of its probes `grow` and `done`, as docs/probes.md says, records a run of the program
+with MAPDEBUG=maptrace=1, and takes them away again; the file system of traces is mounted where
+nobody else sees it. Prints "grow: N events, the same" where perf's and the program's have the same
 numbers in the same order, "WRONG ..." where not; "left out: REASON" where there is no perf, or the
 kernel does not let it.
 """
