@@ -94,7 +94,6 @@ class Keys:
         self._type = type
         self._indirect = indirect
         self._budget = _BUDGET
-        self._size = view.count * type.size
 
     @property
     def kind(self) -> Kind:
@@ -109,7 +108,7 @@ class Keys:
     @property
     def together(self) -> int:
         """Keys that are best hashed at once: many, where they lie all over memory."""
-        if self.kind is Kind.STRING and not self._indirect and kernels_for(self._size):
+        if self.kind is Kind.STRING and not self._indirect and kernels_for(0):
             return _MORE
         return _MANY if self._indirect or self.kind not in _PLAIN else 1
 
