@@ -7,6 +7,13 @@ from typing import Any, Callable, Dict, Tuple
 
 MIB = 1 << 20
 
+#: what is written of all entries: the name of the time it takes, options of `map entries`
+WRITTEN = (
+    ("entries", "--limit 0 --json"),
+    ("text", "--limit 0"),
+    ("match", "--match 01234 --json"),
+)
+
 
 def seconds(
     work: Callable[[], Any], clock: Callable[[], float] = time.perf_counter

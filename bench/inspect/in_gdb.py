@@ -14,7 +14,7 @@ from typing import Any, Callable, Dict
 
 import gdb
 
-from measuring import MIB, least, memory, seconds
+from measuring import MIB, WRITTEN, least, memory, seconds
 
 
 def run(command: str) -> str:
@@ -93,7 +93,19 @@ def gos_script(name: str, script: str) -> Dict[str, Any]:
     return {"seconds": time.perf_counter() - start, "seen": seen, "error": problem}
 
 
+def lists() -> Dict[str, Any]:
+    """The first list of many maps, for which the program is looked at, and the next ones."""
+    results: Dict[str, Any] = {}
+    results["first"], text = seconds(lambda: run("map list"), time.process_time)
+    results["next"], text = seconds(lambda: run("map list"), time.process_time)
+    results["json"], text = seconds(lambda: run("map list --json"), time.process_time)
+    results["maps"] = len(json.loads(text)["maps"])
+    return results
+
+
 def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
+    if not parameters["map"]:
+        return lists()
     name, go = parameters["map"], parameters["go"]
     header = header_of(name, go)
     results: Dict[str, Any] = {}
@@ -121,10 +133,11 @@ def measure(parameters: Dict[str, Any]) -> Dict[str, Any]:
     run("set print elements 200")
     results["print"], text = seconds(lambda: run(f"print {name}"))
     if parameters["entries"]:
-        output = parameters["output"] + ".entries"
-        results["entries"], text = seconds(
-            lambda: run(f"map entries {name} --limit 0 --json -o '{output}'"), time.process_time
-        )
+        output = parameters["output"]
+        for what, options in WRITTEN:
+            results[what], text = seconds(
+                lambda: run(f"map entries {name} {options} -o '{output}.{what}'"), time.process_time
+            )
     results["gained"] = memory("VmHWM") - before
     if parameters["gos_script"]:
         results["gos_script"] = gos_script(name, parameters["gos_script"])

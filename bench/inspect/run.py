@@ -38,11 +38,13 @@ LLDB_SCRIPT = ROOT / "lldb" / "mapscope_lldb.py"
 # What is measured: title, program, expression, whether it is Go, goal in
 # entries a second for `map entries`.
 SUBJECTS = (
-    ("C++, uint64 to uint64", "inspect_big", "numbers", False, 500_000),
-    ("C++, string to uint64", "inspect_big", "texts", False, 300_000),
-    ("Go, uint64 to uint64", "inspect_big_go", "main.numbers", True, 500_000),
-    ("Go, string to uint64", "inspect_big_go", "main.texts", True, 300_000),
+    ("C++, uint64 to uint64", "inspect_big", "numbers", False, 2_000_000),
+    ("C++, string to uint64", "inspect_big", "texts", False, 1_000_000),
+    ("Go, uint64 to uint64", "inspect_big_go", "main.numbers", True, 2_000_000),
+    ("Go, string to uint64", "inspect_big_go", "main.texts", True, 1_000_000),
 )
+
+MANY = "C++, many maps"
 
 
 def is_lldb(debugger: str) -> bool:
@@ -154,7 +156,7 @@ def inspect_once(
         if not output.exists():
             raise RuntimeError(f"{debugger} measured nothing:\n{done.stdout}")
         results: Dict[str, Any] = json.loads(output.read_text(encoding="utf-8"))
-        if not entries:
+        if not expression or not entries:
             return results
         written = output.with_suffix(".entries")
         with open(written, "rb") as file:
@@ -266,6 +268,21 @@ def rows(
                 verdict(rate, rate_goal, more_is_better=True),
             )
         )
+        written, chosen = count / median("text"), median("match") / median("entries")
+        table += [
+            (
+                "`map entries --limit 0 -o`, for readers",
+                f"{median('text'):.2f} s, {written:,.0f} entries a second",
+                f"at least {rate_goal:,} a second",
+                verdict(written, rate_goal, more_is_better=True),
+            ),
+            (
+                "`map entries --match 01234 --json -o`",
+                f"{median('match'):.2f} s, {chosen:.2f} times that of all",
+                "at most 1 time",
+                verdict(chosen, 1.02),
+            ),
+        ]
     if "gos_script" in runs[0]:
         table.append(
             (
@@ -300,6 +317,20 @@ def rows(
             verdict(gained, 200e6),
         )
     )
+    return table
+
+
+def list_rows(runs: List[Dict[str, Any]]) -> List[Tuple[str, str, str, str]]:
+    """Table rows of lists of many maps."""
+    table = []
+    for what, name in (
+        ("`map list`, the first", "first"),
+        ("`map list`, the next", "next"),
+        ("`map list --json`", "json"),
+    ):
+        spent = statistics.median(run[name] for run in runs)
+        row = f"{what}, of {runs[0]['maps']:,} maps"
+        table.append((row, f"{spent:.2f} s", "at most 1 s", verdict(spent, 1)))
     return table
 
 
@@ -362,6 +393,14 @@ def main() -> int:
         for row in rows(runs, rate_goal, 500_000 if go else 300_000, lldb):
             print(f"| {' | '.join(row)} |")
         sys.stdout.flush()
+    many = arguments.build / "bench" / "inspect" / "inspect_many"
+    if not arguments.go and arguments.only in MANY and many.exists():
+        runs = [
+            inspect_once(arguments.debugger, many, "", False, []) for _ in range(arguments.runs)
+        ]
+        print(f"| **{MANY}** | | | |")
+        for row in list_rows(runs):
+            print(f"| {' | '.join(row)} |")
     return 0
 
 

@@ -17,6 +17,7 @@ from ..program.values import (
     Unreadable,
     text_form,
 )
+from .batches import Column
 from .report import Report
 from .view import MapView
 
@@ -53,7 +54,13 @@ class Hashed:
         function is not known."""
         if self.hash is None:
             return []
-        hashes = self.hash.many([value or b"" for value in values])
+        return self._counted(self.hash.many([value or b"" for value in values]))
+
+    def of(self, keys: Column, count: int) -> List[Optional[int]]:
+        """The same of so many keys that are a column."""
+        return [] if self.hash is None else self._counted(keys.hashes(self.hash, count))
+
+    def _counted(self, hashes: List[Optional[int]]) -> List[Optional[int]]:
         without = hashes.count(None)
         self._report.hashed += len(hashes) - without
         self._report.unhashed += without
