@@ -204,7 +204,7 @@ class Rows:
         word_ends = array("Q", accumulate(map(len, words), initial=0))
         written = array("Q", [0])
         result = kernels.call(
-            "rows",
+            "write",
             *(*self._columns[0].passed(), *more, b"".join(words), word_ends),
             *(chosen, rows[first] if chosen is None else 0),
             *(most, len(self._columns[0]), self._hard, int(self._style.json), self._style.limit),
