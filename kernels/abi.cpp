@@ -2,4 +2,4 @@
 #include "kernels.h"
 
 /// The version of what all kernels take and give: core takes no library that says another.
-MAPSCOPE_KERNEL std::uint64_t mapscope_kernels_abi() { return 2; }
+MAPSCOPE_KERNEL std::uint64_t mapscope_kernels_abi() { return 4; }

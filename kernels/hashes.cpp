@@ -129,9 +129,9 @@ MAPSCOPE_AES __m128i scrambled(uint64_t size, uint64_t seed, const uint8_t *sche
   return _mm_aesenc_si128(state, state);
 }
 
-template <unsigned lanes> MAPSCOPE_AES uint64_t finished(__m128i *states) {
+template <uint64_t lanes> MAPSCOPE_AES uint64_t finished(__m128i *states) {
   __m128i all = _mm_setzero_si128();
-  for (unsigned lane = 0; lane < lanes; ++lane) {
+  for (uint64_t lane = 0; lane < lanes; ++lane) {
     __m128i state = states[lane];
     for (int round = 0; round < 3; ++round)
       state = _mm_aesenc_si128(state, state);
@@ -141,12 +141,12 @@ template <unsigned lanes> MAPSCOPE_AES uint64_t finished(__m128i *states) {
 }
 
 /// Of up to 128 bytes: half of the lanes begin at the first byte, half end at the last.
-template <unsigned lanes>
+template <uint64_t lanes>
 MAPSCOPE_AES uint64_t ends(const uint8_t *text, uint64_t size, uint64_t seed,
                            const uint8_t *schedule) {
-  constexpr unsigned half = lanes / 2;
+  constexpr uint64_t half = lanes / 2;
   __m128i states[lanes];
-  for (unsigned lane = 0; lane < lanes; ++lane) {
+  for (uint64_t lane = 0; lane < lanes; ++lane) {
     const uint64_t at = lane < half ? 16 * lane : size - 16 * half + 16 * (lane - half);
     states[lane] = _mm_xor_si128(block(text + at), scrambled(size, seed, schedule + 16 * lane));
   }
@@ -172,12 +172,12 @@ MAPSCOPE_AES uint64_t aes_text(const uint8_t *text, uint64_t size, uint64_t seed
   if (size <= 128)
     return ends<8>(text, size, seed, schedule);
   __m128i states[8];
-  for (unsigned lane = 0; lane < 8; ++lane) {
+  for (uint64_t lane = 0; lane < 8; ++lane) {
     states[lane] = _mm_xor_si128(block(text + size - 128 + 16 * lane),
                                  scrambled(size, seed, schedule + 16 * lane));
   }
   for (uint64_t start = 0; start + 128 < size; start += 128) {
-    for (unsigned lane = 0; lane < 8; ++lane) {
+    for (uint64_t lane = 0; lane < 8; ++lane) {
       const __m128i state = _mm_aesenc_si128(states[lane], states[lane]);
       states[lane] = _mm_aesenc_si128(state, block(text + start + 16 * lane));
     }
@@ -187,7 +187,7 @@ MAPSCOPE_AES uint64_t aes_text(const uint8_t *text, uint64_t size, uint64_t seed
 
 MAPSCOPE_AES uint64_t aes_word(uint64_t word, uint64_t seed, const uint8_t *schedule) {
   __m128i state = _mm_set_epi64x(static_cast<long long>(word), static_cast<long long>(seed));
-  for (unsigned round = 0; round < 3; ++round) {
+  for (uint64_t round = 0; round < 3; ++round) {
     state = _mm_aesenc_si128(state, block(schedule + 16 * round));
   }
   return static_cast<uint64_t>(_mm_cvtsi128_si64(state));

@@ -43,8 +43,8 @@ gdb without it), each time in folders of its own.
 Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
 name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
 (lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are
-those of Go 1.17 to 1.23), go-runtime-gdb; kernels, if they were built; long, if more places are to be looked at
-(scripts/test --long).
+those of Go 1.17 to 1.23), go-runtime-gdb; kernels, if they were built; long, if more
+places are to be looked at (scripts/test --long).
 """
 import os
 import shlex

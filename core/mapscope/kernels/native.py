@@ -11,7 +11,7 @@ from array import array
 from typing import Any, Dict, List, Optional, Union
 
 #: what kernels take and give; kernels/abi.cpp has the same
-ABI = 2
+ABI = 4
 #: bytes that are worth loading it for
 LEAST = 1 << 18
 #: the file, without its folder

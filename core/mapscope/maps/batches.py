@@ -6,6 +6,7 @@ from dataclasses import field
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..kernels.writing import Cells
+from ..program.hashing import KeyHash
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_text
 from ..records import dataclass
@@ -111,6 +112,18 @@ class Column:
     def all_data(self, count: int) -> List[Optional[bytes]]:
         """The bytes of all values, of which there are so many."""
         return [self.data(index) for index in range(count)]
+
+    def unread(self, count: int) -> List[int]:
+        """Indices of those that cannot be read, of so many values."""
+        return [at for at, raw in enumerate(self.all_data(count)) if raw is None]
+
+    def hashes(self, known: KeyHash, count: int) -> List[Optional[int]]:
+        """The hashes of so many keys; None of one that has none, or cannot be read."""
+        return known.many([raw or b"" for raw in self.all_data(count)])
+
+    def remembered(self, count: int) -> Callable[[int], Optional[bytes]]:
+        """What gives the bytes of each of so many values later, when the column is gone."""
+        return self.all_data(count).__getitem__
 
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
         """Bytes that the values with these indices may have outside of their slots; None: few."""

@@ -4,6 +4,7 @@
 from array import array
 from typing import List, Optional, Sequence, Tuple
 
+from ..errors import MapscopeError
 from ..kernels.native import kernels_for
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.memory import MAX_BYTES, Memory
@@ -17,6 +18,7 @@ from ..program.values import (
     Unreadable,
     text_form,
 )
+from .batches import Column
 from .report import Report
 from .view import MapView
 
@@ -53,7 +55,13 @@ class Hashed:
         function is not known."""
         if self.hash is None:
             return []
-        hashes = self.hash.many([value or b"" for value in values])
+        return self._counted(self.hash.many([value or b"" for value in values]))
+
+    def of(self, keys: Column, count: int) -> List[Optional[int]]:
+        """The same of so many keys that are a column."""
+        return [] if self.hash is None else self._counted(keys.hashes(self.hash, count))
+
+    def _counted(self, hashes: List[Optional[int]]) -> List[Optional[int]]:
         without = hashes.count(None)
         self._report.hashed += len(hashes) - without
         self._report.unhashed += without
@@ -94,7 +102,10 @@ class Keys:
         self._type = type
         self._indirect = indirect
         self._budget = _BUDGET
-        self._size = view.count * type.size
+        try:
+            self._size = view.count * type.size
+        except MapscopeError:  # of a table that does not say how many there are
+            self._size = 0
 
     @property
     def kind(self) -> Kind:

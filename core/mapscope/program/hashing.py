@@ -39,6 +39,22 @@ class KeyHash(ABC):
         """
         return None
 
+    def kind(self, key: bytes) -> int:
+        """A number for the way in which a key is hashed, where there are several; below 0: it is
+        not."""
+        return 0
+
+    def kind_of_text(self, text: bytes) -> int:
+        """The same of a string key that is not in memory."""
+        return 0
+
+    def of_rows(
+        self, rows: bytes, stride: int, start: int, lengths: Sequence[int]
+    ) -> Optional[List[int]]:
+        """The hashes of string keys whose texts lie in rows of `stride` bytes, each from `start`
+        on; None: they are to be hashed by many()."""
+        return None
+
     def of_text(self, text: bytes) -> Optional[int]:
         """The hash of a string key that is not in memory; None: keys are no strings."""
         return None

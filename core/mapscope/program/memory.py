@@ -13,6 +13,7 @@ from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tu
 from ..errors import Corrupt, MapscopeError, MemoryUnreadable
 from ..kernels.native import kernels_for
 from ..kernels.picking import cut, sums_before
+from ..kernels.rows import take
 from ..kernels.scanning import sort
 
 #: bytes of one read in a walk; gdb and the kernel gain nothing from more
@@ -88,6 +89,7 @@ class Memory:
         self._run, self._run_at = b"", 0
         self._gone: Set[int] = set()
         self._safe_from, self._safe_to = 0, 0  # among them are none
+        self._marks = b""  # a byte for each part of the run: 1 for one that cannot be read
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -145,6 +147,60 @@ class Memory:
                     return found  # type: ignore[return-value]
                 return self._completed_run(found, addresses, [size] * len(addresses), others)
         return self.gather_ranges(addresses, [size] * len(addresses))
+
+    def gather_rows(self, addresses: Sequence[int], size: int) -> Tuple[bytes, List[int]]:
+        """(`size` bytes at each address, one row behind the other; indices of rows that cannot be
+        read, which are zeros)."""
+        taken = self._taken_rows(addresses, size)
+        if taken is not None:
+            return taken
+        found = self.gather(addresses, size)
+        try:
+            return b"".join(found), []  # type: ignore[arg-type]
+        except TypeError:
+            unread = [at for at, row in enumerate(found) if row is None]
+            nothing = bytes(size)
+            return b"".join([nothing if row is None else row for row in found]), unread
+
+    def _taken_rows(self, addresses: Sequence[int], size: int) -> Optional[Tuple[bytes, List[int]]]:
+        """The same where a kernel can do it; None: it cannot."""
+        if self._chunks is None or len(addresses) < _SOME or not 0 < size <= _PART:
+            return None
+        taken = self._take(addresses, size)
+        if taken is None or not taken[1]:
+            return taken
+        rows, missing = bytearray(taken[0]), taken[1]
+        others = [addresses[at] for at in missing]
+        if len(missing) >= _SOME:
+            if self._from_run(others, size) is None:
+                return None
+            again = self._take(others, size)
+            if again is None:
+                return None
+            if len(missing) == len(addresses):
+                rows = bytearray(again[0])
+            else:
+                for place, at in enumerate(missing):
+                    rows[at * size : (at + 1) * size] = again[0][place * size : (place + 1) * size]
+            missing, others = [missing[at] for at in again[1]], [others[at] for at in again[1]]
+        unread: List[int] = []
+        for at, row in zip(missing, self.read_many([(address, size) for address in others])):
+            if row is None:
+                unread.append(at)
+            else:
+                rows[at * size : (at + 1) * size] = row
+        return bytes(rows), unread
+
+    def _take(self, addresses: Sequence[int], size: int) -> Optional[Tuple[bytes, List[int]]]:
+        """The rows that are in the run, and indices of those that are not."""
+        parts = len(self._run) >> _PART_BITS
+        if len(self._marks) != parts:
+            first = self._run_at >> _PART_BITS
+            marks = bytearray(parts)
+            for part in self._gone:
+                marks[part - first] = 1
+            self._marks = bytes(marks)
+        return take(self._run, self._run_at, self._marks, _PART_BITS, addresses, size)
 
     def gather_apart(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
         """The same of pieces near which nothing else is wanted: no pages are read and kept."""

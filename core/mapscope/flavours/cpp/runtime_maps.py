@@ -23,6 +23,7 @@ from ...maps.facts import Held, Life
 from ...maps.on_heap import HeapView
 from ...maps.progress import Progress
 from ...maps.view import MapView
+from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
 from ...program.target import Frame, Variable
@@ -673,7 +674,8 @@ def _prefer(found: Optional[Type], told: Type) -> Type:
     """Debug information's type where it fits what the program says of its size."""
     if found is not None and found.size == told.size and found.kind is not Kind.VOID:
         return found
-    return told
+    # told as the program's compiler has it
+    return replace(told, name=as_written(told.name))
 
 
 def _word_or_zero(memory: Memory, address: int) -> int:
