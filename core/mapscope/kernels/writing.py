@@ -11,8 +11,8 @@ from .native import Argument, kernels_for
 from .picking import sums_before
 from .scanning import inside
 
-#: what a column holds; kernels/writing.cpp has the same. A number is of KIND bytes, one with a sign of
-#: KIND - SIGNED
+#: what a column holds; kernels/writing.cpp has the same. A number is of KIND bytes, one with a sign
+#: of KIND - SIGNED
 SIGNED, BOOLEAN, POINTER, STRING, READY = 16, 32, 33, 34, 35
 
 #: bytes of text that are written at once
