@@ -180,6 +180,7 @@ void note_rest(const maptype *t, const hmap *h, hiter *it) {
     note(it, at);
   }
   it->mode = hiter_mode::skipping;
+  it->ahead = 0;
 }
 
 // Calls f with each live cell of the chain that begins at `head`.
@@ -205,7 +206,7 @@ bool next_noted(hiter *it) noexcept {
 
 // The iterator has come to a cell: which cells to look at next.
 void look_ahead(hiter *it) noexcept {
-  it->ahead = static_cast<uint8_t>(tophash_group(it->at.b).live() & (~1U << it->at.i));
+  it->ahead = tophash_group(it->at.b).live() & (~1U << it->at.i);
 }
 
 // Goes on with what was noted.
@@ -305,6 +306,7 @@ void mapiterfree(hiter *it) noexcept {
   unlink(it);
   drop_notes(it);
   it->mode = hiter_mode::unregistered;
+  it->ahead = 0;
 }
 
 void mapitercopy(hiter *to, const hiter *from) {
@@ -438,6 +440,7 @@ void end_old_buckets(hmap *h) noexcept {
     if (it->L == old_B(h) &&
         (it->mode == hiter_mode::scanning || it->mode == hiter_mode::skipping)) {
       it->mode = hiter_mode::draining;
+      it->ahead = 0;
     }
   }
 }
@@ -450,6 +453,7 @@ void exhaust_iterators(hmap *h) noexcept {
     drop_notes(it);
     it->at = {};
     it->mode = hiter_mode::exhausted;
+    it->ahead = 0;
   }
 }
 

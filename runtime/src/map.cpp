@@ -79,6 +79,20 @@ overflow_chunk *free_chunk(const hmap *h) noexcept {
   return static_cast<overflow_chunk *>(h->extra->overflow);
 }
 
+// Works out what most lookups and writes need, after the header has changed.
+void prepare(hmap *h) noexcept {
+  const uint64_t most =
+      MAPSCOPE_LOAD_FACTOR_NUM * ((uint64_t{1} << h->B) / MAPSCOPE_LOAD_FACTOR_DEN);
+  state_of(h)->shortcut = {
+      .buckets = h->oldbuckets == nullptr ? h->buckets : nullptr,
+      .mask = bucketMask(h->B),
+      .seed = seed_for_integers(h->hash0),
+      .room = tooManyOverflowBuckets(h->noverflow, h->B)
+                  ? 0
+                  : std::max<uint64_t>(most, MAPSCOPE_BUCKET_CNT),
+  };
+}
+
 // Calls f(chunk, bytes) for each chunk of a list, which f may free.
 template <class F> void for_each_chunk(const maptype *t, void *list, F f) {
   auto *chunk = static_cast<overflow_chunk *>(list);
@@ -198,6 +212,7 @@ hmap *makemap(const maptype_functions *t, uint64_t hint, const void *functors) {
   h->B = B;
   h->hash0 = new_hash0();
   h->buckets = array.buckets;
+  prepare(h);
   register_map(h);
   remember(MAPSCOPE_EVENT_CREATE, h, {.B = B, .detail = hint});
   if (wanted(MAPSCOPE_EVENT_CREATE, h)) [[unlikely]] {
@@ -252,10 +267,12 @@ void newbuckets(const maptype_functions *t, hmap *h) {
   publish(h->extra->array_bytes, array_bytes(t, h->B));
   store_order();
   publish(h->buckets, array.buckets);
+  prepare(h);
 }
 
 void reseed(hmap *h) noexcept {
   h->hash0 = new_hash0();
+  prepare(h);
   if (stop_wanted(MAPSCOPE_EVENT_RESEED, h)) [[unlikely]] { // of no interest but to a debugger
     event e = event_now(MAPSCOPE_EVENT_RESEED, h);
     report(e);
@@ -323,6 +340,7 @@ MAPSCOPE_ALWAYS_INLINE void install(const maptype_functions *t, hmap *h, const b
   store_order();
   h->nevacuate = 0;
   store_order();
+  prepare(h);
   // The entries are moved by growWork and evacuate, with later writes.
 }
 
@@ -562,6 +580,7 @@ void drop_old_array(const maptype_functions *t, hmap *h) noexcept {
   const unsigned flags = load_flags(h) & ~unsigned{MAPSCOPE_SAME_SIZE_GROW | MAPSCOPE_SHRINKING};
   store_flags(h, flags);
   store_order();
+  prepare(h);
   retire(h, array, bytes, t->bucketalign);
   retire_chunks(h, t, chunks);
 }
@@ -623,6 +642,7 @@ bmap *newoverflow(const maptype_functions *t, hmap *h, bmap *b) noexcept {
   *overflow_slot(b, t->overflow_offset) = fresh;
   store_order();
   incrnoverflow(h);
+  prepare(h);
   publish(x->overflow_buckets, x->overflow_buckets + 1);
   return fresh;
 }
@@ -694,6 +714,7 @@ void replace_empty(const maptype_functions *t, hmap *h, uint8_t B, const bucket_
   store_order();
   publish(h->buckets, array.buckets);
   store_order();
+  prepare(h);
   if (before != nullptr) {
     retire(h, before, bytes, t->bucketalign);
     retire_chunks(h, t, chunks);

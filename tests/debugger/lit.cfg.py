@@ -43,8 +43,8 @@ gdb without it), each time in folders of its own.
 Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
 name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
 (lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are
-those of Go 1.17 to 1.23), go-runtime-gdb; long, if more places are to be looked at
-(scripts/test --long).
+those of Go 1.17 to 1.23), go-runtime-gdb; kernels, if they were built; long, if more
+places are to be looked at (scripts/test --long).
 """
 import os
 import shlex
@@ -104,6 +104,14 @@ if not is_long:
         f" -iex {shlex.quote(f'set index-cache directory {indexes}')}"
         " -iex 'set index-cache enabled on'"
     )
+
+# The kernels of the build that is tested, if it has them.
+kernels = os.environ.get("MAPSCOPE_KERNELS") or os.path.join(
+    config.build, "kernels", "mapscope_kernels.so"
+)
+if os.path.exists(kernels):
+    config.environment["MAPSCOPE_KERNELS"] = kernels
+    config.available_features.add("kernels")
 
 # Where scripts/toolchains looks for Go's, if somebody says so.
 for name in ("MAPSCOPE_TOOLCHAINS", "MAPSCOPE_SOURCES"):

@@ -234,6 +234,26 @@ private:
     }
     BOOST_REQUIRE(map_.size() == model_.size());
     note_shrinking();
+    check_shortcut();
+  }
+
+  // What lookups and writes take for known is what the header says now.
+  void check_shortcut() {
+    const mapscope::hmap *const h = support::header(map_);
+    if (h == nullptr) {
+      return;
+    }
+    const mapscope::shortcut &known = mapscope::shortcut_of(h);
+    BOOST_REQUIRE(&known == &mapscope::state_of(h)->shortcut);
+    BOOST_REQUIRE(known.buckets == (h->oldbuckets == nullptr ? h->buckets : nullptr));
+    BOOST_REQUIRE(known.mask == mapscope::bucketMask(h->B));
+    BOOST_REQUIRE(mapscope::hash_integer(12345, known.seed) ==
+                  mapscope::hash_integer(12345, h->hash0));
+    const bool too_many = mapscope::tooManyOverflowBuckets(h->noverflow, h->B);
+    for (const uint64_t count : {known.room, known.room - 1}) {
+      const bool room = !too_many && !mapscope::overLoadFactor(count + 1, h->B);
+      BOOST_REQUIRE((count < known.room) == room);
+    }
   }
 
   void note_shrinking() {

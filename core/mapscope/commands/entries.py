@@ -2,13 +2,14 @@
 """`map entries`: each live entry exactly once, at any point of a migration."""
 
 import argparse
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
 from ..maps.batches import EntryBatch
+from ..maps.entry_lines import EntryLines
 from ..maps.in_order import MOST_HELD, MOST_HELD_BYTES, FirstOnes, parts, ranked
 from ..maps.view import MapView
-from ..program.values import MOST_LONG_PRINTED, dumps, escape, text_form
+from ..program.values import MOST_LONG_PRINTED, dumps, escape
 from ..session import Session
 from .base import Command, Context, Result, add_map, natural, problem_lines
 
@@ -62,7 +63,7 @@ class EntriesResult(Result):
             }
         ) + "\n"
         view.decoder.most_long = MOST_LONG_PRINTED
-        yield from self._all(self._json_lines)
+        yield from self._all(json=True)
         error = self._error or "; ".join(self._told()) or None
         yield dumps(
             {
@@ -76,7 +77,7 @@ class EntriesResult(Result):
         view = self._view
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count_text()} entries\n"
-        yield from self._all(self._text_lines)
+        yield from self._all(json=False)
         yield from problem_lines(self._told())
         if self._error is not None:
             yield f"warning: {escape(self._error)}\n"
@@ -87,30 +88,26 @@ class EntriesResult(Result):
         elif self._match is not None or self._offset:
             yield f"{self._shown} entries shown\n"
 
-    def _all(self, render: Callable[[EntryBatch, Sequence[int]], str]) -> Iterator[str]:
+    def _all(self, json: bool) -> Iterator[str]:
         """All that is selected; Ctrl-C ends it."""
+        view = self._view
+        lines = EntryLines(view.decoder, view.has_values, json, self._where, self._elements)
         try:
             if self._sort is not None:
-                yield from self._in_order(render)
+                yield from self._in_order(lines)
                 return
-            for batch, whole in self._selected():
+            for batch, whole in self._selected(lines):
                 for order in self._parts(batch, whole):
-                    lines = render(batch, order)
-                    self._shown += len(order)
-                    yield lines
-                    if self.interrupted:
-                        raise KeyboardInterrupt
+                    for text, count in lines.of(batch, order):
+                        self._shown += count
+                        yield text
+                        if self.interrupted:
+                            raise KeyboardInterrupt
+                    del order
+                del batch, whole  # before the next ones are read
         except KeyboardInterrupt:
             self.interrupted = True
             self._error = "interrupted"
-
-    def _text_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
-        decoder = self._view.decoder
-        decoder.most_shown = self._elements
-        try:
-            return "".join([self._text_line(batch, index) for index in order])
-        finally:
-            decoder.most_shown = 0  # --match looks at all of it
 
     @staticmethod
     def _parts(batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
@@ -120,12 +117,12 @@ class EntriesResult(Result):
         """What keeps this from being the whole answer."""
         return self._view.problems + ([self._held_back] if self._held_back else [])
 
-    def _in_order(self, render: Callable[[EntryBatch, Sequence[int]], str]) -> Iterator[str]:
+    def _in_order(self, written: EntryLines) -> Iterator[str]:
         """The first entries by key or value; of what Ctrl-C has ended, those of what was seen."""
         wanted = None if self._limit is None else self._offset + self._limit
         first = FirstOnes(wanted)
         try:
-            self._offer(first, render)
+            self._offer(first, written)
         except KeyboardInterrupt:
             self._error = f"interrupted: the first of the {first.seen} entries looked at are shown"
         lines = first.lines()[self._offset :]
@@ -148,7 +145,7 @@ class EntriesResult(Result):
         if self._error is not None:
             self.interrupted = True
 
-    def _offer(self, first: FirstOnes, render: Callable[[EntryBatch, Sequence[int]], str]) -> None:
+    def _offer(self, first: FirstOnes, written: EntryLines) -> None:
         """Every entry that --match leaves."""
         decoder = self._view.decoder
         decoder.most_long = MOST_LONG_PRINTED
@@ -156,7 +153,7 @@ class EntriesResult(Result):
             column = batch.keys if self._sort == "key" else batch.elems
             order: Sequence[int] = batch.order
             if self._match is not None:
-                order = [i for i in order if self._matches(batch, i)]
+                order = self._holding(written, batch, order)
             for part, ranks in ranked(column, decoder, order):
 
                 def lines(
@@ -166,18 +163,24 @@ class EntriesResult(Result):
                     return [
                         line
                         for some in self._parts(batch, chosen)
-                        for line in render(batch, some).splitlines(keepends=True)
+                        for text, _ in written.of(batch, some)
+                        for line in text.splitlines(keepends=True)
                     ]
 
                 first.offer(ranks, lines)
 
-    def _selected(self) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
+    def _holding(self, lines: EntryLines, batch: EntryBatch, order: Sequence[int]) -> List[int]:
+        """Those that --match leaves."""
+        match = self._match or ""
+        return [i for part in self._parts(batch, order) for i in lines.holding(batch, part, match)]
+
+    def _selected(self, lines: EntryLines) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
         """Batches with the indices to show, after --offset, --match and --limit."""
         skip, left = self._offset, self._limit
         for batch in self._view.entries(self._session.target.progress):
             order: Sequence[int] = batch.order
             if self._match is not None:
-                order = [i for i in order if self._matches(batch, i)]
+                order = self._holding(lines, batch, order)
             if skip:
                 dropped = min(skip, len(order))
                 skip -= dropped
@@ -191,50 +194,7 @@ class EntriesResult(Result):
                 left -= len(order)
             if self._more:
                 return
-
-    def _matches(self, batch: EntryBatch, index: int) -> bool:
-        decoder, text = self._view.decoder, self._match or ""
-        if text in text_form(batch.keys.value(index, decoder)):
-            return True
-        return self._view.has_values and text in text_form(batch.elems.value(index, decoder))
-
-    def _json_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
-        decoder = self._view.decoder
-        keys = batch.keys.json_numbers(order) or batch.keys.json_texts(decoder, order)
-        if not self._view.has_values:
-            return "".join([self._json_key(batch, at, key) for at, key in zip(order, keys)])
-        values = batch.elems.json_numbers(order) or batch.elems.json_texts(decoder, order)
-        if not self._where and not batch.in_flight:
-            return "".join(
-                [f'{{"key": {key}, "value": {value}}}\n' for key, value in zip(keys, values)]
-            )
-        lines: List[str] = []
-        for index, key, value in zip(order, keys, values):
-            line = f'{{"key": {key}, "value": {value}'
-            if self._where:
-                line += f', "where": {dumps(batch.where(index).json_form())}'
-            if index in batch.in_flight:
-                line += ', "in_flight": true'
-            lines.append(line + "}\n")
-        return "".join(lines)
-
-    def _json_key(self, batch: EntryBatch, index: int, key: object) -> str:
-        """A line of a set."""
-        line = f'{{"key": {key}'
-        if self._where:
-            line += f', "where": {dumps(batch.where(index).json_form())}'
-        return line + "}\n"
-
-    def _text_line(self, batch: EntryBatch, index: int) -> str:
-        decoder = self._view.decoder
-        line = f"  [{text_form(batch.keys.value(index, decoder), self._elements)}]"
-        if self._view.has_values:
-            line += f" = {text_form(batch.elems.value(index, decoder), self._elements)}"
-        if self._where:
-            line += f"  ({batch.where(index).text()})"
-        if index in batch.in_flight:
-            line += "  (in flight)"
-        return line + "\n"
+            del batch, order
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:

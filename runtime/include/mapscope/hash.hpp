@@ -89,12 +89,22 @@ inline uint64_t read4(const char *p) noexcept {
 
 } // namespace detail
 
+// What hashes of integers need of a seed, worked out once for all keys of a map.
+struct integer_seed {
+  uint64_t added;
+  uint64_t factor;
+};
+
+inline integer_seed seed_for_integers(uint32_t seed) noexcept {
+  return {detail::hash_k0 ^ seed, detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32)};
+}
+
 // Hash of an integer already extended to 64 bits.
+inline uint64_t hash_integer(uint64_t x, const integer_seed &seed) noexcept {
+  return detail::fold(detail::fold(x ^ seed.added, seed.factor), detail::hash_k0);
+}
 inline uint64_t hash_integer(uint64_t x, uint32_t seed) noexcept {
-  using detail::fold;
-  return fold(
-      fold(x ^ detail::hash_k0 ^ seed, detail::hash_k1 ^ (static_cast<uint64_t>(seed) << 32)),
-      detail::hash_k0);
+  return hash_integer(x, seed_for_integers(seed));
 }
 
 // Hash of a float or double; random for a NaN, which equals nothing.
@@ -167,6 +177,9 @@ template <class K> struct hash : std::hash<K> {};
 template <class K>
 requires(detail::builtin_hash_kind<K>() == MAPSCOPE_HASH_INTEGER) struct hash<K> {
   uint64_t operator()(const K &key, uint32_t seed) const noexcept {
+    return (*this)(key, seed_for_integers(seed));
+  }
+  uint64_t operator()(const K &key, const integer_seed &seed) const noexcept {
     if constexpr (std::is_pointer_v<K>) {
       return hash_integer(reinterpret_cast<uintptr_t>(key), seed);
     } else {

@@ -68,14 +68,16 @@ inline constexpr bool nothrow_hash = [] {
   }
 }();
 
-// The hash that a map uses: seeded, and mixed if Hash may not be.
+// The hash of a key in a map: seeded, and mixed if Hash may not be.
 template <class Hash, class Q>
 inline uint64_t hash_key(const Hash &hash, const Q &key,
-                         uint32_t seed) noexcept(nothrow_hash<Hash, Q>) {
-  if constexpr (seeded_hash<Hash, Q>) {
-    return hash(key, seed);
+                         const hmap *h) noexcept(nothrow_hash<Hash, Q>) {
+  if constexpr (requires { hash(key, shortcut_of(h).seed); }) {
+    return hash(key, shortcut_of(h).seed);
+  } else if constexpr (seeded_hash<Hash, Q>) {
+    return hash(key, h->hash0);
   } else {
-    return hash_integer(static_cast<uint64_t>(hash(key)), seed);
+    return hash_integer(static_cast<uint64_t>(hash(key)), shortcut_of(h).seed);
   }
 }
 
@@ -130,16 +132,14 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
   static constexpr uint32_t hash_kind =
       std::is_same_v<Hash, hash<K>> ? builtin_hash_kind<K>() : uint32_t{MAPSCOPE_HASH_CUSTOM};
 
-  static void *key_place(const bmap *b, unsigned i) noexcept {
+  static void *key_place(const bmap *b, size_t i) noexcept {
     return reinterpret_cast<char *>(const_cast<bmap *>(b)) + keys_offset + i * key_slot::size;
   }
-  static void *elem_place(const bmap *b, unsigned i) noexcept {
+  static void *elem_place(const bmap *b, size_t i) noexcept {
     return reinterpret_cast<char *>(const_cast<bmap *>(b)) + elems_offset + i * elem_slot::size;
   }
-  static const K &key(const bmap *b, unsigned i) noexcept {
-    return *key_slot::get(key_place(b, i));
-  }
-  static V &elem(const bmap *b, unsigned i) noexcept { return *elem_slot::get(elem_place(b, i)); }
+  static const K &key(const bmap *b, size_t i) noexcept { return *key_slot::get(key_place(b, i)); }
+  static V &elem(const bmap *b, size_t i) noexcept { return *elem_slot::get(elem_place(b, i)); }
   static bmap *overflow(const bmap *b) noexcept {
     return *overflow_slot(const_cast<bmap *>(b), overflow_offset);
   }
@@ -160,7 +160,7 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
     bucket_plan plan{0, 0};
     for (unsigned live = tophash_group(b).live(); live != 0; live &= live - 1) {
       const unsigned i = first_cell(live);
-      const uint64_t hash = hash_key(f.hash, key(b, i), h->hash0);
+      const uint64_t hash = hash_key(f.hash, key(b, i), h);
       bool y = (hash & newbit) != 0;
       if constexpr (!reflexive) {
         // A key like NaN has a new hash each time. While an iteration goes on
@@ -264,42 +264,44 @@ template <class K, class V, class Hash, class KeyEqual> struct type_of_map {
 // flags of the one before had gone through there.
 class write_guard {
 public:
-  MAPSCOPE_ALWAYS_INLINE explicit write_guard(hmap *h) : h_(h) {
-    flags_ = load_flags(h);
+  MAPSCOPE_ALWAYS_INLINE explicit write_guard(hmap *h) : h_(h), flags_(load_flags(h)) {
     if ((flags_ & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
       h_ = nullptr;
       fatal(h, "concurrent map writes");
     }
-    store_flags(h, flags_ | unsigned{MAPSCOPE_HASH_WRITING});
-    store_order();
+    mark();
   }
-  // Of a map that the calling function has marked already, and left to this one.
-  MAPSCOPE_ALWAYS_INLINE static write_guard begun(hmap *h) noexcept {
-    return write_guard(h, static_cast<uint8_t>(load_flags(h) & ~unsigned{MAPSCOPE_HASH_WRITING}));
+  // Of a map that has these flags, none of them MAPSCOPE_HASH_WRITING.
+  MAPSCOPE_ALWAYS_INLINE write_guard(hmap *h, uint8_t flags) noexcept : h_(h), flags_(flags) {
+    mark();
   }
-  // The mark stays for another guard to remove.
-  MAPSCOPE_ALWAYS_INLINE void leave_to_another() noexcept { h_ = nullptr; }
   write_guard(const write_guard &) = delete;
   write_guard &operator=(const write_guard &) = delete;
   MAPSCOPE_ALWAYS_INLINE ~write_guard() {
-    if (h_ != nullptr) { // something threw
+    if (h_ != nullptr) { // something threw, or the write is to be begun anew
       store_flags(h_, load_flags(h_) & ~unsigned{MAPSCOPE_HASH_WRITING});
     }
   }
   // The write is done. Finds out if another thread began one meanwhile.
   MAPSCOPE_ALWAYS_INLINE void done() {
+    if ((flags_ & MAPSCOPE_RETIRED) != 0) [[unlikely]] {
+      if ((load_flags(h_) & MAPSCOPE_RETIRED) != 0) {
+        release_retired(h_);
+      }
+      flags_ = static_cast<uint8_t>(load_flags(h_) & ~unsigned{MAPSCOPE_HASH_WRITING});
+    }
+    done_without_release();
+  }
+  // The same where no memory was to be given back when the write began: calls nothing
+  // that returns, for which a caller would have to save registers.
+  MAPSCOPE_ALWAYS_INLINE void done_without_release() {
     store_order();
     hmap *const h = std::exchange(h_, nullptr);
     const uint8_t flags = load_flags(h);
     if (flags == (flags_ | MAPSCOPE_HASH_WRITING)) [[likely]] {
-      if ((flags_ & MAPSCOPE_RETIRED) == 0) [[likely]] {
-        // As it was. Stores what is in a register, so that the next write need not
-        // wait until this load has seen the store before it.
-        store_flags(h, flags_);
-        return;
-      }
-      release_retired(h);
-      store_flags(h, load_flags(h) & ~unsigned{MAPSCOPE_HASH_WRITING});
+      // As it was. Stores what is in a register, so that the next write need not
+      // wait until this load has seen the store before it.
+      store_flags(h, flags_);
       return;
     }
     if ((flags & MAPSCOPE_HASH_WRITING) == 0) [[unlikely]] {
@@ -309,10 +311,12 @@ public:
   }
 
 private:
-  MAPSCOPE_ALWAYS_INLINE write_guard(hmap *h, uint8_t flags) noexcept : h_(h), flags_(flags) {}
-
+  MAPSCOPE_ALWAYS_INLINE void mark() noexcept {
+    store_flags(h_, flags_ | unsigned{MAPSCOPE_HASH_WRITING});
+    store_order();
+  }
   hmap *h_;
-  uint8_t flags_ = 0;
+  uint8_t flags_;
 };
 
 // An iterator's -> needs something to point at.
@@ -500,36 +504,38 @@ public:
   const_iterator end() const noexcept { return {}; }
   const_iterator cend() const noexcept { return {}; }
 
-  iterator find(const K &key) { return iterator(h_, mapaccess(key)); }
-  const_iterator find(const K &key) const { return const_iterator(h_, mapaccess(key)); }
+  MAPSCOPE_ALWAYS_INLINE iterator find(const K &key) { return iterator(h_, access(key)); }
+  MAPSCOPE_ALWAYS_INLINE const_iterator find(const K &key) const {
+    return const_iterator(h_, access(key));
+  }
   template <class Q>
-  requires transparent<Q> iterator find(const Q &key) { return iterator(h_, mapaccess(key)); }
+  requires transparent<Q> iterator find(const Q &key) { return iterator(h_, access(key)); }
   template <class Q>
   requires transparent<Q> const_iterator find(const Q &key)
-  const { return const_iterator(h_, mapaccess(key)); }
+  const { return const_iterator(h_, access(key)); }
 
-  bool contains(const K &key) const { return mapaccess(key).b != nullptr; }
+  MAPSCOPE_ALWAYS_INLINE bool contains(const K &key) const { return access(key).b != nullptr; }
   template <class Q>
   requires transparent<Q>
-  bool contains(const Q &key) const { return mapaccess(key).b != nullptr; }
+  bool contains(const Q &key) const { return access(key).b != nullptr; }
   size_type count(const K &key) const { return contains(key) ? 1 : 0; }
   template <class Q>
   requires transparent<Q> size_type count(const Q &key)
   const { return contains(key) ? 1 : 0; }
 
-  V &at(const K &key) { return mapaccess1(key); }
-  const V &at(const K &key) const { return mapaccess1(key); }
+  MAPSCOPE_ALWAYS_INLINE V &at(const K &key) { return mapaccess1(key); }
+  MAPSCOPE_ALWAYS_INLINE const V &at(const K &key) const { return mapaccess1(key); }
   template <class Q>
   requires transparent<Q> V &at(const Q &key) { return mapaccess1(key); }
   template <class Q>
   requires transparent<Q>
   const V &at(const Q &key) const { return mapaccess1(key); }
 
-  V &operator[](const K &key) { return elem(assign_default(key)); }
-  V &operator[](K &&key) { return elem(assign_default(std::move(key))); }
+  V &operator[](const K &key) { return assign_default(key); }
+  V &operator[](K &&key) { return assign_default(std::move(key)); }
   template <class Q>
   requires(transparent<Q> &&std::is_constructible_v<K, const Q &>) V &operator[](const Q &key) {
-    return elem(assign_default(key));
+    return assign_default(key);
   }
 
   // Inserts {key, V(args...)} if the key is absent; otherwise touches neither.
@@ -636,7 +642,7 @@ public:
       return false;
     }
     for (const auto &[key, value] : a) {
-      const cell at = b.mapaccess(key);
+      const cell at = b.access(key);
       if (at.b == nullptr || !(T::elem(at.b, at.i) == value)) {
         return false;
       }
@@ -653,7 +659,7 @@ private:
 
   // The hash of a key in this map, which is not nil.
   template <class Q> uint64_t hash_of(const Q &key) const {
-    return detail::hash_key(functors_.hash, key, h_->hash0);
+    return detail::hash_key(functors_.hash, key, h_);
   }
 
   template <class Q> bool equal(const K &stored, const Q &key) const {
@@ -665,20 +671,49 @@ private:
   }
 
   // Where the key is; a nil bucket if it is absent (Go: mapaccess2).
-  template <class Q> cell mapaccess(const Q &key) const {
+  //
+  // Here is what most lookups do, in the first bucket of a chain of a map that does not
+  // migrate. All else is in the function below: few need it, and each lookup is a few
+  // instructions in the function that asks for it.
+  template <class Q> MAPSCOPE_ALWAYS_INLINE cell access(const Q &key) const {
     const hmap *const h = h_;
-    if (h == nullptr || h->count == 0) {
+    if (h == nullptr) {
       return {};
     }
     if ((load_flags(h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
       fatal(h, "concurrent map read and map write");
+    }
+    const shortcut &known = shortcut_of(h);
+    if (known.buckets == nullptr) [[unlikely]] {
+      return mapaccess(key);
+    }
+    const uint64_t hash = hash_of(key);
+    const uint64_t chain = hash & known.mask;
+    bmap *const b = bucket(known.buckets, chain);
+    const tophash_group group(b);
+    for (unsigned same = group.match(tophash(hash)); same != 0; same &= same - 1) {
+      if (const size_t i = first_cell(same); equal(T::key(b, i), key)) [[likely]] {
+        return {b, chain, static_cast<uint8_t>(i), h->B};
+      }
+    }
+    if (group.rest() != 0) [[likely]] {
+      return {};
+    }
+    return mapaccess(key);
+  }
+
+  // The same in every map that is not nil.
+  template <class Q> MAPSCOPE_NOINLINE cell mapaccess(const Q &key) const {
+    const hmap *const h = h_;
+    if (h->count == 0) {
+      return {};
     }
     const uint64_t hash = hash_of(key);
     cell at;
     at.level = h->B;
     at.chain = hash & bucketMask(at.level);
     at.b = bucket(h->buckets, at.chain);
-    if (h->oldbuckets != nullptr) [[unlikely]] {
+    if (h->oldbuckets != nullptr) {
       const uint8_t level = old_B(h);
       const uint64_t chain = hash & bucketMask(level);
       bmap *const old = bucket(h->oldbuckets, chain);
@@ -706,8 +741,8 @@ private:
     }
   }
 
-  template <class Q> V &mapaccess1(const Q &key) const {
-    const cell at = mapaccess(key);
+  template <class Q> MAPSCOPE_ALWAYS_INLINE V &mapaccess1(const Q &key) const {
+    const cell at = access(key);
     if (at.b == nullptr) {
       throw std::out_of_range("mapscope::map::at");
     }
@@ -720,73 +755,77 @@ private:
   // Finds or makes the cell of a key. If the key is there, calls found(elem);
   // else calls build(key place, elem place), which constructs both or throws
   // with neither constructed. Returns the cell and whether it was built.
-  //
-  // Here is what most writes do, in the first bucket of a chain of a map that neither
-  // migrates nor has to: it needs few registers, and saves none. All else is in the
-  // function below, which is not inlined, so that it does not cost this one more.
   template <present Present, class Q, class Build, class Found>
-  MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
-    if constexpr (Present == present::impossible) {
-      return mapassign<Present>(key, 0, writing_state::not_begun, build, found);
-    } else {
-      hmap *const h = h_;
-      if (h == nullptr) [[unlikely]] {
-        return mapassign<Present>(key, 0, writing_state::not_begun, build, found);
+  MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> assign_entry(const Q &key, Build build,
+                                                            Found found) {
+    if constexpr (Present != present::impossible) {
+      if (const simple_cell at = assign_simply(key, build, found); at.b != nullptr) [[likely]] {
+        return {cell{at.b, at.chain, static_cast<uint8_t>(at.i), h_->B}, at.built};
       }
-      const uint64_t hash = hash_of(key);
-      if (h->buckets == nullptr || h->oldbuckets != nullptr ||
-          (load_flags(h) & MAPSCOPE_RETIRED) != 0 || detail::stop_armed(MAPSCOPE_EVENT_ASSIGN, h))
-          [[unlikely]] {
-        return mapassign<Present>(key, hash, writing_state::not_begun, build, found);
-      }
-      detail::write_guard writing(h);
-      const uint8_t B = h->B;
-      const uint64_t chain = hash & bucketMask(B);
-      bmap *const b = bucket(h->buckets, chain);
-      const tophash_group group(b);
-      const uint8_t top = tophash(hash);
-      for (unsigned same = group.match(top); same != 0; same &= same - 1) {
-        const unsigned i = first_cell(same);
-        if (equal(T::key(b, i), key)) [[likely]] {
-          found(T::elem(b, i));
-          writing.done();
-          return {cell{b, chain, static_cast<uint8_t>(i), B}, false};
-        }
-      }
-      if (group.rest() != 0 && !overLoadFactor(h->count + 1, B) &&
-          !tooManyOverflowBuckets(h->noverflow, B)) [[likely]] {
-        const unsigned i = first_cell(group.empty());
-        build(T::key_place(b, i), T::elem_place(b, i));
-        store_order();
-        b->tophash[i] = top;
-        store_order();
-        set_count(h, h->count + 1);
-        writing.done();
-        return {cell{b, chain, static_cast<uint8_t>(i), B}, true};
-      }
-      writing.leave_to_another();
-      return mapassign<Present>(key, hash, writing_state::begun, build, found);
     }
+    return mapassign<Present>(key, build, found);
   }
 
-  // Whether the map is marked as being written to when the function below begins.
-  enum class writing_state { not_begun, begun };
+  // A cell of h_->buckets. (Its fields fill registers, which compilers keep apart.)
+  struct simple_cell {
+    bmap *b;
+    uint64_t chain;
+    size_t i;
+    bool built;
+  };
 
-  // The same for every key and map. `hash` is the key's, where the map is not nil
-  // and the key may be there.
+  // What most writes do, in the first bucket of a chain of a map that neither migrates
+  // nor has to: it needs few registers, and saves none. Where it is not that simple,
+  // does nothing, and returns no bucket: the function below does it all.
+  template <class Q, class Build, class Found>
+  MAPSCOPE_ALWAYS_INLINE simple_cell assign_simply(const Q &key, Build &build, Found &found) {
+    constexpr simple_cell none{nullptr, 0, 0, false};
+    hmap *const h = h_;
+    if (h == nullptr) [[unlikely]] {
+      return none;
+    }
+    const shortcut &known = shortcut_of(h);
+    const uint8_t flags = load_flags(h);
+    if (known.buckets == nullptr || (flags & (MAPSCOPE_HASH_WRITING | MAPSCOPE_RETIRED)) != 0 ||
+        detail::stop_armed(MAPSCOPE_EVENT_ASSIGN, h)) [[unlikely]] {
+      return none;
+    }
+    const uint64_t hash = detail::hash_key(functors_.hash, key, h);
+    detail::write_guard writing(h, flags);
+    const uint64_t chain = hash & known.mask;
+    bmap *const b = bucket(known.buckets, chain);
+    const tophash_group group(b);
+    const uint8_t top = tophash(hash);
+    for (unsigned same = group.match(top); same != 0; same &= same - 1) {
+      if (const size_t i = first_cell(same); equal(T::key(b, i), key)) [[likely]] {
+        found(T::elem(b, i));
+        writing.done_without_release();
+        return {b, chain, i, false};
+      }
+    }
+    if (group.rest() != 0 && h->count < known.room) [[likely]] {
+      const size_t i = first_cell(group.empty());
+      build(T::key_place(b, i), T::elem_place(b, i));
+      store_order();
+      b->tophash[i] = top;
+      store_order();
+      set_count(h, h->count + 1);
+      writing.done_without_release();
+      return {b, chain, i, true};
+    }
+    return none;
+  }
+
+  // The same for every key and map.
   template <present Present, class Q, class Build, class Found>
-  MAPSCOPE_NOINLINE std::pair<cell, bool> mapassign(const Q &key, uint64_t hash,
-                                                    writing_state state, Build build, Found found) {
+  MAPSCOPE_NOINLINE std::pair<cell, bool> mapassign(const Q &key, Build build, Found found) {
     if (h_ == nullptr) [[unlikely]] {
       h_ = makemap(&T::type, 0, &functors_);
-      hash = hash_of(key);
-    } else if constexpr (Present == present::impossible) {
-      hash = hash_of(key);
     }
+    const uint64_t hash = hash_of(key);
     hmap *const h = h_;
     const uint8_t top = tophash(hash);
-    detail::write_guard writing =
-        state == writing_state::begun ? detail::write_guard::begun(h) : detail::write_guard(h);
+    detail::write_guard writing(h);
     if (h->buckets == nullptr) [[unlikely]] {
       newbuckets(&T::type, h);
     }
@@ -877,13 +916,22 @@ private:
     }
   }
 
-  template <class Q> MAPSCOPE_ALWAYS_INLINE std::pair<cell, bool> assign_default(Q &&key) {
-    return mapassign<present::overwritten>(
-        key, [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); }, [](V &) {});
+  template <class Q> MAPSCOPE_ALWAYS_INLINE V &assign_default(Q &&key) {
+    const auto build = [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); };
+    const auto found = [](V &) {};
+    if (const simple_cell at = assign_simply(key, build, found); at.b != nullptr) [[likely]] {
+      return T::elem(at.b, at.i);
+    }
+    return assign_default_by_mapassign(std::forward<Q>(key));
+  }
+  // Called last by the function above, which has no frame of its own for that.
+  template <class Q> MAPSCOPE_NOINLINE V &assign_default_by_mapassign(Q &&key) {
+    return elem(mapassign<present::overwritten>(
+        key, [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key)); }, [](V &) {}));
   }
 
   template <class Q, class... Args> std::pair<iterator, bool> emplace_key(Q &&key, Args &&...args) {
-    const auto [at, inserted] = mapassign<present::kept>(
+    const auto [at, inserted] = assign_entry<present::kept>(
         key,
         [&](void *k, void *e) {
           build_entry(k, e, std::forward<Q>(key), std::forward<Args>(args)...);
@@ -897,7 +945,7 @@ private:
   }
 
   template <class Q, class M> std::pair<iterator, bool> assign_key(Q &&key, M &&value) {
-    const auto [at, inserted] = mapassign<present::overwritten>(
+    const auto [at, inserted] = assign_entry<present::overwritten>(
         key,
         [&](void *k, void *e) { build_entry(k, e, std::forward<Q>(key), std::forward<M>(value)); },
         [&](V &elem) { elem = std::forward<M>(value); });
@@ -906,7 +954,7 @@ private:
 
   // Inserts an entry whose key is known to be absent.
   void insert_absent(const K &key, const V &value) {
-    mapassign<present::impossible>(
+    assign_entry<present::impossible>(
         key, [&](void *k, void *e) { build_entry(k, e, key, value); }, [](V &) {});
   }
 
@@ -1055,24 +1103,20 @@ public:
   pointer operator->() const noexcept { return pointer(**this); }
 
   basic_iterator &operator++() {
-    if (it_.mode == hiter_mode::scanning) {
-      if ((load_flags(it_.h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
-        fatal(it_.h, "concurrent map iteration and map write");
+    for (unsigned ahead = it_.ahead; ahead != 0;) {
+      const size_t i = first_cell(ahead);
+      ahead &= ahead - 1;
+      if (it_.at.b->tophash[i] >= MAPSCOPE_MIN_TOP_HASH) [[likely]] {
+        check_not_writing();
+        it_.ahead = ahead;
+        it_.at.i = static_cast<uint8_t>(i);
+        return *this;
       }
-      do {
-        for (unsigned ahead = it_.ahead; ahead != 0;) {
-          const unsigned i = first_cell(ahead);
-          ahead &= ahead - 1;
-          if (it_.at.b->tophash[i] >= MAPSCOPE_MIN_TOP_HASH) [[likely]] {
-            it_.ahead = static_cast<uint8_t>(ahead);
-            it_.at.i = static_cast<uint8_t>(i);
-            return *this;
-          }
-        }
-        it_.ahead = 0;
-      } while (next_bucket());
     }
-    mapiternext(&it_);
+    it_.ahead = 0;
+    if (it_.mode != hiter_mode::scanning || !next_bucket()) {
+      mapiternext(&it_);
+    }
     return *this;
   }
   basic_iterator operator++(int) {
@@ -1082,6 +1126,10 @@ public:
   }
 
   friend bool operator==(const basic_iterator &a, const basic_iterator &b) noexcept {
+    // A loop knows without looking at memory that this one is not at the end.
+    if (a.it_.ahead != 0 && b.it_.at.b == nullptr) {
+      return false;
+    }
     return a.it_.at.b == b.it_.at.b && a.it_.at.i == b.it_.at.i;
   }
 
@@ -1092,20 +1140,38 @@ private:
   basic_iterator(hmap *h, const cell &at) noexcept { point(at.b != nullptr ? h : nullptr, at); }
   basic_iterator(hmap *h, start_tag) { mapiterinit(&T::type, h, &it_); }
 
-  // Goes to the next bucket, where that is simple: mapiternext knows the rest.
-  bool next_bucket() noexcept {
-    if (bmap *const b = T::overflow(it_.at.b); b != nullptr) {
-      it_.at.b = b;
-    } else {
-      const hmap *const h = it_.h;
-      const uint64_t bucket = (it_.bucket + 1) & bucketMask(it_.L);
-      if (h->oldbuckets != nullptr || h->B != it_.L || bucket == it_.startBucket) {
-        return false;
-      }
-      it_.bucket = bucket;
-      it_.at = {bucket_at(h->buckets, bucket, T::bucketsize), bucket, 0, it_.L};
+  void check_not_writing() const {
+    if ((glance_at_flags(it_.h) & MAPSCOPE_HASH_WRITING) != 0) [[unlikely]] {
+      fatal(it_.h, "concurrent map iteration and map write");
     }
-    it_.ahead = static_cast<uint8_t>(tophash_group(it_.at.b).live());
+  }
+  // Goes to the first entry of the next bucket, where that is simple: mapiternext knows
+  // the rest.
+  bool next_bucket() {
+    check_not_writing();
+    const hmap *const h = it_.h;
+    const shortcut &known = shortcut_of(h);
+    if (known.buckets == nullptr || h->B != it_.L) {
+      return false;
+    }
+    bmap *b = it_.at.b;
+    uint64_t chain = it_.bucket;
+    for (unsigned live = 0; live == 0;) {
+      b = T::overflow(b);
+      if (b == nullptr) [[likely]] {
+        chain = (chain + 1) & known.mask;
+        if (chain == it_.startBucket) {
+          return false;
+        }
+        b = bucket_at(known.buckets, chain, T::bucketsize);
+      }
+      if (live = tophash_group(b).live(); live != 0) [[likely]] {
+        it_.at.b = b;
+        it_.at.chain = it_.bucket = chain;
+        it_.at.i = static_cast<uint8_t>(first_cell(live));
+        it_.ahead = live & (live - 1);
+      }
+    }
     return true;
   }
   void follow() { mapiterregister(&it_); }
@@ -1130,6 +1196,7 @@ private:
     it_.at.i = at.i;
     it_.at.level = at.level;
     it_.mode = hiter_mode::unregistered;
+    it_.ahead = 0;
   }
   // Takes over another iterator's place; it_ must not be registered.
   void take(hiter &from) noexcept {

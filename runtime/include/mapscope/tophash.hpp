@@ -31,10 +31,13 @@ public:
       : bytes_(_mm_loadl_epi64(reinterpret_cast<const __m128i *>(b->tophash))) {}
   // Cells whose tophash is `top`.
   unsigned match(uint8_t top) const noexcept {
-    // By multiplication: _mm_set1_epi8 may go through memory, one byte in and
-    // four out, which no processor forwards.
-    const auto all = static_cast<long long>(top * uint64_t{0x0101010101010101});
-    return mask(_mm_cmpeq_epi8(bytes_, _mm_cvtsi64_si128(all)));
+    // _mm_set1_epi8 may go through memory, one byte in and four out, which no
+    // processor forwards. All sixteen bytes are set: of bytes_ the upper half is 0,
+    // which no tophash of a key is.
+    __m128i all = _mm_cvtsi32_si128(top);
+    all = _mm_unpacklo_epi8(all, all);
+    all = _mm_shuffle_epi32(_mm_shufflelo_epi16(all, 0), 0);
+    return static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes_, all)));
   }
   // Cells that hold nothing: emptyRest or emptyOne.
   unsigned empty() const noexcept {
