@@ -29,7 +29,7 @@ function(mapscope_add_go_program name package)
   add_custom_command(
     OUTPUT "${program}"
     COMMAND "${CMAKE_COMMAND}" -E env GO111MODULE=on GOFLAGS=-buildvcs=false GOENV=off GOWORK=off
-            GOPROXY=off GOTOOLCHAIN=local GOEXPERIMENT= CGO_ENABLED=0
+            GOPROXY=off GOTOOLCHAIN=local GOEXPERIMENT= CGO_ENABLED=0 GOGC=400
             "GOCACHE=${PROJECT_BINARY_DIR}/go-cache" "GOPATH=${PROJECT_BINARY_DIR}/go-path"
             "${MAPSCOPE_GO}" build ${ARGN} -o "${program}" "./${package}"
     DEPENDS ${sources}

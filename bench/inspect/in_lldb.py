@@ -8,11 +8,12 @@ file named there, as one JSON object.
 
 import json
 import os
+import time
 from typing import Any, Dict
 
 import lldb
 
-from measuring import MIB, memory, seconds
+from measuring import MIB, WRITTEN, memory, seconds
 
 #: children of a map that an IDE's variables pane asks for
 CHILDREN = 256
@@ -50,7 +51,19 @@ def expand(frame: lldb.SBFrame, name: str) -> int:
     return shown
 
 
+def lists(debugger: lldb.SBDebugger) -> Dict[str, Any]:
+    """The first list of many maps, for which the program is looked at, and the next ones."""
+    results: Dict[str, Any] = {}
+    results["first"], text = seconds(lambda: run(debugger, "map list"), time.process_time)
+    results["next"], text = seconds(lambda: run(debugger, "map list"), time.process_time)
+    results["json"], text = seconds(lambda: run(debugger, "map list --json"), time.process_time)
+    results["maps"] = len(json.loads(text)["maps"])
+    return results
+
+
 def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, Any]:
+    if not parameters["map"]:
+        return lists(debugger)
     name, go = parameters["map"], parameters["go"]
     process = debugger.GetSelectedTarget().GetProcess()
     frame = process.GetSelectedThread().GetSelectedFrame()
@@ -67,10 +80,13 @@ def measure(debugger: lldb.SBDebugger, parameters: Dict[str, Any]) -> Dict[str, 
             raise RuntimeError(f"map check found: {text[:200]}")
     if not go:
         results["print"], results["shown"] = seconds(lambda: expand(frame, name))
-    output = parameters["output"] + ".entries"
-    results["entries"], text = seconds(
-        lambda: run(debugger, f"map entries {name} --limit 0 --json -o '{output}'")
-    )
+    if parameters["entries"]:
+        output = parameters["output"]
+        for what, options in WRITTEN:
+            results[what], text = seconds(
+                lambda: run(debugger, f"map entries {name} {options} -o '{output}.{what}'"),
+                time.process_time,
+            )
     results["gained"] = memory("VmHWM") - before
     if "B" not in facts:  # a Swiss map: there is no measure of reading it
         return results

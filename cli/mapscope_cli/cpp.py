@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: MIT
 """C++ values and names by debug information and memory alone: what flavours/cpp/cpp_expressions.py
-asks for. Names are those of global variables: locals are a debugger's."""
+asks for. Names are those of the chosen thread's frames, and of global variables."""
 
 from typing import Callable, Iterable, Iterator, List, Optional, Tuple
 
 from mapscope.errors import MapscopeError
 from mapscope.program.cpp_debug_info import DwarfType, GlobalVariable
 from mapscope.program.cpp_types import Form
-from mapscope.program.cpp_values import CppScope, CppValue
+from mapscope.program.cpp_values import CppScope, CppValue, find_member
 from mapscope.program.memory import ADDRESS_LIMIT, Buffer
 from mapscope.program.target import Variable
 from mapscope.program.values import escape
+from .threads import FileFrame
 
 Read = Callable[[int, int], Buffer]
 
@@ -95,17 +96,102 @@ class MemoryValue(CppValue):
         return MemoryValue(self._read, found, address) if isinstance(found, DwarfType) else None
 
 
-class FileScope(CppScope):
-    """The program's global variables, wherever it is stopped.
+class RegisterValue(MemoryValue):
+    """A number or a pointer that lies in no memory."""
 
-    :param variables: all of them, with addresses in memory
+    def __init__(self, read: Read, type: DwarfType, value: int) -> None:
+        super().__init__(read, type, 0)
+        self._value = value
+
+    def address(self) -> Optional[int]:
+        return None
+
+    def variable(self) -> Variable:
+        return Variable(self._type.described(), None, self._value.to_bytes(8, "little"))
+
+    def number(self) -> int:
+        size = self.size()
+        if self.form not in (Form.POINTER, Form.OTHER) or not 0 < size <= _LARGEST:
+            raise MapscopeError(f"a {escape(self.type_name)} is no number")
+        return self._value & ((1 << 8 * size) - 1)
+
+    def _parts(self, bases: bool) -> Iterator[Tuple[str, CppValue]]:
+        raise MapscopeError(f"a {escape(self.type_name)} in a register: it has no parts in memory")
+
+    def _of(self, address: int) -> CppValue:
+        if self.form is not Form.POINTER:
+            raise MapscopeError(f"a {escape(self.type_name)} is in a register")
+        return super()._of(address)
+
+
+#: the frames of a thread, innermost first
+Frames = Callable[[], Iterator[FileFrame]]
+
+
+class FileScope(CppScope):
+    """What can be named at the instruction that a thread is at: locals of its innermost function,
+    members of the object that this works on, and global variables; then locals of the functions
+    around it.
+
+    :param variables: all global ones, with addresses in memory
+    :param frames: of the thread
+    :param tell: says of which frame a variable of another function is
     """
 
-    def __init__(self, read: Read, variables: Callable[[], Iterator[GlobalVariable]]) -> None:
+    def __init__(
+        self,
+        read: Read,
+        variables: Callable[[], Iterator[GlobalVariable]],
+        frames: Frames,
+        tell: Callable[[str], None],
+    ) -> None:
         self._read = read
         self._variables = variables
+        self._frames = frames
+        self._tell = tell
 
     def find(self, name: str) -> Optional[CppValue]:
+        if "::" in name:
+            return self._global(name)
+        frames = self._frames()
+        innermost = next(frames, None)
+        found = None
+        if innermost is not None:
+            found = self._local(innermost, name) or self._member(innermost, name)
+        if found is None:
+            found = self._global(name)
+        if found is not None:
+            return found
+        for number, frame in enumerate(frames, 1):
+            found = self._local(frame, name) or self._member(frame, name)
+            if found is not None:
+                where = f"{escape(name)} is of frame {number}, {escape(frame.function)}"
+                self._tell(where)
+                return found
+        return None
+
+    def _local(self, frame: FileFrame, name: str) -> Optional[CppValue]:
+        found = frame.local(name)
+        if found is None:
+            return None
+        type, place, value = found
+        if place is not None:
+            return MemoryValue(self._read, type, place)
+        return None if value is None else RegisterValue(self._read, type, value)
+
+    def _member(self, frame: FileFrame, name: str) -> Optional[CppValue]:
+        """A member of *this."""
+        if name == "this" or "this" not in frame.locals():
+            return None
+        try:
+            this = self._local(frame, "this")
+        except MapscopeError:
+            return None
+        if this is None or this.form is not Form.POINTER or not this.number():
+            return None
+        return find_member(this.pointee(), name)
+
+    def _global(self, name: str) -> Optional[CppValue]:
         wanted = name[2:] if name.startswith("::") else name
         same: List[GlobalVariable] = []
         unnamed: List[GlobalVariable] = []
@@ -131,12 +217,14 @@ class FileScope(CppScope):
 
     def evaluate(self, text: str) -> CppValue:
         raise MapscopeError(
-            f"{escape(text)}: without a debugger, expressions of C++ are names of global "
+            f"{escape(text)}: without a debugger, expressions of C++ are names of "
             "variables, members, elements, * and &"
         )
 
     def names(self) -> Iterable[str]:
-        return [variable.name for variable in self._variables()]
+        innermost = next(self._frames(), None)
+        own = [] if innermost is None else innermost.locals()
+        return [*own, *(variable.name for variable in self._variables())]
 
     def at(self, native: object, address: int) -> CppValue:
         if not isinstance(native, DwarfType):

@@ -5,7 +5,8 @@ import os
 import struct
 import sys
 import time
-from typing import Dict, Iterator, List, Optional, Protocol, Tuple
+from itertools import islice
+from typing import Dict, Iterator, List, Optional, Protocol, Set, Tuple
 
 from mapscope.errors import MapscopeError, UsageError
 from mapscope.flavours.cpp import cpp_expressions
@@ -25,7 +26,7 @@ from mapscope.program.values import escape
 from mapscope.session import Session
 from .cpp import FileScope
 from .names import FileNames
-from .threads import Described, FileThread
+from .threads import Described, FileFrame, FileThread
 
 #: of files that have Go code
 _GO_SECTIONS = (".gopclntab", ".data.rel.ro.gopclntab", ".go.buildinfo")
@@ -76,6 +77,7 @@ class FileTarget(Target):
         self._started = time.monotonic()
         self._shown = False
         self._scoped: Optional[List[ScopedFrame]] = None
+        self._said: Set[str] = set()
         self._unwinder = Unwinder(process.read, self._unwind_table)
         self._cpp: Dict[str, CppDebugInfo] = {}
         self._kernels: Optional[Tuple[int, int, int]] = None
@@ -252,7 +254,7 @@ class FileTarget(Target):
             return Variable(_WORD, None, (value & (1 << 64) - 1).to_bytes(8, "little"))
         if expression.startswith("$"):
             return self._register(expression[1:])
-        scope = FileScope(self.read_memory, self._cpp_globals)
+        scope = FileScope(self.read_memory, self._cpp_globals, self._cpp_frames, self._say)
         try:
             return cpp_expressions.evaluate(Session(self), scope, expression)
         except MapscopeError:
@@ -281,6 +283,18 @@ class FileTarget(Target):
             ):
                 self._cpp[file.path] = CppDebugInfo(file.section)
                 yield file, self._cpp[file.path]
+
+    def _cpp_frames(self) -> Iterator[FileFrame]:
+        """The chosen thread's frames."""
+        for frame in islice(self.selected_frames(), _SELECTED):
+            if isinstance(frame, FileFrame):
+                yield frame
+
+    def _say(self, text: str) -> None:
+        """Tell something once."""
+        if text not in self._said:
+            self._said.add(text)
+            self.warn(f"mapscope: {text}")
 
     def _cpp_globals(self) -> Iterator[GlobalVariable]:
         """C++ variables of all files, with their addresses in memory."""

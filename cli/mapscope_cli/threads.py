@@ -7,10 +7,11 @@ from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from mapscope.errors import MapscopeError
 from mapscope.program.call_frames import CallFrame, Unwinder
-from mapscope.program.cpp_debug_info import CppDebugInfo, CppScope
+from mapscope.program.cpp_debug_info import CppDebugInfo, CppScope, DwarfType
 from mapscope.program.dwarf import Machine
 from mapscope.program.memory import Buffer
 from mapscope.program.target import Frame, Thread, Variable
+from mapscope.program.values import escape
 from mapscope.records import dataclass
 
 #: registers that are shown, as debuggers do
@@ -62,28 +63,53 @@ class FileFrame(Frame):
         return self._frame.registers.get("rsp", 0)
 
     def variable(self, name: str) -> Optional[Variable]:
+        try:
+            found = self.local(name)
+        except MapscopeError:
+            return None
+        if found is None:
+            return None
+        type, place, value = found
+        if place is not None or value is None:
+            return Variable(type.described(), place)
+        return Variable(type.described(), None, value.to_bytes(8, "little"))
+
+    def locals(self) -> List[str]:
+        """Names of parameters and locals, also of those that have no value here."""
         described = self._described
-        if described is None:
+        try:
+            return [] if described is None else described.info.locals(described.scope)
+        except (MapscopeError, IndexError, struct.error):
+            return []
+
+    def local(self, name: str) -> Optional[Tuple[DwarfType, Optional[int], Optional[int]]]:
+        """A parameter's or local's type, and where it is or, if it is in a register or was
+        computed, its value; what it refers to, if it is a reference. None: there is none.
+
+        :raises MapscopeError: if it has no value here
+        """
+        described = self._described
+        if described is None or name not in self.locals():
             return None
         machine = _machine(self._frame, described, self._callers)
         pc = code_at(self._frame) - described.bias
         try:
             found = described.info.local(described.scope, name, pc, machine)
-            if found is None:
-                return None
+        except (IndexError, struct.error):
+            found = None
+        if found is not None:
             type, piece = found
-            if type.is_reference:
+            if not type.is_reference:
+                if piece.address is not None or piece.value is not None:
+                    return type, piece.address, piece.value
+            else:
                 place = piece.value
                 if piece.address is not None:
                     place = _word(described, piece.address)
-                return None if place is None else Variable(type.described(), place)
-            if piece.address is not None:
-                return Variable(type.described(), piece.address)
-            if piece.value is None:
-                return None
-            return Variable(type.described(), None, piece.value.to_bytes(8, "little"))
-        except (MapscopeError, IndexError, struct.error):
-            return None
+                target = type.target()
+                if place is not None and isinstance(target, DwarfType):
+                    return target, place, None
+        raise MapscopeError(f"{escape(name)} is optimized out here")
 
     def inlined(self) -> Iterator[str]:
         described = self._described

@@ -139,7 +139,8 @@ def _types(last: str, session: Session) -> Iterator[str]:
     for (_, view), _ in zip(list_maps(session), range(_MOST_MAPS)):
         found.append(view.type_name)
     for name in found:
-        # one with blanks would have to be quoted from its beginning
+        # one with blanks would have to be quoted from its beginning; commas need none behind them
+        name = name.replace(", ", ",")
         if name.startswith(last) and " " not in name:
             if "runtime." in last or "runtime." not in name:
                 yield name

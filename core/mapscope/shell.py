@@ -5,6 +5,8 @@ What the adapters call; they print what `write` is given and show the one line
 of a MapscopeError on the debugger's error channel.
 """
 
+import gc
+from contextlib import contextmanager
 from itertools import chain
 from typing import Callable, Iterator, List, Optional, Sequence, Union
 
@@ -18,6 +20,10 @@ from .stops.all_stops import Stops
 
 #: interrupts after which a command ends without another word
 _INTERRUPTS = 3
+
+#: objects that a command makes between two looks for circles among them. Most live until its end,
+#: and Python's own 700 make looking for circles more than half of the time of a long list
+_COLLECT = 50_000
 
 Write = Callable[[str], None]
 
@@ -42,7 +48,8 @@ def run(
     :raises MapscopeError: with one line for the user, whatever went wrong
     """
     try:
-        return _run(target, stops, name, line, write, prefix)
+        with _collecting_rarely():
+            return _run(target, stops, name, line, write, prefix)
     except MapscopeError:
         raise
     except KeyboardInterrupt:
@@ -53,6 +60,18 @@ def run(
         raise MapscopeError("not enough memory in the debugger for this map") from None
     except Exception as error:  # never a traceback in a user's debugger
         raise MapscopeError(describe(error)) from error
+
+
+@contextmanager
+def _collecting_rarely() -> Iterator[None]:
+    """Let Python look for circles of objects less often; the debugger's own way comes back."""
+    before = gc.get_threshold()
+    if before[0]:  # 0: somebody wants it never
+        gc.set_threshold(max(before[0], _COLLECT), *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def _run(

@@ -7,10 +7,13 @@ from typing import Any, Dict, Iterable, Iterator, Optional, Tuple
 import gdb
 
 from mapscope.errors import MapscopeError
+from mapscope.program.cpp_names import with_enumerators
+from mapscope.program.cpp_spelling import UNNAMED
 from mapscope.program.cpp_values import CppScope, CppValue, Form
 from mapscope.program.target import Variable
 from mapscope.program.values import escape
 from .expressions import Language, value_at, variable_of
+from .types import enumerators
 
 _REFERENCES = (gdb.TYPE_CODE_REF, gdb.TYPE_CODE_RVALUE_REF)
 _FORMS = {
@@ -79,7 +82,9 @@ def full_name(type: gdb.Type, depth: int = 0) -> str:
     if depth == 0:
         type = type.unqualified()
     unnamed = type.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and not type.name
-    return "(unnamed class)" if unnamed else str(type if depth else type.name or type)
+    if unnamed:
+        return UNNAMED
+    return with_enumerators(str(type if depth else type.name or type), enumerators)
 
 
 def _evaluated(text: str) -> gdb.Value:

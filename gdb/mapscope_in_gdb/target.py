@@ -11,6 +11,7 @@ import gdb
 from mapscope.errors import MapscopeError, MemoryUnreadable, UsageError
 from mapscope.go import debug_info
 from mapscope.program.core_file import Range
+from mapscope.program.cpp_names import with_plain_values
 from mapscope.program.cpp_types import CppType, CppVariable
 from mapscope.program.target import CodeFile, Frame, Names, Section, Target, Thread, Variable
 from mapscope.program.types import Type
@@ -144,10 +145,12 @@ class GdbTarget(Target):
         return code_file(address, self._sections)
 
     def find_type(self, name: str) -> Optional[Type]:
-        try:
-            return describe(gdb.lookup_type(name))
-        except (gdb.error, RuntimeError):
-            return None
+        for spelled in dict.fromkeys((name, with_plain_values(name))):
+            try:
+                return describe(gdb.lookup_type(spelled))
+            except (gdb.error, RuntimeError):
+                pass
+        return None
 
     def cpp_variables(self, unread: List[str], every: bool = False) -> Iterator[CppVariable]:
         program = core_dump.program()

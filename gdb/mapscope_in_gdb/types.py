@@ -11,7 +11,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import gdb
 
-from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written
+from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, with_enumerators
+from mapscope.program.cpp_spelling import UNNAMED
 from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 from .names import is_go_header
@@ -85,7 +86,21 @@ def _describe(native: gdb.Type, depth: int) -> Type:
 
 def _name(native: gdb.Type) -> str:
     """The type's name as users write it."""
-    return as_written(str(native.unqualified().name or native.unqualified()))
+    native = native.unqualified()
+    if native.code in (gdb.TYPE_CODE_STRUCT, gdb.TYPE_CODE_UNION) and not native.name:
+        return UNNAMED
+    return as_written(with_enumerators(str(native.name or native), enumerators))
+
+
+def enumerators(name: str) -> Dict[int, str]:
+    """The names of an enumeration's values, in full; {}: there is no such."""
+    try:
+        type = gdb.lookup_type(name).strip_typedefs()
+        if type.code != gdb.TYPE_CODE_ENUM:
+            return {}
+        return {int(field.enumval): str(field.name) for field in type.fields()}
+    except (gdb.error, RuntimeError):
+        return {}
 
 
 def _is_signed(type: gdb.Type) -> bool:
@@ -152,7 +167,7 @@ def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
             keys, elems = names["keys"], names["elems"]
             places = (int(keys.bitpos) // 8, int(elems.bitpos) // 8)
             types = (keys.type.strip_typedefs().target(), elems.type.strip_typedefs().target())
-            strides = (int(types[0].sizeof), int(types[1].sizeof))
+            strides = (_stride(types[0]), _stride(types[1]))
     except (KeyError, gdb.error, RuntimeError, AttributeError):
         return Type(Kind.GO_MAP, name, 8, swiss=True, native=native)
 
@@ -173,6 +188,12 @@ def _swiss_map(native: gdb.Type, header: gdb.Type, name: str) -> Type:
         swiss=True,
         native=native,
     )
+
+
+def _stride(type: gdb.Type) -> int:
+    """Bytes of a value in an array: a Go func value is a pointer, which gdb takes for code."""
+    is_code = type.strip_typedefs().code == gdb.TYPE_CODE_FUNC
+    return 8 if is_code else int(type.sizeof)
 
 
 def _go_named(native: gdb.Type, name: str) -> Callable[[], Type]:
@@ -315,7 +336,8 @@ def _class(type: gdb.Type) -> CppClass:
         except (gdb.error, RuntimeError):
             return None
 
-    return CppClass(str(type.name or ""), tuple(parts), argument, nested)
+    tag = with_enumerators(str(type.name or ""), enumerators)
+    return CppClass(tag, tuple(parts), argument, nested)
 
 
 def _is_go_name(name: str) -> bool:

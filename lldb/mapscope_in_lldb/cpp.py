@@ -11,12 +11,13 @@ from typing import Any, Callable, Iterable, Iterator, List, Optional, Protocol, 
 import lldb
 
 from mapscope.errors import MapscopeError
+from mapscope.program.cpp_spelling import UNNAMED
 from mapscope.program.cpp_values import CppScope, CppValue, Form, find_member, member_names
 from mapscope.program.memory import Buffer
 from mapscope.program.target import Variable
 from mapscope.program.values import escape
-from .data import bytes_of_data, global_variables
-from .types import describe, spelled
+from .data import bytes_of_data, global_variables, variable_name
+from .types import describe, full_name, spelled
 
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
 _MASK = (1 << 64) - 1
@@ -70,16 +71,16 @@ class LldbValue(CppValue):
             self.form = Form.ARRAY
         elif which & _CLASSES:
             self.form = Form.CLASS
-        self.tag = str(canonical.GetName() or "?")
+        self.tag = full_name(canonical, str(canonical.GetName() or "?"))
         if self.tag.endswith(_UNNAMED):
-            self.tag = "(unnamed class)"
+            self.tag = UNNAMED
         self.complete = self.form is not Form.CLASS or bool(
             canonical.IsTypeComplete() and canonical.GetByteSize()
         )
 
     @property
     def type_name(self) -> str:
-        if self.tag == "(unnamed class)":
+        if self.tag == UNNAMED:
             return self.tag
         return spelled(self._declared.GetCanonicalType())
 
@@ -288,7 +289,7 @@ class LldbScope(CppScope):
         """(full name, variable) of all that have the last part of a name."""
         last = name.rpartition("::")[2]
         found = global_variables(self.target.native, last, _MANY)
-        named = ((str(value.GetName() or "").removeprefix("::"), value) for value in found)
+        named = ((variable_name(value), value) for value in found)
         return [(full, value) for full, value in named if full.rpartition("::")[2] == last]
 
     def exactly(self, full: str) -> Optional[CppValue]:

@@ -11,15 +11,15 @@ from typing import Dict, Iterator, List, Optional, Set, Tuple
 import lldb
 
 from mapscope.program.cpp_names import function_name
+from mapscope.program.cpp_spelling import UNNAMED
 from mapscope.program.cpp_types import CppType, CppVariable, Form, Part, is_system_file
 from mapscope.program.types import Type
-from .data import bytes_of_data, global_variables
-from .types import describe, with_tuples
+from .data import ABI_TAG, bytes_of_data, global_variables, variable_name
+from .types import describe, full_name, with_tuples
 
 _CLASSES = lldb.eTypeClassStruct | lldb.eTypeClassClass | lldb.eTypeClassUnion
 _UNNAMED = re.compile(r"\((?:unnamed|anonymous) (?:struct|class|union)[^)]*\)$")
 _OWN = (lldb.eValueTypeVariableLocal, lldb.eValueTypeVariableArgument)
-_ABI_TAG = re.compile(r"\[abi:\w+\]")
 #: what compilers and link-time optimisation put behind a symbol's name
 _SUFFIX = re.compile(r"\.(?:lto_priv\.|constprop\.|llvm\.)?\d+(?:\.\d+)*$")
 #: symbols of a C++ program that are no variables of the source
@@ -53,9 +53,9 @@ class LldbCppType(CppType):
             self.form = Form.ARRAY
         elif which & _CLASSES:
             self.form = Form.CLASS
-        self.tag = with_tuples(type, str(type.GetName() or "?"))
+        self.tag = full_name(type, with_tuples(type, str(type.GetName() or "?")))
         if _UNNAMED.search(self.tag):
-            self.tag = "(unnamed class)"
+            self.tag = UNNAMED
         # LLDB 19 prints an error of its own when it looks at what GCC 12 says of these, also
         # when it is asked for their size
         if self.tag.startswith(_NOT_ASKED):
@@ -194,7 +194,7 @@ class Variables:
             name = str(symbol.GetName() or "")
             if _MADE.match(name) or not name:
                 continue
-            name = _SUFFIX.sub("", _ABI_TAG.sub("", name))
+            name = _SUFFIX.sub("", ABI_TAG.sub("", name))
             if str(symbol.GetMangledName() or "").startswith(_OF_FUNCTION):
                 scope = name.rpartition("::")[0]
                 start = symbol.GetStartAddress()
@@ -216,7 +216,7 @@ class Variables:
             self._unread.append(f"static variables of functions that LLDB does not find: {some}")
 
     def _told_once(self, value: lldb.SBValue) -> Iterator[CppVariable]:
-        name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
+        name = variable_name(value)
         if value.GetError().Fail():
             own = "thread" in str(value.GetError().GetCString() or "")
             if own and not name.startswith(_OURS):
@@ -247,7 +247,7 @@ class Variables:
                     continue
                 for value in block.GetVariables(self._target, False, False, True):
                     if places.pop(int(value.GetLoadAddress()), None) is not None:
-                        full = f"{_ABI_TAG.sub('', str(function.GetName() or name))}::"
+                        full = f"{ABI_TAG.sub('', str(function.GetName() or name))}::"
                         one = _variable(full + str(value.GetName() or ""), value)
                         if one is not None and (one.name, one.address or 0) not in self._told:
                             self._told.add((one.name, one.address or 0))
@@ -269,7 +269,7 @@ class Variables:
                 if not _is_meant(frame.GetModule(), self._every):
                     continue
                 for value in frame.GetVariables(False, False, True, True, lldb.eNoDynamicValues):
-                    name = _ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")
+                    name = variable_name(value)
                     if name not in self._threads:
                         continue
                     one = _variable(name, value, number)

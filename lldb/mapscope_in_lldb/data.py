@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: MIT
 """LLDB's SBData -> bytes, and back; its global variables as they are declared."""
 
+import re
 from typing import Iterator, Optional, Union
 
 import lldb
+
+ABI_TAG = re.compile(r"\[abi:\w+\]")
 
 
 def bytes_of_data(data: lldb.SBData) -> Optional[bytes]:
@@ -39,3 +42,9 @@ def global_variables(
         value.SetPreferSyntheticValue(False)
         value.SetPreferDynamicValue(lldb.eNoDynamicValues)
         yield value
+
+
+def variable_name(value: lldb.SBValue) -> str:
+    """A variable's name in full, as people write it: GCC's tags of the library's ABI, which stand
+    behind those whose type leads to a std::string, are none of it."""
+    return ABI_TAG.sub("", str(value.GetName() or "")).removeprefix("::")

@@ -469,7 +469,8 @@ class LldbFrame(Frame):
         else:
             name = str(frame.GetFunctionName() or "")
             self.function = name if go is not None else _cpp_function(frame, name)
-        self.has_variables = go is None or scope is not None
+        known = frame.GetFunction().IsValid() if go is None else scope is not None
+        self.has_variables = bool(known)
 
     def sp(self) -> int:
         return int(self.native.GetSP())

@@ -7,11 +7,17 @@ present at all; core's go_dwarf reads it.
 
 import re
 from dataclasses import replace
-from typing import Callable, Iterator, List, Optional, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Tuple
 
 import lldb
 
-from mapscope.program.cpp_names import STRING, STRING_VIEW, as_written, template_arguments
+from mapscope.program.cpp_names import (
+    STRING,
+    STRING_VIEW,
+    as_written,
+    template_arguments,
+    with_enumerators,
+)
 from mapscope.program.cpp_tables import RUST_TEXTS, TABLE
 from mapscope.program.types import CppClass, Field, Kind, Part, Type
 
@@ -39,12 +45,35 @@ def spelled(native: lldb.SBType) -> str:
 
     GetUnqualifiedType takes those of what a pointer points at as well.
     """
-    name = with_tuples(native, str(native.GetName() or "?"))
+    name = full_name(native, with_tuples(native, str(native.GetName() or "?")))
     if native.IsPointerType():
         name = _LAST_QUALIFIERS.sub("", name)
     else:
         name = _FIRST_QUALIFIERS.sub("", name)
     return as_written(name)
+
+
+def full_name(native: lldb.SBType, name: str) -> str:
+    """The name of a type with the names of enumerators, which GCC's debug information has not."""
+
+    def values(enumeration: str) -> Dict[int, str]:
+        type = native.GetModule().FindFirstType(enumeration)
+        return _enumerators(type.GetCanonicalType()) if type.IsValid() else {}
+
+    return with_enumerators(name, values)
+
+
+def _enumerators(type: lldb.SBType) -> Dict[int, str]:
+    """The names of an enumeration's values, in full."""
+    scope = str(type.GetName())
+    if not type.IsScopedEnumerationType():
+        scope = scope.rpartition("::")[0]
+    prefix = f"{scope}::" if scope else ""
+    signed = _is_signed(type)
+    return {
+        int(m.GetValueAsSigned() if signed else m.GetValueAsUnsigned()): prefix + str(m.GetName())
+        for m in type.GetEnumMembers()
+    }
 
 
 def with_tuples(native: lldb.SBType, name: str, depth: int = 0) -> str:
@@ -93,13 +122,7 @@ def _describe(native: lldb.SBType, depth: int) -> Type:
         target = type.GetPointeeType()
         return Type(Kind.POINTER, name, size, element=_lazy(target, depth + 1), native=native)
     if which == lldb.eTypeClassEnumeration:
-        prefix = str(type.GetName()) + "::" if type.IsScopedEnumerationType() else ""
-        names = {
-            int(m.GetValueAsSigned() if _is_signed(type) else m.GetValueAsUnsigned()): prefix
-            + str(m.GetName())
-            for m in type.GetEnumMembers()
-        }
-        return Type(Kind.ENUM, name, size, names=names, native=native)
+        return Type(Kind.ENUM, name, size, names=_enumerators(type), native=native)
     if which == lldb.eTypeClassArray:
         element = type.GetArrayElementType()
         each = int(element.GetByteSize())
@@ -224,7 +247,7 @@ def _class(type: lldb.SBType) -> CppClass:
         found = type.GetCanonicalType().FindDirectNestedType(name)
         return _describe(found, 1) if found.IsValid() and found.GetByteSize() else None
 
-    return CppClass(str(type.GetName() or ""), tuple(parts), argument, nested)
+    return CppClass(full_name(type, str(type.GetName() or "")), tuple(parts), argument, nested)
 
 
 def _members(type: lldb.SBType) -> Iterator[lldb.SBTypeMember]:

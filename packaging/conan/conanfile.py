@@ -15,7 +15,7 @@ from conan.tools.cmake import CMake, CMakeToolchain, cmake_layout
 from conan.tools.files import copy, load, rmdir
 
 #: what is built and installed, from the root of the tree
-_FILES = ("CMakeLists.txt", "LICENSE", "cmake/*", "runtime/*")
+_FILES = ("CMakeLists.txt", "LICENSE", "cmake/*", "kernels/*", "runtime/*")
 _SCRIPTS = ("core/*", "gdb/*", "lldb/*", "cli/*")
 
 

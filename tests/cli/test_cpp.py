@@ -102,6 +102,46 @@ def test_a_table_by_a_description(gdb: str, programs: Path, tmp_path: Path) -> N
     assert "wrong.table:5: array: 'bukets'" in wrong.stderr
 
 
+def in_frame(gdb: str, core: Core, function: str, names: List[str], folder: Path) -> List[str]:
+    """What gdb shows of maps, by names as a function has them."""
+    script = Path(__file__).resolve().parents[2] / "gdb" / "mapscope_gdb.py"
+    found = subprocess.run(
+        [gdb, "-nx", "-batch", "-x", str(script), "-ex", f"frame function {function}"]
+        + [
+            word
+            for at, name in enumerate(names)
+            for word in ("-ex", f"map entries {name} --json -o '{folder / str(at)}'")
+        ]
+        + [str(core.program), str(core.path)],
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "mapscope:" not in found.stderr, found.stderr
+    return [(folder / str(at)).read_text() for at in range(len(names))]
+
+
+@pytest.mark.parametrize("kind", ["O0", "O2"])
+def test_locals(gdb: str, programs: Path, tmp_path: Path, kind: str) -> None:
+    """Of the innermost function that has one of that name; that one's globals come first."""
+    core = make_core(gdb, programs / f"locals_{kind}", "checkpoint", tmp_path / "core")
+    names = ["inner", "referred"] if kind == "O0" else ["counts", "*pointed", "stock"]
+    if LONG:
+        names = ["inner", "counts", "kept", "referred", "*pointed", "stock", "this->stock"]
+    for name, wanted in zip(names, in_frame(gdb, core, "counter::sell", names, tmp_path)):
+        found = core.look("entries", name, "--json")
+        assert found.stdout == wanted and wanted.count("\n") == 3, name
+        assert re.search(r"^mapscope: \w+ is of frame 1, counter::sell$", found.stderr), name
+    found = core.look("entries", "mine")
+    assert "[20] = 21" in found.stdout and "mine is of frame 2, main" in found.stderr
+    # from checkpoint on, a global one is meant
+    found = core.look("entries", "both")
+    assert "[10] = 11" in found.stdout and not found.stderr
+    found = core.look("entries", "nothing")
+    assert found.returncode == 1 and 'No symbol "nothing"' in found.stderr
+    assert "Traceback" not in core.look("entries", "times").stderr
+
+
 def backtrace(gdb: str, program: Path, core: Path) -> List[int]:
     """The instructions of a core's frames, as gdb finds them."""
     script = "import gdb\nf = gdb.newest_frame()\nwhile f:\n    print('pc', f.pc(), f.type())\n"

@@ -168,6 +168,20 @@ def test_a_table_in_mid_migration(tmp_path: Path) -> None:
     assert one(table.target, "describe")["descriptions"][0]["name"] == "mine"
 
 
+def test_parts_of_the_table_in_what_is_said_of_its_nodes(tmp_path: Path) -> None:
+    table = Table()
+    table.target.types["unsigned long"] = ULONG
+    # bits is 4: the key is 8 bytes behind the beginning of its node
+    by_table = GOOD.replace("at = key", "at = $node + $table->bits * 2\ntype = unsigned long")
+    load(table.target, tmp_path, by_table)
+    assert shown(table.target) == TRUTH
+    assert one(table.target, "find", "t 13")["entry"]["value"] == -13
+    with pytest.raises(MapscopeError, match="table has no bite; did you mean bits"):
+        load(table.target, tmp_path, GOOD.replace("at = key", "at = $table->bite"))
+    with pytest.raises(MapscopeError, match=r"\$table has no value here"):
+        load(table.target, tmp_path, GOOD.replace("count = count", "count = $table->count"))
+
+
 def test_what_hangs_on_a_local_alone(tmp_path: Path) -> None:
     table = Table()
     load(table.target, tmp_path)
@@ -206,6 +220,41 @@ def test_a_count_that_is_ahead_of_its_entry(tmp_path: Path) -> None:
     table.target.frames = [frame("insert", 2), frame("link", 2, t=table.address)]
     assert lines(table.target, "entries", "t")[-1]["complete"] is True
     assert shown(table.target) == TRUTH
+
+
+def test_a_function_without_a_name_may_be_moving_entries(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = Table()
+    held: Dict[str, int] = {}
+    monkeypatch.setattr("image._Running.registers", lambda thread: held)
+    load(table.target, tmp_path)
+    first = table.image.word(table.old + 24)
+    rest = table.image.word(first)
+    table.image.write_word(first, 0)
+    writer = frame("put", 1)
+    table.target.frames = [frame("??", 1), writer]
+    # a writer that debug information describes would show what it calls: it adds one, at most
+    assert not lines(table.target, "entries", "t")[-1]["complete"]
+    # of one without, it is not known: what it has in its hands is tried
+    writer.has_variables = False
+    last = lines(table.target, "entries", "t")[-1]
+    assert not last["complete"] and "nothing says whether that moves entries" in last["error"]
+    held["rdi"] = rest
+    assert shown(table.target) == TRUTH
+    # nor is one entry believed to be counted alone, which else it would
+    held.clear()
+    table.image.write_word(first, rest)
+    table.image.write_word(table.address + 12, 41, 4)
+    assert not lines(table.target, "entries", "t")[-1]["complete"]
+    writer.has_variables = True
+    assert lines(table.target, "entries", "t")[-1]["complete"]
+    # where the function has a name, it is not it
+    writer.has_variables = False
+    table.target.symbol_table["step"] = [0x40]
+    assert not lines(table.target, "entries", "t")[-1]["complete"], "nothing is there"
+    table.target.symbol_table["step"] = [table.image.allocate(16)]
+    assert lines(table.target, "entries", "t")[-1]["complete"]
 
 
 def test_a_thread_that_sets_the_table_up(tmp_path: Path) -> None:
@@ -322,7 +371,7 @@ def test_files_that_are_none(tmp_path: Path) -> None:
 
 def test_the_descriptions_that_come_with_mapscope() -> None:
     names = described_tables.bundled()
-    assert names == ["isc_ht", "memcached"]
+    assert names == ["dynahash", "isc_ht", "memcached"]
     for name in names:
         path = described_tables.BUNDLED / f"{name}.table"
         assert read_description(path.read_text(encoding="utf-8"), path.name).name == name

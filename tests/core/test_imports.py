@@ -25,6 +25,7 @@ ORDER = (
     *(
         "errors",
         "records",
+        "kernels",
         "program",
         "go",
         "session",

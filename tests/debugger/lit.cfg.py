@@ -43,8 +43,8 @@ gdb without it), each time in folders of its own.
 Features (REQUIRES: ...): debugger, the one of this run; gdb or lldb, the same by its
 name, for tests and lines (%if gdb %{ ... %}) that make sense in one alone; gdbserver
 (lldb-server in LLDB), gcore (which is gdb's), strip, go, go-classic (its maps are
-those of Go 1.17 to 1.23), go-runtime-gdb; long, if more places are to be looked at
-(scripts/test --long).
+those of Go 1.17 to 1.23), go-runtime-gdb; kernels, if they were built; long, if more
+places are to be looked at (scripts/test --long).
 """
 import os
 import shlex
@@ -105,6 +105,14 @@ if not is_long:
         " -iex 'set index-cache enabled on'"
     )
 
+# The kernels of the build that is tested, if it has them.
+kernels = os.environ.get("MAPSCOPE_KERNELS") or os.path.join(
+    config.build, "kernels", "mapscope_kernels.so"
+)
+if os.path.exists(kernels):
+    config.environment["MAPSCOPE_KERNELS"] = kernels
+    config.available_features.add("kernels")
+
 # Where scripts/toolchains looks for Go's, if somebody says so.
 for name in ("MAPSCOPE_TOOLCHAINS", "MAPSCOPE_SOURCES"):
     if name in os.environ:
@@ -145,6 +153,8 @@ tools = {
     "%gdbserver": f"{timeout} {servers[debugger]}",
     "%gcore": q(config.gcore),
     "%strip": q(config.strip),
+    # The compiler is through a fifth earlier if it collects less of its garbage.
+    "%go build": f"env GOGC=400 {q(config.go)} build",
     "%go": q(config.go),
     "%python": q(config.python),
     "%FileCheck": f"{q(config.filecheck)} --dump-input-context=20",

@@ -63,6 +63,7 @@ class Steps:
         self.defined: Dict[str, Callable[[str], None]] = {}
         self.servers: List["subprocess.Popen[bytes]"] = []
         self.handlers: Dict[str, Callable[[str], None]] = {
+            "add-symbol-file": lambda rest: self.say(f"target modules add '{rest}'"),
             "break": self.break_,
             "continue": self.continue_,
             "delete": self.delete,

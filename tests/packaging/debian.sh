@@ -41,14 +41,14 @@ tree=$work/packages/mapscope-$version
 rm -rf "$work/packages"
 mkdir -p "$tree"
 (cd "$source" && cp -r CHANGELOG.md CMakeLists.txt LICENSE README.md cli cmake core debian docs gdb \
-  lldb runtime "$tree")
+  kernels lldb runtime "$tree")
 find "$tree" -name __pycache__ -prune -exec rm -rf {} +
 (cd "$tree" && dpkg-buildpackage -b -us -uc "${options[@]}") >"$work/build.log" 2>&1 || {
   tail -n 40 "$work/build.log"
   exit 1
 }
 cd "$work/packages"
-packages=(mapscope_"$version"-*_all.deb libmapscope-runtime0_"$version"-*.deb
+packages=(mapscope_"$version"-*_all.deb mapscope-kernels_"$version"-*.deb libmapscope-runtime0_"$version"-*.deb
   libmapscope-dev_"$version"-*.deb)
 ls -l "${packages[@]}"
 
@@ -87,7 +87,7 @@ rm -rf "$root/packages"
 mkdir "$root/packages"
 cp "${packages[@]}" static all_static shared "$root/packages"
 cp /etc/resolv.conf "$root/etc/resolv.conf"
-inside 'dpkg --purge mapscope libmapscope-dev libmapscope-runtime0 && apt-get -qq update &&
+inside 'dpkg --purge mapscope mapscope-kernels libmapscope-dev libmapscope-runtime0 && apt-get -qq update &&
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends gdb &&
   DEBIAN_FRONTEND=noninteractive apt-get -qq -y install --no-install-recommends /packages/*.deb' \
   >"$work/install.log" 2>&1 || {
@@ -112,7 +112,7 @@ expect 1 "$shown" "^mapscope $version\$"
 expect 1 "$shown" '/man7/mapscope-commands\.7\.gz$'
 expect 1 "$shown" 'would add: source /usr/share/mapscope/gdb/mapscope_gdb\.py$'
 # without the package mapscope the library's script does nothing
-shown=$(inside "dpkg --purge mapscope; gdb -nx -batch -ex 'catch syscall write' -ex run -ex 'map list' \
+shown=$(inside "dpkg --purge mapscope mapscope-kernels; gdb -nx -batch -ex 'catch syscall write' -ex run -ex 'map list' \
   -ex 'echo done' /packages/shared" 2>&1)
 expect 1 "$shown" 'Undefined command: "map"'
 expect 0 "$shown" 'Traceback|warning'

@@ -138,7 +138,7 @@ BOOST_AUTO_TEST_CASE(an_iterator_goes_where_its_map_goes) {
 BOOST_AUTO_TEST_CASE(through_several_growths) {
   // One step of the iterator for every few hundred inserts: the map it began on
   // has 8 buckets, the one it ends on more than 2000.
-  for (uint32_t seed = 0; seed < 20; seed++) {
+  for (uint32_t seed = 0; seed < support::seeds(20); seed++) {
     const support::fixed_seed fixed(seed);
     auto map = filled(50);
     std::multiset<uint64_t> seen;
@@ -160,7 +160,7 @@ BOOST_AUTO_TEST_CASE(through_same_size_growths) {
   // Batches of keys with one hash each make long chains, and leave them behind
   // when they are erased, until there are as many overflow buckets as buckets.
   auto batch_hash = [](uint64_t key) { return key < 400 ? key : 400 + key / 400; };
-  for (uint32_t seed = 0; seed < 10; seed++) {
+  for (uint32_t seed = 0; seed < support::seeds(10); seed++) {
     const support::fixed_seed fixed(seed);
     mapscope::map<uint64_t, uint64_t, decltype(batch_hash)> map;
     for (uint64_t i = 0; i < 400; i++) {

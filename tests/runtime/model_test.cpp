@@ -376,7 +376,7 @@ template <class K, class V, class Hash = hash_of<K>, bool Iterators = true>
 void run(uint64_t rounds, uint64_t keys) {
   const int64_t before = counted::live;
   const int64_t blocks = support::allocations::live();
-  for (uint32_t seed = 1; seed <= 3; seed++) {
+  for (uint32_t seed = 1; seed <= (support::is_long() ? 3 : 2); seed++) {
     const support::fixed_seed fixed(seed);
     driver<K, V, Hash, Iterators>(seed, keys).run(support::rounds(rounds));
     const shrinking_on on;
@@ -399,9 +399,9 @@ BOOST_AUTO_TEST_CASE(shrinking) {
   const support::fixed_seed fixed(5);
   const shrinking_on on;
   driver<uint64_t, uint64_t, mapscope::hash<uint64_t>, true> numbers(5, 1500);
-  numbers.run(support::rounds(400000));
+  numbers.run(support::rounds(300000));
   BOOST_TEST_MESSAGE(numbers.shrinks() << " operations in shrinking maps");
-  BOOST_TEST(numbers.shrinks() > support::rounds(1000));
+  BOOST_TEST(numbers.shrinks() > support::rounds(750));
   driver<std::string, counted, hash_of<std::string, 97>, true> colliding(6, 300);
   colliding.run(support::rounds(100000));
   BOOST_TEST_MESSAGE(colliding.shrinks() << " operations in shrinking maps");
@@ -429,6 +429,12 @@ BOOST_AUTO_TEST_CASE(colliding_hashes) {
   run<uint64_t, uint64_t, hash_of<uint64_t, 5>, false>(10000, 200);
 }
 
+// Those of another build than the first are a few of them, from day to day: most of what there is
+// to compile.
+#if MAPSCOPE_TESTS_SANITIZED && !defined(MAPSCOPE_TESTS_LONG)
+using sizes = boost::mpl::vector<std::pair<blob<1>, blob<200>>, std::pair<blob<16>, blob<129>>,
+                                 std::pair<blob<8, 8>, blob<64, 32>>>;
+#else
 using sizes =
     boost::mpl::vector<std::pair<blob<1>, blob<200>>, std::pair<blob<2>, blob<1>>,
                        std::pair<blob<3>, blob<7>>, std::pair<blob<5>, blob<127>>,
@@ -437,6 +443,7 @@ using sizes =
                        std::pair<blob<8, 8>, blob<64, 32>>, std::pair<blob<127>, blob<64, 64>>,
                        std::pair<blob<128, 16>, blob<9>>, std::pair<blob<129>, blob<8, 4>>,
                        std::pair<blob<200>, blob<200>>>;
+#endif
 
 BOOST_AUTO_TEST_CASE_TEMPLATE(sizes_and_alignments, Pair, sizes) {
   run<typename Pair::first_type, typename Pair::second_type>(8000, 300);

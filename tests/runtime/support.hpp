@@ -28,15 +28,28 @@
 
 namespace support {
 
+inline bool is_long() {
+  static const bool many = std::getenv("MAPSCOPE_LONG") != nullptr;
+  return many;
+}
+
 // A third of the rounds is enough from day to day, and in the builds that repeat the same tests in
 // another way, and take longer for a round, an even smaller number (scripts/test --long: all, and not
 // as small).
 inline uint64_t rounds(uint64_t n) {
-  [[maybe_unused]] static const bool many = std::getenv("MAPSCOPE_LONG") != nullptr;
 #if MAPSCOPE_TESTS_SANITIZED
-  return n / (many ? 4 : 12) + 1;
+  return n / (is_long() ? 4 : 24) + 1;
 #else
-  return many ? n : n / 3 + 1;
+  return is_long() ? n : n / 3 + 1;
+#endif
+}
+
+// The same of random numbers to begin with, where each of them is a test of its own.
+inline uint32_t seeds(uint32_t n) {
+#if MAPSCOPE_TESTS_SANITIZED
+  return n / (is_long() ? 2 : 5);
+#else
+  return is_long() ? n : n / 2;
 #endif
 }
 

@@ -6,15 +6,17 @@ as the bytes of each slot until somebody asks for a value.
 """
 
 import struct
+from array import array
 from bisect import bisect_right
-from itertools import compress
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
+from ..kernels.picking import in_order, marked, pick
+from ..kernels.writing import BOOLEAN, POINTER, SIGNED, STRING, Cells, ready
 from ..maps.batches import Column, Where
 from ..program.memory import MAX_BYTES, Memory
 from ..program.types import Kind, Type
-from ..program.values import Decoded, Decoder, Unreadable, json_strings, json_text
+from ..program.values import Decoded, Decoder, Unreadable
 from .layout import BucketLayout
 from .level import Level
 from .marks import CELLS, LIVE
@@ -35,16 +37,13 @@ class LiveCells:
         """:param live_bytes: for bytes.translate: 1 for the byte of a live cell, else 0"""
         self._layout = layout
         self._levels: List[Level] = []
-        self._positions: List[List[int]] = []  # 8 * bucket + cell, of each level
-        self._masks: List[bytes] = []
+        self._positions: List["array[int]"] = []  # 8 * bucket + cell, of each level
         self._starts = [0]  # the number of each level's first cell, and of all
         for level in levels:
-            mask = level.tophashes(layout).translate(live_bytes)
-            live = list(compress(range(len(mask)), mask))
+            live = marked(level.tophashes(layout).translate(live_bytes))
             if live:
                 self._levels.append(level)
                 self._positions.append(live)
-                self._masks.append(mask)
                 self._starts.append(self._starts[-1] + len(live))
 
     def __len__(self) -> int:
@@ -54,11 +53,7 @@ class LiveCells:
         """The cells' numbers, chain by chain."""
         if len(self._levels) <= 1:
             return range(len(self))
-        owners: List[int] = []
-        for level, live in zip(self._levels, self._positions):
-            of = level.owners
-            owners.extend([of[position >> 3] for position in live])
-        return sorted(range(len(self)), key=owners.__getitem__)
+        return in_order([level.owners for level in self._levels], self._positions)
 
     def where(self, number: int) -> Where:
         """The place of a cell, for a reader."""
@@ -113,11 +108,11 @@ class LiveCells:
 
         if slot == width and not indirect:
             if code is not None and not (offset % width or size % width or step % width):
-                return _ScalarColumn(type, self._numbers(code, width, offset, step), address)
+                return _ScalarColumn(type, self._numbers(code, offset, step), address)
             places = (offset, step, type.data_offset, type.len_offset)
             if type.kind is Kind.STRING and not any(place % 8 for place in places):
-                starts = self._numbers("Q", 8, offset + type.data_offset, step)
-                lengths = self._numbers("Q", 8, offset + type.len_offset, step)
+                starts = self._numbers("Q", offset + type.data_offset, step)
+                lengths = self._numbers("Q", offset + type.len_offset, step)
                 return _TextColumn(type, starts, lengths, address)
         raw: List[Optional[bytes]] = []
         for level, live in zip(self._levels, self._positions):
@@ -136,22 +131,15 @@ class LiveCells:
         at = bisect_right(self._starts, number) - 1
         return self._levels[at], self._positions[at][number - self._starts[at]]
 
-    def _numbers(self, code: str, width: int, offset: int, slot: int) -> List[Any]:
+    def _numbers(self, code: str, offset: int, step: int) -> "array[Any]":
         """One number of each cell.
 
         :param code: its struct-module character
-        :param width: its bytes
         :param offset: of cell 0's in a bucket
         """
-        size = self._layout.size
-        found: List[Any] = []
-        for level, mask in zip(self._levels, self._masks):
-            words = level.data.cast(code)
-            flat: List[Any] = [None] * len(mask)
-            for cell in range(CELLS):
-                start = (offset + cell * slot) // width
-                flat[cell::CELLS] = words[start :: size // width].tolist()
-            found.extend(compress(flat, mask))
+        found = array(code)
+        for level, live in zip(self._levels, self._positions):
+            found.extend(pick(level.data, self._layout.size, offset, step, code, live))
         return found
 
 
@@ -171,12 +159,14 @@ def column_of(
     if None not in rows:
         blob = b"".join(rows)  # type: ignore[arg-type]
         if code is not None and not offset % width:
-            numbers = memoryview(blob).cast(code)[offset // width :: size // width].tolist()
-            return _ScalarColumn(type, numbers, address)
+            numbers = memoryview(blob).cast(code)[offset // width :: size // width]
+            return _ScalarColumn(type, array(code, numbers.tobytes()), address)
         places = (offset + type.data_offset, offset + type.len_offset)
         if type.kind is Kind.STRING and not any(place % 8 for place in places):
             words = memoryview(blob).cast("Q")
-            starts, lengths = (words[place // 8 :: size // 8].tolist() for place in places)
+            starts, lengths = (
+                array("Q", words[place // 8 :: size // 8].tobytes()) for place in places
+            )
             return _TextColumn(type, starts, lengths, address)
     end = offset + width
     return Column(type, None, [None if row is None else row[offset:end] for row in rows], address)
@@ -185,7 +175,7 @@ def column_of(
 class _ScalarColumn(Column):
     """A column whose values were decoded in bulk."""
 
-    def __init__(self, type: Type, scalars: List[Any], address: Callable[[int], int]) -> None:
+    def __init__(self, type: Type, scalars: "array[Any]", address: Callable[[int], int]) -> None:
         super().__init__(type, scalars, [], address)
         self._values = scalars
         self._layout = struct.Struct("<" + (type.scalar_format or "B"))
@@ -193,9 +183,34 @@ class _ScalarColumn(Column):
     def data(self, index: int) -> Optional[bytes]:
         return self._layout.pack(self._values[index])
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        code, values = self.type.scalar_format or "", self._values
+        if code not in ("q", "Q"):
+            return None
+        return array(code, [values[index] for index in order]).tobytes()
+
     def put(self, index: int, data: Optional[bytes]) -> None:
         if data is not None:
             self._values[index] = self._layout.unpack(data)[0]
+
+    def cells(
+        self, decoder: Decoder, order: Sequence[int]
+    ) -> Optional[Tuple[Cells, Optional[bytearray]]]:
+        kind = _KINDS.get(self.type.kind)
+        if kind is not None:
+            width = self.type.size if kind <= SIGNED else 0
+            return Cells(kind + width, self._values), None
+        if self.type.kind is not Kind.FLOAT:
+            return None
+        texts = list(map(repr, self._values))
+        hard = None
+        if "n" in "".join(texts):  # those that are no numbers, or infinite
+            hard = bytearray("n" in text for text in texts)
+        return ready(texts), hard
+
+
+#: how cells are written, without the size of a number
+_KINDS = {Kind.UINT: 0, Kind.INT: SIGNED, Kind.BOOL: BOOLEAN, Kind.POINTER: POINTER}
 
 
 class _LargeColumn(Column):
@@ -219,6 +234,9 @@ class _LargeColumn(Column):
             return self._put[index]
         return self._memory.read_many([(self._pointers[index], self.type.size)])[0]
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        return None
+
     def put(self, index: int, data: Optional[bytes]) -> None:
         self._put[index] = data
 
@@ -232,13 +250,14 @@ class _TextColumn(Column):
     def __init__(
         self,
         type: Type,
-        starts: List[int],
-        lengths: List[int],
+        starts: "array[int]",
+        lengths: "array[int]",
         address: Callable[[int], int],
     ) -> None:
         super().__init__(type, None, [], address)
         self._starts = starts
         self._lengths = lengths
+        self._cells: Optional[Tuple[Cells, Optional[bytearray]]] = None
 
     def data(self, index: int) -> Optional[bytes]:
         slot = bytearray(self.type.size)
@@ -246,41 +265,50 @@ class _TextColumn(Column):
         struct.pack_into("<Q", slot, self.type.len_offset, self._lengths[index])
         return bytes(slot)
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        words, starts, lengths = self.type.size // 8, self._starts, self._lengths
+        if self.type.size % 8:
+            return None
+        slots = array("Q", bytes(8 * words * len(order)))
+        slots[self.type.data_offset // 8 :: words] = array("Q", [starts[at] for at in order])
+        slots[self.type.len_offset // 8 :: words] = array("Q", [lengths[at] for at in order])
+        return slots.tobytes()
+
     def put(self, index: int, data: Optional[bytes]) -> None:
         if data is not None:
             self._starts[index] = struct.unpack_from("<Q", data, self.type.data_offset)[0]
             self._lengths[index] = struct.unpack_from("<Q", data, self.type.len_offset)[0]
+            self._cells = None
 
     def lengths(self) -> Optional[Sequence[int]]:
         return self._lengths
 
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
+        if sum(self._lengths) <= MAX_BYTES:  # as nearly always
+            return None
         lengths = [self._lengths[i] for i in order]
         return [min(n, MAX_BYTES) for n in lengths] if sum(lengths) > MAX_BYTES else None
 
-    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
-        lengths, starts = self._lengths, self._starts
-        if not isinstance(order, range) or len(order) != len(lengths):
-            lengths = [lengths[i] for i in order]
-            starts = [starts[i] for i in order]
-        plain = max(lengths, default=0) <= _SHORT and 0 not in lengths
-        if plain:  # as nearly all are: nothing is copied
-            pieces = decoder.memory.gather_ranges(starts, lengths)
-            if None not in pieces:
-                return json_strings(pieces)  # type: ignore[arg-type]
-        if not plain:
-            # long ones go the careful way; empty ones may have no address
-            careful = [i for i, n in enumerate(lengths) if n > _SHORT]
-            bulk = [i for i, n in enumerate(lengths) if 0 < n <= _SHORT]
-        else:
-            careful, bulk = [], list(range(len(lengths)))
-        texts = ['""'] * len(lengths)
-        pieces = decoder.memory.gather_ranges([starts[i] for i in bulk], [lengths[i] for i in bulk])
-        if None in pieces:
-            careful += [at for at, piece in zip(bulk, pieces) if piece is None]
-            bulk = [at for at, piece in zip(bulk, pieces) if piece is not None]
-        for at, text in zip(bulk, json_strings([p for p in pieces if p is not None])):
-            texts[at] = text
-        for at in careful:
-            texts[at] = json_text(self.value(order[at], decoder))
-        return texts
+    def cells(
+        self, decoder: Decoder, order: Sequence[int]
+    ) -> Optional[Tuple[Cells, Optional[bytearray]]]:
+        if self._cells is not None:
+            return self._cells
+        sizes, hard = self._lengths, None
+        some = 2 * len(order) < len(sizes) or sum(sizes) > MAX_BYTES
+        if some:
+            sizes = array("Q", bytes(8 * len(sizes)))
+            for index in order:
+                sizes[index] = self._lengths[index]
+        if max(sizes, default=0) > _SHORT:  # long ones go the careful way
+            hard = bytearray(size > _SHORT for size in sizes)
+            sizes = array("Q", [0 if size > _SHORT else size for size in sizes])
+        data, offsets, missing = decoder.memory.pack(self._starts, sizes)
+        if missing:
+            hard = hard or bytearray(len(sizes))
+            for at in missing:
+                hard[at] = 1
+        found = Cells(STRING, data, offsets), hard
+        if not some:
+            self._cells = found
+        return found

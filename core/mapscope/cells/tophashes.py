@@ -3,6 +3,7 @@
 
 from typing import Iterator, Optional, Tuple
 
+from ..kernels.scanning import equal_bytes
 from .marks import CELLS, MIN_TOP_HASH
 
 #: tophashes of dead cells made one value, which no live cell has: for either side of a pair
@@ -23,6 +24,10 @@ def equal_tophashes(tops: bytes, others: Optional[bytes] = None) -> Iterator[Pai
     :param others: of as many other buckets, to be compared with; None: each with itself
     """
     number = len(tops) // CELLS
+    found = equal_bytes(tops, others, MIN_TOP_HASH)
+    if found is not None:
+        yield from found
+        return
     first, second = (
         [int.from_bytes(cells[at::CELLS], "little") for at in range(CELLS)]
         for cells in (

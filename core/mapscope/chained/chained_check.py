@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: MIT
 """What is wrong with a map of two tables of chains."""
 
-from typing import Dict, Iterator, List, Optional, Tuple
+from array import array
+from bisect import bisect_right
+from itertools import count
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..maps.batches import Column
 from ..maps.compare_keys import Hashed, Keys
@@ -34,7 +37,7 @@ def check_nodes(
     hashed = Hashed(view, report, report.hashes and not nodes.stores_hashes)
     keys = Keys(view, key, False)
     counted = [0, 0]
-    seen: Dict[int, Tuple[bytes, int, int]] = {}
+    seen = _Seen(report, tables, nodes, keys)
     for piece, in_flight in pieces:
         report.cells += len(piece)
         counted[piece.table] += len(piece)
@@ -45,38 +48,17 @@ def check_nodes(
         if piece.table == 0 and tables.migrating:
             _left_behind(tables, nodes, piece, report)
         column = nodes.keys(piece)
-        raw = column.all_data(len(piece))
-        _unreadable(view, nodes, column, raw, piece, tables, report)
+        _unreadable(view, nodes, column, piece, tables, report)
         stored = nodes.hashes(piece) if report.hashes and nodes.stores_hashes else None
-        hashes = hashed.many(raw) if stored is None else stored
+        hashes = hashed.of(column, len(piece)) if stored is None else stored
         if not hashes:
             continue
         if stored is not None:
             report.hashed += len(stored) - stored.count(None)
         wrong = 0
-        for at, key_hash in enumerate(hashes):
-            slot = raw[at]
-            if key_hash is None or slot is None:
-                continue
-            bucket = piece.buckets[at]
-            place = tables.place(piece.table, key_hash)
-            if place != bucket and not nodes.probes:
-                wrong += 1
-                text = (
-                    f"{tables.array(piece.table)} bucket {bucket}: the hash of key "
-                    f"{keys.text(slot)} belongs to bucket {place}"
-                )
-                report.doubt("wrong-bucket", text, nodes.address(piece, at), bucket, 0)
-            other = seen.get(key_hash)
-            if other is None:
-                if len(seen) < _MOST_HASHES:
-                    seen[key_hash] = (slot, piece.table, bucket)
-            elif keys.same([other[0]], [slot])[0]:
-                text = (
-                    f"key {keys.text(slot)} is in {tables.array(other[1])} bucket {other[2]}, "
-                    f"and in {tables.array(piece.table)} bucket {bucket}"
-                )
-                report.add("error", "duplicate-key", text, nodes.address(piece, at), bucket)
+        if not nodes.probes:
+            wrong = _in_wrong_buckets(tables, nodes, column, piece, hashes, keys, report)
+        seen.add(piece, column, hashes)
         hashed.count(len(hashes) - wrong, wrong)
     hashed.settle("wrong-bucket")
     report.buckets = sum(tables.sizes)
@@ -97,8 +79,94 @@ def check_nodes(
     report.settle(1 if report.operations() else 0)
     if not whole:
         report.left_out = "what could not be read"
-    if len(seen) >= _MOST_HASHES:
+    if seen.full:
         report.add("note", "hash-skipped", "keys there twice were looked for among some alone")
+
+
+def _in_wrong_buckets(
+    tables: Tables,
+    nodes: Nodes,
+    column: Column,
+    piece: Piece,
+    hashes: Sequence[Optional[int]],
+    keys: Keys,
+    report: Report,
+) -> int:
+    """Keys that lie in other buckets than those of their hashes; how many."""
+    places = tables.places_of(piece.table, hashes)
+    if places == piece.buckets:
+        return 0
+    wrong = 0
+    for at, (place, bucket) in enumerate(zip(places, piece.buckets)):
+        if place is None or place == bucket:
+            continue
+        slot = column.data(at)
+        if slot is None:
+            continue
+        wrong += 1
+        text = (
+            f"{tables.array(piece.table)} bucket {bucket}: the hash of key "
+            f"{keys.text(slot)} belongs to bucket {place}"
+        )
+        report.doubt("wrong-bucket", text, nodes.address(piece, at), bucket, 0)
+    return wrong
+
+
+class _Seen:
+    """Keys that were seen, by their hashes, and how to get at them again: those that are there
+    twice are reported."""
+
+    def __init__(self, report: Report, tables: Tables, nodes: Nodes, keys: Keys) -> None:
+        self._report, self._tables, self._nodes, self._keys = report, tables, nodes, keys
+        self._numbers: Dict[int, int] = {}  # hash: which key has it, of all that were looked at
+        self._firsts: List[int] = []  # of each piece, the number of its first key
+        self._pieces: List[Tuple[int, "array[int]", Callable[[int], Optional[bytes]]]] = []
+        self._next = 0
+
+    @property
+    def full(self) -> bool:
+        """Whether there were too many keys to remember all."""
+        return len(self._numbers) >= _MOST_HASHES
+
+    def add(self, piece: Piece, column: Column, hashes: Sequence[Optional[int]]) -> None:
+        """Keys of a piece."""
+        numbers, first = self._numbers, self._next
+        self._firsts.append(first)
+        slots = column.remembered(len(piece))
+        self._pieces.append((piece.table, array("Q", piece.buckets), slots))
+        self._next += len(piece)
+        before = len(numbers)
+        if before + len(hashes) < _MOST_HASHES and None not in hashes:
+            if numbers.keys().isdisjoint(hashes):
+                numbers.update(zip(hashes, count(first)))  # type: ignore[arg-type]
+                if len(numbers) == before + len(hashes):
+                    return
+                for key_hash in hashes:
+                    numbers.pop(key_hash, None)  # type: ignore[arg-type]
+        for at, key_hash in enumerate(hashes):
+            slot = None if key_hash is None else slots(at)
+            if key_hash is None or slot is None:
+                continue
+            other = numbers.get(key_hash)
+            if other is not None:
+                self._compare(other, slot, piece, at)
+            elif len(numbers) < _MOST_HASHES:
+                numbers[key_hash] = first + at
+
+    def _compare(self, other: int, slot: bytes, piece: Piece, at: int) -> None:
+        """Two keys with the same hash."""
+        which = bisect_right(self._firsts, other) - 1
+        table, buckets, slots = self._pieces[which]
+        place = other - self._firsts[which]
+        before, bucket = slots(place), piece.buckets[at]
+        if before is None or not self._keys.same([before], [slot])[0]:
+            return
+        text = (
+            f"key {self._keys.text(slot)} is in {self._tables.array(table)} bucket "
+            f"{buckets[place]}, and in {self._tables.array(piece.table)} bucket {bucket}"
+        )
+        address = self._nodes.address(piece, at)
+        self._report.add("error", "duplicate-key", text, address, bucket)
 
 
 def _left_behind(tables: Tables, nodes: Nodes, piece: Piece, report: Report) -> None:
@@ -116,14 +184,11 @@ def _unreadable(
     view: MapView,
     nodes: Nodes,
     column: Column,
-    raw: List[Optional[bytes]],
     piece: Piece,
     tables: Tables,
     report: Report,
 ) -> None:
-    for at, slot in enumerate(raw):
-        if slot is not None:
-            continue
+    for at in column.unread(len(piece)):
         key = column.value(at, view.decoder)
         why = key.error if isinstance(key, Unreadable) else "cannot be read"
         bucket = piece.buckets[at]

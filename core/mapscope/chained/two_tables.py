@@ -52,6 +52,11 @@ class Tables:
         """The bucket of a hash in a table that has buckets."""
         return key_hash & (self.sizes[table] - 1)
 
+    def places_of(self, table: int, hashes: Sequence[Optional[int]]) -> List[Optional[int]]:
+        """The same of many; None of what has no hash."""
+        mask = self.sizes[table] - 1
+        return [None if key_hash is None else key_hash & mask for key_hash in hashes]
+
     def array(self, table: int) -> str:
         """What a table is called."""
         return "new" if table == self.target else "old"

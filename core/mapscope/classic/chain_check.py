@@ -7,9 +7,10 @@ what breaks one is then looked at alone. What a half-done write explains is no e
 """
 
 import struct
+from array import array as numbers
+from bisect import bisect_left
 from collections import deque
 from dataclasses import replace
-from itertools import compress
 from typing import Deque, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..cells.columns import Place
@@ -21,7 +22,6 @@ from ..cells.marks import (
     EVACUATED,
     EVACUATED_X,
     EVACUATED_Y,
-    LIVE,
     MIN_TOP_HASH,
     NOT_LIVE,
     STATES,
@@ -29,6 +29,7 @@ from ..cells.marks import (
 )
 from ..cells.tophashes import equal_tophashes
 from ..go.layouts import SAME_SIZE_GROW
+from ..kernels.scanning import Cells
 from ..maps.compare_keys import Hashed, Keys
 from ..maps.problems import Problem
 from ..maps.progress import Progress
@@ -83,8 +84,11 @@ class _Check:
         self._hash: Optional[Hashed] = None
         #: cells whose keys are still to be compared, and their key slots
         self._pairs: List[Tuple[_Pair, Tuple[bytes, bytes]]] = []
-        #: cells whose hashes are still to be compared: level, its tophashes, cells, key slots
-        self._waiting: List[Tuple[Level, bytes, List[int], List[bytes]]] = []
+        #: cells whose hashes are still to be compared, of each level, and how many
+        self._waiting: List[Tuple[Level, Cells]] = []
+        self._held = 0
+        #: of these, those that may have the same key
+        self._unsettled: List[_Pair] = []
 
     def run(self) -> None:
         """Look at everything."""
@@ -162,24 +166,23 @@ class _Check:
                 self._progress(base + part, total)
 
             for levels in walker.walk(array, True, step, visited):
-                for level in levels:
+                tops = [level.tophashes(layout) for level in levels]
+                for level, theirs in zip(levels, tops):
                     report.buckets += len(level.owners)
                     report.cells += CELLS * len(level.owners)
-                    self._live += level.live(layout)
+                    self._live += len(theirs.translate(None, NOT_LIVE))
                 if array is new:
                     self._overflow += sum(len(level.owners) for level in levels[1:])
-                    self._look_at_new(levels, layout, new)
+                    self._look_at_new(levels, tops, layout, new)
                 else:
-                    self._look_at_old(levels, layout)
-                self._look_at_order(levels, layout)
+                    self._look_at_old(levels, tops, layout)
+                self._look_at_order(levels, tops)
                 if keys is not None:
-                    self._look_for_duplicates(levels, layout, keys)
-                    for level in levels if hashed.hash is not None else ():
-                        self._look_at_hashes(level, layout, keys, hashed)
+                    self._look_at_keys(levels, tops, layout, keys, hashed)
             done += array.count
         if keys is not None:
+            self._compare_hashes(layout, keys, hashed)
             self._compare_pairs(keys)
-            self._compare_hashes(keys, hashed)
         walker.tell_joined(arrays)
         self._look_for_stuck(walker)
         return walker
@@ -203,7 +206,9 @@ class _Check:
 
     # --- marks ---
 
-    def _look_at_old(self, levels: List[Level], layout: BucketLayout) -> None:
+    def _look_at_old(
+        self, levels: List[Level], all_tops: List[bytes], layout: BucketLayout
+    ) -> None:
         """All of a chain's cells are marked, or none; and all chains below nevacuate are."""
         head = levels[0]
         first = head.owners[0]
@@ -213,8 +218,7 @@ class _Check:
         for at in _zeros(marks[: max(0, nevacuate - first)]):
             text = f"old bucket {first + at} is not evacuated, but nevacuate is {nevacuate}"
             self._report.add("error", "not-evacuated", text, head.addresses[at], first + at)
-        for level in levels:
-            tops = level.tophashes(layout)
+        for level, tops in zip(levels, all_tops):
             of_head = marks
             if level.chain:
                 of_head = bytes([marks[owner - first] for owner in level.owners])
@@ -256,10 +260,15 @@ class _Check:
                     cell,
                 )
 
-    def _look_at_new(self, levels: List[Level], layout: BucketLayout, new: BucketArray) -> None:
+    def _look_at_new(
+        self,
+        levels: List[Level],
+        all_tops: List[bytes],
+        layout: BucketLayout,
+        new: BucketArray,
+    ) -> None:
         """No marks in new buckets; nothing in those whose old bucket is still to be moved."""
-        for level in levels:
-            tops = level.tophashes(layout)
+        for level, tops in zip(levels, all_tops):
             marked = int.from_bytes(tops.translate(EVACUATED), "little")
             for position in _ones(marked, len(tops)):
                 what = f"{STATES[tops[position]]} in a new bucket"
@@ -289,25 +298,26 @@ class _Check:
             what = f"a live cell, but old bucket {home} is not evacuated: lookups go there"
             self._cell("early-entry", level, at + cell, what)
 
-    def _look_at_order(self, levels: List[Level], layout: BucketLayout) -> None:
+    def _look_at_order(self, levels: List[Level], all_tops: List[bytes]) -> None:
         """Nothing follows an emptyRest in its chain."""
-        ended: Set[int] = set()
-        longer = {owner for level in levels[1:] for owner in level.owners}
-        for level in levels:
-            tops = level.tophashes(layout)
+        ended: Set[int] = set()  # chains that have come to one and go on
+        for at, (level, tops) in enumerate(zip(levels, all_tops)):
             rest = int.from_bytes(tops.translate(_IS_ZERO), "little")
             used = int.from_bytes(tops.translate(_NOT_ZERO), "little")
             for position in _ones((rest << 8) & used & _not_first(len(tops)), len(tops)):
                 self._note_behind(level, position, tops)
-            for index, owner in enumerate(level.owners) if longer else ():
-                if owner not in longer:
-                    continue
-                at = CELLS * index
-                part = tops[at : at + CELLS]
-                if owner in ended and part[0] != EMPTY_REST:
-                    self._note_behind(level, at, tops)
-                if EMPTY_REST in part:
-                    ended.add(owner)
+            for index, owner in enumerate(level.owners) if ended and level.chain else ():
+                if owner in ended and tops[CELLS * index] != EMPTY_REST:
+                    self._note_behind(level, CELLS * index, tops)
+            if at + 1 < len(levels):
+                going = levels[at + 1].owners
+                ended.update(
+                    [
+                        owner
+                        for owner, index in zip(going, _indices(level, going))
+                        if EMPTY_REST in tops[CELLS * index : CELLS * (index + 1)]
+                    ]
+                )
 
     def _note_behind(self, level: Level, position: int, tops: bytes) -> None:
         top = tops[position]
@@ -363,22 +373,46 @@ class _Check:
 
     # --- keys ---
 
-    def _look_for_duplicates(self, levels: List[Level], layout: BucketLayout, keys: Keys) -> None:
-        tops = [level.tophashes(layout) for level in levels]
-        pairs: List[_Pair] = []
-        for at, level in enumerate(levels):
-            for index, a, b in equal_tophashes(tops[at]):
-                pairs.append((level, CELLS * index + a, level, CELLS * index + b))
-            for before in range(at if at <= _LONG else 0):
-                pairs += _pairs_between(levels[before], tops[before], level, tops[at])
-        if len(levels) > _LONG + 1:
-            pairs += _pairs_of_long(levels, tops)
-        light = {id(level): _light(level) for level in levels} if pairs else {}
-        for one, position, other, place in pairs:
-            slots = _slot(layout, one, position), _slot(layout, other, place)
-            self._pairs.append(((light[id(one)], position, light[id(other)], place), slots))
-        if len(self._pairs) >= keys.together >> 4:
-            self._compare_pairs(keys)
+    def _look_at_keys(
+        self,
+        levels: List[Level],
+        tops: List[bytes],
+        layout: BucketLayout,
+        keys: Keys,
+        hashed: Hashed,
+    ) -> None:
+        """No key is there twice, and every key's tophash and bucket are those of its hash.
+
+        Keys that lie all over memory wait until there are many of them: the more are read at
+        once, the more of them lie close together.
+        """
+        pairs = _pairs_in(levels, tops)
+        if hashed.hash is None:
+            if pairs:
+                light = {id(level): _light(level) for level in levels}
+                self._pairs += [
+                    (
+                        (light[id(one)], position, light[id(other)], place),
+                        (_slot(layout, one, position), _slot(layout, other, place)),
+                    )
+                    for one, position, other, place in pairs
+                ]
+            if len(self._pairs) >= keys.together >> 4:
+                self._compare_pairs(keys)
+            return
+        width = layout.keysize
+        light = {id(level): _light(level) for level in levels}
+        for level in levels:
+            records = level.records(layout)
+            cells = records.cells(MIN_TOP_HASH, 255, layout.keys, width, width)
+            self._waiting.append((light[id(level)], cells))
+            self._held += len(cells.positions)
+        self._unsettled += [
+            (light[id(one)], position, light[id(other)], place)
+            for one, position, other, place in pairs
+        ]
+        if keys.together <= self._held:
+            self._compare_hashes(layout, keys, hashed)
 
     def _compare_pairs(self, keys: Keys) -> None:
         pairs, self._pairs = self._pairs, []
@@ -390,40 +424,65 @@ class _Check:
                 what = f"the key {keys.text(first[at])} is in {_name(one, position)}, too"
                 self._doubt("duplicate-key", other, place, what)
 
-    def _look_at_hashes(
-        self, level: Level, layout: BucketLayout, keys: Keys, hashed: Hashed
-    ) -> None:
-        """Every key's tophash and bucket are those of its hash.
-
-        Keys that lie all over memory wait until there are many of them: the more are read at
-        once, the more of them lie close together.
-        """
-        tops = level.tophashes(layout)
-        live = list(compress(range(len(tops)), tops.translate(LIVE)))
-        raw, size, start, width = bytes(level.data), layout.size, layout.keys, layout.keysize
-        places = [(at >> 3) * size + start + (at & 7) * width for at in live]
-        self._waiting.append((_light(level), tops, live, [raw[at : at + width] for at in places]))
-        if keys.together <= sum(len(live) for _, _, live, _ in self._waiting):
-            self._compare_hashes(keys, hashed)
-
-    def _compare_hashes(self, keys: Keys, hashed: Hashed) -> None:
-        waiting, self._waiting = self._waiting, []
-        values = keys.values([slot for _, _, _, slots in waiting for slot in slots])
-        hashes = hashed.many(values)
+    def _compare_hashes(self, layout: BucketLayout, keys: Keys, hashed: Hashed) -> None:
+        waiting, self._waiting, self._held = self._waiting, [], 0
+        packed = b"".join([cells.values for _, cells in waiting])
+        found = hashed.packed(packed, layout.keysize) if keys.in_slots else None
+        hashes: Sequence[Optional[int]] = found or ()
+        values: Optional[List[Optional[bytes]]] = None
+        if found is None:
+            number = sum(len(cells.positions) for _, cells in waiting)
+            values = keys.values(_slots(packed, layout.keysize, number))
+            hashes = hashed.many(values)
+        self._settle(waiting, layout.keysize, hashes)
+        if len(self._pairs) >= keys.together >> 4:
+            self._compare_pairs(keys)
         first = fitting = unfitting = 0
-        for level, tops, live, slots in waiting if hashes else ():
-            theirs = hashes[first : first + len(live)]
-            odd = [] if _all_fit(level, tops, live, theirs) else _unfit(level, tops, live, theirs)
-            fitting += len(live) - len(odd)
-            for number, position, key_hash in odd:
-                if values[first + number] is None or (key_hash is None and keys.always_hash):
-                    self._doubt("key-unreadable", level, position, "its key cannot be read")
-                elif key_hash is not None:
-                    unfitting += 1
-                    key = keys.text(slots[number])
-                    self._note_hash(level, position, tops[position], key_hash, key)
-            first += len(live)
+        for level, cells in waiting if hashes else ():
+            number = len(cells.positions)
+            theirs = hashes[first : first + number]
+            if not _all_fit(level, cells, theirs):
+                slots = _slots(cells.values, layout.keysize, number)
+                end = first + number
+                theirs_too = keys.values(slots) if values is None else values[first:end]
+                for at, position, key_hash in _unfit(level, cells, theirs):
+                    number -= 1
+                    if theirs_too[at] is None or (key_hash is None and keys.always_hash):
+                        self._doubt("key-unreadable", level, position, "its key cannot be read")
+                    elif key_hash is not None:
+                        unfitting += 1
+                        key = keys.text(slots[at])
+                        self._note_hash(level, position, cells.marks[at], key_hash, key)
+            fitting += number
+            first += len(cells.positions)
         hashed.count(fitting, unfitting)
+
+    def _settle(
+        self,
+        waiting: List[Tuple[Level, Cells]],
+        width: int,
+        hashes: Sequence[Optional[int]],
+    ) -> None:
+        """Of cells with one tophash, those whose keys have different hashes have different keys:
+        keep the others."""
+        pairs, self._unsettled = self._unsettled, []
+        places: Dict[int, Tuple[Cells, int]] = {}
+        first = 0
+        for level, cells in waiting if pairs else ():
+            places[id(level)] = cells, first
+            first += len(cells.positions)
+        for pair in pairs:
+            one, start = places[id(pair[0])]
+            other, second = places[id(pair[2])]
+            a = bisect_left(one.positions, pair[1])
+            b = bisect_left(other.positions, pair[3])
+            key_hash = hashes[start + a] if hashes else None
+            if key_hash is None or key_hash == hashes[second + b]:
+                slots = [
+                    bytes(cells.values[width * at : width * (at + 1)])
+                    for cells, at in ((one, a), (other, b))
+                ]
+                self._pairs.append((pair, (slots[0], slots[1])))
 
     def _note_hash(self, level: Level, position: int, top: int, key_hash: int, key: str) -> None:
         array, right = level.array, TOP_HASHES[key_hash >> 56]
@@ -497,43 +556,66 @@ class _Reporting(Walker):
         return any(getattr(problem, "code", "") == "overflow-loop" for problem in problems)
 
 
-def _all_fit(level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]) -> bool:
+def _all_fit(level: Level, cells: Cells, hashes: Sequence[Optional[int]]) -> bool:
     """Whether the live cells' tophashes and buckets are those of their keys' hashes."""
-    known = [key_hash for key_hash in hashes if key_hash is not None]
-    if len(known) < len(live):
-        return False
-    top_bytes = struct.pack(f"<{len(known)}Q", *known)[7::8].translate(TOP_HASHES)
-    if top_bytes != tops.translate(None, NOT_LIVE):
-        return False
-    mask, owners = level.array.count - 1, level.owners
-    return [key_hash & mask for key_hash in known] == [owners[at >> 3] for at in live]
+    if not isinstance(hashes, numbers):
+        known = [key_hash for key_hash in hashes if key_hash is not None]
+        if len(known) < len(hashes):
+            return False
+        hashes = numbers("Q", known)
+    return cells.fit(hashes, TOP_HASHES, level.array.count - 1, level.owners)
 
 
 def _unfit(
-    level: Level, tops: bytes, live: List[int], hashes: Sequence[Optional[int]]
+    level: Level, cells: Cells, hashes: Sequence[Optional[int]]
 ) -> List[Tuple[int, int, Optional[int]]]:
     """(number, cell, hash) of those that are not, or have none."""
     mask, owners = level.array.count - 1, level.owners
     return [
         (number, position, key_hash)
-        for number, (position, key_hash) in enumerate(zip(live, hashes))
+        for number, (position, top, key_hash) in enumerate(
+            zip(cells.positions, cells.marks, hashes)
+        )
         if key_hash is None
-        or TOP_HASHES[key_hash >> 56] != tops[position]
+        or TOP_HASHES[key_hash >> 56] != top
         or key_hash & mask != owners[position >> 3]
     ]
 
 
+def _slots(packed: bytes, size: int, number: int) -> List[bytes]:
+    """So many slots that lie one behind the other, each for itself."""
+    return [packed[size * at : size * (at + 1)] for at in range(number)]
+
+
+def _pairs_in(levels: List[Level], tops: List[bytes]) -> List[_Pair]:
+    """Cells of one chain that have the same tophash."""
+    pairs: List[_Pair] = []
+    for at, level in enumerate(levels):
+        for index, a, b in equal_tophashes(tops[at]):
+            pairs.append((level, CELLS * index + a, level, CELLS * index + b))
+        for before in range(at if at <= _LONG else 0):
+            pairs += _pairs_between(levels[before], tops[before], level, tops[at])
+    if len(levels) > _LONG + 1:
+        pairs += _pairs_of_long(levels, tops)
+    return pairs
+
+
 def _pairs_between(first: Level, tops: bytes, second: Level, others: bytes) -> Iterator[_Pair]:
     """Equal tophashes of overflow buckets and of those before them in their chains."""
-    if first.chain == 0:
-        at = [owner - first.owners[0] for owner in second.owners]
-    else:
-        places = {owner: index for index, owner in enumerate(first.owners)}
-        at = [places[owner] for owner in second.owners]
+    at = _indices(first, second.owners)
     words = memoryview(tops).cast("Q")
     gathered = struct.pack(f"<{len(at)}Q", *[words[index] for index in at])
     for index, a, b in equal_tophashes(gathered, others):
         yield first, CELLS * at[index] + a, second, CELLS * index + b
+
+
+def _indices(level: Level, owners: Sequence[int]) -> List[int]:
+    """Where buckets of these chains are in a level that has one of each."""
+    if level.chain == 0:
+        first = level.owners[0]
+        return [owner - first for owner in owners]
+    places = {owner: index for index, owner in enumerate(level.owners)}
+    return [places[owner] for owner in owners]
 
 
 def _pairs_of_long(levels: List[Level], tops: List[bytes]) -> Iterator[_Pair]:

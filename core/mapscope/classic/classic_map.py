@@ -90,8 +90,10 @@ class ClassicMap(ClassicReader):
         new, old = self.arrays()
         in_new, in_old = self._tallies(True, progress)
         histograms = [
-            {value: number for value, number in sorted((counted or {}).items()) if number}
-            for counted in (in_new.cells, in_new.chains, in_old.cells, in_old.chains)
+            in_new.cells.form() if in_new.cells else {},
+            dict(sorted(in_new.chains.items())),
+            in_old.cells.form() if in_old.cells else {},
+            dict(sorted(in_old.chains.items())),
         ]
         if new and old:
             # Evacuated old buckets and the new buckets that nothing was moved to yet

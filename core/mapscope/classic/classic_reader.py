@@ -15,6 +15,7 @@ from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray, Level
 from ..cells.marks import CELLS, TOP_HASHES
 from ..errors import TypeNeeded
+from ..kernels.native import LEAST, kernels_for
 from ..maps.batches import Column, EntryBatch, Where, pieces_of
 from ..maps.facts import Growth, Held
 from ..maps.hash_use import HashUse
@@ -29,8 +30,9 @@ from .header import HASH_WRITING, Header, Writing
 from .moving import Moving, find_moving
 from .walker import Walker
 
-#: chunks whose scattered keys and elements are read together
-_GROUP = 12
+#: chunks whose scattered keys and elements are read together: in Python each of those takes 200
+#: bytes meanwhile, a kernel needs 60
+_GROUP, _KERNELS_GROUP = 12, 32
 
 #: the right bytes of key and element slots, where they are known and memory may be wrong
 _Patches = Dict[Place, Tuple[Optional[bytes], Optional[bytes]]]
@@ -109,11 +111,8 @@ class ClassicReader(MapView):
         header, size = self.header, self.layout.size if self.layout else None
         if header is None:
             return BucketFacts((), 0, 0, size, 0.0, self._load_limit(0), 0, 0)
-        known = sum(bit for bit, _ in header.flag_names)
-        names = [name for bit, name in header.flag_names if name and header.flags & bit]
-        names += [f"unknown bit {1 << i}" for i in range(8) if header.flags & ~known & 1 << i]
         return BucketFacts(
-            names,
+            header.flags_set() if header.flags else (),
             header.hash0,
             1 << header.B,
             size,
@@ -211,6 +210,7 @@ class ClassicReader(MapView):
             if batch is not None:
                 live += len(batch.order)
                 yield batch
+            del batch, levels  # before the next ones are read
         for move in moving:
             if move.target is None:
                 live += 1
@@ -271,6 +271,7 @@ class ClassicReader(MapView):
         scattered |= any(type.kind is Kind.STRING for type in self.types())
         group: List[Level] = []
         chunks, wanted = 0, 1
+        most = _GROUP if kernels_for(LEAST) is None else _KERNELS_GROUP
         for levels in self._chunks(progress):
             if group and group[0].array is not levels[0].array:
                 yield group
@@ -279,7 +280,7 @@ class ClassicReader(MapView):
             chunks += 1
             if not scattered or chunks >= wanted:
                 yield group
-                group, chunks, wanted = [], 0, min(_GROUP, wanted + 1)
+                group, chunks, wanted = [], 0, min(most, 2 * wanted)
         if group:
             yield group
 

@@ -45,6 +45,12 @@ class Header:
     installing: bool = False
     flag_names: Tuple[Tuple[int, str], ...] = FLAG_NAMES
 
+    def flags_set(self) -> List[str]:
+        """Names of the flags that are set."""
+        known = sum(bit for bit, _ in self.flag_names)
+        names = [name for bit, name in self.flag_names if name and self.flags & bit]
+        return names + [f"unknown bit {1 << i}" for i in range(8) if self.flags & ~known & 1 << i]
+
     def overflow_estimate(self) -> int:
         """Overflow buckets of the present array: noverflow, from B = 16 on one in 2^(B-15) that
         were counted at random (incrnoverflow in runtime/map.go)."""

@@ -9,8 +9,9 @@ all their first overflow buckets, and so on.
 """
 
 from functools import reduce
+from math import gcd
 from operator import or_
-from typing import Iterator, List, Optional, Set, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ..cells.layout import BucketLayout
 from ..cells.level import BucketArray, Level
@@ -29,6 +30,11 @@ MAX_CHAIN_BYTES = 256 << 20
 MOST_OVERFLOW, MORE_OVERFLOW = 8, 1024
 #: buckets of the first chunk of a walk; each later one has twice as many, up to memory.CHUNK
 FIRST_CHUNK = 64
+#: bytes of a page of memory
+_PAGE = 4096
+
+#: reads pieces of one size
+_Gather = Callable[[Sequence[int], int], List[Optional[bytes]]]
 
 
 class Walker:
@@ -83,7 +89,7 @@ class Walker:
         left = MOST_OVERFLOW * number + MORE_OVERFLOW
         seen: Set[int] = set()
         while levels and left > 0:
-            following = self._next_level(levels[-1], seen, into_evacuated)
+            following = self._next_level(levels[-1], seen, into_evacuated, self.memory.gather_apart)
             if following is None:
                 break
             levels.append(following)
@@ -97,12 +103,18 @@ class Walker:
         """
         most = max(1, CHUNK // self.layout.size)
         wanted = min(most, FIRST_CHUNK)
+        # Whole pages are copied faster: where they can, chunks begin and end with one.
+        whole = _PAGE // gcd(self.layout.size, _PAGE)
         first = 0
         while first < array.count:
-            head, number = self._head(array, first, min(wanted, array.count - first))
+            end = min(first + wanted, array.count)
+            if end < array.count and end // whole * whole > first:
+                end = end // whole * whole
+            head, number = self._head(array, first, end - first)
             if head is None:
                 return
             yield head
+            del head  # the next one is read to the same place, which is in the processor's cache
             first += number
             wanted = min(most, 2 * wanted)
 
@@ -193,10 +205,17 @@ class Walker:
         )
         return level, number
 
-    def _next_level(self, level: Level, seen: Set[int], into_evacuated: bool) -> Optional[Level]:
+    def _next_level(
+        self,
+        level: Level,
+        seen: Set[int],
+        into_evacuated: bool,
+        gather: Optional[_Gather] = None,
+    ) -> Optional[Level]:
         """The overflow buckets of a level's buckets.
 
         :param seen: overflow buckets of this chunk so far; those found are added
+        :param gather: reads them; None: Memory.gather
         """
         layout, name = self.layout, level.array.name
         indices, pointers = level.overflows(layout)
@@ -233,7 +252,7 @@ class Walker:
             indices = [indices[at] for at in kept]
             pointers = [pointers[at] for at in kept]
         seen |= fresh
-        pieces = self.memory.gather(pointers, layout.size)
+        pieces = (gather or self.memory.gather)(pointers, layout.size)
         if None in pieces:
             for index, pointer, piece in zip(indices, pointers, pieces):
                 if piece is None:

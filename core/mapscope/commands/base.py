@@ -9,6 +9,7 @@ import argparse
 import json
 import re
 from dataclasses import field
+from functools import lru_cache
 from typing import Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
 from ..errors import UsageError, near
@@ -125,12 +126,19 @@ class Command:
     prefix: str = "map"
 
     def parser(self, prefix: Optional[str] = None) -> "Parser":
-        """The parser of this command's words.
+        """The parser of this command's words: made once, which takes longer than what many print.
 
         :param prefix: what stands before its name for who types it; None: its own
         """
+        return _parser(self, prefix or self.prefix)
+
+    def new_parser(self, prefix: str) -> "Parser":
+        """Another one.
+
+        :param prefix: what stands before its name for who types it
+        """
         parser = Parser(
-            prog=f"{prefix or self.prefix} {self.name}",
+            prog=f"{prefix} {self.name}",
             description=self.description,
             formatter_class=argparse.RawDescriptionHelpFormatter,
             add_help=False,
@@ -149,6 +157,11 @@ class Command:
         for action in self.parser()._actions:
             found += [word for word in action.option_strings if word.startswith("--")]
         return found
+
+
+@lru_cache(maxsize=None)
+def _parser(command: Command, prefix: str) -> "Parser":
+    return command.new_parser(prefix)
 
 
 _TWO_DASHES = "\0--"
@@ -186,7 +199,11 @@ class Parser(argparse.ArgumentParser):
             rest = ["--", *(_TWO_DASHES if word == "--" else word for word in words[at + 1 :])]
         if "-h" in options or "--help" in options:
             return argparse.Namespace(help=True)
-        args = self.parse_intermixed_args(options + rest)
+        self.usage = ""  # argparse makes it for each line of words, and error() has no use for it
+        try:
+            args = self.parse_intermixed_args(options + rest)
+        finally:
+            self.usage = None
         for name, value in vars(args).items():
             if value == _TWO_DASHES:
                 setattr(args, name, value := "--")

@@ -91,8 +91,8 @@ COMMAND = Command(
     "describe",
     "Load a description of a hash table of the program's own: a short file that says by names of\n"
     "debug information where its array, its entries and their keys are, and how it migrates. Then\n"
-    "every command takes such a table. docs/describe.md has the format; memcached and isc_ht (of\n"
-    "BIND) come with mapscope. A file with a mistake loads nothing.\n\n"
+    "every command takes such a table. docs/describe.md has the format; memcached, dynahash (of\n"
+    "PostgreSQL) and isc_ht (of BIND) come with mapscope. A file with a mistake loads nothing.\n\n"
     "example: map describe mytable.table\n"
     "example: map describe memcached",
     _arguments,

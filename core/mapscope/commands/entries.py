@@ -2,23 +2,29 @@
 """`map entries`: each live entry exactly once, at any point of a migration."""
 
 import argparse
-from typing import Callable, Iterator, List, Optional, Sequence, Tuple
+from typing import Iterator, List, Optional, Sequence, Tuple
 
+from ..errors import MapscopeError
 from ..maps.batches import EntryBatch
+from ..maps.entry_lines import EntryLines
+from ..maps.in_order import MOST_HELD, MOST_HELD_BYTES, FirstOnes, parts, ranked
 from ..maps.view import MapView
-from ..program.values import MOST_LONG_PRINTED, dumps, escape, text_form
+from ..program.values import MOST_LONG_PRINTED, dumps, escape
 from ..session import Session
 from .base import Command, Context, Result, add_map, natural, problem_lines
 
+#: lines that are printed at once
+_TOGETHER = 4096
 
-#: bytes of values whose text is made at once, about
-_PART = 32 << 20
+#: what entries may be put in the order of
+_SORTS = ("key", "value")
 
 
 class EntriesResult(Result):
     """A map's entries; read from the program as they are printed.
 
     :param limit: entries to show; None: all
+    :param sort: one of _SORTS; None: they stay in the order of memory
     :param elements: elements and characters of each value shown in text; 0: all
     """
 
@@ -31,6 +37,7 @@ class EntriesResult(Result):
         match: Optional[str],
         where: bool,
         elements: int,
+        sort: Optional[str] = None,
     ) -> None:
         self._view = view
         self._session = session
@@ -39,6 +46,8 @@ class EntriesResult(Result):
         self._match = match
         self._where = where
         self._elements = elements
+        self._sort = sort
+        self._held_back = ""  # why not all that was asked for is shown
         self._shown = 0
         self._more = False
         self._error: Optional[str] = None
@@ -54,8 +63,8 @@ class EntriesResult(Result):
             }
         ) + "\n"
         view.decoder.most_long = MOST_LONG_PRINTED
-        yield from self._all(self._json_lines)
-        error = self._error or "; ".join(view.problems) or None
+        yield from self._all(json=True)
+        error = self._error or "; ".join(self._told()) or None
         yield dumps(
             {
                 "entries": self._shown,
@@ -68,60 +77,110 @@ class EntriesResult(Result):
         view = self._view
         where = "nil" if view.address is None else hex(view.address)
         yield f"{escape(view.type_name)} {where}, {view.count_text()} entries\n"
-        yield from self._all(self._text_lines)
-        yield from problem_lines(view.problems)
+        yield from self._all(json=False)
+        yield from problem_lines(self._told())
         if self._error is not None:
             yield f"warning: {escape(self._error)}\n"
-        if self._more:
+        if self._held_back:
+            yield f"{self._shown} entries shown\n"
+        elif self._more:
             yield f"{self._shown} entries shown; --limit 0 shows all, --offset N goes on from N\n"
         elif self._match is not None or self._offset:
             yield f"{self._shown} entries shown\n"
 
-    def _all(self, render: Callable[[EntryBatch, Sequence[int]], str]) -> Iterator[str]:
+    def _all(self, json: bool) -> Iterator[str]:
         """All that is selected; Ctrl-C ends it."""
+        view = self._view
+        lines = EntryLines(view.decoder, view.has_values, json, self._where, self._elements)
         try:
-            for batch, whole in self._selected():
+            if self._sort is not None:
+                yield from self._in_order(lines)
+                return
+            for batch, whole in self._selected(lines):
                 for order in self._parts(batch, whole):
-                    lines = render(batch, order)
-                    self._shown += len(order)
-                    yield lines
-                    if self.interrupted:
-                        raise KeyboardInterrupt
+                    for text, count in lines.of(batch, order):
+                        self._shown += count
+                        yield text
+                        if self.interrupted:
+                            raise KeyboardInterrupt
+                    del order
+                del batch, whole  # before the next ones are read
         except KeyboardInterrupt:
             self.interrupted = True
             self._error = "interrupted"
 
-    def _text_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
-        decoder = self._view.decoder
-        decoder.most_shown = self._elements
-        try:
-            return "".join([self._text_line(batch, index) for index in order])
-        finally:
-            decoder.most_shown = 0  # --match looks at all of it
-
     @staticmethod
     def _parts(batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
-        """All of it at once or, where values are large, so many that their text is not."""
-        sizes = [batch.keys.sizes(order), batch.elems.sizes(order)]
-        if not any(sizes):
-            yield order
-            return
-        first = held = 0
-        for at, size in enumerate(map(sum, zip(*filter(None, sizes)))):
-            held += size
-            if held > _PART:
-                yield order[first : at + 1]
-                first, held = at + 1, 0
-        if first < len(order):
-            yield order[first:]
+        return parts([batch.keys.sizes(order), batch.elems.sizes(order)], order)
 
-    def _selected(self) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
+    def _told(self) -> List[str]:
+        """What keeps this from being the whole answer."""
+        return self._view.problems + ([self._held_back] if self._held_back else [])
+
+    def _in_order(self, written: EntryLines) -> Iterator[str]:
+        """The first entries by key or value; of what Ctrl-C has ended, those of what was seen."""
+        wanted = None if self._limit is None else self._offset + self._limit
+        first = FirstOnes(wanted)
+        try:
+            self._offer(first, written)
+        except KeyboardInterrupt:
+            self._error = f"interrupted: the first of the {first.seen} entries looked at are shown"
+        lines = first.lines()[self._offset :]
+        if first.full:
+            self._held_back = (
+                f"the first {len(lines) + self._offset} of {first.seen} entries in this order: no "
+                f"more than {MOST_HELD} and {MOST_HELD_BYTES >> 20} MiB are held to be sorted"
+            )
+        if first.unread:
+            self._view.problems.append(
+                f"the {self._sort} of {first.unread} entries could not be read; they stand last"
+            )
+        self._more = first.seen > self._offset + len(lines)
+        for start in range(0, len(lines), _TOGETHER):
+            some = lines[start : start + _TOGETHER]
+            self._shown += len(some)
+            yield "".join(some)
+            if self.interrupted:
+                raise KeyboardInterrupt
+        if self._error is not None:
+            self.interrupted = True
+
+    def _offer(self, first: FirstOnes, written: EntryLines) -> None:
+        """Every entry that --match leaves."""
+        decoder = self._view.decoder
+        decoder.most_long = MOST_LONG_PRINTED
+        for batch in self._view.entries(self._session.target.progress):
+            column = batch.keys if self._sort == "key" else batch.elems
+            order: Sequence[int] = batch.order
+            if self._match is not None:
+                order = self._holding(written, batch, order)
+            for part, ranks in ranked(column, decoder, order):
+
+                def lines(
+                    places: List[int], batch: EntryBatch = batch, part: Sequence[int] = part
+                ) -> List[str]:
+                    chosen = [part[at] for at in places]
+                    return [
+                        line
+                        for some in self._parts(batch, chosen)
+                        for text, _ in written.of(batch, some)
+                        for line in text.splitlines(keepends=True)
+                    ]
+
+                first.offer(ranks, lines)
+
+    def _holding(self, lines: EntryLines, batch: EntryBatch, order: Sequence[int]) -> List[int]:
+        """Those that --match leaves."""
+        match = self._match or ""
+        return [i for part in self._parts(batch, order) for i in lines.holding(batch, part, match)]
+
+    def _selected(self, lines: EntryLines) -> Iterator[Tuple[EntryBatch, Sequence[int]]]:
         """Batches with the indices to show, after --offset, --match and --limit."""
         skip, left = self._offset, self._limit
         for batch in self._view.entries(self._session.target.progress):
             order: Sequence[int] = batch.order
             if self._match is not None:
-                order = [i for i in order if self._matches(batch, i)]
+                order = self._holding(lines, batch, order)
             if skip:
                 dropped = min(skip, len(order))
                 skip -= dropped
@@ -135,50 +194,7 @@ class EntriesResult(Result):
                 left -= len(order)
             if self._more:
                 return
-
-    def _matches(self, batch: EntryBatch, index: int) -> bool:
-        decoder, text = self._view.decoder, self._match or ""
-        if text in text_form(batch.keys.value(index, decoder)):
-            return True
-        return self._view.has_values and text in text_form(batch.elems.value(index, decoder))
-
-    def _json_lines(self, batch: EntryBatch, order: Sequence[int]) -> str:
-        decoder = self._view.decoder
-        keys = batch.keys.json_numbers(order) or batch.keys.json_texts(decoder, order)
-        if not self._view.has_values:
-            return "".join([self._json_key(batch, at, key) for at, key in zip(order, keys)])
-        values = batch.elems.json_numbers(order) or batch.elems.json_texts(decoder, order)
-        if not self._where and not batch.in_flight:
-            return "".join(
-                [f'{{"key": {key}, "value": {value}}}\n' for key, value in zip(keys, values)]
-            )
-        lines: List[str] = []
-        for index, key, value in zip(order, keys, values):
-            line = f'{{"key": {key}, "value": {value}'
-            if self._where:
-                line += f', "where": {dumps(batch.where(index).json_form())}'
-            if index in batch.in_flight:
-                line += ', "in_flight": true'
-            lines.append(line + "}\n")
-        return "".join(lines)
-
-    def _json_key(self, batch: EntryBatch, index: int, key: object) -> str:
-        """A line of a set."""
-        line = f'{{"key": {key}'
-        if self._where:
-            line += f', "where": {dumps(batch.where(index).json_form())}'
-        return line + "}\n"
-
-    def _text_line(self, batch: EntryBatch, index: int) -> str:
-        decoder = self._view.decoder
-        line = f"  [{text_form(batch.keys.value(index, decoder), self._elements)}]"
-        if self._view.has_values:
-            line += f" = {text_form(batch.elems.value(index, decoder), self._elements)}"
-        if self._where:
-            line += f"  ({batch.where(index).text()})"
-        if index in batch.in_flight:
-            line += "  (in flight)"
-        return line + "\n"
+            del batch, order
 
 
 def _arguments(parser: argparse.ArgumentParser) -> None:
@@ -190,6 +206,12 @@ def _arguments(parser: argparse.ArgumentParser) -> None:
         help="show at most N entries, 0 for all (text: the debugger's element limit; JSON: all)",
     )
     parser.add_argument("--offset", metavar="N", type=natural, default=0, help="skip N entries")
+    parser.add_argument(
+        "--sort",
+        metavar="BY",
+        choices=_SORTS,
+        help=f"{' or '.join(_SORTS)}: the first ones in that order, not in that of memory",
+    )
     parser.add_argument(
         "--match", metavar="TEXT", help="only entries whose key or value shows TEXT"
     )
@@ -204,8 +226,10 @@ def _run(context: Context, args: argparse.Namespace) -> Result:
         limit = elements
     view = context.map_of(args)
     view.types()
+    if args.sort == "value" and not view.has_values:
+        raise MapscopeError(f"{escape(view.type_name)} has no values: --sort key sorts its keys")
     return EntriesResult(
-        view, session, limit or None, args.offset, args.match, args.where, elements
+        view, session, limit or None, args.offset, args.match, args.where, elements, args.sort
     )
 
 
@@ -213,6 +237,7 @@ COMMAND = Command(
     "entries",
     "Print each live entry of a map exactly once, at any point of a migration.\n\n"
     "example: map entries m --match user --where\n"
+    "example: map entries m --sort value --limit 10\n"
     "example: map entries m --limit 0 --json -o entries.jsonl",
     _arguments,
     _run,

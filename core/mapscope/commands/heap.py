@@ -25,6 +25,7 @@ from ..heap.totals import (
 )
 from ..maps.figures import size_text
 from ..maps.on_heap import Alike, HeapMap, HeapView
+from ..program.cpp_names import same_type
 from ..program.values import dumps, escape, named
 from ..records import dataclass
 from ..session import Session
@@ -466,7 +467,7 @@ class _Chosen:
 
 
 def _normalised(name: str) -> str:
-    return re.sub(r"\s+", "", re.sub(r"\bany\b", "interface{}", name))
+    return same_type(re.sub(r"\bany\b", "interface{}", name))
 
 
 def _stack(view: HeapView, map: HeapMap) -> List[str]:

@@ -10,6 +10,7 @@ from ..flavours.registry import FLAVOURS
 from ..locate import list_maps
 from ..maps.figures import size_text
 from ..maps.view import MapView
+from ..program.cpp_names import same_type
 from ..program.values import dumps, escape, named
 from ..records import dataclass
 from ..session import Session
@@ -166,8 +167,8 @@ def _of_type(
 
     :raises UnknownType: if there is none, with the nearest types that there are
     """
-    plain = "".join(wanted.split())
-    chosen = [one for one in found if "".join(one[1].type_name.split()) == plain]
+    plain = same_type(wanted)
+    chosen = [one for one in found if same_type(one[1].type_name) == plain]
     if not chosen and found and all_read:
         types = list(dict.fromkeys(view.type_name for _, view in found))
         near = difflib.get_close_matches(wanted, types, 3, 0.6)

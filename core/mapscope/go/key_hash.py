@@ -14,8 +14,10 @@ from array import array
 from typing import Any, Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
+from ..kernels.scanning import Records
 from ..program.hashing import KeyHash
 from ..program.memory import Memory
+from ..program.scattered import hash_texts
 from ..program.types import Kind, Type
 from ..program.values import MAX_DEPTH, escape
 from ..records import dataclass
@@ -462,6 +464,19 @@ class GoKeyHash(KeyHash):
             else:
                 result.extend(hashes)
         return result
+
+    def packed(self, keys: bytes, size: int) -> Optional["array[int]"]:
+        step = self._steps[0] if len(self._steps) == 1 else None
+        if step is None or step.offset or not step.size == size == self._size:
+            return None
+        function, number = self._hashes.function, len(keys) // size
+        if step.kind == WORD:
+            return function.words(keys, size, array("Q", [self._seed]) * number)
+        if step.kind == TEXT:
+            words = Records(memoryview(keys), size)
+            starts, lengths = (array("Q", words.words(place)) for place in (0, 8))
+            return hash_texts(self._memory, function, starts, lengths, self._seed)
+        return None
 
     def of_text(self, text: bytes) -> Optional[int]:
         if self._steps != (Step(TEXT, 0, 16),) or len(text) > MAX_TEXT:

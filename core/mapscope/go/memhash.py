@@ -7,10 +7,12 @@ memhash_aes_simd.go of 1.27) and one of multiplications (runtime/hash64.go;
 internal/runtime/maps/runtime_hash64.go of 1.27). Both take random keys of the process.
 """
 
+import struct
 from abc import ABC, abstractmethod
 from array import array
 from typing import Dict, List, Sequence
 
+from ..kernels.hashes import AES, MIXED, HashFunction
 from .aes_planes import (
     Rows,
     aesenc,
@@ -33,11 +35,14 @@ class MemoryHash(ABC):
     """The memory hashes of one process.
 
     :ivar name: for readers
+    :ivar function: the same, as kernels compute it
     """
 
     name: str = ""
 
-    @abstractmethod
+    def __init__(self, function: HashFunction) -> None:
+        self.function = function
+
     def words(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
         """memhash32 or memhash64 of each value.
 
@@ -45,13 +50,24 @@ class MemoryHash(ABC):
         :param size: of each: 4 or 8 bytes
         :param seeds: of each
         """
+        found = self.function.words(data, size, seeds)
+        return self.words_in_python(data, size, seeds) if found is None else found.tolist()
 
-    @abstractmethod
     def memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
         """memhash of each piece.
 
         :param seeds: of each
         """
+        found = self.function.pieces(pieces, seeds)
+        return self.memory_in_python(pieces, seeds) if found is None else found.tolist()
+
+    @abstractmethod
+    def words_in_python(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
+        """What `words` gives, without kernels."""
+
+    @abstractmethod
+    def memory_in_python(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
+        """What `memory` gives, without kernels."""
 
 
 class AesHash(MemoryHash):
@@ -63,9 +79,10 @@ class AesHash(MemoryHash):
     name = "AES"
 
     def __init__(self, schedule: bytes) -> None:
+        super().__init__(HashFunction(AES, schedule))
         self._schedule = schedule
 
-    def words(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
+    def words_in_python(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
         if len(seeds) <= _STATES:
             return self._words(data, size, seeds)
         result: List[int] = []
@@ -83,7 +100,7 @@ class AesHash(MemoryHash):
             state = aesenc(state, key, count)
         return low_words(state, count)
 
-    def memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
+    def memory_in_python(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
         result: List[int] = []
         for start in range(0, len(pieces), _STATES):
             end = start + _STATES
@@ -204,8 +221,9 @@ class FallbackHash(MemoryHash):
             self._keys = tuple(keys)
         else:
             self._keys = (keys[0] ^ _M1, _M2, _M3, _M4)
+        super().__init__(HashFunction(MIXED, struct.pack("<5Q", *self._keys, _M5)))
 
-    def words(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
+    def words_in_python(self, data: bytes, size: int, seeds: Sequence[int]) -> List[int]:
         k0, k1 = self._keys[:2]
         values = memoryview(data).cast("I" if size == 4 else "Q").tolist()
         last = _M5 ^ size
@@ -217,7 +235,7 @@ class FallbackHash(MemoryHash):
             found.append(product & mask ^ product >> 64)
         return found
 
-    def memory(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
+    def memory_in_python(self, pieces: Sequence[bytes], seeds: Sequence[int]) -> List[int]:
         k0, k1, k2, k3 = self._keys
         number = int.from_bytes
         mask = _MASK

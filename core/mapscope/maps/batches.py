@@ -3,8 +3,10 @@
 
 import random
 from dataclasses import field
-from typing import Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
+from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
+from ..kernels.writing import Cells
+from ..program.hashing import KeyHash
 from ..program.types import Kind, Type
 from ..program.values import Decoded, Decoder, Unreadable, json_text
 from ..records import dataclass
@@ -97,9 +99,31 @@ class Column:
         """The i-th value's bytes; None where they cannot be read."""
         return self._raw[index]
 
+    def packed(self, order: Sequence[int]) -> Optional[bytes]:
+        """The bytes of the values with these indices, one behind the other, where that is cheap;
+        None: it is not, or one of them cannot be read."""
+        if type(self).data is not Column.data or not len(self._raw):
+            return None
+        pieces = [self._raw[index] for index in order]
+        if any(piece is None or len(piece) != self.type.size for piece in pieces):
+            return None
+        return b"".join(filter(None, pieces))
+
     def all_data(self, count: int) -> List[Optional[bytes]]:
         """The bytes of all values, of which there are so many."""
         return [self.data(index) for index in range(count)]
+
+    def unread(self, count: int) -> List[int]:
+        """Indices of those that cannot be read, of so many values."""
+        return [at for at, raw in enumerate(self.all_data(count)) if raw is None]
+
+    def hashes(self, known: KeyHash, count: int) -> List[Optional[int]]:
+        """The hashes of so many keys; None of one that has none, or cannot be read."""
+        return known.many([raw or b"" for raw in self.all_data(count)])
+
+    def remembered(self, count: int) -> Callable[[int], Optional[bytes]]:
+        """What gives the bytes of each of so many values later, when the column is gone."""
+        return self.all_data(count).__getitem__
 
     def sizes(self, order: Sequence[int]) -> Optional[List[int]]:
         """Bytes that the values with these indices may have outside of their slots; None: few."""
@@ -119,13 +143,15 @@ class Column:
         """Of strings, the length of each in bytes, if that was cheap to get."""
         return None
 
-    def json_numbers(self, order: Sequence[int]) -> Optional[Iterable[object]]:
-        """Values that str() turns into their JSON, if the type has such."""
-        if self._scalars is None or self.type.kind not in (Kind.INT, Kind.UINT):
-            return None
-        if isinstance(order, range) and len(order) == len(self._scalars):
-            return self._scalars
-        return map(self._scalars.__getitem__, order)
+    def cells(
+        self, decoder: Decoder, order: Sequence[int]
+    ) -> Optional[Tuple[Cells, Optional[bytearray]]]:
+        """What the values with these indices are written from in bulk, and marks of all that are
+        to be written by themselves, if there are such; None: all are.
+
+        The cells are those of all values, by their indices.
+        """
+        return None
 
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         """The JSON of the values with these indices."""

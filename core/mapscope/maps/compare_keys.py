@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Keys in cells: which of them are the same key, and where their hashes put them."""
 
+from array import array
 from typing import List, Optional, Sequence, Tuple
 
+from ..errors import MapscopeError
+from ..kernels.native import kernels_for
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.memory import MAX_BYTES, Memory
 from ..program.types import Kind, Type
@@ -15,6 +18,7 @@ from ..program.values import (
     Unreadable,
     text_form,
 )
+from .batches import Column
 from .report import Report
 from .view import MapView
 
@@ -24,6 +28,8 @@ _PLAIN = (Kind.BOOL, Kind.INT, Kind.UINT, Kind.ENUM, Kind.POINTER, Kind.FUNC, Ki
 _SHORT = 4096
 #: keys whose texts are read together
 _MANY = 1 << 17
+#: the same where kernels read them: memory is gone through fewer times
+_MORE = 1 << 19
 #: bytes of longer texts that are compared in one check
 _BUDGET = 4 * MAX_BYTES
 
@@ -49,10 +55,24 @@ class Hashed:
         function is not known."""
         if self.hash is None:
             return []
-        hashes = self.hash.many([value or b"" for value in values])
+        return self._counted(self.hash.many([value or b"" for value in values]))
+
+    def of(self, keys: Column, count: int) -> List[Optional[int]]:
+        """The same of so many keys that are a column."""
+        return [] if self.hash is None else self._counted(keys.hashes(self.hash, count))
+
+    def _counted(self, hashes: List[Optional[int]]) -> List[Optional[int]]:
         without = hashes.count(None)
         self._report.hashed += len(hashes) - without
         self._report.unhashed += without
+        return hashes
+
+    def packed(self, keys: bytes, size: int) -> Optional["array[int]"]:
+        """The same of many keys that lie one behind the other; None: they are to be asked for one
+        by one."""
+        hashes = None if self.hash is None else self.hash.packed(keys, size)
+        if hashes is not None:
+            self._report.hashed += len(hashes)
         return hashes
 
     def count(self, fitting: int, unfitting: int) -> None:
@@ -82,6 +102,10 @@ class Keys:
         self._type = type
         self._indirect = indirect
         self._budget = _BUDGET
+        try:
+            self._size = view.count * type.size
+        except MapscopeError:  # of a table that does not say how many there are
+            self._size = 0
 
     @property
     def kind(self) -> Kind:
@@ -96,12 +120,19 @@ class Keys:
     @property
     def together(self) -> int:
         """Keys that are best hashed at once: many, where they lie all over memory."""
+        if self.kind is Kind.STRING and not self._indirect and kernels_for(self._size):
+            return _MORE
         return _MANY if self._indirect or self.kind not in _PLAIN else 1
 
     @property
     def always_hash(self) -> bool:
         """Whether every key has a hash that can be computed, if it can be read."""
         return self._type.kind in _PLAIN or self._type.kind is Kind.STRING
+
+    @property
+    def in_slots(self) -> bool:
+        """Whether slots hold keys, not pointers to them."""
+        return not self._indirect
 
     def values(self, slots: Sequence[bytes]) -> List[Optional[bytes]]:
         """The bytes of the keys in these slots; None: the slot's pointer leads nowhere."""

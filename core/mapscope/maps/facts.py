@@ -143,7 +143,8 @@ class Held:
     @property
     def total(self) -> int:
         """All of it."""
-        return sum(self.form().values())
+        always = self.buckets + self.old + self.overflow + self.header + self.retired
+        return always + self.indirect + (self.nodes or 0)
 
     @property
     def retained(self) -> int:

@@ -22,8 +22,9 @@ _COMPARED = 64
 #: where it cannot
 _SAME, _FEW = 4096, 4
 
-#: which entry: a batch, and an index in it
+#: which entry: a batch, and an index in it; some of a batch
 _Place = Tuple[EntryBatch, int]
+_Part = Tuple[EntryBatch, Sequence[int]]
 
 
 @dataclass
@@ -50,13 +51,17 @@ class HashSample:
     sampled: bool = False
     whole: bool = True
     cut: str = ""
+    #: of each of the numbers; parts, where all of those have one
     _places: List[_Place] = field(default_factory=list)
+    _parts: Sequence[_Part] = ()
 
     def keys(self, number: int) -> List[Decoded]:
         """Keys of the entries with this hash, each once; some of them alone."""
         found: List[Decoded] = []
         seen = set()
         most = _SAME if self.view.repeats else _FEW
+        if self._parts:
+            self._places, self._parts = _places_of(self._parts), ()
         for at, (batch, index) in zip(self.numbers, self._places):
             if at != number:
                 continue
@@ -76,16 +81,20 @@ class HashSample:
         first = True
         self.sampled = self.view.count > MOST
         most = SAMPLED if self.sampled else MOST
-        places: List[_Place] = []
+        parts: List[_Part] = []
+        left = most
         try:
             for batch in self.view.sample(most, progress):
-                order = [at for at in batch.order if at not in batch.in_flight]
+                order = batch.order
+                if batch.in_flight:
+                    order = [at for at in order if at not in batch.in_flight]
                 if first and order:
                     known = self._choose(batch, order, known, use)
                     first = False
                 self.without += len(batch.in_flight)
-                places += [(batch, at) for at in order[: most - len(places)]]
-                if len(places) >= most or not (self.how or first):
+                parts.append((batch, order[:left]))
+                left -= len(parts[-1][1])
+                if not left or not (self.how or first):
                     break
         except MapscopeError as error:
             self.cut = str(error)
@@ -93,7 +102,7 @@ class HashSample:
             self.cut = "interrupted"
         try:
             if self.how:
-                self._add(places, known, use)
+                self._add(parts, known, use)
         except KeyboardInterrupt:
             self.cut, self.how = "interrupted", ""
         if not self.how:
@@ -132,9 +141,17 @@ class HashSample:
         return None
 
     def _add(
-        self, places: Sequence[_Place], known: Optional[KeyHash], use: Optional[HashUse]
+        self, parts: Sequence[_Part], known: Optional[KeyHash], use: Optional[HashUse]
     ) -> None:
         """Note the hashes of entries: of all at once, for their keys may lie all over memory."""
+        packed = None if known is None else _packed(parts)
+        if known is not None and packed:
+            number = sum(len(order) for _, order in parts)
+            hashes = known.packed(packed, len(packed) // number)
+            if hashes is not None:
+                self.numbers, self._parts = hashes.tolist(), parts
+                return
+        places = _places_of(parts)
         found: Sequence[Optional[int]]
         if known is not None:
             found = known.many([batch.keys.data(at) or b"" for batch, at in places])
@@ -150,3 +167,18 @@ class HashSample:
         self.numbers = [number for number in found if number is not None]
         self.without += len(found) - len(self.numbers)
         self._places = [place for place, number in zip(places, found) if number is not None]
+
+
+def _places_of(parts: Sequence[_Part]) -> List[_Place]:
+    return [(batch, at) for batch, order in parts for at in order]
+
+
+def _packed(parts: Sequence[_Part]) -> Optional[bytes]:
+    """The keys of these entries one behind the other; None: they cannot be had so."""
+    keys = []
+    for batch, order in parts:
+        some = batch.keys.packed(order)
+        if some is None:
+            return None
+        keys.append(some)
+    return b"".join(keys)

@@ -7,6 +7,8 @@ entries are told with how likely they are. What this must not know: where hashes
 
 from collections import Counter
 from dataclasses import field
+from functools import reduce
+from operator import and_, itemgetter, or_
 from typing import Dict, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded, escape, json_form, text_form
@@ -248,9 +250,9 @@ class _Judge:
         if count < LEAST or len(counts) < LEAST:
             bits = bin(sample.bits).count("1")
         clusters: List[Cluster] = []
-        for number, entries in counts.most_common(_CLUSTERS if self._view.repeats else None):
-            if entries < 2:
-                break
+        several = [(number, entries) for number, entries in counts.items() if entries > 1]
+        several.sort(key=itemgetter(1), reverse=True)
+        for number, entries in several[: _CLUSTERS if self._view.repeats else None]:
             keys = sample.keys(number) if self._view.repeats else []
             entries = len(keys) if self._view.repeats else entries
             chance = chances.equal(max(count, entries), entries, bits)
@@ -420,10 +422,7 @@ class _Judge:
 
     def _same(self, numbers: Sequence[int]) -> int:
         """Bits that are the same in all of these."""
-        ones = zeros = _ALL
-        for number in numbers:
-            ones &= number
-            zeros &= ~number
+        ones, zeros = reduce(and_, numbers, _ALL), ~reduce(or_, numbers, 0)
         return (ones | zeros) & self._sample.bits
 
     def _varying(self) -> int:

@@ -76,6 +76,7 @@ class MapView(ABC):
     :ivar may_lock: whether its program may guard parts of it by locks, so that two writers are not
         known to be a race
     :ivar made_of: maps that it consists of, each of which is one of its own
+    :ivar decoding: makes what takes its keys and elements apart; None: knows memory alone
     :ivar is_part: whether it is a value in what holds it, rather than an object by itself
     """
 
@@ -98,6 +99,8 @@ class MapView(ABC):
     may_lock: bool = False
     made_of: Sequence["MapView"] = ()
     is_part: bool = False
+    decoding: Optional[Callable[[], Decoder]] = None
+    _decoder: Optional[Decoder] = None
 
     def __init__(
         self,
@@ -113,7 +116,17 @@ class MapView(ABC):
         self.key = key
         self.elem = elem
         self.problems: List[str] = []
-        self.decoder = Decoder(memory)
+
+    @property
+    def decoder(self) -> Decoder:
+        """Takes its keys and elements apart; made when it is needed first."""
+        if self._decoder is None:
+            self._decoder = Decoder(self.memory) if self.decoding is None else self.decoding()
+        return self._decoder
+
+    @decoder.setter
+    def decoder(self, made: Decoder) -> None:
+        self._decoder = made
 
     def headline(self) -> str:
         """One line: type, entries, what growth is going on."""

@@ -15,16 +15,24 @@ from typing import Callable, Dict, Iterator, List, Optional, Tuple
 from ..errors import LayoutUnknown
 from ..records import dataclass
 from . import dwarf
-from .cpp_names import STRING, STRING_VIEW, as_written, same_template
+from .cpp_declarators import (
+    MEMBER_POINTER,
+    REFERENCE,
+    RVALUE_REFERENCE,
+    TRANSPARENT,
+    UNSPECIFIED,
+    Declarators,
+    NamedTypes,
+)
+from .cpp_names import STRING, STRING_VIEW, as_written, same_template, with_enumerators
+from .cpp_spelling import UNNAMED
 from .cpp_tables import TABLE
 from .cpp_types import CppType, Form
 from .cpp_types import Part as CppPart
 from .dwarf import DebugInfo, Entry, Machine, Piece
 from .types import CppClass, Field, Kind, Part, Type
 
-_CLASS, _UNION, _ENUM, _ENUMERATOR = 0x02, 0x17, 0x04, 0x28
-_CONST, _VOLATILE, _RESTRICT, _ATOMIC = 0x26, 0x35, 0x37, 0x47
-_REFERENCE, _RVALUE_REFERENCE, _UNSPECIFIED, _MEMBER_POINTER = 0x10, 0x42, 0x3B, 0x1F
+_CLASS, _UNION, _ENUM, _ENUMERATOR, _ENUM_CLASS = 0x02, 0x17, 0x04, 0x28, 0x6D
 _NAMESPACE, _INHERITANCE, _TYPE_PARAMETER, _VALUE_PARAMETER, _PACK = 0x39, 0x1C, 0x2F, 0x30, 0x4107
 _SIBLING, _SPECIFICATION, _DECLARATION, _EXTERNAL, _CONST_VALUE = 0x01, 0x47, 0x3C, 0x3F, 0x1C
 _VIRTUALITY, _ARTIFICIAL, _BIT_SIZE, _UPPER_BOUND = 0x4C, 0x34, 0x0D, 0x2F
@@ -32,7 +40,6 @@ _STR_OFFSETS_BASE, _STRX = 0x72, (0x1A, 0x25, 0x26, 0x27, 0x28)
 _CALL, _CALL_PARAMETER, _CALL_VALUE, _RETURN_PC = 0x48, 0x49, 0x7E, 0x7D
 
 _CLASSES = (dwarf.STRUCTURE, _CLASS, _UNION)
-_TRANSPARENT = (_CONST, _VOLATILE, _RESTRICT, _ATOMIC)
 _TYPES = (*_CLASSES, _ENUM, dwarf.TYPEDEF, dwarf.BASE_TYPE)
 _ENCODINGS = {
     2: Kind.BOOL,
@@ -44,7 +51,6 @@ _ENCODINGS = {
     8: Kind.UINT,
     0x10: Kind.UINT,  # char16_t and the like
 }
-_INTEGER_WORDS = {"long", "short", "int", "signed", "unsigned", "char"}
 _ANONYMOUS = "(anonymous namespace)"
 #: aliases behind each other, types in types, members of one class, entries of one file
 _MOST_ALIASES, _DEEPEST, _MOST_MEMBERS, _MOST_ENTRIES = 64, 12, 1 << 14, 1 << 23
@@ -79,7 +85,7 @@ class GlobalVariable:
     file: str = ""
 
 
-class CppDebugInfo:
+class CppDebugInfo(NamedTypes):
     """The debug information of one file.
 
     :param section: gives the bytes of a section, as b"" where there is none
@@ -364,6 +370,10 @@ class CppDebugInfo:
     def _function_name(self, entry: Entry) -> str:
         return self.full_name(self._declared(entry))
 
+    def locals(self, scope: CppScope) -> List[str]:
+        """Names of a scope's parameters and locals, those of the innermost block first."""
+        return [name for name in (self.name(self._declared(one)) for one in scope.entries) if name]
+
     def local(
         self, scope: CppScope, name: str, pc: int, machine: Machine
     ) -> Optional[Tuple["DwarfType", Piece]]:
@@ -394,7 +404,7 @@ class CppDebugInfo:
             entry = None if offset is None else self.dwarf.entry(offset)
             if entry is None:
                 return None
-            if entry.tag != dwarf.TYPEDEF and entry.tag not in _TRANSPARENT:
+            if entry.tag != dwarf.TYPEDEF and entry.tag not in TRANSPARENT:
                 if _DECLARATION in entry.values:
                     defined = self._types.get(self.full_name(entry))
                     found = None if defined is None else self.dwarf.entry(defined)
@@ -403,60 +413,37 @@ class CppDebugInfo:
             offset = entry.number(dwarf.TYPE)
         raise LayoutUnknown("debug information: a type is an alias of itself")
 
-    def spelled(self, offset: Optional[int], depth: int = 0) -> str:
+    def spelled(self, offset: Optional[int]) -> str:
         """A type's name; without qualifiers of its own, and aliases as they are."""
-        entry = None if offset is None else self.dwarf.entry(offset)
-        if entry is None:
-            return "void"
-        if depth > _MOST_ALIASES:
-            raise LayoutUnknown("debug information: a type is made of itself")
-        target = entry.number(dwarf.TYPE)
-        if entry.tag in _TRANSPARENT:
-            inner = self.spelled(target, depth + 1)
-            return inner if not depth or entry.tag != _CONST else f"const {inner}"
-        return self._spelled(entry, lambda: self.spelled(target, depth + 1))
+        return Declarators(self, True).text(None if offset is None else self.dwarf.entry(offset))
 
-    def tag_of(self, entry: Optional[Entry], depth: int = 0) -> str:
+    def tag_of(self, entry: Optional[Entry]) -> str:
         """The name of a type without aliases."""
-        if entry is None:
-            return "void"
-        target = entry.number(dwarf.TYPE)
+        return Declarators(self, False).text(entry)
 
-        def inner() -> str:
-            found = self.plain(target) if depth < _DEEPEST else None
-            constant = self._is_const(target)
-            return ("const " if constant else "") + self.tag_of(found, depth + 1)
-
-        return self._spelled(entry, inner)
-
-    def _is_const(self, offset: Optional[int]) -> bool:
-        entry = None if offset is None else self.dwarf.entry(offset)
-        return entry is not None and entry.tag == _CONST
-
-    def _spelled(self, entry: Entry, target: Callable[[], str]) -> str:
-        signs = {dwarf.POINTER: "*", _REFERENCE: "&", _RVALUE_REFERENCE: "&&"}
-        if entry.tag in signs:
-            name = target()
-            pointee = self.plain(entry.number(dwarf.TYPE))
-            if pointee is not None and pointee.tag == dwarf.SUBROUTINE and " (" in name:
-                result, _, parameters = name.partition(" (")
-                return f"{result} ({signs[entry.tag]})({parameters}"
-            return name + ("" if name.endswith("*") else " ") + signs[entry.tag]
-        if entry.tag == dwarf.ARRAY:
-            return f"{target()}[{self.length(entry)}]"
-        if entry.tag == dwarf.SUBROUTINE:
-            return f"{target()} ({self._parameters(entry)})"
+    def named(self, entry: Entry) -> str:
         if entry.tag == dwarf.BASE_TYPE:
-            return _canonical(self.name(entry))
-        return self.full_name(entry) or "(unnamed class)"
+            return as_written(self.name(entry))
+        if not self.name(entry):
+            return UNNAMED
+        return with_enumerators(self.full_name(entry), self._enumerators)
 
-    def _parameters(self, function: Entry) -> str:
-        found = [
-            self.tag_of(self.plain(child.number(dwarf.TYPE)), _DEEPEST)
-            for child in self.dwarf.children(function)
-            if child.tag == dwarf.FORMAL_PARAMETER
-        ]
-        return ", ".join(found) or "void"
+    def _enumerators(self, name: str) -> Dict[int, str]:
+        offset = self._types.get(name)
+        entry = None if offset is None else self.plain(offset)
+        return {} if entry is None or entry.tag != _ENUM else self.enumerators(entry)
+
+    def enumerators(self, entry: Entry) -> Dict[int, str]:
+        """The names of an enumeration's values, in full."""
+        scope = self._around(entry.offset)
+        if _ENUM_CLASS in entry.values:
+            scope += self.name(entry) + "::"
+        names: Dict[int, str] = {}
+        for child in self.dwarf.children(entry):
+            value = child.number(_CONST_VALUE)
+            if child.tag == _ENUMERATOR and value is not None:
+                names[value] = scope + self.name(child)
+        return names
 
     def length(self, entry: Entry) -> int:
         """Elements of an array, those of all its dimensions; 0: not known."""
@@ -488,17 +475,6 @@ class CppDebugInfo:
         return found
 
 
-def _canonical(name: str) -> str:
-    """The name of an integer type as people write it: GCC has "long unsigned int"."""
-    words = name.split()
-    if len(words) < 2 or not set(words) <= _INTEGER_WORDS or "char" in words:
-        return name
-    kept = [word for word in words if word not in ("int", "signed", "unsigned")]
-    if "unsigned" in words:
-        kept.insert(0, "unsigned")
-    return " ".join(kept if kept != ["unsigned"] else ["unsigned", "int"])
-
-
 def _has_place(member: Entry) -> bool:
     """Whether it is in bytes of its own in every object."""
     if member.tag == dwarf.VARIABLE or _EXTERNAL in member.values or _BIT_SIZE in member.values:
@@ -519,7 +495,7 @@ class DwarfType(CppType):
         self.info = info
         self.offset = offset
         entry = info.plain(offset)
-        self.is_reference = entry is not None and entry.tag in (_REFERENCE, _RVALUE_REFERENCE)
+        self.is_reference = entry is not None and entry.tag in (REFERENCE, RVALUE_REFERENCE)
         self.entry = entry
         self.form = Form.OTHER
         self.size = 0 if entry is None else entry.number(dwarf.BYTE_SIZE) or 0
@@ -534,7 +510,7 @@ class DwarfType(CppType):
         elif entry.tag in _CLASSES:
             self.form = Form.CLASS
             self.complete = _DECLARATION not in entry.values
-        elif entry.tag == _MEMBER_POINTER:
+        elif entry.tag == MEMBER_POINTER:
             self.size = 8
         self.tag = info.tag_of(entry)
 
@@ -559,7 +535,7 @@ class DwarfType(CppType):
             return None
         offset = self.entry.number(dwarf.TYPE)
         found = self.info.plain(offset)
-        if found is None or found.tag in (dwarf.SUBROUTINE, _UNSPECIFIED):
+        if found is None or found.tag in (dwarf.SUBROUTINE, UNSPECIFIED):
             return None
         return DwarfType(self.info, offset)
 
@@ -611,7 +587,7 @@ class DwarfType(CppType):
 
     def _described(self, depth: int) -> Type:
         entry, name, size = self.entry, self.name, self.size
-        if entry is None or entry.tag == _UNSPECIFIED:
+        if entry is None or entry.tag == UNSPECIFIED:
             return Type(Kind.VOID, name, 0, native=self)
         target = entry.number(dwarf.TYPE)
         if self.is_reference:
@@ -626,11 +602,7 @@ class DwarfType(CppType):
                 kind = Kind.OPAQUE
             return Type(kind, name, size, native=self)
         if entry.tag == _ENUM:
-            names: Dict[int, str] = {}
-            for child in self.info.dwarf.children(entry):
-                value = child.number(_CONST_VALUE)
-                if child.tag == _ENUMERATOR and value is not None:
-                    names[value] = self.info.full_name(entry) + "::" + self.info.name(child)
+            names = self.info.enumerators(entry)
             return Type(Kind.ENUM, name, size, names=names, native=self)
         if self.form is Form.ARRAY:
             element = self._lazy(target, depth + 1)

@@ -2,6 +2,7 @@
 """What a map's hash function is to those who use it."""
 
 from abc import ABC, abstractmethod
+from array import array
 from typing import List, Optional, Sequence
 
 
@@ -29,6 +30,30 @@ class KeyHash(ABC):
         :return: None for a key that has no hash that can be computed: NaN, whose hash is random,
             or one that leads to memory that cannot be read
         """
+
+    def packed(self, keys: bytes, size: int) -> Optional["array[int]"]:
+        """The same of many keys that lie one behind the other; None: they are to be asked for one
+        by one, for one of them has no hash, or hashes are not computed in bulk.
+
+        :param size: of each, in bytes
+        """
+        return None
+
+    def kind(self, key: bytes) -> int:
+        """A number for the way in which a key is hashed, where there are several; below 0: it is
+        not."""
+        return 0
+
+    def kind_of_text(self, text: bytes) -> int:
+        """The same of a string key that is not in memory."""
+        return 0
+
+    def of_rows(
+        self, rows: bytes, stride: int, start: int, lengths: Sequence[int]
+    ) -> Optional[List[int]]:
+        """The hashes of string keys whose texts lie in rows of `stride` bytes, each from `start`
+        on; None: they are to be hashed by many()."""
+        return None
 
     def of_text(self, text: bytes) -> Optional[int]:
         """The hash of a string key that is not in memory; None: keys are no strings."""

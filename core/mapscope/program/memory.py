@@ -8,9 +8,13 @@ the command, so nothing it remembers can be stale.
 import struct
 from array import array
 from bisect import bisect_right
-from typing import Callable, Dict, List, Optional, Sequence, Set, Tuple, Union
+from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple, Union
 
 from ..errors import Corrupt, MapscopeError, MemoryUnreadable
+from ..kernels.native import kernels_for
+from ..kernels.picking import cut, sums_before
+from ..kernels.rows import take
+from ..kernels.scanning import sort
 
 #: bytes of one read in a walk; gdb and the kernel gain nothing from more
 CHUNK = 1 << 20
@@ -46,6 +50,9 @@ _MOST_GONE = 64
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
 _SPARSE = 8192
 
+#: pieces that are read one by one where all memory between them cannot be
+_FEW = 16
+
 #: addresses of x86-64 user space end here
 ADDRESS_LIMIT = 1 << 47
 
@@ -53,6 +60,18 @@ _WORD = struct.Struct("<Q")
 
 #: bytes, without a copy where the debugger can do without one
 Buffer = Union[bytes, memoryview]
+
+
+class Packed(NamedTuple):
+    """Pieces of memory, one behind the other.
+
+    :ivar offsets: where each begins, and the last one ends
+    :ivar missing: numbers of those that cannot be read, in order
+    """
+
+    data: Union[bytes, bytearray]
+    offsets: "array[int]"
+    missing: List[int]
 
 
 class Memory:
@@ -70,6 +89,7 @@ class Memory:
         self._run, self._run_at = b"", 0
         self._gone: Set[int] = set()
         self._safe_from, self._safe_to = 0, 0  # among them are none
+        self._marks = b""  # a byte for each part of the run: 1 for one that cannot be read
 
     def read_chunk(self, address: int, size: int) -> memoryview:
         """A large piece, past the cache."""
@@ -128,6 +148,66 @@ class Memory:
                 return self._completed_run(found, addresses, [size] * len(addresses), others)
         return self.gather_ranges(addresses, [size] * len(addresses))
 
+    def gather_rows(self, addresses: Sequence[int], size: int) -> Tuple[bytes, List[int]]:
+        """(`size` bytes at each address, one row behind the other; indices of rows that cannot be
+        read, which are zeros)."""
+        taken = self._taken_rows(addresses, size)
+        if taken is not None:
+            return taken
+        found = self.gather(addresses, size)
+        try:
+            return b"".join(found), []  # type: ignore[arg-type]
+        except TypeError:
+            unread = [at for at, row in enumerate(found) if row is None]
+            nothing = bytes(size)
+            return b"".join([nothing if row is None else row for row in found]), unread
+
+    def _taken_rows(self, addresses: Sequence[int], size: int) -> Optional[Tuple[bytes, List[int]]]:
+        """The same where a kernel can do it; None: it cannot."""
+        if self._chunks is None or len(addresses) < _SOME or not 0 < size <= _PART:
+            return None
+        taken = self._take(addresses, size)
+        if taken is None or not taken[1]:
+            return taken
+        rows, missing = bytearray(taken[0]), taken[1]
+        others = [addresses[at] for at in missing]
+        if len(missing) >= _SOME:
+            if self._from_run(others, size) is None:
+                return None
+            again = self._take(others, size)
+            if again is None:
+                return None
+            if len(missing) == len(addresses):
+                rows = bytearray(again[0])
+            else:
+                for place, at in enumerate(missing):
+                    rows[at * size : (at + 1) * size] = again[0][place * size : (place + 1) * size]
+            missing, others = [missing[at] for at in again[1]], [others[at] for at in again[1]]
+        unread: List[int] = []
+        for at, row in zip(missing, self.read_many([(address, size) for address in others])):
+            if row is None:
+                unread.append(at)
+            else:
+                rows[at * size : (at + 1) * size] = row
+        return bytes(rows), unread
+
+    def _take(self, addresses: Sequence[int], size: int) -> Optional[Tuple[bytes, List[int]]]:
+        """The rows that are in the run, and indices of those that are not."""
+        parts = len(self._run) >> _PART_BITS
+        if len(self._marks) != parts:
+            first = self._run_at >> _PART_BITS
+            marks = bytearray(parts)
+            for part in self._gone:
+                marks[part - first] = 1
+            self._marks = bytes(marks)
+        return take(self._run, self._run_at, self._marks, _PART_BITS, addresses, size)
+
+    def gather_apart(self, addresses: Sequence[int], size: int) -> List[Optional[bytes]]:
+        """The same of pieces near which nothing else is wanted: no pages are read and kept."""
+        if len(addresses) >= _SOME or size > PAGE:
+            return self.gather(addresses, size)
+        return [self._alone(address, size) for address in addresses]
+
     def gather_ranges(
         self, addresses: Sequence[int], sizes: Sequence[int]
     ) -> List[Optional[bytes]]:
@@ -155,6 +235,44 @@ class Memory:
         if found is None:  # more pages than the cache holds
             return self.read_many(list(zip(addresses, sizes)))
         return self._completed(found, addresses, sizes)
+
+    def pack(self, addresses: "array[int]", sizes: "array[int]") -> "Packed":
+        """The same, one behind the other in one piece of bytes."""
+        offsets = sums_before(sizes)
+        which = array("I", range(len(sizes)))
+        if 0 in sizes:  # such may have no address
+            which = array("I", [at for at in which if sizes[at]])
+            addresses = array("Q", [addresses[at] for at in which])
+        kernels = kernels_for(offsets[-1])
+        if kernels is None:
+            pieces = self.gather_ranges(addresses, [sizes[at] for at in which])
+            missing = [at for at, piece in zip(which, pieces) if piece is None]
+            if missing:
+                pieces = [piece or bytes(sizes[at]) for at, piece in zip(which, pieces)]
+            return Packed(b"".join(pieces), offsets, missing)  # type: ignore[arg-type]
+        copy, missing = bytearray(offsets[-1]), []
+        starts = array("Q", addresses)
+        sort(starts, which)
+        longest = max(sizes, default=0)
+        first = last = 0
+        while first < len(starts):
+            low = starts[first]
+            if last <= first:
+                last = max(first + 1, bisect_right(starts, low + CHUNK - longest, first))
+            number = last - first
+            raw = self._span(low, starts[last - 1] + longest - low, number)
+            if raw is None and number > _FEW:
+                last = first + number // 2  # memory ends there, or there is a hole
+                continue
+            first = cut(raw, low, (starts, which, first, last), offsets, copy)
+            for at, start in zip(which[first:last], starts[first:last]):
+                piece = self._alone(start, sizes[at])
+                if piece is None:
+                    missing.append(at)
+                else:
+                    copy[offsets[at] : offsets[at + 1]] = piece
+            first = last
+        return Packed(copy, offsets, sorted(missing))
 
     def _out_of_pages(
         self, addresses: Sequence[int], sizes: Sequence[int]
@@ -263,10 +381,15 @@ class Memory:
 
     def _window(self, start: int, size: int, pieces: int) -> Optional[bytes]:
         """All memory around so many pieces, if they lie close enough and it can be read."""
+        found = self._span(start, size, pieces)
+        return None if found is None else bytes(found)
+
+    def _span(self, start: int, size: int, pieces: int) -> Optional[Buffer]:
+        """The same, without a copy where the debugger can do without one."""
         if size > _SPARSE * pieces:
             return None
         try:
-            return bytes(self._read(start, size))
+            return self._read(start, size)
         except MemoryUnreadable:
             return None
 

@@ -14,6 +14,7 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple, Union
 from ..errors import MapscopeError, MemoryUnreadable
 from ..records import dataclass
 from .cpp_tables import entries_in
+from ..kernels.writing import Style
 from .memory import MAX_BYTES, Memory
 from .types import Kind, Type
 
@@ -373,15 +374,41 @@ def dumps(form: Any) -> str:
 
 #: the C function behind json.dumps for strings
 _quote_json: Callable[[str], str] = getattr(json.encoder, "encode_basestring_ascii")
+
+
 #: bytes that stand in JSON strings as they are
 _PLAIN = bytes(set(range(0x20, 0x7F)) - set(b'"\\'))
 
 
+#: what stands between two of them, and how many are made at once: one that is not plain costs
+#: the others little
+_BETWEEN, _AT_ONCE = b'"\n"', 1024
+
+
 def json_strings(pieces: Sequence[bytes]) -> List[str]:
     """The JSON of many strings' bytes."""
-    if not b"".join(pieces).translate(None, _PLAIN):
-        return [f'"{piece.decode()}"' for piece in pieces]
-    return [json_text(text_or_bytes(piece)) for piece in pieces]
+    result: List[str] = []
+    for first in range(0, len(pieces), _AT_ONCE):
+        some = pieces[first : first + _AT_ONCE]
+        together = _BETWEEN.join(some)
+        if len(together.translate(None, _PLAIN)) == len(_BETWEEN) * (len(some) - 1):
+            result += f'"{together.decode()}"'.split("\n")
+        else:
+            result += [json_text(text_or_bytes(piece)) for piece in some]
+    return result
+
+
+def json_style() -> Style:
+    """How columns are written as JSON."""
+    return Style(True, 0, lambda piece: json_text(text_or_bytes(piece)))
+
+
+def text_style(limit: int) -> Style:
+    """How columns are written for readers.
+
+    :param limit: characters shown of a string; 0: all
+    """
+    return Style(False, limit, lambda piece: quote(text_or_bytes(piece), limit))
 
 
 def json_text(value: Decoded) -> str:
@@ -441,6 +468,8 @@ def quote(value: Union[str, bytes], limit: int = 0) -> str:
     more = ""
     if limit and len(text) > limit:
         text, more = text[:limit], "..."
+    if text.isprintable() and '"' not in text and "\\" not in text:
+        return f'"{text}"{more}'
     body = "".join(
         _ESCAPES.get(ord(c)) or (c if c.isprintable() else _escape_char(c)) for c in text
     )

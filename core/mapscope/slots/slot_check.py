@@ -9,6 +9,7 @@ from ..maps.progress import Progress
 from ..maps.report import Report
 from ..program.types import Kind
 from .slot_reader import SlotReader
+from .windows import reached
 
 #: longest text that is compared with others, in bytes; control bytes that are told of
 _SHORT, _TOLD = 1 << 16, 100
@@ -79,11 +80,16 @@ def _compare(
     for slot, number in zip(slots, numbers):
         if number is None or mark is None:
             continue
-        if mark(number) == marks[slot]:
+        own = mark(number) == marks[slot]
+        if own and reached(view, slot, number):
             fitting += 1
             continue
         unfitting += 1
         where = view.where(slot)
+        if own:
+            text = f"no lookup of its key comes to {where.text()}: its hash leads elsewhere"
+            report.doubt("wrong-hash", text, view.slot_address(slot), where.bucket, where.cell or 0)
+            continue
         text = (
             f"the control byte of {where.text()} is {marks[slot]:#04x}, "
             f"that of its key's hash is {mark(number):#04x}"

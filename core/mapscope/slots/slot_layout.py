@@ -56,9 +56,12 @@ class Control:
     :ivar place_shift: below which bit of a hash those are that choose where a lookup begins
     :ivar ways: of a group whose last byte is its own: so many of its bits say, one of each class of
         hashes, that lookups go on behind it, by one, two, three groups and so on
-    :ivar mark: gives the control byte of a hash; None: hashes are not known here. A lookup then
+    :ivar mark: gives the control byte of a hash; None: hashes are not known here. A lookup
         looks at `group` slots from the one that the hash names, cyclically, and goes on by one,
         two, three groups and so on until there is an empty one
+    :ivar home: gives the slot that a hash names; None: it is what is left of it by the number of
+        slots
+    :ivar more: slots that lookups count behind those that there are
     """
 
     live: bytes
@@ -69,6 +72,8 @@ class Control:
     hash_bits: int = 0x7F
     place_shift: int = 7
     ways: int = 0
+    home: Optional[Callable[[int], int]] = None
+    more: int = 0
 
     @property
     def deleted(self) -> Optional[int]:

@@ -9,6 +9,7 @@ from ..maps.found import Candidate, Found, KeyTest
 from ..maps.search import Finder
 from ..program.values import Decoded, Unreadable
 from .slot_reader import SlotReader
+from .windows import fits, windows
 
 
 class GroupCandidate(Candidate):
@@ -48,13 +49,13 @@ class SlotFinder(Finder):
 
     def by_hash(self, test: KeyTest, key_hash: int) -> Found:
         map = self._map
-        mark, marks, count = self._mark(key_hash), map.marks(), map.header.slots
+        mark, marks = self._mark(key_hash), map.marks()
         result = Found(key_hash, mark, "hash", "", [], 0, 0)
-        empty = self._empty()
-        place, step, group = key_hash % count, 0, map.control.group
-        while step < count + group:
-            window = [(place + at) % count for at in range(min(group, count))]
-            slots = [slot for slot in window if slot < len(marks) and marks[slot] == mark]
+        by_groups = bool(map.control.ways)
+        for place, window, ends in windows(map, key_hash):
+            if result.candidates:
+                result.chain_hops += 1
+            slots = [slot for slot in window if marks[slot] == mark]
             places, rows = map.entries_at(slots)
             at, size = map.layout.key, map.types()[0].size
             reason = f"no control byte is {mark:#04x}"
@@ -66,18 +67,22 @@ class SlotFinder(Finder):
                 result.unread += isinstance(key, Unreadable)
                 if row is not None and test.matches(key):
                     reason = "its control byte and key are the wanted ones"
-                    result.candidates.append(SlotsCandidate("", place, True, reason))
+                    result.candidates.append(self._looked_in(place, reason))
                     self._take(result, slot, where, row, key)
                     return result
-            ends = count < group or any(s < len(marks) and marks[s] == empty for s in window)
-            reason += "; it has an empty slot: the search ends" if ends else "; no slot is empty"
-            result.candidates.append(SlotsCandidate("", place, True, reason))
-            if ends:
-                break
-            step += group
-            place = (place + step) % count
-            result.chain_hops += 1
+            if by_groups:
+                reason += "; it says that no" if ends else "; it says that a"
+                reason += " key of this class lies further on"
+            else:
+                reason += "; it has an empty slot" if ends else "; no slot is empty"
+            reason += ": the search ends" if ends else ""
+            result.candidates.append(self._looked_in(place, reason))
         return result
+
+    def _looked_in(self, place: int, reason: str) -> Candidate:
+        if self._map.control.ways:
+            return GroupCandidate("", place // self._map.control.group, True, reason)
+        return SlotsCandidate("", place, True, reason)
 
     def _decoded(self, raw: bytes, address: int) -> Decoded:
         return self._map.decoder.decode(self._map.types()[0], raw, address)
@@ -94,18 +99,18 @@ class SlotFinder(Finder):
         assert mark is not None, "the hash is known"
         return mark(key_hash)
 
-    def _empty(self) -> int:
-        return next(byte for byte, name in self._map.control.names.items() if name == "empty")
-
     def fits(self, where: Where, key_hash: int) -> bool:
         slot = where.bucket * self._map.control.group + (where.cell or 0)
-        return self._map.marks()[slot] == self._mark(key_hash)
+        return fits(self._map, slot, key_hash)
 
     def why_unseen(self, where: Where, key_hash: int, test: KeyTest) -> str:
-        if not self.fits(where, key_hash):
+        slot = where.bucket * self._map.control.group + (where.cell or 0)
+        if self._map.marks()[slot] != self._mark(key_hash):
             return (
                 f"the control byte of its hash is {self._mark(key_hash):#04x}, and it has another"
             )
+        if self._map.control.ways:
+            return "a lookup comes to a group before that says that it needs not go on"
         return "a lookup comes to an empty slot before"
 
     def candidates(self, where: Where) -> List[Candidate]:

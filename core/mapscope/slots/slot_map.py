@@ -134,9 +134,20 @@ class SlotMap(SlotReader):
             return None if mark is None else mark << kept & bits
 
         def fits(where: Where, mark: Optional[int], number: int) -> bool:
+            if control.mark is not None:
+                return mark == control.mark(number)
             return mark == (number & bits) >> kept
 
         chosen = places - 1 << shift
+        if control.ways:  # the upper bits choose a group
+            places = -(-slots // control.group)
+            bits_below = 65 - places.bit_length()
+            chosen = places - 1 << bits_below
+
+            def top(number: int) -> int:
+                return number >> bits_below
+
+            return HashUse(places, top, chosen, bits, seen, bits, fits, "home group", self.mark)
         return HashUse(places, place, chosen, bits, seen, bits, fits, "home slot", self.mark)
 
     def _mark_of(self, slots: Sequence[int], index: int) -> int:

@@ -5,8 +5,9 @@ All of them are a raw_hash_set<Policy, Hash, Eq, Alloc>. There is a control byte
 then a sentinel: below 0x80 seven bits of the hash, 0x80 empty, 0xfe deleted. The policy says what
 slots are: FlatHashMapPolicy, FlatHashSetPolicy, NodeHashMapPolicy, NodeHashSetPolicy. In the
 releases of 2019 to 2022 (tested: 20220623) ctrl_, slots_, size_ and capacity_ are members of the
-table, and the first part of settings_ is the number of entries until it grows. Hashes are mixed
-with an address of the process, so they are not computed here.
+table, and the first part of settings_ is the number of entries until it grows. Hashes begin with an
+address of the process, and differ between releases: a table's entries have to prove what is
+computed.
 
 In those of 2024 (tested: 20240722) the first part of settings_ is CommonFields: capacity_, size_
 (twice the number of entries, and one more if the table is sampled) and heap_or_soo_. That is the
@@ -16,9 +17,11 @@ capacity 1 has its only slot in heap_or_soo_ itself, and no control bytes.
 """
 
 import re
-from typing import Dict, Optional, Tuple
+from dataclasses import replace
+from typing import Dict, List, Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
+from ...maps.proved_hash import ENOUGH
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
@@ -27,6 +30,8 @@ from ...program.values import escape
 from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
 from ...slots.slot_map import SlotMap
+from ...slots.windows import proved
+from ..library_hashes import absl_hashes, absl_seeds
 from ..library_tables import LibraryTables
 
 NAME = "absl-swiss"
@@ -84,6 +89,33 @@ class AbslTables(LibraryTables):
 def _is_default(hash: str) -> bool:
     """Whether a hash function is Abseil's own."""
     return re.match(r"^absl::(?:hash_internal::Hash<|container_internal::)", hash) is not None
+
+
+def _hashing(
+    session: Session, view: SlotMap, table: str, hash: str, later: bool
+) -> Tuple[Optional[KeyHash], str]:
+    """The hash function of a table, or why it is not known."""
+    if not _is_default(hash):
+        return None, f"{escape(hash) or 'its hash'} is a function of the program's own"
+    if view.header.marks is not None:
+        return None, "its only entry lies in the table itself, without a control byte"
+    if not absl_seeds(session, table):
+        return None, (
+            "Abseil's hashes depend on the address of MixingHashState::kSeed, and no symbol says "
+            "where that is"
+        )
+    candidates = list(absl_hashes(session, view.types()[0], table, later))
+    if not candidates:
+        return None, "Abseil's hash of such keys is not computed here"
+    if view.count < ENOUGH:
+        return (
+            None,
+            f"Abseil's hash differs between releases, and fewer than {ENOUGH} entries prove none",
+        )
+    found = proved(view, candidates)
+    if found is None:
+        return None, "the hash of Abseil that is computed here is not that of the table's entries"
+    return found, ""
 
 
 def _raw(own: CppClass, depth: int) -> Optional[Tuple[CppClass, int]]:
@@ -155,12 +187,20 @@ def open_table(session: Session, address: int, table: CppClass, name: str) -> Ma
         hash_name = as_written(hash_type.as_class().tag)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        if _is_default(hash_name):
-            return None, "Abseil's hashes depend on an address of the process"
-        return None, f"{escape(hash_name) or 'its hash'} is a function of the program's own"
+        if not known:
+            known.append(_hashing(session, view, table.tag, hash_name, "soo" in places))
+        return known[0]
 
+    known: List[Tuple[Optional[KeyHash], str]] = []
+    salt = control >> 12  # of where lookups begin, PerTableSalt()
+    seen = replace(
+        _CONTROL,
+        mark=lambda number: number & 0x7F,
+        home=lambda number: (number >> 7 ^ salt) & capacity,
+        more=1,  # for the sentinel
+    )
     view = SlotMap(
-        session.memory, address, name, key, elem, header, layout, _CONTROL, hash_name, hashing
+        session.memory, address, name, key, elem, header, layout, seen, hash_name, hashing
     )
     view.flavor = NAME
     view.decoder = session.decoder()

@@ -7,12 +7,12 @@ that of entries, the highest load factor, the number of entries that it grows ab
 buckets. Each bucket is the pointer to the node before its first one; one more bucket, behind the
 others, begins the list. A node is the pointer to the next one, its bucket's number, and the value.
 Hashes are not stored. There is a prime number of buckets, of which the hash's remainder chooses
-one, or a power of two; those hashes are mixed, and not computed here.
+one, or a power of two; then hashes are mixed first.
 """
 
 import re
 import struct
-from typing import Optional, Tuple
+from typing import List, Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
@@ -21,18 +21,17 @@ from ...nodes.node_map import NodeMap
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
 from ...program.target import Frame
-from ...program.types import VOID, CppClass, Kind, Type
+from ...program.types import VOID, CppClass, Type
 from ...program.values import escape
 from ...session import Session
 from ..library_tables import LibraryTables
-from ..std_unordered.std_hash import StdKeyHash
-from .list_tables import is_list_table, open_list_table
+from ..library_hashes import mix64, same
+from .list_tables import boost_hashing, is_list_table, open_list_table
 
 NAME = "boost-unordered"
 
 _NAMED = re.compile(r"^boost::unordered::unordered_(multi)?(map|set)<")
 _MEMBERS = ("bucket_count_", "size_", "mlf_", "max_load_", "buckets_")
-_INTEGERS = (Kind.INT, Kind.UINT, Kind.BOOL)
 _NODE = "boost::unordered::detail::ptr_node<"
 _OPERATION = re.compile(
     r"^boost::unordered::detail::table<.*>::(\w+)(?:<.*>)?$",
@@ -124,10 +123,12 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     hash_name = "" if hash_type is None else as_written(hash_type.name)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        two = not header.buckets & (header.buckets - 1)
-        if two or not hash_name.startswith("boost::hash<") or key.kind not in _INTEGERS:
-            return None, f"{escape(hash_name) or 'its hash'} is not computed here"
-        return StdKeyHash(session.memory, key), ""
+        if not known:
+            two = not header.buckets & (header.buckets - 1)
+            known.append(boost_hashing(view, hash_name, mix64 if two else same))
+        return known[0]
+
+    known: List[Tuple[Optional[KeyHash], str]] = []
 
     view = NodeMap(
         session.memory,

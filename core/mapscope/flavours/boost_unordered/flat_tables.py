@@ -6,14 +6,17 @@ groups and the elements; then come the number of entries that it grows above and
 (in size_ctrl since 1.83, members of the table before). A group is 16 bytes: one for each of 15
 slots, 0 of an empty one, else of the hash, and one that says which lookups must go on behind it.
 The very last slot does not exist: its byte is 1. A slot is the entry, of a node table the pointer
-to it. Hashes are mixed in a way of Boost's own, and not computed here. (With SSE2, which all
-x86-64 processors have.)
+to it. Hashes that are not good enough as they are get mixed; their upper bits choose a group, their
+lowest byte is a slot's, and its lower three bits are the class of lookups that a group knows to go
+on. (With SSE2, which all x86-64 processors have.)
 """
 
 import re
-from typing import Optional, Tuple
+from dataclasses import replace
+from typing import List, Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
+from ...maps.proved_hash import ENOUGH
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
@@ -22,7 +25,10 @@ from ...program.values import escape
 from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
 from ...slots.slot_map import SlotMap
+from ...slots.windows import proved
+from ..library_hashes import boost_hashes, golden, same
 from ..library_tables import LibraryTables
+from ..std_unordered.std_hash import has_std_hash
 
 NAME = "boost-flat"
 
@@ -54,6 +60,8 @@ _CONTROL = Control(
     ways=8,  # by the low three bits of a hash
 )
 _MOST = 1 << 40
+#: the control byte of the lowest byte of a hash: two values mean something else
+_REDUCED = bytes([8, 9, *range(2, 256)])
 
 
 class BoostFlatTables(LibraryTables):
@@ -133,10 +141,19 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     hash_name = "" if hash_type is None else as_written(hash_type.name)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        return None, f"{escape(hash_name) or 'its hash'}, as Boost mixes it, is not computed here"
+        if not known:
+            known.append(_hashing(view, hash_name))
+        return known[0]
 
+    known: List[Tuple[Optional[KeyHash], str]] = []
+    below = 65 - groups.bit_length() if groups > 1 else 63  # the upper bits choose a group
+    seen = replace(
+        _CONTROL,
+        mark=lambda number: _REDUCED[number & 0xFF],
+        home=lambda number: (number >> below & groups - 1) * _GROUP,
+    )
     view = SlotMap(
-        session.memory, address, name, key, elem, header, layout, _CONTROL, hash_name, hashing
+        session.memory, address, name, key, elem, header, layout, seen, hash_name, hashing
     )
     view.flavor = NAME
     view.decoder = session.decoder()
@@ -149,6 +166,23 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     )
     view.reopen = lambda later: open_table(later, address, own)
     return view
+
+
+def _hashing(view: SlotMap, name: str) -> Tuple[Optional[KeyHash], str]:
+    """The hash function of a table, or why it is not known."""
+    shown = escape(name) or "its hash"
+    key = view.types()[0]
+    candidates = []
+    if has_std_hash(key):
+        candidates = list(boost_hashes(view.memory, key, name, (golden, same)))
+    if not candidates:
+        return None, f"{shown} is not computed here"
+    if view.count < ENOUGH:
+        return None, f"whether {shown} is mixed, and how, fewer than {ENOUGH} entries do not prove"
+    found = proved(view, candidates)
+    if found is None:
+        return None, f"{shown}, as it is computed here, is not that of the table's entries"
+    return found, ""
 
 
 def _layout(own: CppClass, slot: Type, name: str) -> Tuple[SlotLayout, Type, Type]:

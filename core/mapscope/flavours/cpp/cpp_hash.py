@@ -5,8 +5,11 @@ import struct
 from array import array
 from typing import List, Optional, Sequence
 
+from ...kernels.hashes import FOLDED, HashFunction
+from ...kernels.scanning import Records
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
+from ...program.scattered import hash_texts
 from ...program.types import Kind, Type
 
 _MASK = (1 << 64) - 1
@@ -21,6 +24,11 @@ INTEGER, FLOAT, STRING = 1, 2, 3
 _TOGETHER, _TOGETHER_BYTES = 1 << 17, 16 << 20
 #: longest string that is hashed, in bytes
 MAX_TEXT = 1 << 20
+
+
+#: the functions as kernels compute them; both take the seed's 32 bits
+_INTEGER = HashFunction(FOLDED, struct.pack("<3Q", _K0, _K1, _K0))
+_BYTES = HashFunction(FOLDED, struct.pack("<3Q", _K0, _K1, _K2))
 
 
 def _fold(a: int, b: int) -> int:
@@ -38,8 +46,12 @@ def hash_bytes(data: bytes, seed: int) -> int:
     return _hash_texts([data], seed)[0]
 
 
-def _hash_integers(values: Sequence[int], seed: int) -> List[int]:
+def hash_integers(values: Sequence[int], seed: int) -> List[int]:
     """hash_integer of each; extended to 64 bits."""
+    if isinstance(values, array) and values.itemsize == 8 and not seed >> 32:
+        hashes = _INTEGER.words(values.tobytes(), 8, array("Q", [seed]) * len(values))
+        if hashes is not None:
+            return hashes.tolist()
     mask, k0 = _MASK, _K0
     first, second = _K0 ^ seed, _K1 ^ (seed << 32)
     found: List[int] = []
@@ -52,6 +64,9 @@ def _hash_integers(values: Sequence[int], seed: int) -> List[int]:
 
 def _hash_texts(texts: Sequence[bytes], seed: int) -> List[int]:
     """hash_bytes of each."""
+    hashes = None if seed >> 32 else _BYTES.pieces(texts, array("Q", [seed]) * len(texts))
+    if hashes is not None:
+        return hashes.tolist()
     mask, number = _MASK, int.from_bytes
     start, last = _K0 ^ seed, _K2 ^ (seed << 32)
     found: List[int] = []
@@ -105,6 +120,20 @@ class CppKeyHash(KeyHash):
                 result += [h if fits else None for h, fits in zip(hashes(fine), good)]
         return result
 
+    def packed(self, keys: bytes, size: int) -> Optional["array[int]"]:
+        type, number = self._key, len(keys) // size
+        if size != type.size or self._seed >> 32:
+            return None
+        if self._kind == INTEGER and size == 8:
+            return _INTEGER.words(keys, size, array("Q", [self._seed]) * number)
+        places = (type.data_offset, type.len_offset)
+        odd = size % 8 or any(place % 8 or place + 8 > size for place in places)
+        if self._kind != STRING or odd:
+            return None
+        words = Records(memoryview(keys), size)
+        starts, lengths = (array("Q", words.words(place)) for place in places)
+        return hash_texts(self._memory, _BYTES, starts, lengths, self._seed)
+
     def of_text(self, text: bytes) -> Optional[int]:
         return hash_bytes(text, self._seed) if self._kind == STRING else None
 
@@ -115,7 +144,7 @@ class CppKeyHash(KeyHash):
         if self._key.kind is not Kind.INT:
             code = code.upper()
         values = array(code, b"".join(keys))
-        return list(_hash_integers(values, self._seed))
+        return list(hash_integers(values, self._seed))
 
     def _floats(self, keys: Sequence[bytes]) -> List[Optional[int]]:
         code = {4: "f", 8: "d"}.get(self._key.size)
@@ -123,7 +152,7 @@ class CppKeyHash(KeyHash):
             return [None] * len(keys)
         doubles = array("d", [number + 0.0 for number in array(code, b"".join(keys))])
         hashes: List[Optional[int]] = list(
-            _hash_integers(memoryview(doubles.tobytes()).cast("Q").tolist(), self._seed)
+            hash_integers(memoryview(doubles.tobytes()).cast("Q").tolist(), self._seed)
         )
         for at, number in enumerate(doubles):
             if number != number:  # a random one

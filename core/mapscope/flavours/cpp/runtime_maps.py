@@ -10,7 +10,8 @@ to everything else, without debug information.
 import re
 from dataclasses import replace
 from functools import lru_cache
-from typing import Callable, Dict, Iterator, List, NamedTuple, Optional, Set, Tuple
+from struct import Struct
+from typing import Dict, Iterable, Iterator, List, NamedTuple, Optional, Set, Tuple
 from weakref import WeakKeyDictionary
 
 from ...cells.layout import BucketLayout
@@ -22,6 +23,7 @@ from ...maps.facts import Held, Life
 from ...maps.on_heap import HeapView
 from ...maps.progress import Progress
 from ...maps.view import MapView
+from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
 from ...program.target import Frame, Variable
@@ -48,6 +50,10 @@ _NOT_INSTALLED = 1 << 63
 _SAME_SIZE_GROW, _SHRINKING = layouts.SAME_SIZE_GROW, 16
 #: `retired` says no more than bytes.retired, and is not shown
 _FLAGS = FLAG_NAMES + ((_SHRINKING, "shrinking"), (32, ""))
+
+_WORD = Struct("<Q")
+#: hmap.extra, and mapextra.type where that is right behind the hmap
+_LEADS = Struct(f"<{EXTRA}xQ{TYPE}xQ")
 
 # maptype.flags
 _INDIRECT_KEY, _INDIRECT_ELEM = 1, 2
@@ -179,18 +185,21 @@ class RuntimeMaps(Flavour):
 
     def enumerate_maps(self, session: Session) -> Iterator[Tuple[str, MapView]]:
         """Every live map of the registry, of all copies of the runtime in the program."""
-        for hmap in self._registered(session):
+        found: List[int] = []
+        for hmap, raw in self._registered(session):
+            found.append(hmap)
             try:
-                yield "", _open(session, hmap, None)
+                yield "", _open(session, hmap, None, raw)
             except MapscopeError as problem:
                 session.unread.append((f"the map at {hmap:#x}", str(problem)))
+        _known(session).registered = found
 
     def heap(self, session: Session, follow: bool, progress: Progress) -> List[HeapView]:
         if not self.present(session):
             return []
         from .cpp_heap import CppHeapView
 
-        addresses = self._registered(session)
+        addresses = (hmap for hmap, _ in self._registered(session))
         return [CppHeapView(session, NAME, addresses, open_at, follow, progress)]
 
     def names(self, session: Session, progress: Progress) -> Dict[int, str]:
@@ -203,14 +212,18 @@ class RuntimeMaps(Flavour):
             return {}
         from .cpp_heap import CppHeapView
 
-        addresses = self._registered(session)
+        addresses: Iterable[int] = (hmap for hmap, _ in self._registered(session))
+        addresses = _known(session).registered or addresses
         return CppHeapView(session, NAME, addresses, open_at, True, progress, False).names()
 
-    def _registered(self, session: Session) -> Iterator[int]:
-        """Addresses of the maps of the registries; what could not be read is told in `unread`."""
+    def _registered(self, session: Session) -> Iterator[Tuple[int, Optional[bytes]]]:
+        """(address, bytes) of the maps of the registries, the bytes where all could be read; what
+        could not be is told in `unread`."""
+        read, word = session.memory.read, _WORD.unpack_from
         for address in abi_addresses(session):
             abi = read_abi(session.memory, address)
-            _places(abi)  # what it lacks is said once, not for each map
+            # what it lacks is said once, not for each map
+            size = HMAP + _places(abi).extra_size
             seen: Set[int] = set()
             head, following_at = abi.offset("registry_shard.head"), abi.offset("mapextra.next")
             for shard, start in enumerate(_shards(abi)):
@@ -221,13 +234,18 @@ class RuntimeMaps(Flavour):
                     continue
                 while hmap and hmap not in seen and len(seen) < _MAX_LISTED:
                     seen.add(hmap)
+                    raw: Optional[bytes] = None
                     try:
-                        following = session.memory.read_word(hmap + HMAP + following_at)
-                    except MemoryUnreadable as error:
-                        what = f"the map at {hmap:#x}, and those behind it in the registry"
-                        session.unread.append((what, str(error)))
-                        break
-                    yield hmap
+                        raw = read(hmap, size)
+                        following = word(raw, HMAP + following_at)[0]
+                    except MemoryUnreadable:  # perhaps another part of it
+                        try:
+                            following = session.memory.read_word(hmap + HMAP + following_at)
+                        except MemoryUnreadable as error:
+                            what = f"the map at {hmap:#x}, and those behind it in the registry"
+                            session.unread.append((what, str(error)))
+                            break
+                    yield hmap, raw
                     hmap = following
 
     def departed(self, session: Session) -> Optional[Tuple[int, Life]]:
@@ -288,100 +306,116 @@ def looks_like_hmap(memory: Memory, address: int) -> bool:
         return False
 
 
-def _open(session: Session, address: int, declared: Optional[Type]) -> MapView:
+def _open(
+    session: Session, address: int, declared: Optional[Type], raw: Optional[bytes] = None
+) -> MapView:
     """The map whose hmap is at `address`.
 
     :param declared: the mapscope::map type, if debug information gave it
+    :param raw: its bytes from there on, if they were read
     """
     memory = session.memory
+    known = _known(session)
     # The offsets below are what leads to the abi; all others come from it.
     try:
-        extra = memory.read_word(address + EXTRA)
+        if raw is not None and len(raw) >= _LEADS.size:
+            extra, maptype = _LEADS.unpack_from(raw)
+        else:
+            extra, raw = memory.read_word(address + EXTRA), None
         if extra != address + HMAP:
             raise NotAMap(
                 f"no mapscope map at {address:#x}: extra is {extra:#x}, not right behind it "
                 "(not constructed yet, destroyed, or no map)"
             )
-        maptype = memory.read_word(extra + TYPE)
-        abi = _abi_of_type(session, maptype)
+        if raw is None:
+            maptype = memory.read_word(extra + TYPE)
+        abi = known.table(session, maptype)
         places = _places(abi)
-        raw = memory.read(address, HMAP + places.extra_size)
-        state = _State(places, raw[HMAP:])
+        size = HMAP + places.extra_size
+        if raw is None or len(raw) != size:
+            raw = memory.read(address, size)
     except MemoryUnreadable as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
     except Corrupt as error:
         raise Corrupt(f"no mapscope map at {address:#x}: {error}") from None
-    type, key, elem = _types(session, abi, maptype, declared)
-    header = _header(places, raw[:HMAP])
-    size = type.layout.size
-    spare_end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
-
-    def spare() -> Optional[int]:
-        if header.buckets and header.B >= 4 and header.buckets < state.nextOverflow < spare_end:
-            return (spare_end - state.nextOverflow) // size
-        return 0
-
-    evacuating = state.evacuating
-
+    types = known.types(session, abi, maptype, declared)
+    state = _State(session, address, declared, places, raw, types.type)
+    header, evacuating = state.header, state.evacuating
     view = ClassicMap(
         memory,
         address,
-        map_type_name(key, elem),
-        key,
-        elem,
+        types.name,
+        types.key,
+        types.elem,
         header,
-        type.layout,
+        types.type.layout,
         load_limit,
         Writing(
             evacuating=[evacuating - 1] if evacuating else [],
             base=state.evacuating_base if header.kind == "shrink" else 0,
         ),
-        spare,
-        _hashing(session, type, header.hash0),
-        lambda new, old: state.held(),
-        lambda: state.overflow_buckets,
+        state.spare,
+        state.hashing,
+        state.held,
+        state.overflow,
     )
     view.flavor = NAME
     view.life = state.life()
-    view.decoder = session.decoder()
-    view.reopen = lambda later: _open(later, address, declared)
+    view.decoding = session.decoder
+    view.reopen = state.reopen
     return view
 
 
-#: of each session, by maptype: many maps have the same one
-_TABLES: "WeakKeyDictionary[Session, Dict[int, Abi]]" = WeakKeyDictionary()
+class _Types(NamedTuple):
+    """What a maptype says, and the types and the name that a map of it is shown with."""
+
+    type: RuntimeMapType
+    key: Type
+    elem: Type
+    name: str
 
 
-def _abi_of_type(session: Session, maptype: int) -> Abi:
-    """The mapscope_abi that a maptype names."""
-    known = _TABLES.setdefault(session, {})
-    found = known.get(maptype)
+class _Known:
+    """What one session has read: the maptypes by their addresses, for many maps have the same
+    one."""
+
+    def __init__(self) -> None:
+        self._tables: Dict[int, Abi] = {}
+        self._types: Dict[int, _Types] = {}
+        #: addresses of all maps of the registries, once they were gone through
+        self.registered: Optional[List[int]] = None
+
+    def table(self, session: Session, maptype: int) -> Abi:
+        """The mapscope_abi that a maptype names."""
+        found = self._tables.get(maptype)
+        if found is None:
+            found = read_abi(session.memory, session.memory.read_word(maptype + TABLE))
+            self._tables[maptype] = found
+        return found
+
+    def types(self, session: Session, abi: Abi, maptype: int, declared: Optional[Type]) -> _Types:
+        """A maptype, and the key and element types.
+
+        :param declared: the mapscope::map type, if debug information gave it
+        """
+        found = self._types.get(maptype) if declared is None else None
+        if found is None:
+            type = _read_maptype(session, abi, maptype)
+            type.layout.validate()
+            key, elem = _preferred(session, maptype, type, declared)
+            found = _Types(type, key, elem, map_type_name(key, elem))
+            if declared is None:
+                self._types[maptype] = found
+        return found
+
+
+_KNOWN: "WeakKeyDictionary[Session, _Known]" = WeakKeyDictionary()
+
+
+def _known(session: Session) -> _Known:
+    found = _KNOWN.get(session)
     if found is None:
-        found = known[maptype] = read_abi(session.memory, session.memory.read_word(maptype + TABLE))
-    return found
-
-
-#: the same, of the types themselves
-_KNOWN: "WeakKeyDictionary[Session, Dict[int, Tuple[RuntimeMapType, Type, Type]]]" = (
-    WeakKeyDictionary()
-)
-
-
-def _types(
-    session: Session, abi: Abi, maptype: int, declared: Optional[Type]
-) -> Tuple[RuntimeMapType, Type, Type]:
-    """A maptype, and the key and element types.
-
-    :param declared: the mapscope::map type, if debug information gave it
-    """
-    known = _KNOWN.setdefault(session, {})
-    found = known.get(maptype) if declared is None else None
-    if found is None:
-        type = _read_maptype(session, abi, maptype)
-        type.layout.validate()
-        found = (type, *_preferred(session, maptype, type, declared))
-        if declared is None:
-            known[maptype] = found
+        found = _KNOWN[session] = _Known()
     return found
 
 
@@ -434,24 +468,66 @@ def _places(abi: Abi) -> _Places:
 
 
 class _State:
-    """A map's mapextra."""
+    """What was read of a map, and what is made of it when it is asked for: of thousands of maps
+    that are listed, nothing but a few fields is."""
 
-    def __init__(self, places: _Places, raw: bytes) -> None:
-        self._header = places.header_size
-        fields = places.mapextra.read(raw)
-        self.nextOverflow, self.evacuating, self.evacuating_base, self.overflow_buckets = fields[:4]
-        self._array, self._overflow, self._old, self._retired = fields[4:8]
-        self._growths, self._same_size, self._shrinks, self._rebuilds = fields[8:12]
-        evacuated, evacuated_before = fields[12:]
-        self._evacuated = evacuated + evacuated_before
+    __slots__ = (
+        *("_session", "_address", "_declared", "_type", "_allocated", "header"),
+        *("_next_overflow", "evacuating", "evacuating_base", "_overflow_buckets"),
+        *("_array", "_overflow_bytes", "_old", "_retired", "_lived"),
+    )
 
-    def held(self) -> Held:
+    def __init__(
+        self,
+        session: Session,
+        address: int,
+        declared: Optional[Type],
+        places: _Places,
+        raw: bytes,
+        type: RuntimeMapType,
+    ) -> None:
+        self._session = session
+        self._address = address
+        self._declared = declared
+        self._type = type
+        self._allocated = places.header_size
+        self.header = _header(places, raw)
+        fields = places.mapextra.read(raw, HMAP)
+        self._next_overflow, self.evacuating, self.evacuating_base = fields[:3]
+        self._overflow_buckets, self._array, self._overflow_bytes = fields[3:6]
+        self._old, self._retired, *self._lived = fields[6:]
+
+    def held(self, overflow: Optional[int], old_overflow: Optional[int]) -> Held:
         """Memory, by the program's own count."""
-        return Held(self._array, self._old, self._overflow, self._header, self._retired)
+        return Held(self._array, self._old, self._overflow_bytes, self._allocated, self._retired)
 
     def life(self) -> Life:
         """What the map has been through."""
-        return Life(self._growths, self._same_size, self._shrinks, self._rebuilds, self._evacuated)
+        growths, same_size, shrinks, rebuilds, evacuated, before = self._lived
+        return Life(growths, same_size, shrinks, rebuilds, evacuated + before)
+
+    def overflow(self) -> int:
+        """Overflow buckets of the new array in use."""
+        return self._overflow_buckets
+
+    def spare(self) -> int:
+        """Overflow buckets behind the new array that are not in use yet."""
+        header, size = self.header, self._type.layout.size
+        end = header.buckets + size * ((1 << header.B) + ((1 << header.B) >> 4))
+        if header.buckets and header.B >= 4 and header.buckets < self._next_overflow < end:
+            return (end - self._next_overflow) // size
+        return 0
+
+    def hashing(self) -> Tuple[Optional[KeyHash], str]:
+        """The map's hash function, if it is a built-in one."""
+        type = self._type
+        if type.hash_kind not in (INTEGER, FLOAT, STRING):
+            return None, "the map's hash function is the program's own"
+        return CppKeyHash(self._session.memory, type.hash_kind, type.key, self.header.hash0), ""
+
+    def reopen(self, later: Session) -> MapView:
+        """The same map, as it is then."""
+        return _open(later, self._address, self._declared)
 
 
 def open_at(session: Session, address: int) -> MapView:
@@ -598,7 +674,8 @@ def _prefer(found: Optional[Type], told: Type) -> Type:
     """Debug information's type where it fits what the program says of its size."""
     if found is not None and found.size == told.size and found.kind is not Kind.VOID:
         return found
-    return told
+    # told as the program's compiler has it
+    return replace(told, name=as_written(told.name))
 
 
 def _word_or_zero(memory: Memory, address: int) -> int:
@@ -614,16 +691,3 @@ def _variable_word(session: Session, variable: Variable) -> int:
     if variable.address is not None:
         return _word_or_zero(session.memory, variable.address)
     return 0
-
-
-def _hashing(
-    session: Session, type: RuntimeMapType, seed: int
-) -> Callable[[], Tuple[Optional[KeyHash], str]]:
-    """Gives the map's hash function, if it is a built-in one."""
-
-    def hashing() -> Tuple[Optional[KeyHash], str]:
-        if type.hash_kind not in (INTEGER, FLOAT, STRING):
-            return None, "the map's hash function is the program's own"
-        return CppKeyHash(session.memory, type.hash_kind, type.key, seed), ""
-
-    return hashing

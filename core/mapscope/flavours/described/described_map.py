@@ -3,7 +3,7 @@
 
 from bisect import bisect_left
 from dataclasses import field, replace
-from typing import Callable, Iterator, List, Optional, Set, Tuple
+from typing import Callable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...chained.chained_lookup import NodeLookup
 from ...chained.chained_map import STEP, ChainedMap
@@ -53,6 +53,10 @@ class DescribedHeader(Tables):
 
     def place(self, table: int, key_hash: int) -> int:
         return self.places[table](key_hash)
+
+    def places_of(self, table: int, hashes: Sequence[Optional[int]]) -> List[Optional[int]]:
+        place = self.place
+        return [None if key_hash is None else place(table, key_hash) for key_hash in hashes]
 
 
 class DescribedMap(ChainedMap):

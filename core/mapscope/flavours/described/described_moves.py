@@ -15,6 +15,7 @@ from ...errors import MapscopeError
 from ...maps.problems import Problem
 from ...maps.view import Hashing
 from ...program.target import Frame
+from ...program.values import Unreadable
 from ...session import Session
 from .description import Description
 from .node_chains import NodeChains
@@ -100,9 +101,11 @@ class Moving:
         """
         if missing is not None and missing <= 0:
             return Lost()
-        frames = frames_in(self._session, self._description.words("moving.function"))
+        movers = self._description.words("moving.function")
+        frames = frames_in(self._session, movers)
+        blind = [] if frames else self._blind(movers)
         links: List[int] = []
-        for frame, _ in frames:
+        for frame in [frame for frame, _ in frames] + blind:
             words = list(self._locals(frame)) + list(self._words(frame))
             for word in dict.fromkeys(words):
                 self._follow(nodes, word, seen, links, missing)
@@ -112,7 +115,7 @@ class Moving:
             return Lost(_piece(nodes, links)) if links else Lost()
         if not frames and not self._description.has("moving"):
             return Lost()
-        if missing - len(links) <= self.writing():
+        if missing - len(links) <= self.writing() and not blind:
             return Lost(_piece(nodes, links) if links else None)  # counted, and not linked yet
         what = f"{missing} {'entry' if missing == 1 else 'entries'} may be on the way to the new "
         what += "table"
@@ -121,9 +124,25 @@ class Moving:
                 f"{len(links)} were found by what thread {frames[0][0].thread} holds in "
                 f"{plain_name(frames[0][0].function)}"
             )
+        elif blind:
+            why = (
+                f"{len(links)} were found by what thread {blind[0].thread} holds; it is in "
+                f"{plain_name(blind[0].function)}, and nothing says whether that moves entries"
+            )
         else:
             why = "and no thread is seen in what moves them"
         return Lost(None, Problem(f"cannot tell: {what}, {why}", "lost", nodes.owner or None))
+
+    def _blind(self, movers: Sequence[str]) -> List[Frame]:
+        """Functions that write to the table, where nothing tells of a function that moves entries
+        and that they may call: it has no name in the program, and they no debug information that
+        would have it."""
+        places = [at for name in movers for at in self._session.target.symbols(name)]
+        # a file of types that was given to the debugger may have it, where nothing is
+        if not movers or any(self._session.memory.readable(at, 1) for at in places):
+            return []
+        frames = frames_in(self._session, self._description.writers())
+        return [frame for frame, _ in frames if not frame.has_variables]
 
     def _locals(self, frame: Frame) -> Iterator[int]:
         """What the locals hold that the description names."""
@@ -178,6 +197,8 @@ class Moving:
     def _is_of(self, nodes: NodeChains, link: int, bucket: int) -> bool:
         """Whether there is an entry at an address whose hash belongs to an old bucket."""
         piece = _piece(nodes, [link])
+        if isinstance(nodes.keys(piece).value(0, self._session.decoder()), Unreadable):
+            return False  # what else lies there may have such a hash by chance
         hashes: List[Optional[int]] = [None]
         if nodes.stores_hashes:
             hashes = nodes.hashes(piece)

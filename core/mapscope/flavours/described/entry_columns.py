@@ -13,7 +13,7 @@ from ...program.types import Kind, Type
 from ...program.values import Decoded, Decoder
 from ..redis.sds import Text
 from .description import TEXT, VALUE
-from .formulas import MASK, Env
+from .formulas import MASK, TABLE, Env
 from .shape import Form, Shape
 from .texts import Texts, Values, c_strings
 
@@ -73,7 +73,11 @@ class DescribedEntries(Nodes):
     def each(self, links: Sequence[int]) -> Iterable[Optional[Env]]:
         """What expressions about each entry are computed with; None: it cannot be read."""
         for link, row in zip(links, self.rows(links)):
-            yield None if row is None else Env(self.memory, link, row)
+            yield None if row is None else self.env(link, row)
+
+    def env(self, link: int, row: bytes = b"") -> Env:
+        """What expressions about one entry are computed with."""
+        return Env(self.memory, link, row, {TABLE: self.owner})
 
     def keys(self, piece: Piece) -> Column:
         return self.column(self.shape.key, piece.links)

@@ -19,6 +19,8 @@ from ...records import dataclass
 MASK = (1 << 64) - 1
 #: the address of the node or slot whose parts are named
 OWN = "$node"
+#: the struct that the table is, where parts of a node or slot are named
+TABLE = "$table"
 #: characters of an expression, and how deep it may be nested
 _LONGEST, _DEEPEST = 400, 24
 _TOKEN = re.compile(
@@ -105,12 +107,14 @@ class Scope:
     :ivar similar: the end of a line about one that means nothing
     :ivar given: names with a $ that have a value
     :ivar complete: a type, where it was only declared
+    :ivar table: the type of what $table is
     """
 
     find: Lookup
     similar: Similar
     given: Tuple[str, ...] = ()
     complete: Callable[[Type], Type] = lambda type: type
+    table: Optional[Type] = None
 
 
 def parts_of(type: Type) -> List[Part]:
@@ -261,6 +265,9 @@ class _Reader:
                 raise FormulaError(f"{self._text!r}: {token} has no value here; there are {known}")
             if token == OWN:
                 return Formula(self._text, lambda env: env.base, None)
+            table = None if self._scope is None else self._scope.table
+            if token == TABLE and table is not None:
+                return self._at_place(Place(table, lambda env: env.values[TABLE]))
             return Formula(self._text, lambda env: env.values[token], None)
         if not re.match(r"[A-Za-z_]", token):
             raise FormulaError(f"{self._text!r}: a name or a number is expected at {token!r}")

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A description, as the program at hand has it: its expressions, tied to types and variables."""
 
+from dataclasses import replace
 from typing import Dict, List, Optional, Tuple
 
 from ...errors import MapscopeError
@@ -8,7 +9,7 @@ from ...program.target import Target
 from ...program.types import Kind, Type
 from ...records import dataclass
 from .description import C_STRING, TEXT, VALUE, Description
-from .formulas import OWN, Env, Formula, Place, Scope, compile_formula, parts_of
+from .formulas import OWN, TABLE, Env, Formula, Place, Scope, compile_formula, parts_of
 from .named_hashes import HASH_BITS, HASHES
 from .scopes import completed, struct_scope, variables_scope
 from .texts import TEXT_TYPE
@@ -242,6 +243,8 @@ def shape_of(target: Target, description: Description, own: Optional[Type] = Non
     if not 0 < entry.size <= _LARGEST:
         raise description.error("table.array", f"the size of a {entry.name} is not known")
     scope = struct_scope(entry, target, (OWN,))
+    if own is not None:
+        scope = replace(scope, given=(OWN, TABLE), table=own)
     place = make.formula("table.bucket", placing, _MASKED)
     when = make.maybe("old.when", table)
     if has_old and when is None:

@@ -9,7 +9,6 @@ from ...errors import MapscopeError, MemoryUnreadable
 from ...maps.batches import NodeWhere, Where
 from ...maps.problems import MAX_PROBLEMS
 from .entry_columns import DescribedEntries
-from .formulas import Env
 
 #: slots that are read one by one where a piece of the array cannot be read
 _FEW = 512
@@ -59,7 +58,7 @@ class SlotArray(DescribedEntries):
         for at in range(end - first):
             row = raw[at * stride : (at + 1) * stride]
             try:
-                if live.value(Env(self.memory, base + at * stride, row)):
+                if live.value(self.env(base + at * stride, row)):
                     slots.append(first + at)
             except MapscopeError as error:
                 text = f"{self.tables.array(table)} slot {first + at}: {error}"
@@ -108,6 +107,6 @@ class SlotArray(DescribedEntries):
         if deleted is None:
             return False
         try:
-            return deleted.truth(Env(self.memory, self.bucket_address(table, slot)))
+            return deleted.truth(self.env(self.bucket_address(table, slot)))
         except MapscopeError:
             return False

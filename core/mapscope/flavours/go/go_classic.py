@@ -12,7 +12,7 @@ set, the frames of the threads tell which write is stopped, and where.
 
 import struct
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 from itertools import groupby
 from typing import Callable, Iterator, List, Optional, Tuple
 
@@ -26,6 +26,7 @@ from ...classic.walker import Walker
 from ...errors import MemoryUnreadable, NotAMap
 from ...go import layouts
 from ...go.size_classes import allocated
+from ...kernels.scanning import Records
 from ...maps.facts import Held
 from ...maps.view import MapView
 from ...program.memory import ADDRESS_LIMIT, Memory
@@ -100,6 +101,7 @@ def _open(session: Session, address: int, typed: Optional[MapType]) -> MapView:
             writing = _writing(session, address, header, frames, typed)
             found = header
 
+            @lru_cache(maxsize=None)
             def count_spare() -> Optional[int]:
                 return _spare(session, address, found, layout)
 
@@ -566,11 +568,9 @@ def _spare(session: Session, address: int, header: Header, layout: BucketLayout)
         while count < most:
             start = following + count * layout.size
             raw = memory.read_chunk(start, step * layout.size)
-            words = memoryview(raw).cast("Q")
-            pointers = words[layout.overflow // 8 :: layout.size // 8].tolist()
-            for index, pointer in enumerate(pointers):
-                if pointer:
-                    return count + index + 1
+            ends = Records(raw, layout.size).links(layout.overflow).indices
+            if ends:
+                return count + ends[0] + 1
             count += step
     except MemoryUnreadable:
         pass

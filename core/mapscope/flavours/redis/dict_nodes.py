@@ -9,6 +9,8 @@ xx1  the key itself, which is an sds (7.2 and later, dicts without values)
 """
 
 import struct
+from array import array
+from itertools import compress
 from typing import Callable, Iterator, List, Optional, Sequence, Set, Tuple
 
 from ...chained.two_tables import Lost, Nodes, Piece, Tables
@@ -72,9 +74,8 @@ class DictNodes(Nodes):
 
     def walk(self, table: int, first: int, end: int) -> Iterator[Piece]:
         for start, heads in self._heads(table, first, end):
-            pending = [(start + at, link) for at, link in enumerate(heads) if link]
-            buckets = [bucket for bucket, _ in pending]
-            yield from self._follow(table, buckets, [link for _, link in pending])
+            buckets = list(compress(range(start, start + len(heads)), heads))
+            yield from self._follow(table, buckets, list(filter(None, heads)))
 
     def _heads(self, table: int, first: int, end: int) -> Iterator[Tuple[int, Sequence[int]]]:
         """(first bucket, pointers) of what can be read of the table."""
@@ -103,8 +104,8 @@ class DictNodes(Nodes):
             piece.nodes = [depth] * len(piece)
             if piece:
                 yield piece
-            further = [(b, link) for b, link in zip(piece.buckets, following) if link]
-            buckets, links = [b for b, _ in further], [link for _, link in further]
+            buckets = list(compress(piece.buckets, following))
+            links = list(filter(None, following))
             depth += 1
 
     def _unseen(
@@ -134,13 +135,13 @@ class DictNodes(Nodes):
         self, table: int, buckets: Sequence[int], links: Sequence[int]
     ) -> Tuple[Piece, List[int]]:
         """(entries, what follows each) of nodes that can be read."""
-        marks = {link & 7 for link in links}
+        marks = {low & 7 for low in set(array("Q", links).tobytes()[::8])}
         owns = marks == {_OWNS} and self.holds.value != NONE
         if marks == {0} or owns:
             at = [link - _OWNS for link in links] if owns else list(links)
-            raws = self.memory.gather(at, _ENTRY)
-            if None not in raws:
-                words = memoryview(b"".join(raws)).cast("Q").tolist()  # type: ignore[arg-type]
+            rows, unread = self.memory.gather_rows(at, _ENTRY)
+            if not unread:
+                words = memoryview(rows).cast("Q").tolist()
                 keys, values, following = words[0::3], words[1::3], words[2::3]
                 slots = [place + 8 for place in at]
                 if owns:

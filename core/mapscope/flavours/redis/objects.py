@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """Values of the keyspace: robj, by type and encoding (src/server.h, object.c; 6.2 to 8.0)."""
 
+from itertools import compress
+from operator import sub
 from typing import Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from ...errors import MapscopeError
@@ -14,9 +16,10 @@ from ...program.values import (
     NestedMap,
     StructValue,
     Unreadable,
+    json_strings,
     json_text,
 )
-from .text_column import Texts, many_json, text_value
+from .text_column import Texts, text_value
 
 OBJECT = Type(Kind.OPAQUE, "robj", 16)
 
@@ -35,7 +38,8 @@ _UNCOUNTED = 0xFFFF
 #: bytes that are read of an object, so that a short string's text is among them, which is behind
 #: a header of 3 bytes behind the object, and as a first byte what a string has
 _NEAR, _TEXT_AT = 64, 19
-_SHORT_STRING, _NUMBER = _EMBSTR << 4, _INT << 4
+_IS_SHORT_STRING = bytes(first == _EMBSTR << 4 for first in range(256))
+_IS_NUMBER = bytes(first == _INT << 4 for first in range(256))
 
 #: (address of a table, kind of value) -> (address, entries)
 Count = Callable[[int], int]
@@ -185,34 +189,40 @@ class ObjectColumn(Column):
         return self._others
 
     def _find_quick_json(self) -> List[Optional[str]]:
-        raws = self._memory.gather(self._pointers, _NEAR)
-        whole = raws if None not in raws else [raw or bytes(_NEAR) for raw in raws]
-        near = b"".join(whole)  # type: ignore[arg-type]
-        text = near.decode("latin-1")
-        words = memoryview(near).cast("Q")
+        rows, _ = self._memory.gather_rows(self._pointers, _NEAR)
+        kinds, words = rows[::_NEAR], memoryview(rows).cast("Q")
         heads, values = words[:: _NEAR // 8].tolist(), words[1 :: _NEAR // 8].tolist()
-        lengths, flags = near[_TEXT_AT - 3 :: _NEAR], near[_TEXT_AT - 1 :: _NEAR]
-        short = [
-            text[at : at + length]
-            if head & 0xFF == _SHORT_STRING
-            and value - pointer == _TEXT_AT
-            and flag == 1
-            and length <= _NEAR - _TEXT_AT
-            and head >> 32
-            else None
-            for at, head, value, pointer, length, flag in zip(
-                range(_TEXT_AT, len(near) + _TEXT_AT, _NEAR),
-                *(heads, values, self._pointers, lengths, flags),
-            )
-        ]
-        result: List[Optional[str]] = list(many_json([each or "" for each in short]))
-        if None in short:
-            for at, each in enumerate(short):
-                if each is None:
-                    head, value = heads[at], values[at]
-                    number = head & 0xFF == _NUMBER and head >> 32
-                    result[at] = str(value - (value >> 63 << 64)) if number else None
+        result: List[Optional[str]] = [None] * len(kinds)
+        strings = self._in_use(kinds.translate(_IS_SHORT_STRING), heads)
+        lengths, flags = rows[_TEXT_AT - 3 :: _NEAR], rows[_TEXT_AT - 1 :: _NEAR]
+        away = map(sub, map(values.__getitem__, strings), map(self._pointers.__getitem__, strings))
+        if (
+            set(map(flags.__getitem__, strings)) - {1}
+            or max(map(lengths.__getitem__, strings), default=0) > _NEAR - _TEXT_AT
+            or set(away) - {_TEXT_AT}
+        ):
+            strings = [
+                at
+                for at in strings
+                if values[at] - self._pointers[at] == _TEXT_AT
+                and flags[at] == 1
+                and lengths[at] <= _NEAR - _TEXT_AT
+            ]
+        pieces = [rows[(start := at * _NEAR + _TEXT_AT) : start + lengths[at]] for at in strings]
+        for at, form in zip(strings, json_strings(pieces)):
+            result[at] = form
+        numbers = self._in_use(kinds.translate(_IS_NUMBER), heads)
+        signed = memoryview(rows).cast("q")[1 :: _NEAR // 8].tolist()
+        for at in numbers:
+            result[at] = str(signed[at])
         return result
+
+    @staticmethod
+    def _in_use(selected: bytes, heads: Sequence[int]) -> List[int]:
+        """Indices of objects that are selected, a byte for each, and are referred to."""
+        if min(compress(heads, selected), default=0) >> 32:
+            return list(compress(range(len(heads)), selected))
+        return [at for at in compress(range(len(heads)), selected) if heads[at] >> 32]
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         head = self._load()[index]

@@ -6,9 +6,12 @@ one long number, so that an addition, a rotation or an exclusive or is done for 
 operation. What a lane spills into its upper half is masked off.
 """
 
+from array import array
 from functools import lru_cache
-from typing import Dict, List, Optional, Sequence, Tuple
+from itertools import compress
+from typing import Dict, Iterable, List, Optional, Sequence, Tuple
 
+from ...kernels.rows import siphash as kernel
 from ...program.hashing import KeyHash
 from ...program.memory import Memory
 
@@ -19,6 +22,9 @@ _TOGETHER = 2048
 MAX_TEXT, _TOGETHER_BYTES = 1 << 20, 16 << 20
 
 _START = (0x736F6D6570736575, 0x646F72616E646F6D, 0x6C7967656E657261, 0x7465646279746573)
+#: by a text's length: its whole words, and which bytes of what is left are its own
+_WHOLE = bytes(size >> 3 for size in range(256))
+_KEPT = [bytes([0xFF]) * (size & 7) + bytes(16 - (size & 7)) for size in range(256)]
 _LOWER = bytes(c + 32 if 65 <= c <= 90 else c for c in range(256))
 
 
@@ -48,29 +54,94 @@ def siphash(texts: Sequence[bytes], seed: bytes, nocase: bool = False) -> List[i
     return result
 
 
+def siphash_rows(
+    rows: bytes, stride: int, start: int, lengths: Sequence[int], seed: bytes, nocase: bool = False
+) -> List[int]:
+    """The same of texts that lie in rows.
+
+    :param stride: bytes of a row, a multiple of 8
+    :param start: where in its row each text begins; all of it lies in the row
+    """
+    if nocase:
+        rows = rows.translate(_LOWER)
+    sizes = bytes(lengths)
+    if not sizes:
+        return []
+    done = kernel(rows, stride, start, sizes, seed, (1, 2))
+    if done is not None:
+        return done
+    # words of all texts, one text behind the other; none is looked at behind its text's end
+    words = memoryview(rows[start:] + bytes(start)).cast("Q")
+    each = stride // 8
+    whole = sizes.translate(_WHOLE)
+    kinds = set(whole)
+    result = [0] * len(sizes)
+    for kind in kinds:
+        if len(kinds) == 1:
+            columns = [array("Q", words[at::each].tobytes()) for at in range(kind + 1)]
+            found = _hash_columns(columns, sizes, seed)
+            return found
+        chosen = whole.translate(bytes(byte == kind for byte in range(256)))
+        columns = [array("Q", compress(words[at::each], chosen)) for at in range(kind + 1)]
+        found = _hash_columns(columns, bytes(compress(sizes, chosen)), seed)
+        for at, number in zip(compress(range(len(sizes)), chosen), found):
+            result[at] = number
+    return result
+
+
+def _hash_columns(columns: "Sequence[array[int]]", sizes: bytes, seed: bytes) -> List[int]:
+    """Hashes of texts whose n-th words are the n-th column; the last word is not whole.
+
+    :param sizes: of each its bytes, as many as a byte can count
+    """
+    found: List[int] = []
+    for first in range(0, len(sizes), _TOGETHER):
+        some = [column[first : first + _TOGETHER] for column in columns]
+        ends = sizes[first : first + _TOGETHER]
+        last = bytearray(16 * len(ends))
+        last[7::16] = ends
+        kept = b"".join(map(_KEPT.__getitem__, ends))
+        end = _spread(some[-1]) & int.from_bytes(kept, "little") | int.from_bytes(last, "little")
+        found += _rounds([_spread(column) for column in some[:-1]], end, len(ends), seed)
+    return found
+
+
+def _spread(words: "array[int]") -> int:
+    """A word in each lane."""
+    lanes = bytearray(16 * len(words))
+    memoryview(lanes).cast("Q")[::2] = memoryview(words)
+    return int.from_bytes(lanes, "little")
+
+
 def _hash(texts: List[bytes], words: int, seed: bytes) -> List[int]:
     """Hashes of texts that have so many whole words."""
-    lanes = len(texts)
-    one = _ones(lanes)
-    mask = one * _MASK
-    k0, k1 = int.from_bytes(seed[:8], "little"), int.from_bytes(seed[8:16], "little")
-    v0, v1, v2, v3 = (one * (word ^ key) for word, key in zip(_START, (k0, k1, k0, k1)))
-    state = (v0, v1, v2, v3)
     gap = bytes(8)
-    for word in range(words):
-        at = 8 * word
-        m = int.from_bytes(b"".join([text[at : at + 8] + gap for text in texts]), "little")
-        v0, v1, v2, v3 = state
-        v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ m, mask)
-        state = (v0 ^ m, v1, v2, v3)
+    whole = [
+        int.from_bytes(b"".join([text[at : at + 8] + gap for text in texts]), "little")
+        for at in range(0, 8 * words, 8)
+    ]
     at = 8 * words
     last = b"".join(
         [text[at:].ljust(7, b"\0") + bytes((len(text) & 0xFF,)) + gap for text in texts]
     )
-    b = int.from_bytes(last, "little")
-    v0, v1, v2, v3 = state
-    v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ b, mask)
-    v0, v1, v2, v3 = _round(v0 ^ b, v1, v2 ^ one * 0xFF, v3, mask)
+    return _rounds(whole, int.from_bytes(last, "little"), len(texts), seed)
+
+
+def _rounds(words: Iterable[int], last: int, lanes: int, seed: bytes) -> List[int]:
+    """Hashes of so many texts.
+
+    :param words: a number for each whole word, which has that of each text in its lane
+    :param last: the last word of each, with its length
+    """
+    one = _ones(lanes)
+    mask = one * _MASK
+    k0, k1 = int.from_bytes(seed[:8], "little"), int.from_bytes(seed[8:16], "little")
+    v0, v1, v2, v3 = (one * (word ^ key) for word, key in zip(_START, (k0, k1, k0, k1)))
+    for word in words:
+        v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ word, mask)
+        v0 ^= word
+    v0, v1, v2, v3 = _round(v0, v1, v2, v3 ^ last, mask)
+    v0, v1, v2, v3 = _round(v0 ^ last, v1, v2 ^ one * 0xFF, v3, mask)
     v0, v1, v2, v3 = _round(v0, v1, v2, v3, mask)
     found = (v0 ^ v1 ^ v2 ^ v3).to_bytes(16 * lanes, "little")
     return memoryview(found).cast("Q").tolist()[::2]
@@ -136,6 +207,11 @@ class SipKeyHash(KeyHash):
         texts = [piece for piece in pieces if piece is not None]
         for at, number in zip(good, siphash(texts, self._seed, self._nocase)):
             result[group[at]] = number
+
+    def of_rows(
+        self, rows: bytes, stride: int, start: int, lengths: Sequence[int]
+    ) -> Optional[List[int]]:
+        return siphash_rows(rows, stride, start, lengths, self._seed, self._nocase)
 
     def of_text(self, text: bytes) -> Optional[int]:
         return siphash([text], self._seed, self._nocase)[0]

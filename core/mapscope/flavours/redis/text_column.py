@@ -2,11 +2,12 @@
 """Many strings at once: each is read together with the header in front of it, so that of short
 ones, which most are, all is there after one read; they are taken apart by slices."""
 
-import re
-from typing import List, Optional, Sequence
+from array import array
+from typing import Callable, List, Optional, Sequence
 
 from ...errors import MapscopeError
 from ...maps.batches import Column
+from ...program.hashing import KeyHash
 from ...program.memory import Memory
 from ...program.values import (
     LONG,
@@ -29,10 +30,6 @@ _SHORT_SDS = bytes(flags >> 3 if not flags & 7 else _ELSE for flags in range(256
 _SHORT_MSTR = bytes(flags >> 3 if not flags & 3 else _ELSE for flags in range(256))
 #: flags of a string whose header is its length and its room, a byte each, and the flags
 _SDS_8 = 1
-#: in place of what cannot be read
-_NOTHING = bytes([0xFF]) * NEAR
-#: characters, each of one byte, that stand in JSON otherwise than as they are
-_ODD = re.compile(r"[^ !#-\[\]-~]")
 
 
 class Texts:
@@ -45,14 +42,11 @@ class Texts:
     def __init__(self, memory: Memory, pointers: Sequence[int], mstr: bool = False) -> None:
         self._memory = memory
         self._pointers = pointers
-        raws = memory.gather([pointer - FRONT for pointer in pointers], NEAR)
-        self._unread = [at for at, raw in enumerate(raws) if raw is None] if None in raws else []
-        whole = raws if not self._unread else [raw or _NOTHING for raw in raws]
-        self._near = b"".join(whole)  # type: ignore[arg-type]
+        fronts = [pointer - FRONT for pointer in pointers]
+        self._near, unread = memory.gather_rows(fronts, NEAR)
         flags = self._near[FRONT - 1 :: NEAR]
         known = flags.translate(_SHORT_MSTR if mstr else _SHORT_SDS)
         self.lengths: List[int] = list(known)
-        self._all_near = not self._unread
         if _ELSE in known:
             sizes, rooms = self._near[FRONT - 3 :: NEAR], self._near[FRONT - 2 :: NEAR]
             for at in [at for at, size in enumerate(known) if size == _ELSE]:
@@ -61,21 +55,53 @@ class Texts:
                     continue
                 front = self._near[at * NEAR : at * NEAR + FRONT]
                 self.lengths[at] = text_length(memory, pointers[at], front, mstr)
-        for at in self._unread:  # at the end of memory
+        for at in unread:  # at the end of memory
             text = texts_at(memory, [pointers[at]], mstr)[0]
             self.lengths[at] = -1 if text is None else text[1]
-        if self._all_near and self.lengths:
-            self._all_near = max(self.lengths) <= _NEAR_TEXT and min(self.lengths) >= 0
+        # bytes of each that are there already; none of the others, whose indices are in _far
+        self._cut, self._far = self.lengths, unread
+        if unread or (self.lengths and (max(self.lengths) > _NEAR_TEXT or min(self.lengths) < 0)):
+            away = {at for at, size in enumerate(self.lengths) if not 0 <= size <= _NEAR_TEXT}
+            self._far = sorted(away.union(unread))
+            self._cut = self.lengths.copy()
+            for at in self._far:
+                self._cut[at] = 0
 
     def text(self, index: int) -> Optional[Text]:
         """Where one is; None: there is no string."""
         length = self.lengths[index]
         return None if length < 0 else (self._pointers[index], length)
 
+    def unread(self) -> List[int]:
+        """Indices of what is no string, or cannot be read."""
+        return [at for at in self._far if self.lengths[at] < 0]
+
+    def hashes(self, known: KeyHash) -> List[Optional[int]]:
+        """Their hashes."""
+        found = known.of_rows(self._near, NEAR, FRONT, self._cut)
+        if found is None:
+            return known.many([slot or b"" for slot in self.slots()])
+        if not self._far:
+            return list(found)
+        result: List[Optional[int]] = list(found)
+        slots = [text and SLOT.pack(*text) or b"" for text in map(self.text, self._far)]
+        for at, number in zip(self._far, known.many(slots)):
+            result[at] = number
+        return result
+
+    def remembered(self) -> Callable[[int], Optional[bytes]]:
+        """What gives the pointer and the length of each later, in little memory."""
+        pointers, lengths = array("Q", self._pointers), array("q", self.lengths)
+
+        def slot(at: int) -> Optional[bytes]:
+            return None if lengths[at] < 0 else SLOT.pack(pointers[at], lengths[at])
+
+        return slot
+
     def slots(self) -> List[Optional[bytes]]:
         """A pointer and a length of each; None: there is no string."""
         pack = SLOT.pack
-        if self._all_near:
+        if not self._far:
             return [pack(start, length) for start, length in zip(self._pointers, self.lengths)]
         return [
             None if length < 0 else pack(start, length)
@@ -85,21 +111,24 @@ class Texts:
     def pieces(self, order: Sequence[int]) -> List[Optional[bytes]]:
         """The texts of those with these indices; None of long ones, and of what cannot be
         read."""
-        near, lengths = self._near, self.lengths
-        found: List[Optional[bytes]] = [
-            near[(start := at * NEAR + FRONT) : start + lengths[at]] for at in order
-        ]
-        if self._all_near:
+        near, cut = self._near, self._cut
+        whole = order == range(len(cut))
+        if whole:
+            starts = range(FRONT, len(near), NEAR)
+            found: List[Optional[bytes]] = [near[at : at + size] for at, size in zip(starts, cut)]
+        else:
+            found = [near[(start := at * NEAR + FRONT) : start + cut[at]] for at in order]
+        if not self._far:
             return found
-        unread = set(self._unread)
+        away = set(self._far)
+        places = self._far if whole else [at for at, one in enumerate(order) if one in away]
         far: List[int] = []
-        for place, at in enumerate(order):
-            if lengths[at] > _NEAR_TEXT or lengths[at] < 0 or at in unread:
-                found[place] = None
-                if 0 <= lengths[at] < LONG:
-                    far.append(place)
-        starts = [self._pointers[order[place]] for place in far]
-        texts = self._memory.gather_ranges(starts, [lengths[order[place]] for place in far])
+        for place in places:
+            found[place] = None
+            if 0 <= self.lengths[order[place]] < LONG:
+                far.append(place)
+        begin = [self._pointers[order[place]] for place in far]
+        texts = self._memory.gather_ranges(begin, [self.lengths[order[place]] for place in far])
         for place, text in zip(far, texts):
             found[place] = text
         return found
@@ -107,24 +136,11 @@ class Texts:
     def json(self, order: Sequence[int]) -> List[Optional[str]]:
         """The JSON of those with these indices that are not long; None of the others, and of
         what cannot be read."""
-        if self._all_near and isinstance(order, range) and len(order) == len(self.lengths):
-            text = self._near.decode("latin-1")
-            starts = range(FRONT, FRONT + len(text), NEAR)
-            return list(many_json([text[at : at + size] for at, size in zip(starts, self.lengths)]))
         pieces = self.pieces(order)
+        if not self._far:
+            return list(json_strings(pieces))  # type: ignore[arg-type]
         forms = json_strings([piece or b"" for piece in pieces])
         return [None if piece is None else form for piece, form in zip(pieces, forms)]
-
-
-def many_json(texts: List[str]) -> List[str]:
-    """The JSON of texts of which each character is a byte."""
-    if _ODD.search("".join(texts)) is None:
-        return [f'"{text}"' for text in texts]
-    odd = _ODD.search
-    return [
-        f'"{text}"' if odd(text) is None else json_text(text_or_bytes(text.encode("latin-1")))
-        for text in texts
-    ]
 
 
 class TextColumn(Column):
@@ -144,6 +160,15 @@ class TextColumn(Column):
 
     def all_data(self, count: int) -> List[Optional[bytes]]:
         return self._texts.slots()
+
+    def unread(self, count: int) -> List[int]:
+        return self._texts.unread()
+
+    def hashes(self, known: KeyHash, count: int) -> List[Optional[int]]:
+        return self._texts.hashes(known)
+
+    def remembered(self, count: int) -> Callable[[int], Optional[bytes]]:
+        return self._texts.remembered()
 
     def value(self, index: int, decoder: Decoder) -> Decoded:
         raw = self.data(index)

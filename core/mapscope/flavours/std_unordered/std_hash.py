@@ -66,7 +66,11 @@ class StdKeyHash(KeyHash):
         ]
 
     def of_text(self, text: bytes) -> Optional[int]:
-        return hash_bytes(text) if self._key.kind is Kind.STRING else None
+        return self.hash_text(text) if self._key.kind is Kind.STRING else None
+
+    def hash_text(self, text: bytes) -> Optional[int]:
+        """The hash of a string's bytes."""
+        return hash_bytes(text)
 
     def _is_signed(self) -> bool:
         if self._key.kind is Kind.ENUM:
@@ -95,12 +99,12 @@ class StdKeyHash(KeyHash):
                 continue
             count = int.from_bytes(key[length : length + 8], "little")
             if not count:
-                found[at] = hash_bytes(b"")
+                found[at] = self.hash_text(b"")
             elif count <= _LONGEST and total + count <= _TOGETHER_BYTES:
                 total += count
                 places.append(at)
                 starts.append(int.from_bytes(key[data : data + 8], "little"))
                 sizes.append(count)
         for at, text in zip(places, self._memory.gather_ranges(starts, sizes)):
-            found[at] = None if text is None else hash_bytes(text)
+            found[at] = None if text is None else self.hash_text(text)
         return found

@@ -10,6 +10,7 @@ from ...flavours.cpp.abi import Abi, abi_addresses, abi_of, all_abis, read_abi
 from ...maps.found import KeyTest
 from ...maps.key_text import parse_key
 from ...maps.view import MapView
+from ...program.cpp_names import same_type
 from ...program.types import Type
 from ...program.values import Decoded, escape, json_text
 from ...session import Session
@@ -18,7 +19,7 @@ from ...stops.host import Hit, Host, NoWatchpoint, Point
 from ...stops.occurrence import Occurrence
 from . import filter as stop_filter
 from .filter import Event, Filter, Slot
-from .type_filter import plain, require_type
+from .type_filter import require_type
 
 MECHANISM = "in-process filter"
 HOOK = "mapscope_debug_stop"
@@ -268,7 +269,9 @@ class RuntimePlan(Plan):
         if event.count < self.request.min_entries:
             return False
         wanted = self.request.only_type
-        return wanted is None or plain(self._teller.type_name(session, event)) == plain(wanted)
+        if wanted is None:
+            return True
+        return same_type(self._teller.type_name(session, event)) == same_type(wanted)
 
     def _is_key(self, session: Session, event: Event) -> bool:
         """Whether it is the key that was asked for; two keys can have one hash."""

@@ -10,6 +10,7 @@ from typing import Dict, List
 from ...errors import MapscopeError, UnknownType
 from ...flavours.cpp import runtime_maps
 from ...flavours.cpp.abi import Abi
+from ...program.cpp_names import same_type
 from ...program.values import escape, named
 from ...session import Session
 
@@ -19,18 +20,13 @@ _SECTIONS = (".data.rel.ro", ".data.rel.ro.local", ".data", ".rodata")
 _MOST_BYTES, _MOST_TYPES = 64 << 20, 1 << 16
 
 
-def plain(name: str) -> str:
-    """A type's name without blanks, as it is compared."""
-    return "".join(name.split())
-
-
 def require_type(session: Session, abis: List[Abi], wanted: str) -> None:
     """Refuse the name of a map type that no copy of the runtime has.
 
     :raises UnknownType: with the nearest names
     """
     names = _type_names(session, abis)
-    if plain(wanted) not in map(plain, names):
+    if same_type(wanted) not in map(same_type, names):
         near = difflib.get_close_matches(wanted, list(names), 3, 0.6)
         raise UnknownType(named(wanted), [escape(name) for name in near])
 
