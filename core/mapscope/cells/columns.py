@@ -381,7 +381,7 @@ class InterfaceColumn(Column):
     def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
         texts: List[Optional[str]] = [None] * len(order)
         known, parts = self._parts
-        for type, places, words in parts if known == order else self._by_type(decoder, order):
+        for type, places, words in parts if known is order else self._by_type(decoder, order):
             if type is None:
                 for at in places:
                     texts[at] = "null"
@@ -499,35 +499,23 @@ def _held_texts(
         return [None] * len(words)
     if is_pointer_shaped(type):
         if type.kind in _WORDS:
-            return [*pointer_texts(words)]
+            return [f'"{word:#x}"' if word else "null" for word in words]
         slots = [word.to_bytes(8, "little") for word in words]
         return [json_text(decoder.decode(type, slot)) for slot in slots]
     if not type.size:
         return [json_text(decoder.decode(type, b""))] * len(words)
     if held is None:
         held = _held(decoder, type, words)
-    found = _json_of(held.column, decoder, range(len(held.there)))
+    known = range(len(held.there))
+    cells = held.column.cells(decoder, known)
+    found: Iterable[str]
+    if cells is None or cells[1] is not None:
+        found = held.column.json_texts(decoder, known)
+    else:
+        found = map(str, cells[0].texts(known, json_style()))
     if len(held.there) == len(words):
         return [*found]
     texts: List[Optional[str]] = [None] * len(words)
     for at, text in zip(held.there, found):
         texts[at] = text
     return texts
-
-
-def _json_of(column: Column, decoder: Decoder, order: Sequence[int]) -> List[str]:
-    """The JSON of the values with these indices, in bulk where it can be."""
-    written = column.cells(decoder, order)
-    if written is None:
-        return column.json_texts(decoder, order)
-    cells, hard = written
-    texts = list(map(str, cells.texts(order, json_style())))
-    for at, index in enumerate(order if hard is not None else ()):
-        if hard is not None and hard[index]:
-            texts[at] = json_text(column.value(index, decoder))
-    return texts
-
-
-def pointer_texts(words: Iterable[int]) -> List[str]:
-    """The JSON of pointers."""
-    return [f'"{word:#x}"' if word else "null" for word in words]

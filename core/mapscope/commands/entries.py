@@ -111,9 +111,8 @@ class EntriesResult(Result):
 
     def _parts(self, batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
         decoder = self._view.decoder
-        return parts(
-            [column.weights(decoder, order) for column in (batch.keys, batch.elems)], order
-        )
+        sizes = [column.weights(decoder, order) for column in (batch.keys, batch.elems)]
+        return parts(sizes, order)
 
     def _told(self) -> List[str]:
         """What keeps this from being the whole answer."""
