@@ -9,6 +9,9 @@
 
 #include "mapscope/map.hpp"
 
+// That a local hides a global is what is looked at.
+#pragma GCC diagnostic ignored "-Wshadow"
+
 using numbers = mapscope::map<int, int>;
 
 numbers both{};
