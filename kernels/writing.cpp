@@ -307,11 +307,11 @@ using namespace mapscope::kernels;
 /// @param written one number: of the bytes that were written
 /// @return how many rows were written, or `outside`
 MAPSCOPE_KERNEL uint64_t
-mapscope_rows(uint64_t kind, const uint8_t *data, uint64_t data_size, const uint64_t *offsets,
-              uint64_t kind2, const uint8_t *data2, uint64_t data_size2, const uint64_t *offsets2,
-              const uint8_t *words, const uint64_t *word_ends, const uint32_t *rows, uint64_t first,
-              uint64_t wanted, uint64_t limit, const uint8_t *hard, uint64_t json, uint64_t most,
-              char *buffer, uint64_t size, uint64_t *ends, uint64_t *written) {
+mapscope_write(uint64_t kind, const uint8_t *data, uint64_t data_size, const uint64_t *offsets,
+               uint64_t kind2, const uint8_t *data2, uint64_t data_size2, const uint64_t *offsets2,
+               const uint8_t *words, const uint64_t *word_ends, const uint32_t *rows,
+               uint64_t first, uint64_t wanted, uint64_t limit, const uint8_t *hard, uint64_t json,
+               uint64_t most, char *buffer, uint64_t size, uint64_t *ends, uint64_t *written) {
   const table all({kind, data, data_size, offsets}, {kind2, data2, data_size2, offsets2}, words,
                   word_ends, {json != 0, most});
   writer out(buffer);

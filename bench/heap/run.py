@@ -9,8 +9,8 @@ all of the heap. Prints a table in Markdown: seconds of processor time, and MiB 
 
     bench/heap/run.py [--parts 295000] [--other 4096] [--go go] ...
 
-Other tools for the same core, where they are installed, can be named: --also 'goref core {core}
-{program}' is timed as a whole.
+goref is timed as a whole on the same core, where GOREF names its binary; another tool can be named
+by its command line: --also 'TOOL {program} {core}'.
 """
 
 from __future__ import annotations
@@ -101,9 +101,12 @@ def one_go(go: str, args: argparse.Namespace, folder: Path) -> None:
             f"{row['seconds'] / found['raw']['seconds']:.1f} | {row['gained'] / (1 << 20):.0f} |",
             flush=True,
         )
-    if args.also:
+    also = args.also
+    if also is None and os.environ.get("GOREF"):
+        also = f"{shlex.quote(os.environ['GOREF'])} core {{program}} {{core}}"
+    if also:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        command = [word.format(core=core, program=program) for word in shlex.split(args.also)]
+        command = [word.format(core=core, program=program) for word in shlex.split(also)]
         subprocess.run(command, stdout=subprocess.DEVNULL, check=False, cwd=folder)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         taken = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime

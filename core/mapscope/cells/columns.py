@@ -8,7 +8,8 @@ as the bytes of each slot until somebody asks for a value.
 import struct
 from array import array
 from bisect import bisect_right
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from itertools import compress
+from typing import Any, Callable, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple
 
 from ..errors import MapscopeError
 from ..kernels.picking import in_order, marked, pick
@@ -16,13 +17,27 @@ from ..kernels.writing import BOOLEAN, POINTER, SIGNED, STRING, Cells, ready
 from ..maps.batches import Column, Where
 from ..program.memory import MAX_BYTES, Memory
 from ..program.types import Kind, Type
-from ..program.values import Decoded, Decoder, Unreadable
+from ..program.values import (
+    Decoded,
+    Decoder,
+    Unreadable,
+    dumps,
+    is_pointer_shaped,
+    json_style,
+    json_text,
+)
+from ..records import dataclass
 from .layout import BucketLayout
 from .level import Level
 from .marks import CELLS, LIVE
 
 #: bytes of a string that is read together with others
 _SHORT = 4096
+#: how the JSON of a value that cannot be read begins
+_ERROR = '{"error": '
+#: kinds whose values are an address
+_WORDS = (Kind.POINTER, Kind.FUNC, Kind.CHAN)
+_INTERFACES = (Kind.EMPTY_INTERFACE, Kind.INTERFACE)
 
 #: a cell of the program: (address of its bucket, index in it)
 Place = Tuple[int, int]
@@ -120,12 +135,12 @@ class LiveCells:
             at = [(p >> 3) * size + offset + (p & 7) * step for p in live]
             raw.extend([data[start : start + slot] for start in at])
         if not indirect:
-            return Column(type, None, raw, address)
+            return column_from(type, raw, address)
         pointers = [int.from_bytes(word or b"", "little") for word in raw]
         if width > _SHORT:
             return _LargeColumn(type, memory, pointers)
         values = memory.gather(pointers, width)
-        return Column(type, None, values, pointers.__getitem__)
+        return column_from(type, values, pointers.__getitem__)
 
     def _locate(self, number: int) -> Tuple[Level, int]:
         at = bisect_right(self._starts, number) - 1
@@ -169,7 +184,15 @@ def column_of(
             )
             return _TextColumn(type, starts, lengths, address)
     end = offset + width
-    return Column(type, None, [None if row is None else row[offset:end] for row in rows], address)
+    return column_from(type, [None if row is None else row[offset:end] for row in rows], address)
+
+
+def column_from(
+    type: Type, raw: Sequence[Optional[bytes]], address: Callable[[int], int]
+) -> Column:
+    """Values of which each is decoded when it is asked for."""
+    kind = InterfaceColumn if type.kind in _INTERFACES and type.size == 16 else Column
+    return kind(type, None, raw, address)
 
 
 class _ScalarColumn(Column):
@@ -312,3 +335,187 @@ class _TextColumn(Column):
         if not some:
             self._cells = found
         return found
+
+
+#: (the type of what is held, None: they are nil; places in the order; second words) of interfaces
+_OfType = Tuple[Optional[Type], Sequence[int], List[int]]
+
+
+class InterfaceColumn(Column):
+    """A column of Go interfaces: what those of one type hold is read together."""
+
+    #: those whose types were asked for last, by their types
+    _parts: Tuple[Sequence[int], List[_OfType]] = (), []
+    #: the strings among them, by the id() of their second words
+    _held: Dict[int, "_Held"] = {}
+
+    def put(self, index: int, data: Optional[bytes]) -> None:
+        super().put(index, data)
+        self._parts, self._held = ((), []), {}
+
+    def all_data(self, count: int) -> List[Optional[bytes]]:
+        return list(self._raw[:count])
+
+    def weights(self, decoder: Decoder, order: Sequence[int]) -> Optional[List[int]]:
+        whole = self.sizes(order) or []
+        parts = list(self._by_type(decoder, order))
+        self._parts, self._held = (order, parts), {}
+        if all(type is None or type.scalar_format is not None for type, _, _ in parts):
+            if sum(len(places) for _, places, _ in parts) == len(order):
+                return None
+        for type, places, words in parts:
+            if type is None or type.scalar_format is not None:
+                sizes = [0] * len(words)
+            elif type.kind is Kind.STRING and not is_pointer_shaped(type):
+                held = self._held[id(words)] = _held(decoder, type, words)
+                lengths = held.column.lengths() or [0] * len(held.there)
+                sizes = [0] * len(words)
+                for place, length in zip(held.there, lengths):
+                    sizes[place] = length if length <= MAX_BYTES else 0
+            else:
+                continue
+            for place, size in zip(places, sizes):
+                whole[place] = size
+        return whole if sum(whole) > MAX_BYTES else None
+
+    def json_texts(self, decoder: Decoder, order: Sequence[int]) -> List[str]:
+        texts: List[Optional[str]] = [None] * len(order)
+        known, parts = self._parts
+        for type, places, words in parts if known is order else self._by_type(decoder, order):
+            if type is None:
+                for at in places:
+                    texts[at] = "null"
+                continue
+            prefix = f'{{"type": {dumps(type.name)}, "value": '
+            held = self._held.pop(id(words), None)
+            for at, text in zip(places, _held_texts(decoder, type, words, held)):
+                # nothing is said of a value that cannot be read but that
+                if text is not None and not text.startswith(_ERROR):
+                    texts[at] = f"{prefix}{text}}}"
+        # the others one by one: they are large, or cannot be read, or of no type
+        return [
+            json_text(self.value(index, decoder)) if text is None else text
+            for text, index in zip(texts, order)
+        ]
+
+    def written_as(
+        self, forms: Sequence[object], decoder: Decoder, order: Sequence[int]
+    ) -> Sequence[int]:
+        kept = bytearray(b"\1") * len(order)
+        for type, places, words in self._by_type(decoder, order):
+            numbers = type is not None and type.kind in (Kind.INT, Kind.UINT)
+            if type is None or is_pointer_shaped(type) or not type.size:
+                continue
+            if not (numbers and type.scalar_format) and type.kind is not Kind.STRING:
+                continue
+            held = _held(decoder, type, words)
+            lengths = {
+                len(form.encode("utf-8", "surrogatepass"))
+                for form in forms
+                if isinstance(form, str)
+            }
+            known = held.column.scalars() if numbers else held.column.lengths()
+            wanted = forms if numbers else lengths
+            if known is None or (not numbers and any(isinstance(form, dict) for form in forms)):
+                continue
+            for at, value in zip(held.there, known):
+                if value not in wanted:
+                    kept[places[at]] = 0
+        return list(compress(order, kept))
+
+    def _by_type(self, decoder: Decoder, order: Sequence[int]) -> Iterator[_OfType]:
+        """All whose type is known, by their types."""
+        raws: Sequence[Optional[bytes]] = self._raw
+        if not isinstance(order, range) or len(order) != len(raws):
+            raws = [raws[index] for index in order]
+        if not decoder.has_go_types or None in raws:
+            return
+        words = memoryview(b"".join(raws)).cast("Q").tolist()  # type: ignore[arg-type]
+        types: Sequence[Optional[int]] = words[::2]
+        held = words[1::2]
+        if self.type.kind is Kind.INTERFACE:
+            types = _types_of(decoder.memory, words[::2])
+        members: Dict[Optional[int], Sequence[int]] = {}
+        distinct = set(types)
+        if len(distinct) == 1:
+            members[distinct.pop()] = range(len(types))
+        else:
+            found: Dict[Optional[int], List[int]] = {address: [] for address in distinct}
+            for at, address in enumerate(types):
+                found[address].append(at)
+            members.update(found)
+        for address, places in members.items():
+            type: Optional[Type] = None
+            if address:
+                try:
+                    type = decoder.go_type(address)
+                except MapscopeError:
+                    continue
+            if address is not None:
+                whole = len(places) == len(held)
+                yield type, places, held if whole else [held[at] for at in places]
+
+
+def _types_of(memory: Memory, tables: List[int]) -> List[Optional[int]]:
+    """The types of interfaces with methods; None where a table cannot be read."""
+    places = sorted({table for table in tables if table})
+    # runtime.itab: inter 0, _type 8
+    words = memory.gather([place + 8 for place in places], 8)
+    known: Dict[int, Optional[int]] = {0: 0}
+    for place, word in zip(places, words):
+        known[place] = int.from_bytes(word, "little") or None if word else None
+    return [known[table] for table in tables]
+
+
+@dataclass(frozen=True)
+class _Held:
+    """What interfaces of one type hold, which lies in memory by itself.
+
+    :ivar there: indices of those that can be read; the column has them alone
+    """
+
+    there: Sequence[int]
+    column: Column
+
+
+def _held(decoder: Decoder, type: Type, words: List[int]) -> _Held:
+    rows = decoder.memory.gather(words, type.size)
+    there: Sequence[int] = range(len(rows))
+    if None in rows:
+        there = [at for at, row in enumerate(rows) if row is not None]
+        words, rows = [words[at] for at in there], [rows[at] for at in there]
+    return _Held(there, column_of(type, rows, type.size, 0, words.__getitem__))
+
+
+def _held_texts(
+    decoder: Decoder, type: Type, words: List[int], held: Optional[_Held]
+) -> List[Optional[str]]:
+    """The JSON of what interfaces of one type hold, by their second words; None: it is to be
+    decoded by itself.
+
+    :param held: what they hold, where it was read already
+    """
+    if type.kind in _INTERFACES or type.size > _SHORT:
+        return [None] * len(words)
+    if is_pointer_shaped(type):
+        if type.kind in _WORDS:
+            return [f'"{word:#x}"' if word else "null" for word in words]
+        slots = [word.to_bytes(8, "little") for word in words]
+        return [json_text(decoder.decode(type, slot)) for slot in slots]
+    if not type.size:
+        return [json_text(decoder.decode(type, b""))] * len(words)
+    if held is None:
+        held = _held(decoder, type, words)
+    known = range(len(held.there))
+    cells = held.column.cells(decoder, known)
+    found: Iterable[str]
+    if cells is None or cells[1] is not None:
+        found = held.column.json_texts(decoder, known)
+    else:
+        found = map(str, cells[0].texts(known, json_style()))
+    if len(held.there) == len(words):
+        return [*found]
+    texts: List[Optional[str]] = [None] * len(words)
+    for at, text in zip(held.there, found):
+        texts[at] = text
+    return texts

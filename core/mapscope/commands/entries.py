@@ -109,9 +109,10 @@ class EntriesResult(Result):
             self.interrupted = True
             self._error = "interrupted"
 
-    @staticmethod
-    def _parts(batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
-        return parts([batch.keys.sizes(order), batch.elems.sizes(order)], order)
+    def _parts(self, batch: EntryBatch, order: Sequence[int]) -> Iterator[Sequence[int]]:
+        decoder = self._view.decoder
+        sizes = [column.weights(decoder, order) for column in (batch.keys, batch.elems)]
+        return parts(sizes, order)
 
     def _told(self) -> List[str]:
         """What keeps this from being the whole answer."""

@@ -392,7 +392,9 @@ class GoProgram:
         kind = rtype[23] & KIND_MASK
         name = self.name_at(address)
         known = _VALUE_SIZES.get(kind, size)
-        if size > 1 << 40 or not _BOOL <= kind <= _UNSAFE_POINTER or size != known:
+        # programs cast memory to arrays that are as large as can be
+        most = 1 << 48 if kind == _ARRAY else 1 << 40
+        if size > most or not _BOOL <= kind <= _UNSAFE_POINTER or size != known:
             raise LayoutUnknown(f"no Go type at {address:#x} (kind {kind}, size {size})")
 
         def simple(core: Kind) -> Type:

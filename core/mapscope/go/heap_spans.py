@@ -229,6 +229,11 @@ class GoHeap:
             large_type,
         )
 
+    def bounds(self) -> Tuple[int, int]:
+        """Where the first span begins, and where the last one ends."""
+        starts = self._starts
+        return (starts[0], starts[-1] + self._columns[1][-1]) if starts else (0, 0)
+
     def span_of(self, address: int) -> Optional[Span]:
         """The span that an address is in."""
         last = self._last  # what is allocated together is asked for together
@@ -260,6 +265,26 @@ class GoHeap:
             0 if (address - first) % each or not first <= address < end else size
             for address, (first, each, end, size) in zip(addresses, places)
         ]
+
+    def rooms_at(self, addresses: Sequence[int]) -> List[Optional[Tuple[int, bool]]]:
+        """(bytes from an address to the end of the object that it is in, whether that holds no
+        pointers) of many; None: in none."""
+        pages = [address >> _PAGE_BITS for address in addresses]
+        known: Dict[int, Optional[Tuple[int, int, int, bool]]] = {}
+        for page in set(pages):
+            span = self.span_of(page << _PAGE_BITS)
+            known[page] = span and (
+                *(span.start, span.elemsize, span.start + span.elemsize * span.nelems),
+                span.noscan,
+            )
+        found: List[Optional[Tuple[int, bool]]] = []
+        for address, page in zip(addresses, pages):
+            place = known[page]
+            if place is None or address >= place[2]:
+                found.append(None)
+            else:
+                found.append((place[1] - (address - place[0]) % place[1], place[3]))
+        return found
 
     def kinds_at(self, addresses: Sequence[int]) -> List[Optional[Tuple[int, bool]]]:
         """(bytes of the object that an address is in, whether it holds no pointers) of many; None:

@@ -11,8 +11,8 @@ from .native import Argument, kernels_for
 from .picking import sums_before
 from .scanning import inside
 
-#: what a column holds; kernels/writing.cpp has the same. A number is of KIND bytes, one with a sign of
-#: KIND - SIGNED
+#: what a column holds; kernels/writing.cpp has the same. A number is of KIND bytes, one with a sign
+#: of KIND - SIGNED
 SIGNED, BOOLEAN, POINTER, STRING, READY = 16, 32, 33, 34, 35
 
 #: bytes of text that are written at once
@@ -204,7 +204,7 @@ class Rows:
         word_ends = array("Q", accumulate(map(len, words), initial=0))
         written = array("Q", [0])
         result = kernels.call(
-            "rows",
+            "write",
             *(*self._columns[0].passed(), *more, b"".join(words), word_ends),
             *(chosen, rows[first] if chosen is None else 0),
             *(most, len(self._columns[0]), self._hard, int(self._style.json), self._style.limit),

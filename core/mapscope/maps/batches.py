@@ -129,6 +129,16 @@ class Column:
         """Bytes that the values with these indices may have outside of their slots; None: few."""
         return [_LEADING] * len(order) if self.type.kind in _LEADS else None
 
+    def weights(self, decoder: Decoder, order: Sequence[int]) -> Optional[List[int]]:
+        """The same, where it takes a look at the values to tell."""
+        return self.sizes(order)
+
+    def written_as(
+        self, forms: Sequence[object], decoder: Decoder, order: Sequence[int]
+    ) -> Sequence[int]:
+        """Those of some indices whose values may have one of these for their JSON."""
+        return order
+
     def put(self, index: int, data: Optional[bytes]) -> None:
         """Replace the i-th value's bytes (of an entry in flight)."""
         raw = list(self._raw)

@@ -4,7 +4,6 @@
 from array import array
 from typing import List, Optional, Sequence, Tuple
 
-from ..errors import MapscopeError
 from ..kernels.native import kernels_for
 from ..program.hashing import ANOTHER, LEAST, KeyHash
 from ..program.memory import MAX_BYTES, Memory
@@ -102,10 +101,6 @@ class Keys:
         self._type = type
         self._indirect = indirect
         self._budget = _BUDGET
-        try:
-            self._size = view.count * type.size
-        except MapscopeError:  # of a table that does not say how many there are
-            self._size = 0
 
     @property
     def kind(self) -> Kind:
@@ -120,7 +115,7 @@ class Keys:
     @property
     def together(self) -> int:
         """Keys that are best hashed at once: many, where they lie all over memory."""
-        if self.kind is Kind.STRING and not self._indirect and kernels_for(self._size):
+        if self.kind is Kind.STRING and not self._indirect and kernels_for(0):
             return _MORE
         return _MANY if self._indirect or self.kind not in _PLAIN else 1
 

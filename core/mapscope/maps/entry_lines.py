@@ -6,7 +6,7 @@ from itertools import compress
 from typing import Callable, Iterator, List, Optional, Sequence, Tuple
 
 from ..kernels.writing import Cells, Rows, Style
-from ..program.values import Decoder, dumps, json_style, json_text, text_form, text_style
+from ..program.values import Decoder, dumps, json_style, text_form, text_style
 from .batches import Column, EntryBatch
 
 #: lines that are made at once
@@ -54,7 +54,8 @@ class EntryLines:
         bulk = [found[0] for found in cells if found is not None]
         if self._where or len(bulk) < len(columns):
             for first in range(0, len(order), _LINES):
-                yield self._one_by_one(batch, columns, cells, order[first : first + _LINES])
+                some = order if len(order) <= _LINES else order[first : first + _LINES]
+                yield self._one_by_one(batch, columns, cells, some)
             return
         hard = _any_of([found[1] for found in cells if found is not None])
         if batch.in_flight:
@@ -78,12 +79,14 @@ class EntryLines:
         order: Sequence[int],
     ) -> Tuple[str, int]:
         both = zip(columns, cells)
-        texts = [_written(*one, order, self._style, self._form) for one in both]
+        texts = [_written(*one, order, self._style, self._forms) for one in both]
         return "".join(map(self._line, [batch] * len(order), order, *texts)), len(order)
 
-    def _form(self, column: Column, index: int) -> str:
-        value = column.value(index, self._decoder)
-        return json_text(value) if self._json else text_form(value, self._shown)
+    def _forms(self, column: Column, order: Sequence[int]) -> Sequence[str]:
+        decoder = self._decoder
+        if self._json:
+            return column.json_texts(decoder, order)
+        return [text_form(column.value(index, decoder), self._shown) for index in order]
 
     def _line(self, batch: EntryBatch, index: int, key: object, value: object = "") -> str:
         first, *between, last = self._words
@@ -142,11 +145,11 @@ def _written(
     cells: _Cells,
     order: Sequence[int],
     style: Style,
-    form: Callable[[Column, int], str],
+    forms: Callable[[Column, Sequence[int]], Sequence[str]],
 ) -> Sequence[object]:
     """What is written of values, as str() has it."""
     if cells is None or cells[1] is not None:
-        return [form(column, index) for index in order]
+        return forms(column, order)
     return list(cells[0].texts(order, style))
 
 

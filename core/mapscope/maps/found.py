@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A key that is looked for, and what was found."""
 
-from typing import Callable, Dict, List, Optional, Sequence
+from typing import Callable, Dict, List, Optional, Sequence, Tuple
 
 from ..program.values import Decoded
 from ..records import dataclass
@@ -97,8 +97,10 @@ class KeyTest:
     :ivar matches: whether a decoded key of the map equals it
     :ivar data: its bytes, where equal keys have equal bytes
     :ivar text: of a string key, its bytes
+    :ivar forms: of a key in an interface, what its own JSON may be; none: not known
     """
 
     matches: Callable[[Decoded], bool]
     data: Optional[bytes] = None
     text: Optional[bytes] = None
+    forms: Tuple[object, ...] = ()

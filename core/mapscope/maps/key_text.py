@@ -124,7 +124,10 @@ def _json_key(type: Type, text: str) -> KeyTest:
         raise ValueError(text)
     if type.kind is Kind.ARRAY and not (isinstance(wanted, list) and len(wanted) == type.length):
         raise ValueError(text)
-    return KeyTest(lambda key: _equals(key, wanted))
+    forms = (wanted,) if type.kind in (Kind.INTERFACE, Kind.EMPTY_INTERFACE) else ()
+    if isinstance(wanted, dict) and wanted.keys() == {"type", "value"}:
+        forms += (wanted["value"],) if forms else ()
+    return KeyTest(lambda key: _equals(key, wanted), forms=forms)
 
 
 def _equals(key: Decoded, wanted: Any) -> bool:

@@ -135,6 +135,9 @@ def _index_in(batch: EntryBatch, test: KeyTest, decoder: Decoder, result: Found)
     if test.text is not None and keys.type.kind is Kind.STRING:
         order = _of_length(keys, len(test.text), order)
         result.cells_compared += len(batch.order) - len(order)
+    if test.forms:
+        order = keys.written_as(test.forms, decoder, order)
+        result.cells_compared += len(batch.order) - len(order)
     for index in order:
         result.cells_compared += 1
         key = keys.value(index, decoder)

@@ -45,6 +45,8 @@ _SOME = 256
 #: bits of an address tell most of them apart
 _PART = 1 << 16
 _PART_BITS, _IN_PART = _PART.bit_length() - 1, _PART - 1
+#: of so many pieces one may lie outside of what is kept
+_FEW = 16
 #: such parts that are looked for one by one
 _MOST_GONE = 64
 #: bytes between two pieces that are read rather than skipped: a read of its own takes as long
@@ -417,10 +419,10 @@ class Memory:
             at = last
         size = last - first
         if first < 1 or last > ADDRESS_LIMIT >> _CHUNK_BITS or size * CHUNK > FOLLOWED_LIMIT:
-            return None
+            return self._outside(addresses, longest)
         if size > held:
             if (size - held) * CHUNK > _SPARSE * len(addresses):
-                return None
+                return self._outside(addresses, longest)
             before = [self._run_part(number) for number in range(first, at)]
             behind = [self._run_part(number) for number in range(at + held, last)]
             self._run, self._run_at = b"".join([*before, self._run, *behind]), first << _CHUNK_BITS
@@ -441,6 +443,15 @@ class Memory:
                 or (part in edges and (address & _IN_PART) + longest > _PART)
             ]
         return self._in_parts(addresses, within, longest)
+
+    def _outside(self, addresses: Sequence[int], longest: int) -> Optional[List[int]]:
+        """Indices of pieces that lie outside of what is kept, which is not to grow for them; None:
+        too many do."""
+        if not self._run or self._gone:
+            return None
+        low, end = self._run_at, self._run_at + len(self._run) - longest
+        found = [at for at, address in enumerate(addresses) if not low <= address <= end]
+        return found if len(found) * _FEW <= len(addresses) else None
 
     def _in_parts(self, addresses: Sequence[int], parts: Sequence[int], longest: int) -> List[int]:
         """Indices of pieces that begin in these parts, or go on into one. Parts are told by 16

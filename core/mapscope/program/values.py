@@ -242,6 +242,20 @@ class Decoder:
             fields.append((field.name, self._decode(field.type, part, where, depth + 1)))
         return StructValue(tuple(fields))
 
+    @property
+    def has_go_types(self) -> bool:
+        """Whether the program has Go types, which interfaces name."""
+        return self._go_type is not None
+
+    def go_type(self, address: int) -> Type:
+        """The type that a Go type descriptor is of.
+
+        :raises MapscopeError: if none lies there
+        """
+        if self._go_type is None:
+            raise MapscopeError("interface in a program without Go types")
+        return self._go_type(address)
+
     def _interface(self, type: Type, data: bytes, address: Optional[int], depth: int) -> Decoded:
         first, word = struct.unpack_from("<QQ", data)
         if first == 0:
@@ -367,9 +381,12 @@ def _json_float(value: float) -> Union[float, str]:
     return value
 
 
+_ENCODER = json.JSONEncoder(allow_nan=False)
+
+
 def dumps(form: Any) -> str:
     """JSON on one line, in ASCII, so that no terminal can misread it."""
-    return json.dumps(form, allow_nan=False)
+    return _ENCODER.encode(form)
 
 
 #: the C function behind json.dumps for strings

@@ -91,9 +91,9 @@ class GoHeapView(HeapView):
         """Tell what of the headers could not be looked at."""
         found = self._headers
         if self.heap.unread:
-            self.notes.append(f"{self.heap.unread} spans of the heap could not be read")
+            self.notes.append(f"{_number(self.heap.unread, 'span')} of the heap could not be read")
         if found.unread:
-            self.notes.append(f"{found.unread} spans of map headers could not be read")
+            self.notes.append(f"{_number(found.unread, 'span')} of map headers could not be read")
         if found.unproven:
             self.notes.append(
                 f"{found.unproven} objects look like empty maps and may be something else: "
@@ -153,11 +153,11 @@ class GoHeapView(HeapView):
         self.notes += roots.notes
         self.has_variables = roots.typed
         if references.unread:
-            self.notes.append(f"{references.unread} objects could not be read")
+            self.notes.append(f"{_number(references.unread, 'object')} could not be read")
         if references.unread_types:
             self.notes.append(
-                f"{len(references.unread_types)} types could not be read: what their values refer "
-                "to is not known"
+                f"{_number(len(references.unread_types), 'type')} could not be read: what values "
+                "of such refer to is not known"
             )
         # what could not be looked at may refer to a map, too
         self.followed = self.complete and not (
@@ -216,6 +216,15 @@ class GoHeapView(HeapView):
     def parts(self) -> List[Tuple[int, Type, str]]:
         """(address, type, owner) of every map that is a value in something else: a sync.Map."""
         return [(address, type, self._path(node)) for address, (node, type) in self._parts.items()]
+
+    def type_names_at(self, address: int) -> Sequence[str]:
+        """The name of the type of the map at an address, or of all that it may be; none: there is
+        none, or nothing is known of its type."""
+        number = self._headers.number_of(address)
+        if number is None:
+            return ()
+        type = self._types[number]
+        return [each.name for each in ([type] if type else self._candidates.get(number, ()))]
 
     def rows_at(self, addresses: Iterable[int]) -> Dict[int, HeapMap]:
         """Those of its maps that are at some addresses."""
@@ -361,6 +370,10 @@ class GoHeapView(HeapView):
         for node, *_ in trail.hits:
             self._name(node.root())
         return list(owners_of(self._session, trail, _MOST_OWNERS if all else 1))
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count} {what}" + ("" if count == 1 else "s")
 
 
 def heap_of(session: Session) -> GoHeap:

@@ -28,7 +28,7 @@ from typing import (
 from ...errors import MapscopeError, MemoryUnreadable
 from ...go import layouts
 from ...go.descriptors import GoProgram
-from ...go.heap_spans import GoHeap, Object
+from ...go.heap_spans import GoHeap, Object, Span
 from ...program.memory import Memory
 from ...program.types import VOID, Kind, Type
 from .heap_headers import Header, Headers
@@ -53,6 +53,13 @@ _DEEPEST_TYPE = 32
 _FEW = 8
 #: words of an untyped object that are looked at
 _MOST_WORDS = 1 << 24
+#: bytes at the head of a type's descriptor
+_RTYPE = 48
+#: what stands for bits that cannot be read
+_UNREAD = -1
+#: bytes of an untyped object that is looked at together with others, how many of them at once, and
+#: words of which it is kept whether they tell a type
+_SMALL, _OBJECTS, _MOST_TOLD = 1 << 13, 1 << 14, 1 << 16
 
 
 #: edges that lead to values of another type alone
@@ -253,6 +260,8 @@ class References:
         )
         self._untyped: "OrderedDict[Node, List[int]]" = OrderedDict()
         self._seen_untyped: Set[int] = set()
+        self._bits_of: Tuple[Optional[Span], Optional[int]] = None, None
+        self._types_told: Dict[int, int] = {}
         self._seen_channels: Set[int] = set()
         self._ranges = program.type_ranges()
         self.trail: Optional[Trail] = None
@@ -357,7 +366,9 @@ class References:
             pieces = self._memory.gather_ranges(some, sizes)
             if None in pieces:
                 kept = [piece for piece in pieces if piece is not None]
-                self.unread += len(pieces) - len(kept)
+                self.unread += sum(
+                    self._is_memory(start) for start, piece in zip(some, pieces) if piece is None
+                )
             else:
                 kept = pieces  # type: ignore[assignment]
             self.objects += len(kept)
@@ -375,7 +386,7 @@ class References:
             try:
                 raw = self._memory.read_chunk(address + first * shape.size, number * shape.size)
             except MemoryUnreadable:
-                self.unread += 1
+                self.unread += self._is_memory(address)
                 return
             self.objects += number
             start = address + first * shape.size
@@ -564,7 +575,31 @@ class References:
             try:
                 self._values(node, self._program.type_at(address), values, at)
             except MapscopeError:
-                self.unread += 1
+                # where there is something, and it is no type, the interface is none
+                self.unread += not self._memory.readable(address, _RTYPE)
+
+    def _is_memory(self, address: int) -> bool:
+        """Whether a program has something at an address that references are of: what was taken for
+        a pointer may be none."""
+        return self.heap.span_of(address) is not None or self._program.owns(address)
+
+    def _fitting(self, type: Type, values: List[int]) -> List[int]:
+        """Those data words behind a type's address that may be an interface's: there is room for a
+        value. The others are words that only stand beside each other, as of a reflect.Value."""
+        held = type
+        if type.direct:
+            held = self._target(type) if type.kind is Kind.POINTER else VOID
+        size = held.size
+        leads = size > 0 and self._leads(self._shape(held))
+        found: List[int] = []
+        for value, room in zip(values, self.heap.rooms_at(values)):
+            if room is None:
+                fits = self._is_memory(value) or self._memory.readable(value, max(size, 8))
+            else:
+                fits = room[0] >= size and not (leads and room[1])
+            if fits:
+                found.append(value)
+        return found
 
     def _values(self, node: Node, type: Type, values: List[int], at: "From") -> None:
         """Follow data words of interfaces that hold a type."""
@@ -599,7 +634,7 @@ class References:
         self._seen_channels.update(fresh)
         for word, raw in zip(fresh, self._memory.gather(fresh, 48)):
             if raw is None:
-                self.unread += 1
+                self.unread += self._is_memory(word)
                 continue
             count = struct.unpack_from("<Q", raw, layout.at("dataqsiz"))[0]
             buffer = struct.unpack_from("<Q", raw, layout.at("buf"))[0]
@@ -788,24 +823,103 @@ class References:
     def _visit_untyped(self, node: Node, words: List[int]) -> None:
         heap = self.heap
         maps: List[int] = []
+        low, high = heap.bounds()
+        together: List[Object] = []
         for word in words:
+            if not low <= word < high:
+                continue
             found = heap.object_at(word)
             if found is None or found.span.noscan or found.start in self._seen_untyped:
                 continue
             self._seen_untyped.add(found.start)
             if self._headers.number_of(found.start) is not None:
                 maps.append(found.start)
-                continue
-            try:
+            elif self.trail is None and found.size <= _SMALL:
+                together.append(found)
+            else:
                 self._search(node, found)
-            except MapscopeError:
-                self.unread += 1
+        for first in range(0, len(together), _OBJECTS):
+            self._search_many(node, together[first : first + _OBJECTS])
         for address in maps:
             holder, shape, offset = self._holder_of_word.get(address, (0, None, 0))
             self._reach_maps(node, [address], None, From(shape, offset, [address], [holder]))
 
     def _search(self, node: Node, found: Object) -> None:
         """An object of which nothing but its bytes is known."""
+        try:
+            self._search_one(node, found)
+        except MapscopeError:
+            self.unread += 1
+
+    def _search_many(self, node: Node, objects: List[Object]) -> None:
+        """The same of small ones: what interfaces of one type in them hold is followed at once."""
+        objects.sort(key=lambda found: found.start)
+        typed = [found for found in objects if found.span.header]
+        heads = self._memory.gather([found.start - 8 for found in typed], 8)
+        rest = [found for found in objects if not found.span.header]
+        for found, head in zip(typed, heads):
+            if head is not None and self._is_type(int.from_bytes(head, "little")):
+                self._search(node, found)
+            else:
+                rest.append(found)
+        starts, sizes = [found.start for found in rest], [found.size & -8 for found in rest]
+        words: List[int] = []
+        held: Dict[int, List[int]] = {}
+        for found, raw in zip(rest, self._memory.gather_ranges(starts, sizes) if rest else ()):
+            bits = None if raw is None else self._pointer_bits(found)
+            if raw is None or bits == _UNREAD:
+                self.unread += 1
+                continue
+            self.objects += 1
+            before = 0
+            for at, word in enumerate(memoryview(raw).cast("Q").tolist()):
+                if word and (bits is None or bits >> at & 1):
+                    told = self._type_told(before) if before else 0
+                    if told:
+                        held.setdefault(told, []).append(word)
+                    else:
+                        words.append(word)
+                before = word
+        for address, values in held.items():
+            try:
+                type = self._program.type_at(address)
+                fitting = self._fitting(type, values)
+                self._values(node, type, fitting, NOWHERE)
+            except MapscopeError:
+                fitting = []
+            if len(fitting) < len(values):
+                words += set(values).difference(fitting)
+        if words:
+            self.add_words(node, words)
+
+    def _pointer_bits(self, found: Object) -> Optional[int]:
+        """A bit for each word of an object that the collector takes for a pointer; None: that is
+        not written down, _UNREAD: it cannot be read."""
+        span = found.span
+        if span is not self._bits_of[0]:
+            try:
+                self._bits_of = span, self.heap.pointer_bits(span)
+            except MapscopeError:
+                self._bits_of = span, _UNREAD
+        bits = self._bits_of[1]
+        if not bits or bits == _UNREAD:
+            return bits
+        return bits >> (found.start - span.start) // 8 & (1 << found.size // 8) - 1
+
+    def _type_told(self, word: int) -> int:
+        """The same as _type_before, of which the answers are kept. What lies in the heap is no
+        type."""
+        low, high = self.heap.bounds()
+        if word < 4096 or low <= word < high:
+            return 0
+        known = self._types_told.get(word)
+        if known is None:
+            if len(self._types_told) >= _MOST_TOLD:
+                self._types_told.clear()
+            known = self._types_told[word] = self._type_before(word)
+        return known
+
+    def _search_one(self, node: Node, found: Object) -> None:
         span = found.span
         address = span.large_type or (self._memory.read_word(found.start - 8) if span.header else 0)
         if address and self._is_type(address):
@@ -855,8 +969,10 @@ class References:
             if type:
                 try:
                     place = From(None, 8 * at, [word], [start])
-                    self._values(node, self._program.type_at(type), [word], place)
-                    continue
+                    described = self._program.type_at(type)
+                    if self._fitting(described, [word]):
+                        self._values(node, described, [word], place)
+                        continue
                 except MapscopeError:
                     pass
             rest.append(word)

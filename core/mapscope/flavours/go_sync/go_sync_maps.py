@@ -7,10 +7,11 @@ its own.
 """
 
 import re
-from typing import Iterator, List, Optional, Tuple, Union
+from typing import Iterator, List, Optional, Sequence, Tuple, Union
 
 from ...errors import Corrupt, MapscopeError, MemoryUnreadable, NotAMap
 from ...go import layouts
+from ...go.size_classes import allocated
 from ...maps.on_heap import HeapView
 from ...maps.problems import Problem
 from ...maps.progress import Progress
@@ -29,6 +30,8 @@ from ..go.map_types import MapType, map_type
 from ..go.which_runtime import of_address, of_frame, of_variable
 from . import read_dirty, trie_map
 from .expunged import find_expunged
+from .global_maps import pairs_in_data, tries_in_data
+from .many_maps import Contents, of_pairs, of_tries
 from .read_dirty import ReadDirtyMap
 from .sync_heap import GoSyncHeapView
 from .sync_types import (
@@ -55,7 +58,7 @@ _METHODS = re.compile(
 
 #: what is said where not all sync.Maps are found, and what becomes of the others
 _NOT_FOLLOWED = "sync.Maps are not looked for without owners"
-_NO_VARIABLES = "sync.Maps that only something without a type leads to are not known as such"
+_NO_VARIABLES = "sync.Maps in objects that nothing tells the type of are not known as such"
 _NOT_COUNTED, _PARTS_ALONE = "they are not counted", "their maps are shown by themselves"
 #: a sync.Map of either kind
 SyncView = Union[ReadDirtyMap, TrieMap]
@@ -141,15 +144,72 @@ class GoSyncMaps(Flavour):
                 lacks = _NO_VARIABLES if view.follow else _NOT_FOLLOWED
                 view.notes.append(f"{lacks}: {_NOT_COUNTED if self.tries else _PARTS_ALONE}")
             if view.follow:
-                made = GoSyncHeapView(view, self.name, self._part, progress)
+                variables = self._variables(view, progress)
+                made = GoSyncHeapView(view, self.name, self._part, self._many, progress, variables)
                 if len(made) or made.notes:
                     found.append(made)
                 if made.interrupted:
                     break
         return found
 
-    def _part(self, session: Session, address: int, type: Type) -> Optional[SyncView]:
-        return self._open(session, address, type) if self.is_map(type) else None
+    def _variables(self, view: GoHeapView, progress: Progress) -> List[Tuple[int, str]]:
+        """(address, owner) of those that are variables of a program without debug information."""
+        session = view.session
+        if view.has_variables or view.interrupted or is_of_tries(session) is not self.tries:
+            return []
+        size = layouts.TRIE_INDIRECT.size if self.tries else layouts.SYNC_READ_ONLY.size
+
+        def is_object(address: int) -> bool:
+            return view.heap.value_at(address) == allocated(size)
+
+        def is_pair(address: int) -> bool:
+            return ENTRY_MAP in view.type_names_at(address)
+
+        try:
+            if self.tries:
+                found = tries_in_data(session, is_object, progress)
+            else:
+                layout = read_dirty_layout(session, None)
+                found = pairs_in_data(session, layout, is_pair, is_object, progress)
+        except KeyboardInterrupt:
+            view.notes.append("interrupted: sync.Maps that are variables were not all looked for")
+            return []
+        named = bool(session.go.symbols("runtime.mheap_"))
+        known = {address for address, _, _ in view.parts()}
+        return [
+            (address, (session.target.symbol_at(address) if named else None) or f"{address:#x}")
+            for address in found
+            if address not in known
+        ]
+
+    def _part(self, session: Session, address: int, type: Optional[Type]) -> Optional[SyncView]:
+        if type is not None and not self.is_map(type):
+            return None
+        return self._open(session, address, type)
+
+    def _many(
+        self, session: Session, addresses: Sequence[int], type: Optional[Type]
+    ) -> Optional[Sequence[Optional[Contents]]]:
+        """What many of one type are made of; None: they are none of this kind's.
+
+        :param type: None: nothing tells more than that they are
+        """
+        if type is not None and not self.is_map(type):
+            return None
+        unknown: List[Optional[Contents]] = [None] * len(addresses)
+        try:
+            if self.tries:
+                layout, start = trie_layout(session, type)
+                places = [address + start for address in addresses]
+                return of_tries(session.memory, places, layout)
+            pair = read_dirty_layout(session, type)
+            expunged = find_expunged(session)
+            if expunged is None or session.go.has_swiss_maps:
+                return unknown
+            buckets = _type_of_maps(session, pair).layout
+            return of_pairs(session.memory, addresses, pair, buckets, expunged)
+        except MapscopeError:
+            return unknown  # each says why
 
     def _of_global(self, session: Session, variable: Variable) -> Optional[MapView]:
         if variable.type.kind is Kind.POINTER:

@@ -16,12 +16,11 @@ def check_read_dirty(view: MapView, maps: TwoMaps, report: Report, progress: Pro
     known: Dict[int, Tuple[Part, int]] = {}
     dirty: Set[int] = set()
     for part in maps.parts(progress):
-        for at, entry in enumerate(part.entries):
-            if part.name == "read":
-                known[entry] = part, at
-            else:
-                dirty.add(entry)
-            _check_entry(view, maps, part, at, report)
+        if part.name == "read":
+            known.update((entry, (part, at)) for at, entry in enumerate(part.entries))
+        else:
+            dirty.update(part.entries)
+        _check_entries(view, maps, part, report)
     if maps.dirty is not None and not maps.same and maps.amended:
         _compare(view, maps, known, dirty, report)
     _check_header(view, maps, report)
@@ -50,9 +49,19 @@ def _text(view: MapView, part: Part, at: int) -> str:
     return f"{part.name} map: the key {text_form(key, 40)}"
 
 
+def _check_entries(view: MapView, maps: TwoMaps, part: Part, report: Report) -> None:
+    """Entries, each by itself."""
+    live = [at for at, state in enumerate(part.states) if state is State.LIVE]
+    values = maps.memory.gather([part.values[at] for at in live], 8)
+    readable = {at for at, value in zip(live, values) if value is not None}
+    for at in range(len(part.entries)) if len(readable) < len(part.entries) else ():
+        if at not in readable:
+            _check_entry(view, maps, part, at, report)
+
+
 def _check_entry(view: MapView, maps: TwoMaps, part: Part, at: int, report: Report) -> None:
-    """One entry by itself."""
-    entry, (state, pointer) = part.entries[at], part.looks[at]
+    """One that has no value that can be read."""
+    entry, state, value = part.entries[at], part.states[at], part.values[at]
     in_flight = part.order[at] in part.batch.in_flight
     if state is State.PENDING:
         if maps.locked and part.name == "dirty" or in_flight:
@@ -64,8 +73,8 @@ def _check_entry(view: MapView, maps: TwoMaps, part: Part, at: int, report: Repo
     elif state is State.EXPUNGED and part.name == "dirty":
         text = f"{_text(view, part, at)} has an expunged entry, which a dirty map never has"
         report.add("error", "expunged-in-dirty", text, entry)
-    elif state is State.LIVE and maps.memory.gather([pointer], 8)[0] is None:
-        text = f"{_text(view, part, at)} has a value at {pointer:#x}, which cannot be read"
+    elif state is State.LIVE:
+        text = f"{_text(view, part, at)} has a value at {value:#x}, which cannot be read"
         report.add("error", "sync-entry", text, entry)
 
 
@@ -79,7 +88,7 @@ def _compare(
     """An amended map's dirty one has all entries of the read one that are not expunged."""
     missing: List[Tuple[Part, int]] = []
     for entry, (part, at) in known.items():
-        if part.looks[at][0] in (State.LIVE, State.DELETED) and entry not in dirty:
+        if part.states[at] in (State.LIVE, State.DELETED) and entry not in dirty:
             missing.append((part, at))
     whole = not is_cut_short(maps.problems)
     for part, at in missing if whole else ():

@@ -66,7 +66,7 @@ def _look_in(
     result.hash, result.note = found.hash, found.note
     # of an entry in flight, that is not what lies at elem_address
     entry = found.value.value if isinstance(found.value, Address) else 0
-    state, pointer = maps.look([entry])[0]
+    (state,), (pointer,) = maps.look([entry])
     if state is State.LIVE:
         candidate.reason = f"it has the key, with the entry at {entry:#x}"
         _take(name, found, view, maps, pointer, result)

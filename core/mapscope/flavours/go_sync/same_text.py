@@ -11,7 +11,10 @@ def with_note(view: MapView, test: KeyTest, found: Found) -> Found:
         return found
     number = 0
     for batch in view.entries():
-        number += sum(test.matches(batch.keys.value(at, view.decoder)) for at in batch.order)
+        order = batch.order
+        if test.forms:
+            order = batch.keys.written_as(test.forms, view.decoder, order)
+        number += sum(test.matches(batch.keys.value(at, view.decoder)) for at in order)
     if number > 1:
         note = f"{number} keys of different types are written so, and this is the first: one is "
         note += 'named as {"type":"int64","value":1}'

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Is a hash trie whole? Its nodes, the hashes of its keys, its chains."""
 
+from itertools import compress
 from typing import Dict, List, Optional
 
 from ...go import layouts
@@ -10,7 +11,7 @@ from ...maps.progress import Progress
 from ...maps.report import Report
 from ...maps.view import MapView
 from ...program.values import InterfaceValue, Unreadable
-from .trie_reader import DEEPEST, Node, TrieWalk, path_text
+from .trie_reader import DEEPEST, Nodes, TrieWalk, path_text
 
 #: pairs of keys of one chain that are compared
 _PAIRS = 1 << 18
@@ -32,9 +33,7 @@ def check_trie(
     elif not inited and len(walk.leaves):
         text = "it has entries, and says that it is not initialised"
         report.add("error", "trie-node", text, view.address)
-    locked = {node.address: node.locked for node in walk.nodes}
-    for node in walk.nodes:
-        _check_node(node, locked, report)
+    _check_nodes(walk.nodes, report)
     _check_keys(view, walk, report, progress)
     report.problems(view.problems)
     report.settle(0)
@@ -42,23 +41,28 @@ def check_trie(
         report.left_out = "what could not be read"
 
 
-def _check_node(node: Node, locked: Dict[int, bool], report: Report) -> None:
-    """What a node says of itself."""
-    which = f"the node at {node.address:#x}"
-    if node.parent != node.above:
-        above = f"the one at {node.above:#x} leads to it" if node.above else "it is the root"
-        text = f"{which} says that its parent is {node.parent:#x}, and {above}"
-        report.add("error", "trie-node", text, node.address)
-    if node.dead > 1:
-        text = f"{which} has {node.dead} for dead, 0 or 1 expected"
-        report.add("error", "trie-node", text, node.address)
-    elif node.dead or (node.above and not node.used):
-        what = "is marked as dead, and can be reached" if node.dead else "has no children"
-        # it is emptied, marked and taken out under its own lock and its parent's
-        if node.locked and (locked.get(node.above) or not node.dead):
-            report.add("note", "in-flight", f"{which} {what}: it is just taken out", node.address)
-        else:
-            report.add("error", "trie-node", f"{which} {what}", node.address)
+def _check_nodes(nodes: Nodes, report: Report) -> None:
+    """What nodes say of themselves."""
+    locked = set(compress(nodes.addresses, nodes.locked))
+    columns = (nodes.addresses, nodes.above, nodes.parents, nodes.dead, nodes.used)
+    for address, above, parent, dead, used in zip(*columns):
+        if parent == above and not dead and used:
+            continue
+        which = f"the node at {address:#x}"
+        if parent != above:
+            source = f"the one at {above:#x} leads to it" if above else "it is the root"
+            text = f"{which} says that its parent is {parent:#x}, and {source}"
+            report.add("error", "trie-node", text, address)
+        if dead > 1:
+            text = f"{which} has {dead} for dead, 0 or 1 expected"
+            report.add("error", "trie-node", text, address)
+        elif dead or (above and not used):
+            what = "is marked as dead, and can be reached" if dead else "has no children"
+            # it is emptied, marked and taken out under its own lock and its parent's
+            if address in locked and (above in locked or not dead):
+                report.add("note", "in-flight", f"{which} {what}: it is just taken out", address)
+            else:
+                report.add("error", "trie-node", f"{which} {what}", address)
 
 
 def _check_keys(view: MapView, walk: TrieWalk, report: Report, progress: Progress) -> None:
@@ -68,39 +72,41 @@ def _check_keys(view: MapView, walk: TrieWalk, report: Report, progress: Progres
     hashed = Hashed(view, report, report.hashes and len(leaves) > 0)
     keys = Keys(view, key, False)
     chained: Dict[int, List[int]] = {}
-    for at in range(len(leaves)):
-        if leaves.chain[at]:
-            chained.setdefault(leaves.heads[at], [leaves.heads[at]]).append(at)
+    for at in compress(range(len(leaves)), leaves.chain):
+        chained.setdefault(leaves.heads[at], [leaves.heads[at]]).append(at)
     members = {at for chain in chained.values() for at in chain}
     raws: Dict[int, bytes] = {}
     hashes: Dict[int, int] = {}
     order, first = leaves.order(), 0
+    depths, paths = leaves.depths, leaves.paths
+    shifts = [layouts.TRIE_BITS * (DEEPEST - depth) for depth in range(DEEPEST + 1)]
     for batch in view.entries(progress):
         places = order[first : first + len(batch.order)]
         first += len(places)
-        values = [batch.keys.data(index) for index in batch.order]
+        values = batch.keys.all_data(len(places))
         report.cells += len(values)
-        for at, value in zip(places, values):
-            if at in members and value is not None:
-                raws[at] = value
+        if members:
+            for at, value in zip(places, values):
+                if at in members and value is not None:
+                    raws[at] = value
         computed = hashed.many(values) or [None] * len(values)
         fitting = unfitting = 0
         for at, number, value in zip(places, computed, values):
-            if number is None or value is None:
+            if number is not None and value is not None:
+                if members and at in members:
+                    hashes[at] = number
+                depth, path = depths[at], paths[at]
+                if number >> shifts[depth] == path:
+                    fitting += 1
+                    continue
+                unfitting += 1
+                text = (
+                    f"the key {keys.text(value)} lies on the path {path_text(path, depth)}, and "
+                    f"its hash is {number:#018x}"
+                )
+                report.doubt("wrong-hash", text, leaves.addresses[at], depth, leaves.chain[at])
+            else:
                 _check_readable(view, value, leaves.addresses[at], leaves.chain[at], report)
-                continue
-            if at in members:
-                hashes[at] = number
-            depth, path = leaves.depths[at], leaves.paths[at]
-            if number >> layouts.TRIE_BITS * (DEEPEST - depth) == path:
-                fitting += 1
-                continue
-            unfitting += 1
-            text = (
-                f"the key {keys.text(value)} lies on the path {path_text(path, depth)}, and its "
-                f"hash is {number:#018x}"
-            )
-            report.doubt("wrong-hash", text, leaves.addresses[at], depth, leaves.chain[at])
         hashed.count(fitting, unfitting)
     hashed.settle("wrong-hash")
     left = _PAIRS

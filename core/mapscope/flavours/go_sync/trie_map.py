@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A hash trie, which a sync.Map is since Go 1.24: what commands ask of it."""
 
+from collections import Counter
 from functools import partial
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -26,7 +27,7 @@ from .trie_reader import Leaves, TrieWalk
 
 NAME = "go-sync-trie"
 #: entries that are read together
-_STEP = 1 << 14
+_STEP = 1 << 16
 
 
 class TrieMap(MapView):
@@ -71,7 +72,7 @@ class TrieMap(MapView):
     def is_impossible(self) -> bool:
         """Whether there is nothing of a trie in what lies there."""
         walk = self.walk()
-        return self._inited > 1 or (not walk.nodes and bool(self.problems))
+        return self._inited > 1 or (not len(walk.nodes) and bool(self.problems))
 
     def headline(self) -> str:
         return f"{escape(self.type_name)} with {self.count_text()} entries"
@@ -120,7 +121,7 @@ class TrieMap(MapView):
             max(leaves.depths) if leaves.depths else None,
             len({leaves.heads[at] for at in behind}),
             len(behind),
-            sum(node.locked for node in nodes),
+            sum(nodes.locked),
             self._seed,
             self._is_cut(),
         )
@@ -159,10 +160,8 @@ class TrieMap(MapView):
 
     def distribution(self, progress: Progress = no_progress) -> Distribution:
         walk, held = self.walk(progress), self.held()
-        leaves = walk.leaves
-        lengths: Dict[int, int] = {}
-        for head in leaves.heads:
-            lengths[head] = lengths.get(head, 0) + 1
+        leaves, nodes = walk.leaves, walk.nodes
+        lengths = Counter(leaves.heads)
         key, elem = self.types()
         cut = self._is_cut()
         used = len(leaves) * (key.size + elem.size)
@@ -177,7 +176,7 @@ class TrieMap(MapView):
             bytes_used=None if cut else used,
             bytes_rebuilt=None if held is None else held.total,
             unit=self.unit,
-            read=(len(walk.nodes), None) if cut else None,
+            read=(len(nodes), None) if cut else None,
             own=(
                 Histogram(
                     "depths", "entries by the nodes from the root to them", _counted(leaves.depths)
@@ -185,7 +184,7 @@ class TrieMap(MapView):
                 Histogram(
                     "children",
                     "nodes by their children, of 16",
-                    _counted([node.used for node in walk.nodes]),
+                    _counted(nodes.used),
                 ),
                 Histogram(
                     "chains",
@@ -246,7 +245,4 @@ def _where(leaves: Leaves, some: Sequence[int], index: int) -> Where:
 
 def _counted(values: Sequence[int]) -> Dict[int, int]:
     """How often each number is there, in order."""
-    found: Dict[int, int] = {}
-    for value in values:
-        found[value] = found.get(value, 0) + 1
-    return dict(sorted(found.items()))
+    return dict(sorted(Counter(values).items()))

@@ -4,9 +4,9 @@ highest on; an entry hangs where its hash is the only one. Entries with the same
 chain. Every change is put in place by one store, so that a trie is whole at every instruction.
 """
 
-import struct
 from dataclasses import field
-from typing import Dict, List, Sequence, Set, Tuple
+from itertools import compress, count
+from typing import Dict, List, Optional, Sequence, Set, Tuple
 
 from ...go import layouts
 from ...maps.batches import Where
@@ -23,8 +23,9 @@ _MOST = 1 << 25
 #: nodes that are looked at together
 _STEP = 1 << 14
 
-_WORDS = struct.Struct(f"<{CHILDREN}Q")
+_BITS, _PLACE = layouts.TRIE_BITS, CHILDREN - 1
 _NODE = layouts.TRIE_INDIRECT
+_WORDS = _NODE.size // 8
 _CHILDREN_AT, _PARENT_AT = _NODE.at("children"), _NODE.at("parent")
 _OVERFLOW_AT = layouts.TRIE_ENTRY.at("overflow")
 
@@ -47,24 +48,56 @@ class TrieWhere(Where):
         return f"path {self.array}{chained}"
 
 
-@dataclass(frozen=True)
-class Node:
-    """A node that has children.
+@dataclass
+class Nodes:
+    """Nodes that have children, in columns.
 
-    :ivar above: what the walk came from; 0: it is the root
-    :ivar path: the children to it, four bits each
-    :ivar parent: as it says itself
+    :ivar above: the node that the walk came from; 0: it is the root
+    :ivar parents: as each says itself
     :ivar used: children
     """
 
-    address: int
-    above: int
-    depth: int
-    path: int
-    parent: int
-    dead: int
-    locked: bool
-    used: int
+    addresses: List[int] = field(default_factory=list)
+    above: List[int] = field(default_factory=list)
+    parents: List[int] = field(default_factory=list)
+    dead: List[int] = field(default_factory=list)
+    locked: List[int] = field(default_factory=list)
+    used: List[int] = field(default_factory=list)
+
+    def __len__(self) -> int:
+        return len(self.addresses)
+
+
+@dataclass
+class Level:
+    """What some nodes lead to.
+
+    :ivar paths: the children to each, four bits each
+    :ivar above: the node that leads there
+    """
+
+    addresses: List[int]
+    paths: List[int]
+    above: List[int]
+
+    def __len__(self) -> int:
+        return len(self.addresses)
+
+    def only(self, kept: Sequence[object]) -> "Level":
+        """Those of them for which there is something."""
+        columns = (self.addresses, self.paths, self.above)
+        return Level(*(list(compress(column, kept)) for column in columns))
+
+    def part(self, first: int, count: int) -> "Level":
+        """So many of them."""
+        end = first + count
+        return Level(self.addresses[first:end], self.paths[first:end], self.above[first:end])
+
+    def extend(self, other: "Level") -> None:
+        """Add others."""
+        self.addresses += other.addresses
+        self.paths += other.paths
+        self.above += other.above
 
 
 @dataclass
@@ -89,9 +122,10 @@ class Leaves:
     def order(self) -> List[int]:
         """Indices, as Range goes."""
         keys = [
-            (path << layouts.TRIE_BITS * (DEEPEST - depth), chain)
-            for path, depth, chain in zip(self.paths, self.depths, self.chain)
+            path << layouts.TRIE_BITS * (DEEPEST - depth)
+            for path, depth in zip(self.paths, self.depths)
         ]
+        # those of a chain stand in its order
         return sorted(range(len(keys)), key=keys.__getitem__)
 
     def where(self, index: int) -> TrieWhere:
@@ -113,7 +147,7 @@ class TrieWalk:
     """
 
     def __init__(self, memory: Memory, root: int, problems: List[str]) -> None:
-        self.nodes: List[Node] = []
+        self.nodes = Nodes()
         self.leaves = Leaves()
         self._memory = memory
         self._root = root
@@ -129,65 +163,87 @@ class TrieWalk:
         if kind is not None and kind[0]:
             self._note(f"the root at {self._root:#x} says that it is an entry", self._root)
             return
-        level: List[Tuple[int, int, int]] = [(self._root, 0, 0)]  # (node, its path, above)
-        for depth in range(DEEPEST):
-            below: List[Tuple[int, int, int]] = []
+        self._memory.keep_chunks()
+        level = Level([self._root], [0], [0])
+        for depth in range(1, DEEPEST + 1):
+            below = Level([], [], [])
             for first in range(0, len(level), _STEP):
                 progress(first, len(level))
-                below += self._children(level[first : first + _STEP], depth)
+                below.extend(self._children(level.part(first, _STEP), depth))
             level = below
             if not level:
                 return
-        address = level[0][0]
+        address = level.addresses[0]
         self._note(f"the node at {address:#x} lies {DEEPEST} nodes deep, and is no entry", address)
 
-    def _children(
-        self, level: Sequence[Tuple[int, int, int]], depth: int
-    ) -> List[Tuple[int, int, int]]:
-        """Nodes below some, those that have children; entries are noted."""
-        raws = self._memory.gather([address for address, _, _ in level], _NODE.size)
-        found: List[Tuple[int, int, int]] = []
-        for (address, path, above), raw in zip(level, raws):
-            if raw is None:
-                text = f"a node at {address:#x} cannot be read, nor what is below it"
-                self._note(text, address, "unreadable")
-                continue
-            words = _WORDS.unpack_from(raw, _CHILDREN_AT)
-            here = [
-                (word, path << layouts.TRIE_BITS | place, address)
-                for place, word in enumerate(words)
-                if word
-            ]
-            lock = int.from_bytes(raw[_NODE.at("mu") : _NODE.at("mu") + 4], "little")
-            dead = int.from_bytes(raw[_NODE.at("dead") : _NODE.at("dead") + 4], "little")
-            parent = int.from_bytes(raw[_PARENT_AT : _PARENT_AT + 8], "little")
-            locked = bool(lock & layouts.MUTEX_LOCKED)
-            self.nodes.append(Node(address, above, depth, path, parent, dead, locked, len(here)))
-            found += here
-        return self._sorted_out(found, depth + 1)
+    def _children(self, level: Level, depth: int) -> Level:
+        """Nodes below some, those that have children; entries are noted.
 
-    def _sorted_out(
-        self, found: Sequence[Tuple[int, int, int]], depth: int
-    ) -> List[Tuple[int, int, int]]:
+        :param depth: nodes from the root to them
+        """
+        raws = self._memory.gather(level.addresses, _NODE.size)
+        if None in raws:
+            for address, raw in zip(level.addresses, raws):
+                if raw is None:
+                    text = f"a node at {address:#x} cannot be read, nor what is below it"
+                    self._note(text, address, "unreadable")
+            level = level.only(raws)
+        words, children, there = children_of([raw for raw in raws if raw is not None])
+        nodes = self.nodes
+        nodes.addresses += level.addresses
+        nodes.above += level.above
+        nodes.parents += words[_PARENT_AT // 8 :: _WORDS].tolist()
+        nodes.dead += [word >> 32 for word in words[0::_WORDS].tolist()]
+        locks = words[_NODE.at("mu") // 8 :: _WORDS].tolist()
+        nodes.locked += [word & layouts.MUTEX_LOCKED for word in locks]
+        taken = bytes(map(bool, children))
+        nodes.used += [taken.count(1, at, at + CHILDREN) for at in range(0, len(taken), CHILDREN)]
+        paths, addresses = level.paths, level.addresses
+        found = Level(
+            [children[at] for at in there],
+            [paths[at >> _BITS] << _BITS | at & _PLACE for at in there],
+            [addresses[at >> _BITS] for at in there],
+        )
+        return self._sorted_out(found, depth)
+
+    def _sorted_out(self, found: Level, depth: int) -> Level:
         """Of children those that have children; the others are entries."""
-        kinds = self._memory.gather([address for address, _, _ in found], 1)
-        below: List[Tuple[int, int, int]] = []
-        heads: List[Tuple[int, int]] = []
-        for (address, path, above), kind in zip(found, kinds):
-            if address % 8 or kind is None:
-                text = f"child {path & 15:x} of the node at {above:#x} is {address:#x}, "
-                self._note(f"{text}which cannot be read", above, "unreadable")
-            elif kind[0] > 1:
-                text = f"the node at {address:#x} says neither that it is an entry nor that it is "
-                self._note(f"{text}not: {kind[0]}", address)
-            elif not self._is_new(address):
-                continue
-            elif kind[0]:
-                heads.append((address, path))
-            else:
-                below.append((address, path, above))
-        self._follow(heads, depth)
-        return below
+        raws = self._memory.gather(found.addresses, _OVERFLOW_AT + 8)
+        kinds, behind = kinds_of(raws)
+        odd = any(address % 8 for address in found.addresses)
+        if odd or not kinds or not self._are_new(found.addresses):
+            kept = [
+                self._is_node(address, path, above, raw)
+                for address, path, above, raw in zip(
+                    found.addresses, found.paths, found.above, raws
+                )
+            ]
+            found = found.only(kept)
+            kinds, behind = kinds_of(list(compress(raws, kept)))
+        self._add(found.only(kinds), list(compress(behind, kinds)), depth)
+        return found.only([not kind for kind in kinds])
+
+    def _is_node(self, address: int, path: int, above: int, raw: Optional[bytes]) -> bool:
+        """Whether a node is one of either kind, and was not met before."""
+        if raw is None or address % 8:
+            text = f"child {path & 15:x} of the node at {above:#x} is {address:#x}, "
+            self._note(f"{text}which cannot be read", above, "unreadable")
+            return False
+        if raw[0] > 1:
+            text = f"the node at {address:#x} says neither that it is an entry nor that it is "
+            self._note(f"{text}not: {raw[0]}", address)
+            return False
+        return self._is_new(address)
+
+    def _are_new(self, addresses: Sequence[int]) -> bool:
+        """Whether none of some was met before, and each is there once: then all are noted."""
+        fresh = set(addresses)
+        if len(fresh) < len(addresses) or len(self._seen) + len(fresh) > _MOST:
+            return False
+        if not self._seen.isdisjoint(fresh):
+            return False
+        self._seen |= fresh
+        return True
 
     def _is_new(self, address: int) -> bool:
         if address in self._seen:
@@ -200,33 +256,78 @@ class TrieWalk:
         self._seen.add(address)
         return True
 
-    def _follow(self, heads: Sequence[Tuple[int, int]], depth: int) -> None:
-        """Entries with their chains."""
-        leaves = self.leaves
-        first = len(leaves)
-        now = [(address, path, first + at) for at, (address, path) in enumerate(heads)]
+    def _add(self, heads: Level, behind: Sequence[int], depth: int) -> None:
+        """Add entries, and those behind them in their chains.
+
+        :param behind: what each leads on to
+        """
+        first = len(self.leaves)
+        self._extend(heads.addresses, heads.paths, depth, 0, range(first, first + len(heads)))
+        chained = zip(heads.addresses, heads.paths, count(first), behind)
+        now = [member for member in chained if member[3]] if any(behind) else []
         place = 0
         while now:
-            raws = self._memory.gather([address for address, _, _ in now], _OVERFLOW_AT + 8)
             following: List[Tuple[int, int, int]] = []
-            for (address, path, head), raw in zip(now, raws):
-                leaves.addresses.append(address)
-                leaves.depths.append(depth)
-                leaves.paths.append(path)
-                leaves.chain.append(place)
-                leaves.heads.append(head)
-                if raw is None:
-                    text = f"the entry at {address:#x} cannot be read, nor those behind it"
-                    self._note(text, address, "unreadable")
-                    continue
-                overflow = int.from_bytes(raw[_OVERFLOW_AT:], "little")
+            for address, path, head, overflow in now:
                 if overflow % 8:
                     text = f"the entry at {address:#x} leads on to {overflow:#x}, which is no entry"
                     self._note(text, address, "unreadable")
                 elif overflow and self._is_new(overflow):
                     following.append((overflow, path, head))
-            now, place = following, place + 1
+            place += 1
+            addresses = [address for address, _, _ in following]
+            self._extend(
+                addresses,
+                [path for _, path, _ in following],
+                depth,
+                place,
+                [head for _, _, head in following],
+            )
+            raws = self._memory.gather(addresses, _OVERFLOW_AT + 8)
+            now = []
+            for (address, path, head), raw in zip(following, raws):
+                if raw is None:
+                    text = f"the entry at {address:#x} cannot be read, nor those behind it"
+                    self._note(text, address, "unreadable")
+                else:
+                    overflow = int.from_bytes(raw[_OVERFLOW_AT:], "little")
+                    now.append((address, path, head, overflow))
+
+    def _extend(
+        self,
+        addresses: Sequence[int],
+        paths: Sequence[int],
+        depth: int,
+        place: int,
+        heads: Sequence[int],
+    ) -> None:
+        """Add entries that stand at the same depth, and at the same place in their chains."""
+        leaves = self.leaves
+        leaves.addresses += addresses
+        leaves.paths += paths
+        leaves.depths += [depth] * len(addresses)
+        leaves.chain += [place] * len(addresses)
+        leaves.heads += heads
 
     def _note(self, text: str, address: int, code: str = "header") -> None:
         if len(self._problems) < MAX_PROBLEMS:
             self._problems.append(Problem(text, code, address))
+
+
+def children_of(raws: Sequence[bytes]) -> Tuple[memoryview, List[int], List[int]]:
+    """(all words of some nodes, their children, 16 of each, indices of those that there are)."""
+    words = memoryview(b"".join(raws)).cast("Q")
+    children = [0] * (CHILDREN * len(raws))
+    for place in range(CHILDREN):
+        children[place::CHILDREN] = words[_CHILDREN_AT // 8 + place :: _WORDS].tolist()
+    return words, children, list(compress(range(len(children)), children))
+
+
+def kinds_of(raws: Sequence[Optional[bytes]]) -> Tuple[List[int], List[int]]:
+    """(1 for each that is an entry, what each that is one leads on to) of nodes of either kind;
+    none at all if one is of neither, or cannot be read."""
+    if None in raws:
+        return [], []
+    words = memoryview(b"".join(raws)).cast("Q").tolist()  # type: ignore[arg-type]
+    kinds = [word & 0xFF for word in words[0::2]]
+    return ([], []) if max(kinds, default=0) > 1 else (kinds, words[_OVERFLOW_AT // 8 :: 2])

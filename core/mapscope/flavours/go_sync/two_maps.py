@@ -3,11 +3,13 @@
 
 import enum
 from dataclasses import field
+from itertools import compress
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Set, Tuple
 
+from ...cells.columns import column_from
 from ...errors import MapscopeError
 from ...go import layouts
-from ...maps.batches import Column, EntryBatch, Where
+from ...maps.batches import EntryBatch, Where
 from ...maps.problems import MAX_PROBLEMS, Problem
 from ...maps.progress import Progress, no_progress
 from ...maps.view import MapView
@@ -17,6 +19,8 @@ from ...records import dataclass
 
 #: an interface value, as the one that an entry points at
 VALUE_SIZE = 16
+#: entries that are looked at together
+_MANY = 1 << 17
 
 
 class State(enum.Enum):
@@ -60,14 +64,16 @@ class Part:
     :ivar batch: they are of, with these
     :ivar order: indices
     :ivar entries: addresses of what the map's elements point at; 0: it is not stored yet
-    :ivar looks: (state, address of the value) of each
+    :ivar states: of each
+    :ivar values: addresses of their values
     """
 
     name: str
     batch: EntryBatch
     order: Sequence[int]
     entries: Sequence[int]
-    looks: Sequence[Tuple[State, int]]
+    states: Sequence[State]
+    values: Sequence[int]
 
 
 @dataclass
@@ -144,8 +150,8 @@ class TwoMaps:
         """All entries of the read map, then all of the dirty one, whatever their states."""
         for name, view in self.maps():
             try:
-                for batch in view.entries(progress):
-                    yield self._part(name, batch)
+                for batches in _together(view.entries(progress)):
+                    yield from self._parts(name, batches)
             except MapscopeError as error:
                 self.note(Problem(f"the {name} map: {error}", "unreadable", view.address))
             self._take_problems(name, view)
@@ -166,38 +172,65 @@ class TwoMaps:
         if len(self.problems) < MAX_PROBLEMS and problem not in self.problems:
             self.problems.append(problem)
 
-    def _part(self, name: str, batch: EntryBatch) -> Part:
-        order = list(batch.order)
+    def _parts(self, name: str, batches: Sequence[EntryBatch]) -> Iterator[Part]:
+        """Entries of some batches, which are looked at together: they lie all over memory."""
+        if len(batches) > 1:
+            self.memory.keep_chunks()
+        pointers = [self._pointers(name, batch) for batch in batches]
+        states, values = self.look([entry for entries in pointers for entry in entries])
+        first = 0
+        for batch, entries in zip(batches, pointers):
+            end = first + len(entries)
+            yield Part(name, batch, batch.order, entries, states[first:end], values[first:end])
+            first = end
+
+    def _pointers(self, name: str, batch: EntryBatch) -> List[int]:
+        """What the elements of a batch are."""
+        order = batch.order
+        numbers = batch.elems.scalars()
         entries: List[int] = []
-        for index in order:
+        if numbers is not None:
+            entries = [numbers[index] for index in order]  # type: ignore[misc]
+        for index in order if numbers is None else ():
             raw = batch.elems.data(index)
             if raw is None and index not in batch.in_flight:
                 self.note(Problem(f"an element of the {name} map cannot be read", "unreadable"))
             entries.append(0 if raw is None else int.from_bytes(raw[:8], "little"))
-        return Part(name, batch, order, entries, self.look(entries))
+        return entries
 
-    def look(self, entries: Sequence[int]) -> List[Tuple[State, int]]:
-        """(state, address of the value) of entries, by their addresses."""
+    def look(self, entries: Sequence[int]) -> Tuple[List[State], List[int]]:
+        """(states, addresses of the values) of entries, by their addresses."""
         expunged = self.expunged()
         words = self.memory.gather(entries, layouts.SYNC_ENTRY.size)
-        found: List[Tuple[State, int]] = []
-        for entry, word in zip(entries, words):
-            pointer = 0 if word is None else int.from_bytes(word, "little")
-            if not entry:
-                found.append((State.PENDING, 0))
-            elif word is None:
-                text = f"an entry at {entry:#x} cannot be read: whether it is there is not known"
-                self.note(Problem(text, "unreadable", entry))
-                found.append((State.UNREAD, 0))
-            elif not pointer:
-                found.append((State.DELETED, 0))
-            elif pointer == expunged:
-                found.append((State.EXPUNGED, 0))
-            elif expunged is None and self._may_be_expunged(pointer):
-                found.append((State.UNREAD, 0))
-            else:
-                found.append((State.LIVE, pointer))
-        return found
+        if expunged is not None and all(entries) and None not in words:
+            values = memoryview(b"".join(words)).cast("Q").tolist()  # type: ignore[arg-type]
+            named = {expunged: State.EXPUNGED, 0: State.DELETED}
+            states = [named.get(value, State.LIVE) for value in values]
+            return states, values
+        found = [self._state(*look, expunged) for look in zip(entries, words)]
+        return [state for state, _ in found], [value for _, value in found]
+
+    def _state(
+        self, entry: int, word: Optional[bytes], expunged: Optional[int]
+    ) -> Tuple[State, int]:
+        """(state, address of the value) of an entry.
+
+        :param word: what lies there; None: it cannot be read
+        """
+        if not entry:
+            return State.PENDING, 0
+        if word is None:
+            text = f"an entry at {entry:#x} cannot be read: whether it is there is not known"
+            self.note(Problem(text, "unreadable", entry))
+            return State.UNREAD, 0
+        value = int.from_bytes(word, "little")
+        if not value:
+            return State.DELETED, 0
+        if value == expunged:
+            return State.EXPUNGED, 0
+        if expunged is None and self._may_be_expunged(value):
+            return State.UNREAD, 0
+        return State.LIVE, value
 
     def _may_be_expunged(self, pointer: int) -> bool:
         """Whether what marks expunged entries, which was not found, may be at an address."""
@@ -235,12 +268,16 @@ class TwoMaps:
             try:
                 for part in self.parts(progress):
                     counts = tally.states.setdefault(part.name, {})
-                    for entry, (state, _) in zip(part.entries, part.looks):
-                        counts[state] = counts.get(state, 0) + 1
-                        if part.name == "dirty" and entry not in known:
-                            tally.only += state is State.LIVE
+                    for state in State:
+                        counts[state] = counts.get(state, 0) + part.states.count(state)
                     if part.name == "read":
                         known.update(part.entries)
+                    elif known.issuperset(part.entries):
+                        continue
+                    else:
+                        live = [state is State.LIVE for state in part.states]
+                        others = (entry not in known for entry in compress(part.entries, live))
+                        tally.only += sum(others)
             except KeyboardInterrupt:
                 self.note(Problem("interrupted: not all of the map was looked at", "interrupted"))
             self._tally = tally
@@ -248,25 +285,40 @@ class TwoMaps:
 
     def live(self, part: Part, key_type: Type) -> Optional[EntryBatch]:
         """Those of a part that have a value; None: none has."""
-        chosen = [at for at, (state, _) in enumerate(part.looks) if state is State.LIVE]
+        chosen = [at for at, state in enumerate(part.states) if state is State.LIVE]
         if not chosen:
             return None
         inner = part.batch
         indices = [part.order[at] for at in chosen]
-        values = [part.looks[at][1] for at in chosen]
+        values = [part.values[at] for at in chosen]
         raws = self.memory.gather(values, VALUE_SIZE)
-        keys = [inner.keys.data(index) for index in indices]
+        data = inner.keys.all_data(max(indices) + 1)
+        keys = [data[index] for index in indices]
 
         def key_at(index: int) -> int:
             return inner.keys.address(indices[index])
 
         return EntryBatch(
-            Column(key_type, None, keys, key_at),
-            Column(key_type, None, raws, values.__getitem__),
+            column_from(key_type, keys, key_at),
+            column_from(key_type, raws, values.__getitem__),
             range(len(chosen)),
             lambda index: where_of(part.name, inner.where(indices[index])),
             {at: True for at, index in enumerate(indices) if index in inner.in_flight},
         )
+
+
+def _together(batches: Iterator[EntryBatch]) -> Iterator[List[EntryBatch]]:
+    """Batches, so many at a time that looking for what they lead to pays."""
+    some: List[EntryBatch] = []
+    held = 0
+    for batch in batches:
+        some.append(batch)
+        held += len(batch.order)
+        if held >= _MANY:
+            yield some
+            some, held = [], 0
+    if some:
+        yield some
 
 
 def _without(part: Part, known: Set[int]) -> Part:
@@ -277,5 +329,6 @@ def _without(part: Part, known: Set[int]) -> Part:
         part.batch,
         [part.order[at] for at in kept],
         [part.entries[at] for at in kept],
-        [part.looks[at] for at in kept],
+        [part.states[at] for at in kept],
+        [part.values[at] for at in kept],
     )
