@@ -71,7 +71,7 @@ def test_long_values_in_text_are_read_as_far_as_they_are_shown() -> None:
 def test_long_values_in_json(monkeypatch: pytest.MonkeyPatch) -> None:
     target, _ = long_texts()
     monkeypatch.setattr("mapscope.commands.entries.MOST_LONG_PRINTED", 100 * MB)
-    monkeypatch.setattr("mapscope.commands.entries._PART", 30 * MB)
+    monkeypatch.setattr("mapscope.maps.in_order.PART", 30 * MB)
     taken = measured(target)
     result: List[Json] = lines(target, "entries", "m")[1:-1]
     whole = [entry for entry in result if isinstance(entry["value"], str)]
