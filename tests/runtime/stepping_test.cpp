@@ -289,7 +289,7 @@ public:
       model_[i] = 1;
     }
     for (;;) {
-      if (!memory_.unchanged()) {
+      if ((now_.what == none || steps_ % stride_ == 0) && !memory_.unchanged()) {
         memory_.forget();
         look();
         memory_.remember();
@@ -423,6 +423,8 @@ private:
   uint64_t growing_ = 0;
   uint64_t in_flight_ = 0;
   bool shrinks_;
+  // From day to day, after one in three instructions.
+  const uint64_t stride_ = support::is_long() ? 1 : 3;
   uint64_t shrinking_ = 0;
   uint64_t in_flight_down_ = 0;
 };
@@ -447,7 +449,7 @@ template <class Map> void run(void (*work)(uint64_t), uint64_t rounds, bool shri
 
 // A part of the rounds, from day to day: each is a few thousand instructions.
 template <class Map> void run_growing(uint64_t rounds) {
-  run<Map>(growing<Map>, support::is_long() ? rounds : rounds * 3 / 5);
+  run<Map>(growing<Map>, support::is_long() ? rounds : rounds * 2 / 5);
 }
 template <class Map> void run_shrinking(uint64_t entries) {
   run<Map>(shrinking<Map>, entries, true);
