@@ -68,6 +68,10 @@ _ABSL_HASH = re.compile(r"^absl::(?:hash_internal::Hash<|container_internal::)")
 #: characters of a name that are looked into
 _LONGEST = 1 << 14
 _ANONYMOUS = "(anonymous namespace)"
+#: whose characters open and close nothing
+_OPERATOR = re.compile(r"operator(\(\)|[-<>=!+*/&|^~%,]+|\b)|->")
+#: what stands between a function and what is in it
+_BEHIND = re.compile(r"( const)?::")
 
 
 # A program's types are asked about again and again, map by map.
@@ -188,7 +192,12 @@ def template_arguments(name: str, start: int) -> Tuple[List[str], int]:
 
 
 def function_name(demangled: str) -> str:
-    """ "ns::f<int>" of "int ns::f<int>(int, char)": as a debugger calls the function."""
+    """ "ns::f<int>" of "int ns::f<int>(int, char)": as a debugger calls the function.
+
+    What stands in a function, as lambdas do, has its own name alone: "operator()" of
+    "f(int)::{lambda()#1}::operator()() const", as in gdb's backtrace.
+    """
+    demangled = _own_name(demangled)
     depth = start = at = 0
     while at < len(demangled):
         char = demangled[at]
@@ -211,6 +220,29 @@ def function_name(demangled: str) -> str:
         at += 1
     name = demangled[start:at]
     return name[2:] if name.startswith("::") else name
+
+
+def _own_name(demangled: str) -> str:
+    """What stands behind the last function, or lambda, that a name is in."""
+    start = depth = at = 0
+    while at < len(demangled):
+        if demangled.startswith(_ANONYMOUS, at):
+            at += len(_ANONYMOUS)
+            continue
+        operator = _OPERATOR.match(demangled, at)
+        if operator is not None:
+            at = operator.end()
+            continue
+        char = demangled[at]
+        at += 1
+        if char in "<({":
+            depth += 1
+        elif char in ">)}":
+            depth -= 1
+            behind = _BEHIND.match(demangled, at) if char != ">" and not depth else None
+            if behind is not None:
+                start = behind.end()
+    return demangled[start:]
 
 
 def same_template(names: Iterable[str], wanted: str) -> Optional[str]:
