@@ -255,16 +255,17 @@ BOOST_AUTO_TEST_CASE(a_million_evacuations_leave_the_life) {
 
 BOOST_AUTO_TEST_CASE(eight_threads) {
   const uint64_t begun = mapscope_history.life != nullptr ? mapscope_history.life->begun : 0;
+  const uint64_t maps = support::rounds(support::is_long() ? 12000 : 5000);
   std::vector<std::thread> threads;
   for (unsigned i = 0; i < 8; i++) {
-    threads.emplace_back([] { make_maps(nullptr, support::rounds(5000)); });
+    threads.emplace_back([maps] { make_maps(nullptr, maps); });
   }
   for (std::thread &thread : threads) {
     thread.join();
   }
   const mapscope::history_ring &ring = *mapscope_history.life;
   // Each map: created, 7 growths that start and end, cleared now and then, destroyed.
-  BOOST_TEST(ring.begun - begun >= 8 * support::rounds(5000) * 16);
+  BOOST_TEST(ring.begun - begun >= 8 * maps * 16);
   // A thread that was held in its slot for a whole lap has left it to an older record: the
   // others went on to the next slot, so that no event is missing.
   uint64_t passed_over = 0;

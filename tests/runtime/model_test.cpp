@@ -401,9 +401,10 @@ BOOST_AUTO_TEST_CASE(shrinking) {
   const shrinking_on on;
   driver<uint64_t, uint64_t, mapscope::hash<uint64_t>, true> numbers(5, 1500);
   // A map has shrunk by then, in the builds with few rounds as well.
-  numbers.run(std::max<uint64_t>(support::rounds(300000), 75001));
+  const uint64_t rounds = support::rounds(support::is_long() ? 400000 : 300000);
+  numbers.run(std::max<uint64_t>(rounds, 75001));
   BOOST_TEST_MESSAGE(numbers.shrinks() << " operations in shrinking maps");
-  BOOST_TEST(numbers.shrinks() > support::rounds(750));
+  BOOST_TEST(numbers.shrinks() > rounds / 400);
   driver<std::string, counted, hash_of<std::string, 97>, true> colliding(6, 300);
   colliding.run(std::max<uint64_t>(support::rounds(100000), 8400));
   BOOST_TEST_MESSAGE(colliding.shrinks() << " operations in shrinking maps");
