@@ -33,21 +33,8 @@ def main() -> int:
     client = Client(
         [gdb, "-nx", "--interpreter=dap", "-iex", "set debuginfod enabled off", "-ix", mapscope]
     )
-    client.ask(
-        "initialize",
-        adapterID="mapscope",
-        linesStartAt1=True,
-        pathFormat="path",
-        supportsVariablePaging=True,  # gdb gives all children to whom does not say so
-    )
-    launch = client.request("launch", program=program)
-    client.event("initialized")
-    client.ask("setFunctionBreakpoints", breakpoints=[{"name": function}])
-    client.ask("configurationDone")
-    client.answer(launch)
-    stopped = client.event("stopped")["body"]
-    print(f"stopped: {stopped['reason']}")
-    frame = client.ask("stackTrace", threadId=stopped["threadId"], levels=1)["stackFrames"][0]
+    # gdb gives all children to whom does not say that they are asked for by pages
+    frame = client.stop_at(function, {"supportsVariablePaging": True}, program=program)
     map = client.ask("evaluate", expression=variable, frameId=frame["id"], context="watch")
     print(f"{variable}: {map['result']}")
     print(f"indexed: {map.get('indexedVariables')}")

@@ -83,6 +83,23 @@ class Client:
         """Send a request and wait for its answer."""
         return self.answer(self.request(command, **arguments))
 
+    def stop_at(self, function: str, told: Message, **launch: Any) -> Message:
+        """Launch a program and wait until it stops at a function; its innermost frame.
+
+        :param told: what the adapter is told of this client beside what all tell
+        """
+        self.ask("initialize", adapterID="mapscope", linesStartAt1=True, pathFormat="path", **told)
+        launched = self.request("launch", **launch)
+        self.event("initialized")
+        self.ask("setFunctionBreakpoints", breakpoints=[{"name": function}])
+        self.ask("configurationDone")
+        self.answer(launched)
+        stopped = self.event("stopped")["body"]
+        print(f"stopped: {stopped['reason']}")
+        thread = stopped["threadId"]
+        frame: Message = self.ask("stackTrace", threadId=thread, levels=1)["stackFrames"][0]
+        return frame
+
     def end(self) -> None:
         """Take leave."""
         self.ask("disconnect", terminateDebuggee=True)
@@ -92,20 +109,13 @@ class Client:
 def main() -> int:
     adapter, mapscope, function, variable, program, *arguments = sys.argv[1:]
     client = Client([adapter])
-    client.ask("initialize", adapterID="mapscope", linesStartAt1=True, pathFormat="path")
-    launch = client.request(
-        "launch",
+    frame = client.stop_at(
+        function,
+        {},
         program=program,
         args=arguments,
         initCommands=[f"command script import '{mapscope}'"],
     )
-    client.event("initialized")
-    client.ask("setFunctionBreakpoints", breakpoints=[{"name": function}])
-    client.ask("configurationDone")
-    client.answer(launch)
-    stopped = client.event("stopped")["body"]
-    print(f"stopped: {stopped['reason']}")
-    frame = client.ask("stackTrace", threadId=stopped["threadId"], levels=1)["stackFrames"][0]
     scopes = client.ask("scopes", frameId=frame["id"])["scopes"]
     shown = [
         value
