@@ -12,7 +12,7 @@ from mapscope.flavours.redis import siphash as fast
 from mapscope.kernels import native
 from mapscope.program.memory import CHUNK, Memory
 from redisprogram import SEED, siphash
-from test_memory_runs import START, Sparse, one_by_one
+from test_memory_runs import START, Sparse, one_by_one, with_hole
 
 LIBRARY = native.load()
 BOTH = [
@@ -44,9 +44,7 @@ def expected(source: Sparse, places: List[int], size: int) -> Tuple[bytes, List[
 @pytest.mark.parametrize("hole", [0, 1, 5000, CHUNK, 3 * CHUNK + 4096])
 def test_rows_are_what_single_reads_give(hole: int, kernels: Optional[native.Kernels]) -> None:
     rng = random.Random(hole)
-    middle = START + 2 * CHUNK + 4096
-    end = middle + hole + 2 * CHUNK
-    source = Sparse(range(START + 77, middle), range(middle + hole, end))
+    source, middle, end = with_hole(hole)
     memory = Memory(source.read)
     memory.keep_chunks()
     # from a small part of memory first, so that what is kept of it grows

@@ -3,7 +3,7 @@
 reads give, beside holes and at the ends of memory too."""
 
 import random
-from typing import List, Optional
+from typing import List, Optional, Tuple
 
 import pytest
 
@@ -30,6 +30,13 @@ class Sparse:
         raise MemoryUnreadable(address, size)
 
 
+def with_hole(hole: int) -> Tuple[Sparse, int, int]:
+    """Memory from START + 77 on with a hole of so many bytes; where that begins, and the end."""
+    middle = START + 2 * CHUNK + 4096
+    end = middle + hole + 2 * CHUNK
+    return Sparse(range(START + 77, middle), range(middle + hole, end)), middle, end
+
+
 def one_by_one(source: Sparse, places: List[int], sizes: List[int]) -> List[Optional[bytes]]:
     """The same by single reads."""
     found: List[Optional[bytes]] = []
@@ -44,9 +51,7 @@ def one_by_one(source: Sparse, places: List[int], sizes: List[int]) -> List[Opti
 @pytest.mark.parametrize("hole", [0, 1, 5000, CHUNK, 3 * CHUNK + 4096])
 def test_pieces_are_what_single_reads_give(hole: int) -> None:
     rng = random.Random(hole)
-    middle = START + 2 * CHUNK + 4096
-    end = middle + hole + 2 * CHUNK
-    source = Sparse(range(START + 77, middle), range(middle + hole, end))
+    source, middle, end = with_hole(hole)
     memory = Memory(source.read)
     memory.keep_chunks()
     places = [rng.randrange(START - 70, end + 70) for _ in range(1500)]
