@@ -2,6 +2,7 @@
 """A table of linked nodes: its header, its list, its buckets."""
 
 from array import array
+from functools import lru_cache
 from itertools import compress
 from typing import Callable, Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -70,7 +71,7 @@ class NodeReader(MapView):
         self.repeats = not unique
         self._change = change
         self._hash_name = hash_name
-        self._hashing = hashing
+        self._hashing = lru_cache(maxsize=None)(hashing)  # it may look at hundreds of entries
         self._nodes: Optional["array[int]"] = None
         self._array: Optional["array[int]"] = None
         self._befores: Optional[Dict[int, int]] = None

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A table of slots: its header, its control bytes, its entries."""
 
+from functools import lru_cache
 from itertools import compress
 from typing import Dict, Iterator, List, Optional, Sequence, Tuple
 
@@ -61,7 +62,7 @@ class SlotReader(MapView):
         self.layout = layout
         self.control = control
         self._hash_name = hash_name
-        self._hashing = hashing
+        self._hashing = lru_cache(maxsize=None)(hashing)  # it may look at hundreds of entries
         self._marks: Optional[bytes] = None
         self.last_bytes = b""  # of groups whose last byte is their own
 

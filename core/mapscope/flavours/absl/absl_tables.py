@@ -18,7 +18,7 @@ capacity 1 has its only slot in heap_or_soo_ itself, and no control bytes.
 
 import re
 from dataclasses import replace
-from typing import Dict, List, Optional, Tuple
+from typing import Dict, Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
 from ...maps.proved_hash import ENOUGH
@@ -187,11 +187,8 @@ def open_table(session: Session, address: int, table: CppClass, name: str) -> Ma
         hash_name = as_written(hash_type.as_class().tag)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        if not known:
-            known.append(_hashing(session, view, table.tag, hash_name, "soo" in places))
-        return known[0]
+        return _hashing(session, view, table.tag, hash_name, "soo" in places)
 
-    known: List[Tuple[Optional[KeyHash], str]] = []
     salt = control >> 12  # of where lookups begin, PerTableSalt()
     seen = replace(
         _CONTROL,

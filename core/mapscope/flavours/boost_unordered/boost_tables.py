@@ -12,12 +12,14 @@ one, or a power of two; then hashes are mixed first.
 
 import re
 import struct
-from typing import List, Optional, Tuple
+from functools import partial
+from typing import Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
 from ...nodes.node_layout import NodeHeader, NodeLayout
 from ...nodes.node_map import NodeMap
+from ...nodes.node_proof import proved_by_nodes
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
 from ...program.target import Frame
@@ -26,7 +28,8 @@ from ...program.values import escape
 from ...session import Session
 from ..library_tables import LibraryTables
 from ..library_hashes import mix64, same
-from .list_tables import boost_hashing, is_list_table, open_list_table
+from .boost_hashing import boost_hashing
+from .list_tables import is_list_table, open_list_table
 
 NAME = "boost-unordered"
 
@@ -123,12 +126,9 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     hash_name = "" if hash_type is None else as_written(hash_type.name)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        if not known:
-            two = not header.buckets & (header.buckets - 1)
-            known.append(boost_hashing(view, hash_name, mix64 if two else same))
-        return known[0]
-
-    known: List[Tuple[Optional[KeyHash], str]] = []
+        two = not header.buckets & (header.buckets - 1)
+        ways = (mix64 if two else same,)
+        return boost_hashing(view, hash_name, ways, partial(proved_by_nodes, view))
 
     view = NodeMap(
         session.memory,

@@ -13,10 +13,10 @@ on. (With SSE2, which all x86-64 processors have.)
 
 import re
 from dataclasses import replace
-from typing import List, Optional, Tuple
+from functools import partial
+from typing import Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
-from ...maps.proved_hash import ENOUGH
 from ...maps.view import GrowthPlace, MapView
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
@@ -26,9 +26,9 @@ from ...session import Session
 from ...slots.slot_layout import Control, SlotHeader, SlotLayout
 from ...slots.slot_map import SlotMap
 from ...slots.windows import proved
-from ..library_hashes import boost_hashes, golden, same
+from ..library_hashes import golden, same
 from ..library_tables import LibraryTables
-from ..std_unordered.std_hash import has_std_hash
+from .boost_hashing import boost_hashing
 
 NAME = "boost-flat"
 
@@ -141,11 +141,8 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     hash_name = "" if hash_type is None else as_written(hash_type.name)
 
     def hashing() -> Tuple[Optional[KeyHash], str]:
-        if not known:
-            known.append(_hashing(view, hash_name))
-        return known[0]
+        return boost_hashing(view, hash_name, (golden, same), partial(proved, view))
 
-    known: List[Tuple[Optional[KeyHash], str]] = []
     below = 65 - groups.bit_length() if groups > 1 else 63  # the upper bits choose a group
     seen = replace(
         _CONTROL,
@@ -166,23 +163,6 @@ def open_table(session: Session, address: int, own: CppClass) -> MapView:
     )
     view.reopen = lambda later: open_table(later, address, own)
     return view
-
-
-def _hashing(view: SlotMap, name: str) -> Tuple[Optional[KeyHash], str]:
-    """The hash function of a table, or why it is not known."""
-    shown = escape(name) or "its hash"
-    key = view.types()[0]
-    candidates = []
-    if has_std_hash(key):
-        candidates = list(boost_hashes(view.memory, key, name, (golden, same)))
-    if not candidates:
-        return None, f"{shown} is not computed here"
-    if view.count < ENOUGH:
-        return None, f"whether {shown} is mixed, and how, fewer than {ENOUGH} entries do not prove"
-    found = proved(view, candidates)
-    if found is None:
-        return None, f"{shown}, as it is computed here, is not that of the table's entries"
-    return found, ""
 
 
 def _layout(own: CppClass, slot: Type, name: str) -> Tuple[SlotLayout, Type, Type]:

@@ -8,24 +8,22 @@ buckets, which divides both halves of the hash, added up; what is left chooses o
 """
 
 import struct
-from typing import Callable, List, Optional, Tuple
+from functools import partial
+from typing import Optional, Tuple
 
 from ...errors import Corrupt, LayoutUnknown
 from ...maps.view import GrowthPlace, MapView
-from ...maps.proved_hash import ENOUGH
 from ...nodes.node_layout import NodeHeader, NodeLayout
 from ...nodes.node_proof import proved_by_nodes
-from ...nodes.node_reader import NodeReader
 from ...nodes.own_lists import OwnListMap
 from ...program.cpp_names import as_written
 from ...program.hashing import KeyHash
-from ...program.types import VOID, CppClass, Kind, Part, Type
+from ...program.types import VOID, CppClass, Part, Type
 from ...program.values import escape
 from ...session import Session
-from ..library_hashes import boost_hashes, same
-from ..std_unordered.std_hash import StdKeyHash, has_std_hash
+from ..library_hashes import same
+from .boost_hashing import boost_hashing
 
-_INTEGERS = (Kind.INT, Kind.UINT, Kind.BOOL)
 _MEMBERS = ("size_", "mlf_", "max_load_", "buckets_")
 _HALF = (1 << 32) - 1
 
@@ -108,11 +106,7 @@ def open_list_table(
     def hashing() -> Tuple[Optional[KeyHash], str]:
         if buckets > _HALF:
             return None, f"{escape(hash_name) or 'its hash'} is not computed here"
-        if not found:
-            found.append(boost_hashing(view, hash_name, same))
-        return found[0]
-
-    found: List[Tuple[Optional[KeyHash], str]] = []
+        return boost_hashing(view, hash_name, (same,), partial(proved_by_nodes, view))
 
     view = OwnListMap(
         session.memory,
@@ -135,28 +129,6 @@ def open_list_table(
         address + first + start.offset,
     )
     return view
-
-
-def boost_hashing(
-    view: NodeReader, name: str, mixed: Callable[[int], int]
-) -> Tuple[Optional[KeyHash], str]:
-    """The hash function of a table of linked nodes, or why it is not known.
-
-    :param name: of the function
-    :param mixed: what the table makes of a hash
-    """
-    shown, key = escape(name) or "its hash", view.types()[0]
-    if mixed is same and key.kind in _INTEGERS and name.startswith("boost::hash<"):
-        return StdKeyHash(view.memory, key), ""
-    candidates = list(boost_hashes(view.memory, key, name, (mixed,))) if has_std_hash(key) else []
-    if not candidates:
-        return None, f"{shown} is not computed here"
-    if view.count < ENOUGH:
-        return None, f"{shown} differs between releases, and fewer than {ENOUGH} entries prove none"
-    found = proved_by_nodes(view, candidates)
-    if found is None:
-        return None, f"{shown}, as it is computed here, is not that of the table's entries"
-    return found, ""
 
 
 def _layout(own: CppClass, bucket: Type, name: str) -> Tuple[NodeLayout, Type, Type]:
