@@ -185,11 +185,25 @@ class FileScope(CppScope):
             return None
         try:
             this = self._local(frame, "this")
+            if this is not None and this.form is Form.POINTER and this.number():
+                return find_member(this.pointee(), name)
+            why = f"this is nil in {escape(frame.function)}"
+        except MapscopeError as error:
+            why = str(error)
+        if self._may_be_member(frame, name):  # then another variable of that name is not meant
+            raise MapscopeError(f"{escape(name)} is a member of *this: {why}")
+        return None
+
+    def _may_be_member(self, frame: FileFrame, name: str) -> bool:
+        """Whether the class that a frame's function is of has such a member, wherever it may be."""
+        pointer = frame.type_of("this")
+        target = None if pointer is None else pointer.target()
+        if not isinstance(target, DwarfType):
+            return True
+        try:
+            return find_member(MemoryValue(self._read, target, 0), name) is not None
         except MapscopeError:
-            return None
-        if this is None or this.form is not Form.POINTER or not this.number():
-            return None
-        return find_member(this.pointee(), name)
+            return True
 
     def _global(self, name: str) -> Optional[CppValue]:
         wanted = name[2:] if name.startswith("::") else name

@@ -111,6 +111,14 @@ class FileFrame(Frame):
                     return target, place, None
         raise MapscopeError(f"{escape(name)} is optimized out here")
 
+    def type_of(self, name: str) -> Optional[DwarfType]:
+        """The type of a parameter or local, also of one that has no value here; None: not known."""
+        described = self._described
+        try:
+            return None if described is None else described.info.local_type(described.scope, name)
+        except (MapscopeError, IndexError, struct.error):
+            return None
+
     def inlined(self) -> Iterator[str]:
         described = self._described
         if described is not None:

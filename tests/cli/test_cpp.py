@@ -142,6 +142,17 @@ def test_locals(gdb: str, programs: Path, tmp_path: Path, kind: str) -> None:
     assert "Traceback" not in core.look("entries", "times").stderr
 
 
+def test_a_member_hides_a_global_also_where_the_object_is_not_known(
+    gdb: str, programs: Path, tmp_path: Path
+) -> None:
+    core = make_core(gdb, programs / "hidden_member", "*here", tmp_path / "core")
+    found = core.look("entries", "shelf")
+    assert found.returncode == 1 and not found.stdout
+    assert found.stderr == "mapscope: shelf is a member of *this: this is optimized out here\n"
+    assert "[1] = 2" in core.look("entries", "::shelf").stdout
+    assert "[3] = 4" in core.look("entries", "other").stdout
+
+
 def backtrace(gdb: str, program: Path, core: Path) -> List[int]:
     """The instructions of a core's frames, as gdb finds them."""
     script = "import gdb\nf = gdb.newest_frame()\nwhile f:\n    print('pc', f.pc(), f.type())\n"

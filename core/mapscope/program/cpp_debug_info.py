@@ -374,6 +374,15 @@ class CppDebugInfo(NamedTypes):
         """Names of a scope's parameters and locals, those of the innermost block first."""
         return [name for name in (self.name(self._declared(one)) for one in scope.entries) if name]
 
+    def local_type(self, scope: CppScope, name: str) -> Optional["DwarfType"]:
+        """The type of a parameter or local; None: there is none, or its type is not told."""
+        for entry in scope.entries:
+            declared = self._declared(entry)
+            if self.name(declared) == name:
+                type = declared.number(dwarf.TYPE)
+                return None if type is None else DwarfType(self, type)
+        return None
+
     def local(
         self, scope: CppScope, name: str, pc: int, machine: Machine
     ) -> Optional[Tuple["DwarfType", Piece]]:
